@@ -1,0 +1,82 @@
+"""Generate the benchmark's raw data: six systems' exports of one made-up population.
+
+The population is written by DuckDB from hashes of row numbers (`world.sql`), so a seed gives
+the same files on any machine with any number of threads. What is true lies in a folder of its
+own (`truth/`), which no pipeline reads.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
+"""The moment all data lies before; `world.sql` counts back from it."""
+
+CROWD_SHARE = 0.001
+"""The share of CRM records that hold the shop's own phone number: a crowd, not a person."""
+
+CROWD_LEAST = 60
+"""Small populations have at least this many in the crowd, so that a limit of 40 always applies."""
+
+_HERE = Path(__file__).parent
+
+_WOMEN = (
+    "Emma Julia Mila Sophie Zoë Sara Nora Tess Noor Eva Liv Anna Lotte Fleur Maud Roos Femke Sanne Lisa Iris Marieke Ingrid "
+    "Petra Monique Yvonne Fatima Aylin Chantal Esther Daniëlle Wilhelmina Johanna Geertje Hanneke Jolanda Saskia"
+).split()
+_MEN = (
+    "Daan Sem Lucas Levi Finn Noah Luuk Bram Milan Jesse Thijs Tim Lars Ruben Sven Jan Piet Kees Henk Willem Johan Mohammed "
+    "Ömer Rik Stijn Joost Maarten Pieter Dirk Gerrit Hendrik Koen Niels Wouter Jeroen Bas"
+).split()
+_SURNAMES = (
+    "Jansen Vries Jong Berg Bakker Dijk Visser Smit Meijer Boer Mulder Groot Bos Vos Peters Hendriks Leeuwen Dekker Brouwer "
+    "Wit Dijkstra Smits Graaf Meer Kok Jacobs Haan Vermeulen Heuvel Veen Broek Bruijn Heijden Schouten Beek Willems Vliet Ven "
+    "Hoekstra Maas Verhoeven Koster Dam Prins Blom Huisman Peeters Kuipers Veldhuis Kuijpers Postma Martens Gerritsen Özdemir"
+).split()
+_STREETS = "Dorpsstraat Kerkstraat Molenweg Schoolstraat Stationsweg Beukenlaan Eikenlaan Lindelaan Nieuwstraat Hoofdweg".split()
+_CITIES = "Amsterdam Rotterdam Utrecht Eindhoven Groningen Tilburg Almere Breda Nijmegen Haarlem Arnhem Zwolle Leiden Delft".split()
+
+
+def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = None) -> Path:
+    """Write the raw files of `persons` people under a folder and return the folder.
+
+    Files: crm/contacts, shop/customers, shop/products, shop/orders, shop/order_lines, mail/events and web/events as
+    Parquet, erp/debtors as CSV (`;`, Dutch amounts), truth/persons and truth/records as Parquet. The same persons and
+    seed give the same rows in the same order, whatever the number of threads.
+    """
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        if threads is not None:
+            connection.execute(f"SET threads = {threads}")
+        for name, value in _variables(persons, seed).items():
+            connection.execute(f"SET VARIABLE {name} = ?", [value])
+        connection.execute((_HERE / "world.sql").read_text("utf-8"))
+        for name, query in _shapes().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            form = "FORMAT csv, HEADER, DELIMITER ';'" if path.suffix == ".csv" else "FORMAT parquet, COMPRESSION zstd"
+            connection.execute(f"COPY ({query}) TO '{path}' ({form})")
+    return folder
+
+
+def _variables(persons: int, seed: int) -> dict[str, object]:
+    return {
+        "persons": persons,
+        "seed": seed,
+        "crowd": max(CROWD_SHARE, CROWD_LEAST / persons),
+        "women": _WOMEN,
+        "men": _MEN,
+        "surnames": _SURNAMES,
+        "streets": _STREETS,
+        "cities": _CITIES,
+    }
+
+
+def _shapes() -> dict[str, str]:
+    """The statements of `shapes.sql` by the file that each one writes."""
+    parts = re.split(r"^-- (\w+/\w+\.\w+)$", (_HERE / "shapes.sql").read_text("utf-8"), flags=re.MULTILINE)
+    return {name: query.strip().rstrip(";") for name, query in zip(parts[1::2], parts[2::2], strict=True)}

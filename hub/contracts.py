@@ -1,0 +1,227 @@
+"""What a plugin is: the shapes that every source and destination has, ours and strangers' alike.
+
+A plugin is a class that takes its validated configuration. The hub makes one object per connection of a project:
+
+    class Weather(Source):
+        name = "weather"
+        config_model = WeatherConfig
+        def check(self) -> Check: ...
+        def resources(self) -> Iterable[DltResource]: ...
+
+and its module hands the class over in a hook (see `hub.hookspecs`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from dlt.extract import DltResource
+
+Channel = Literal["email", "sms", "letter"]
+Status = Literal["accepted", "later", "rejected", "unknown"]
+Operation = Literal["upsert", "remove"]
+Notation = Literal["iso", "nl", "be", "us"]
+
+
+class ConnectionConfig(BaseModel):
+    """The keys of one entry under `connections:`; a plugin adds its own. Secrets are `SecretStr` fields.
+
+    Unknown keys are mistakes. `hide_input_in_errors` keeps values out of error messages.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a plugin found when it tried its connection: `message` tells an admin what works or what to mend."""
+
+    ok: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a plugin object lives: its connection's name, the project's folder, and the hub's signing key."""
+
+    connection: str
+    folder: Path
+    key: bytes = field(default=b"", repr=False)
+
+
+class Plugin(ABC):
+    """What sources and destinations share."""
+
+    name: ClassVar[str]
+    """The word after `plugin:` in hub.yaml."""
+    summary: ClassVar[str] = ""
+    """One line for `hub plugins`."""
+    config_model: ClassVar[type[ConnectionConfig]]
+    default_mapping: ClassVar[Path | None] = None
+    """A mapping file that holds where a project has none of its own for the connection."""
+
+    def __init__(self, config: Any, place: Place) -> None:
+        """Keep the configuration; open nothing yet: a plugin that is only listed costs nothing."""
+        self.config = config
+        self.place = place
+
+    @abstractmethod
+    def check(self) -> Check:
+        """Try the connection in a few seconds, without changing anything on the other side."""
+
+
+class Source(Plugin):
+    """Brings data in."""
+
+    @abstractmethod
+    def resources(self) -> Iterable[DltResource]:
+        """Give the tables of this system as dlt resources, incremental where the system allows it.
+
+        Yield Arrow tables or record batches (fast), or pages: lists of dictionaries (the hub turns them into Arrow).
+        Keep cursors in dlt's incremental state, so that a run killed halfway starts again where the last
+        completed one ended.
+        """
+
+
+@dataclass(frozen=True)
+class EmailRecipient:
+    """An e-mail address and the name shown beside it."""
+
+    email: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class PhoneRecipient:
+    """A telephone number in E.164, for example +31612345678."""
+
+    phone: str
+
+
+@dataclass(frozen=True)
+class PostalRecipient:
+    """A postal address; `country` is ISO 3166 alpha-2, house number, letter and addition are separate fields."""
+
+    name: str
+    street: str
+    house_number: str
+    house_letter: str
+    house_addition: str
+    postcode: str
+    city: str
+    country: str = "NL"
+
+
+Recipient = EmailRecipient | PhoneRecipient | PostalRecipient
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message to one person, rendered and ready to go.
+
+    `id` is derived from scenario, step, person and occurrence: the same intent always has the same id, and it is
+    the idempotency key towards the provider. `content` holds the rendered parts by name: `subject`, `text` and
+    `html` for e-mail, `text` for SMS, `typst` (a Typst source) for letters; `data` holds the values that a letter's
+    Typst source reads. `queued_at` never changes between attempts, so an attempt repeats the same bytes.
+    `unsubscribe_token` is unguessable, and the same at every attempt.
+    """
+
+    id: str
+    channel: Channel
+    recipient: Recipient
+    content: Mapping[str, str]
+    queued_at: datetime
+    unsubscribe_token: str = field(default="", repr=False)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One member of an audience or one row of a table at the destination; `key` is unique within the sync."""
+
+    key: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SyncBatch:
+    """Rows to write to, or remove from, one object (audience, list, table) of a destination."""
+
+    target: str
+    operation: Operation
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one message or row: `id` is the message's id or the row's key.
+
+    accepted   the other side took it (`remote_id` is its own reference)
+    later      not taken, worth another try, not before `retry_after` seconds
+    rejected   refused for good, for `reason`
+    unknown    sent, but no answer came: it may or may not have been taken
+    """
+
+    id: str
+    status: Status
+    remote_id: str = ""
+    reason: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a destination can do; the hub plans batches, pace and retries from it.
+
+    `idempotency_window`: for how long the same message id sent again is taken only once; None where it is not.
+    """
+
+    channel: Channel | None = None
+    syncs: bool = False
+    batch_size: int = 100
+    rate_per_second: float | None = None
+    idempotency_window: timedelta | None = None
+    can_remove: bool = False
+
+
+class Destination(Plugin):
+    """Takes messages, audiences or rows out. A subclass overrides `send`, `sync` or both, as its capabilities say."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """Say what this destination, as configured, can do."""
+
+    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Send messages; one result per message, in order. Raise only for the configuration."""
+        raise TypeError(f"{self.name} sends no messages: its capabilities name no channel")
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        """Write or remove rows; one result per row, in the same order."""
+        raise TypeError(f"{self.name} takes no audiences or rows: its capabilities say syncs=False")
+
+    def feedback(self) -> Iterable[DltResource]:
+        """Give the reactions (deliveries, opens, clicks, bounces, unsubscribes) as dlt resources, if there are any."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function for YAML expressions that a library computes: once per distinct value, kept in a lookup table.
+
+    `call` gets the text and the constant arguments and returns the normalised text, or None for an invalid value.
+    """
+
+    name: str
+    call: Callable[..., str | None]
+    summary: str
+    constants: int = 0
+    """How many constant arguments (such as a region) follow the value."""

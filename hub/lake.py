@@ -1,0 +1,213 @@
+"""The lake: what the systems said, unchanged and append-only, as Parquet files.
+
+    <lake>/raw_<connection>/<table>/<load_id>.<file_id>.parquet     the rows
+    <lake>/raw_<connection>/_dlt_loads/*.jsonl                      which load packages are complete
+
+The land stage writes; everybody else reads through `Lake`. A file counts only when its load package is complete: what a
+killed run left behind is invisible until the next run completes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REJECTED = "_rejected"
+"""The table of every connection that holds what was set aside: table_name, file, line, reason, raw."""
+LOAD_ID = "_dlt_load_id"
+"""The column that says in which load package a row came."""
+ROW = "_row"
+"""The column that counts the rows of a table within one load package, in the order in which they came."""
+
+_BREAK = re.compile(r"(?<=[^_])(?=[A-Z][a-z]+)|(?<=[a-z0-9])(?=[A-Z])")
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Load:
+    """One complete load package of a connection: the Parquet files of each table, as paths or URLs."""
+
+    connection: str
+    load_id: str
+    inserted_at: datetime
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Lake:
+    """Reads the lake in a local folder or at any fsspec URL (`s3://bucket/lake`).
+
+    An object sees loads that complete later; what it once read of a load is kept, because loads never change.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = str(root).rstrip("/")
+        self._loads: dict[str, tuple[str, datetime] | None] = {}
+        self._schemas: dict[str, pa.Schema] = {}
+        self._rows: dict[str, int] = {}
+
+    @property
+    def local(self) -> Path | None:
+        """The folder of the lake, or None where it lies on a server."""
+        if "://" not in self.root:
+            return Path(self.root).absolute()
+        parts = urlsplit(self.root)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    @property
+    def url(self) -> str:
+        """The root as a URL."""
+        return self.local.as_uri() if self.local is not None else self.root
+
+    def dataset_name(self, connection: str) -> str:
+        """Name the folder of a connection."""
+        return f"raw_{raw_name(connection)}"
+
+    def tables(self, connection: str) -> list[str]:
+        """List the tables with rows in complete loads; not what was set aside (`REJECTED`)."""
+        found = {table for load in self.loads(connection) for table in load.files}
+        return sorted(found - {REJECTED})
+
+    def loads(self, connection: str) -> list[Load]:
+        """List the complete load packages of a connection, in the order of their ids."""
+        dataset = f"{self._base}/{self.dataset_name(connection)}"
+        completed = self._completed(dataset)
+        files: dict[str, dict[str, list[str]]] = {load_id: defaultdict(list) for load_id in completed}
+        for folder in self._list(dataset) if completed else ():
+            table = folder.rsplit("/", 1)[-1]
+            if table.startswith("_dlt") or table == "init":
+                continue
+            for path in self._list(folder):
+                load_id = path.rsplit("/", 1)[-1].rsplit(".", 2)[0]
+                if path.endswith(".parquet") and load_id in files:
+                    files[load_id][table].append(self._address(path))
+        return [
+            Load(
+                connection,
+                load_id,
+                inserted_at,
+                {table: tuple(sorted(paths)) for table, paths in sorted(tables.items())},
+            )
+            for (load_id, inserted_at), tables in zip(completed.items(), files.values(), strict=True)
+        ]
+
+    def columns(self, connection: str, table: str, loads: Iterable[Load] | None = None) -> dict[str, pa.DataType]:
+        """Give the columns of a table with their Arrow types, over all loads or the given ones.
+
+        A column that once held whole numbers and later fractions is given the wider type. Empty for an unknown table.
+        """
+        import pyarrow as pa
+
+        chosen = self.loads(connection) if loads is None else loads
+        schemas = [self._schema(path) for load in chosen for path in load.files.get(table, ())]
+        merged = pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema([])
+        return {column.name: _plain(column.type) for column in merged}
+
+    def count(self, paths: Iterable[str]) -> int:
+        """Count the rows of files, from their footers."""
+        paths = list(paths)
+        for path in paths:
+            self._schema(path)
+        return sum(self._rows[path] for path in paths)
+
+    @cached_property
+    def _filesystem(self) -> Any:
+        from fsspec.core import url_to_fs
+
+        return url_to_fs(self.url)[0]
+
+    @cached_property
+    def _base(self) -> str:
+        from fsspec.core import url_to_fs
+
+        return str(url_to_fs(self.url)[1])
+
+    def _address(self, path: str) -> str:
+        return path if self.local is not None else str(self._filesystem.unstrip_protocol(path))
+
+    def _list(self, folder: str) -> Sequence[str]:
+        if self.local is not None:
+            return sorted(str(entry) for entry in Path(folder).iterdir()) if Path(folder).is_dir() else []
+        self._filesystem.invalidate_cache(folder)
+        try:
+            return sorted(self._filesystem.ls(folder, detail=False))
+        except FileNotFoundError:
+            return []
+
+    def _completed(self, dataset: str) -> dict[str, datetime]:
+        """Read the load records that are new; a record without its final `}` is still being written."""
+        paths = [path for path in self._list(f"{dataset}/_dlt_loads") if path.endswith(".jsonl")]
+        for path in paths:
+            if path not in self._loads:
+                record = _parse(self._filesystem.cat_file(path))
+                if record is not None:
+                    complete = record["status"] == 0
+                    self._loads[path] = (
+                        (str(record["load_id"]), datetime.fromisoformat(record["inserted_at"])) if complete else None
+                    )
+        found = [self._loads[path] for path in paths if path in self._loads]
+        return dict(sorted((load for load in found if load is not None), key=lambda load: float(load[0])))
+
+    def _schema(self, path: str) -> pa.Schema:
+        if path not in self._schemas:
+            import pyarrow.parquet as parquet
+
+            with self._filesystem.open(path, "rb") as file:
+                footer = parquet.ParquetFile(file)
+                self._schemas[path] = footer.schema_arrow.remove_metadata()
+                self._rows[path] = footer.metadata.num_rows
+        return self._schemas[path]
+
+
+def raw_name(name: str) -> str:
+    """Turn the name of a column, table or connection into its name in the lake: lower case with underscores.
+
+    `Order No.` and `orderNo` become `order_no`, `Één` becomes `een`, `1st` becomes `_1st`; a name without any letter or
+    digit becomes `column`.
+    """
+    plain = unicodedata.normalize("NFKD", name.strip().replace("ß", "ss").replace("ø", "o").replace("Ø", "O"))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    words = _BREAK.sub("_", re.sub(r"[^0-9A-Za-z_]+", "_", plain)).lower()
+    words = re.sub("_+", "_", words)[:_LONGEST_NAME].rstrip("_")
+    if not words.strip("_"):
+        return "column"
+    return f"_{words}" if words[0].isdigit() else words
+
+
+def raw_names(names: Sequence[str]) -> list[str]:
+    """Name the columns of one table; a name that is there twice gets a number: `total`, `total_2`."""
+    given: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        wanted = candidate = raw_name(name)
+        number = 2
+        while candidate in taken:
+            candidate, number = f"{wanted}_{number}", number + 1
+        taken.add(candidate)
+        given.append(candidate)
+    return given
+
+
+def _parse(record: bytes) -> dict[str, Any] | None:
+    try:
+        parsed: dict[str, Any] = json.loads(record)
+    except ValueError:
+        return None
+    return parsed
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

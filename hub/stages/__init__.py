@@ -1,0 +1,1 @@
+"""The stages, one verb each; the order is written in `hub.pipeline`."""

@@ -1,0 +1,173 @@
+"""SQL that engines spell differently, as SQLAlchemy constructs: written once here, compiled for each engine.
+
+Each is tested with the same rows on every engine (tests/warehouse/test_constructs.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+Compiler = Any
+"""SQLAlchemy's compiler object, which has no useful static type."""
+
+
+class try_cast(FunctionElement[Any]):
+    """`try_cast(text, type)`: the value as that type, or null where it is not one."""
+
+    name = "try_cast"
+    inherit_cache = True
+
+    def __init__(self, value: sa.ColumnElement[Any], type_: sa.types.TypeEngine[Any]) -> None:
+        self.type = type_
+        super().__init__(value, sa.type_coerce(sa.null(), type_))
+
+
+@compiles(try_cast)
+def _try_cast_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value = compiler.process(element.clauses.clauses[0], **keywords)
+    type_ = compiler.dialect.type_compiler_instance.process(element.type)
+    return f"(CASE WHEN pg_input_is_valid(CAST({value} AS TEXT), '{type_}') THEN CAST(CAST({value} AS TEXT) AS {type_}) END)"
+
+
+@compiles(try_cast, "duckdb")
+def _try_cast_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value = compiler.process(element.clauses.clauses[0], **keywords)
+    return f"TRY_CAST({value} AS {compiler.dialect.type_compiler_instance.process(element.type)})"
+
+
+class matches(FunctionElement[bool]):
+    """`matches(text, pattern)`: whether the whole text matches; patterns keep to what RE2 and PostgreSQL share."""
+
+    name = "matches"
+    inherit_cache = True
+    type = sa.Boolean()
+
+
+@compiles(matches)
+def _matches_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"({value} ~ ('^(?:' || {pattern} || ')$'))"
+
+
+@compiles(matches, "duckdb")
+def _matches_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"regexp_full_match({value}, {pattern})"
+
+
+class replace_all(FunctionElement[str]):
+    r"""`replace_all(text, pattern, replacement)`: every match replaced; groups are `\1`."""
+
+    name = "replace_all"
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(replace_all)
+def _replace_all(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, pattern, replacement = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"regexp_replace({value}, {pattern}, {replacement}, 'g')"
+
+
+class extract_first(FunctionElement[str]):
+    """`extract_first(text, pattern)`: the pattern's first group at its first match, or null."""
+
+    name = "extract_first"
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(extract_first)
+def _extract_first_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"NULLIF((regexp_match({value}, {pattern}))[1], '')"
+
+
+@compiles(extract_first, "duckdb")
+def _extract_first_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"NULLIF(regexp_extract({value}, {pattern}, 1), '')"
+
+
+class arg_max(FunctionElement[Any]):
+    """`arg_max(value, order)`: the aggregate value at the greatest order, nulls of either left out."""
+
+    name = "arg_max"
+    inherit_cache = True
+
+    def __init__(self, value: sa.ColumnElement[Any], order: sa.ColumnElement[Any]) -> None:
+        self.type = value.type
+        super().__init__(value, order)
+
+
+@compiles(arg_max)
+def _arg_max_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, order = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"((array_agg({value} ORDER BY {order} DESC) FILTER (WHERE ({value}) IS NOT NULL AND ({order}) IS NOT NULL))[1])"
+
+
+@compiles(arg_max, "duckdb")
+def _arg_max_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, order = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"arg_max({value}, {order})"
+
+
+class median(FunctionElement[float]):
+    """`median(number)`: the aggregate median, interpolated."""
+
+    name = "median"
+    inherit_cache = True
+    type = sa.Double()
+
+
+@compiles(median)
+def _median_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"percentile_cont(0.5) WITHIN GROUP (ORDER BY {value})"
+
+
+@compiles(median, "duckdb")
+def _median_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"median({value})"
+
+
+class local_date(FunctionElement[Any]):
+    """`local_date(timestamp, zone)`: the calendar date of a moment in a time zone."""
+
+    name = "local_date"
+    inherit_cache = True
+    type = sa.Date()
+
+
+@compiles(local_date)
+def _local_date(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    moment, zone = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"CAST(({moment} AT TIME ZONE {zone}) AS DATE)"
+
+
+class json_object(FunctionElement[str]):
+    """`json_object('name', value, ...)`: a JSON object as text."""
+
+    name = "json_object"
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(json_object)
+def _json_object_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    pieces = []
+    for position, clause in enumerate(element.clauses.clauses):
+        text = compiler.process(clause, **keywords)
+        pieces.append(f"CAST({text} AS TEXT)" if position % 2 == 0 else text)
+    return f"CAST(json_build_object({', '.join(pieces)}) AS TEXT)"
+
+
+@compiles(json_object, "duckdb")
+def _json_object_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    pieces = ", ".join(compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"CAST(json_object({pieces}) AS TEXT)"

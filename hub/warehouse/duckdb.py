@@ -1,0 +1,134 @@
+"""The embedded engine: DuckDB in one file.
+
+One process owns the file; readers open the published copy beside it, so that a run never blocks them. The
+connections that run expressions of admins can read the lake and the project's own folder, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import sqlalchemy as sa
+
+from hub.errors import ConfigurationError, TemporaryError
+from hub.schema import Schema
+from hub.warehouse import duckdb_dialect
+from hub.warehouse.warehouse import Transaction, Warehouse, clause
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class DuckDBTransaction(Transaction):
+    """Work on DuckDB: Parquet and Arrow are read where they lie."""
+
+    @property
+    def _raw(self) -> duckdb.DuckDBPyConnection:
+        inner: duckdb_dialect.Connection = self.connection.connection.dbapi_connection  # type: ignore[assignment]
+        return inner.raw
+
+    def arrow(self, statement: sa.Select[Any] | sa.CompoundSelect[Any], batch: int = 50_000) -> pa.RecordBatchReader:
+        """Stream a result as Arrow."""
+        compiled = statement.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
+        values = [compiled.params[name] for name in compiled.positiontup or ()]
+        return self._raw.execute(str(compiled), values).to_arrow_reader(batch)
+
+    def load(self, name: str, data: pa.Table | pa.RecordBatchReader) -> sa.TableClause:
+        """Copy Arrow data into a temporary table."""
+        from hub.warehouse.arrow import sql_columns
+
+        columns = sql_columns(data.schema)
+        self._raw.register("incoming", data)
+        self._raw.execute(f'DROP TABLE IF EXISTS "{name}"')
+        self._raw.execute(f'CREATE TEMPORARY TABLE "{name}" AS SELECT * FROM incoming')
+        self._raw.unregister("incoming")
+        return clause(name, None, columns)
+
+    def raw(self, name: str, files: Sequence[str], columns: Mapping[str, pa.DataType]) -> sa.FromClause:
+        """Read Parquet in place, through a temporary view."""
+        from hub.warehouse.arrow import sql_type
+
+        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        self._raw.execute(
+            f'CREATE OR REPLACE TEMPORARY VIEW "{name}" AS SELECT * FROM read_parquet([{listed}], union_by_name = true)'
+        )
+        return clause(name, None, [sa.column(column, sql_type(type_)) for column, type_ in columns.items()])
+
+    def exists(self, name: str, stored: bool = False) -> bool:
+        """Look the table up in DuckDB's catalogue."""
+        found = self._raw.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE table_name = ? AND temporary = ? AND (temporary OR schema_name = 'store')",
+            [name, not stored],
+        ).fetchone()
+        return bool(found and found[0])
+
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
+        compiled = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
+        values = [compiled.params[name] for name in compiled.positiontup or ()]
+        self._raw.execute(f"CREATE {what} AS {compiled}", values)
+
+
+class DuckDBWarehouse(Warehouse):
+    """One file, owned by this process while it is open."""
+
+    name = "duckdb"
+
+    def __init__(self, schema: Schema, file: Path, readable: Sequence[Path]) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.file = file
+        self.published = file.with_name("published.duckdb")
+        try:
+            self._root = _open(file, [file.parent, *readable])
+        except duckdb.IOException as error:
+            raise TemporaryError(
+                f"{file.name} is in use by another run of this project. Wait for it to end, or stop it."
+            ) from error
+        super().__init__(schema, duckdb_dialect.engine(self._root), DuckDBTransaction)
+
+    def publish(self) -> None:
+        """Copy the file beside itself and swap the copy in: readers see the old one or the new one, never half."""
+        self._root.execute("CHECKPOINT")
+        fresh = self.published.with_suffix(".next")
+        shutil.copyfile(self.file, fresh)
+        os.replace(fresh, self.published)
+
+    def query(self, statement: str) -> pa.Table:
+        """Run a reader's SQL on the published copy."""
+        return query(self.published, statement)
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._root.close()
+
+
+def query(published: Path, statement: str) -> pa.Table:
+    """Run one read-only statement on a published copy, without the right to touch any other file."""
+    if not published.exists():
+        raise ConfigurationError("nothing is published yet: run `hub run` first")
+    with _open(published, [], read_only=True) as connection:
+        try:
+            return connection.execute(statement).to_arrow_table()
+        except duckdb.Error as error:
+            raise ConfigurationError(f"this query does not work: {error}") from error
+
+
+def _open(file: Path, readable: Sequence[Path], read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a file so that statements reach it and the readable folders, and nothing else, for good."""
+    root = duckdb.connect(
+        str(file),
+        read_only=read_only,
+        config={"autoload_known_extensions": "false", "autoinstall_known_extensions": "false"},
+    )
+    root.execute("SET GLOBAL TimeZone = 'UTC'")
+    root.execute("SET GLOBAL preserve_insertion_order = false")
+    folders = ", ".join("'" + str(path.resolve()).replace("'", "''") + "/'" for path in readable)
+    root.execute(f"SET GLOBAL allowed_directories = [{folders}]")
+    root.execute("SET GLOBAL enable_external_access = false")
+    root.execute("SET GLOBAL lock_configuration = true")
+    return root

@@ -1,0 +1,150 @@
+"""PostgreSQL (16 or newer) as the warehouse: a server that many processes share; readers never wait for writers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from hub.errors import ConfigurationError, TemporaryError
+from hub.schema import Schema, Table
+from hub.schema.shape import STORE
+from hub.warehouse.warehouse import Transaction, Warehouse, clause
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class PostgreSQLTransaction(Transaction):
+    """Work on PostgreSQL: the lake's Parquet is copied into temporary tables first."""
+
+    def arrow(self, statement: sa.Select[Any] | sa.CompoundSelect[Any], batch: int = 50_000) -> pa.RecordBatchReader:
+        """Stream a result through a server-side cursor."""
+        import pyarrow as pa
+
+        from hub.warehouse.arrow import arrow_type
+
+        schema = pa.schema([(column.name, arrow_type(column.type)) for column in statement.selected_columns])
+        result = self.connection.execute(statement.execution_options(stream_results=True, max_row_buffer=batch))
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for rows in result.partitions(batch):
+                columns = zip(*rows, strict=True)
+                yield pa.record_batch(
+                    [pa.array(list(values), type=field.type) for values, field in zip(columns, schema, strict=True)],
+                    schema=schema,
+                )
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def load(self, name: str, data: pa.Table | pa.RecordBatchReader) -> sa.TableClause:
+        """COPY Arrow data into a temporary table."""
+        from hub.warehouse.arrow import sql_columns
+
+        columns = sql_columns(data.schema)
+        self._temporary(name, columns)
+        self._copy(name, columns, data.to_reader() if hasattr(data, "to_reader") else data)
+        self._analyze(name)
+        return clause(name, None, columns)
+
+    def raw(self, name: str, files: Sequence[str], columns: Mapping[str, pa.DataType]) -> sa.FromClause:
+        """COPY the lake's files into a temporary table."""
+        import pyarrow.parquet as pq
+
+        from hub.warehouse.arrow import sql_type
+
+        described = [sa.column(column, sql_type(type_)) for column, type_ in columns.items()]
+        self._temporary(name, described)
+        for file in files:
+            with pq.ParquetFile(file) as parquet:
+                present = [column for column in described if column.name in parquet.schema_arrow.names]
+                for batch in parquet.iter_batches(columns=[column.name for column in present]):
+                    self._copy(
+                        name,
+                        [sa.column(field, sql_type(batch.schema.field(field).type)) for field in batch.schema.names],
+                        [batch],
+                    )
+        self._analyze(name)
+        return clause(name, None, described)
+
+    def exists(self, name: str, stored: bool = False) -> bool:
+        """Look the table up in PostgreSQL's catalogue."""
+        return bool(
+            self.connection.execute(
+                sa.text("SELECT to_regclass(:name) IS NOT NULL"),
+                {"name": f'"{STORE}"."{name}"' if stored else f'pg_temp."{name}"'},
+            ).scalar()
+        )
+
+    def _temporary(self, name: str, columns: Sequence[sa.ColumnClause[Any]]) -> None:
+        dialect = self.connection.dialect
+        listed = ", ".join(f'"{column.name}" {column.type.compile(dialect=dialect)}' for column in columns)
+        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS pg_temp."{name}"'))
+        self.connection.execute(sa.text(f'CREATE TEMPORARY TABLE "{name}" ({listed})'))
+
+    def _copy(self, name: str, columns: Sequence[sa.ColumnClause[Any]], batches: Any) -> None:
+        import pyarrow.csv as pc
+
+        from hub.warehouse.arrow import plain
+
+        listed = ", ".join(f'"{column.name}"' for column in columns)
+        cursor = self.connection.connection.cursor()
+        with cursor.copy(f'COPY pg_temp."{name}" ({listed}) FROM STDIN (FORMAT csv)') as copy:  # type: ignore[attr-defined]
+            for batch in batches:
+                text = io.BytesIO()
+                pc.write_csv(plain(batch), text, pc.WriteOptions(include_header=False, quoting_style="needed"))
+                copy.write(text.getvalue())
+
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
+        self.connection.exec_driver_sql(f"CREATE {what} AS {self._literal(query)}")
+
+    def _analyze(self, name: str) -> None:
+        self.connection.execute(sa.text(f'ANALYZE "{name}"'))
+
+
+class PostgreSQLWarehouse(Warehouse):
+    """A database on a server."""
+
+    name = "postgresql"
+
+    def __init__(self, schema: Schema, url: str) -> None:
+        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+        try:
+            with engine.connect() as connection:
+                version = connection.dialect.server_version_info or (0,)
+        except sa.exc.OperationalError as error:
+            raise TemporaryError(f"the warehouse does not answer: {type(error.orig).__name__}") from None
+        if version < (16,):
+            raise ConfigurationError(f"the warehouse needs PostgreSQL 16 or newer; this server is {version[0]}")
+        super().__init__(schema, engine, PostgreSQLTransaction)
+
+    def _index(self, transaction: Transaction, table: Table) -> None:
+        keys = [table.key] + ([("record_id",)] if table.personal and table.key != ("record_id",) else [])
+        for number, key in enumerate(keys):
+            listed = ", ".join(f'"{name}"' for name in key)
+            transaction.connection.execute(
+                sa.text(f'CREATE INDEX IF NOT EXISTS "{table.name}_{number}" ON {STORE}."{table.name}" ({listed})')
+            )
+
+    def publish(self) -> None:
+        """Committed is published; give the planner fresh statistics."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("ANALYZE"))
+
+    def query(self, statement: str) -> pa.Table:
+        """Run a reader's SQL in a read-only transaction with a time-out."""
+        import pyarrow as pa
+
+        with self.engine.connect() as connection:
+            connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+            connection.execute(sa.text("SET LOCAL statement_timeout = '60s'"))
+            try:
+                result = connection.exec_driver_sql(statement.replace("%", "%%"))
+            except sa.exc.DBAPIError as error:
+                raise ConfigurationError(f"this query does not work: {error.orig}") from error
+            names, rows = list(result.keys()), result.all()
+            connection.rollback()
+        columns = list(zip(*rows, strict=True)) if rows else [[] for _ in names]
+        return pa.table([pa.array(list(values)) for values in columns], names=names)

@@ -1,0 +1,213 @@
+"""The warehouse: the shared schema and everything derived from it, on one of several engines.
+
+Stages work in a `Transaction`: they build SQLAlchemy Core statements and the engine does the work. What engines do
+differently (reading the lake's Parquet, streaming Arrow in and out, publishing to readers) is behind it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateSchema, CreateTable
+
+from hub.schema import Schema, Table
+from hub.schema.shape import STORE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Transaction(ABC):
+    """One unit of work: all of it becomes visible, or nothing."""
+
+    def __init__(self, connection: sa.Connection, schema: Schema) -> None:
+        self.connection = connection
+        self.schema = schema
+
+    def table(self, name: str) -> sa.Table:
+        """Return a stored table of the shared schema."""
+        return self.schema.table(name)
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Run a statement; small results only."""
+        return self.connection.execute(statement, parameters)
+
+    def scalar(self, statement: sa.Executable) -> Any:
+        """Return the first column of the first row, or None."""
+        return self.connection.execute(statement).scalar()
+
+    def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        """Return a small result as rows."""
+        return self.connection.execute(statement).all()
+
+    def count(self, source: sa.FromClause, *conditions: sa.ColumnElement[bool]) -> int:
+        """Count rows."""
+        return int(self.scalar(sa.select(sa.func.count()).select_from(source).where(*conditions)) or 0)
+
+    @abstractmethod
+    def arrow(self, statement: sa.Select[Any] | sa.CompoundSelect[Any], batch: int = 50_000) -> pa.RecordBatchReader:
+        """Stream a result of any size as Arrow record batches; read it to its end inside the transaction."""
+
+    @abstractmethod
+    def load(self, name: str, data: pa.Table | pa.RecordBatchReader) -> sa.TableClause:
+        """Put Arrow data into a temporary table `name`, replacing an earlier one, and return it."""
+
+    @abstractmethod
+    def raw(self, name: str, files: Sequence[str], columns: Mapping[str, pa.DataType]) -> sa.FromClause:
+        """Give Parquet files of the lake as a relation; columns that a file lacks are null."""
+
+    @abstractmethod
+    def exists(self, name: str, stored: bool = False) -> bool:
+        """Say whether a table exists: a temporary one, or one in `store`."""
+
+    def hold(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.TableClause:
+        """Keep the result of a query in a temporary table `name`, replacing an earlier one, and return it."""
+        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{name}"'))
+        self._create_as(f'TEMPORARY TABLE "{name}"', query)
+        self._analyze(name)
+        return clause(name, query)
+
+    def replace(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
+        """Make the result of a query the stored table `name`, in place of what it held (its columns may change)."""
+        self.connection.execute(sa.text(f'DROP VIEW IF EXISTS "{name}"'))
+        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{STORE}"."{name}__next"'))
+        self._create_as(f'TABLE "{STORE}"."{name}__next"', query)
+        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{STORE}"."{name}"'))
+        self.connection.execute(sa.text(f'ALTER TABLE "{STORE}"."{name}__next" RENAME TO "{name}"'))
+        self.connection.execute(sa.text(f'CREATE VIEW "{name}" AS SELECT * FROM "{STORE}"."{name}"'))
+
+    def merge(
+        self, table: sa.Table, source: sa.FromClause, newer: str | None = None, insert_only: bool = False
+    ) -> None:
+        """Bring rows into a stored table by its key: insert what is new, update what differs.
+
+        `source` has columns of `table` (those it lacks stay as they are, or null) and at most one row per key.
+        With `newer`, a stored row whose value there is greater than the source's stays as it is.
+        """
+        key: tuple[str, ...] = table.info["key"]
+        given = [column.name for column in source.c if column.name in table.c]
+        rest = [name for name in given if name not in key]
+        quote = self.connection.dialect.identifier_preparer.quote
+        on = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in key)
+        text = f"MERGE INTO {STORE}.{quote(table.name)} AS t USING {self._relation(source)} AS s ON {on}"
+        if rest and not insert_only:
+            changed = " OR ".join(f"t.{quote(name)} IS DISTINCT FROM s.{quote(name)}" for name in rest)
+            guard = (
+                f" AND (t.{quote(newer)} IS NULL OR s.{quote(newer)} >= t.{quote(newer)})" if newer is not None else ""
+            )
+            updates = ", ".join(f"{quote(name)} = s.{quote(name)}" for name in rest)
+            text += f" WHEN MATCHED AND ({changed}){guard} THEN UPDATE SET {updates}"
+        names = ", ".join(quote(name) for name in given)
+        values = ", ".join(f"s.{quote(name)}" for name in given)
+        text += f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+        self.connection.exec_driver_sql(text)
+
+    def _relation(self, source: sa.FromClause) -> str:
+        if isinstance(source, sa.TableClause):
+            return self.connection.dialect.identifier_preparer.format_table(source)  # type: ignore[arg-type]
+        return f"({self._literal(source)})"
+
+    def _literal(self, query: sa.ClauseElement) -> str:
+        return str(query.compile(dialect=self.connection.dialect, compile_kwargs={"literal_binds": True}))
+
+    @abstractmethod
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None: ...
+
+    def _analyze(self, name: str) -> None:
+        """Give the planner statistics of a temporary table, where the engine does not keep them itself."""
+
+
+class Warehouse(ABC):
+    """A store of one project on one engine."""
+
+    name: str
+
+    def __init__(self, schema: Schema, engine: sa.Engine, transaction: Callable[..., Transaction]) -> None:
+        self.schema = schema
+        self.engine = engine
+        self._transaction = transaction
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """Work in one transaction: committed at the end of the block, rolled back on an error."""
+        with self.engine.begin() as connection:
+            yield self._transaction(connection, self.schema)
+
+    def prepare(self) -> None:
+        """Create what is missing: tables, columns, views. Costs one look when nothing changed."""
+        wanted = fingerprint(self.schema)
+        with self.begin() as transaction:
+            grown = transaction.exists("stage_state", stored=True)
+            if grown:
+                state = self.schema.table("stage_state")
+                found = transaction.scalar(sa.select(state.c.fingerprint).where(state.c.stage == "schema"))
+                if found == wanted:
+                    return
+            self._create(transaction, grown)
+            state = self.schema.table("stage_state")
+            transaction.execute(sa.delete(state).where(state.c.stage == "schema"))
+            transaction.execute(sa.insert(state).values(stage="schema", fingerprint=wanted))
+
+    def _create(self, transaction: Transaction, grown: bool) -> None:
+        connection = transaction.connection
+        connection.execute(CreateSchema(STORE, if_not_exists=True))
+        quote = connection.dialect.identifier_preparer.quote
+        for table in self.schema:
+            stored = self.schema.table(table.name)
+            connection.execute(CreateTable(stored, if_not_exists=True))
+            for column in stored.columns if grown else ():
+                kind = column.type.compile(dialect=connection.dialect)
+                connection.execute(
+                    sa.text(
+                        f"ALTER TABLE {STORE}.{quote(table.name)} ADD COLUMN IF NOT EXISTS {quote(column.name)} {kind}"
+                    )
+                )
+            self._index(transaction, table)
+        for table in self.schema:
+            connection.execute(sa.text(f"DROP VIEW IF EXISTS {quote(table.name)}"))
+            connection.execute(sa.text(f"CREATE VIEW {quote(table.name)} AS {_view(table, quote)}"))
+
+    def _index(self, transaction: Transaction, table: Table) -> None:
+        """Index the key where the engine needs it for merging."""
+
+    @abstractmethod
+    def publish(self) -> None:
+        """Let readers see what was committed so far."""
+
+    @abstractmethod
+    def query(self, statement: str) -> pa.Table:
+        """Run a reader's SQL against what was published, read-only. Raises ConfigurationError on wrong SQL."""
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        self.engine.dispose()
+
+
+def clause(
+    name: str, query: sa.Select[Any] | sa.CompoundSelect[Any] | None, columns: Iterable[Any] = ()
+) -> sa.TableClause:
+    """Describe a temporary table by the query that filled it."""
+    if query is not None:
+        columns = [sa.column(column.name, column.type) for column in query.selected_columns]
+    return sa.table(name, *columns)
+
+
+def fingerprint(schema: Schema) -> str:
+    """Name a schema's exact shape."""
+    text = "\n".join(
+        f"{table.name}:{table.key}:" + ",".join(f"{column.name} {column.type}" for column in table.all_columns)
+        for table in schema
+    )
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _view(table: Table, quote: Callable[[str], str]) -> str:
+    own = f"{STORE}.{quote(table.name)}"
+    if not table.personal or table.name == "source_record":
+        return f"SELECT * FROM {own}"
+    return f"SELECT r.person_id, t.* FROM {own} AS t LEFT JOIN {STORE}.source_record AS r ON r.record_id = t.record_id"

@@ -5,6 +5,7 @@ Nothing is lost on the way: a row with a value that does not fit is set aside, w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,30 +76,73 @@ def as_text(value: Any) -> str | None:
         return value
     if isinstance(value, bytes):
         return value.hex()
-    import orjson
-
-    return orjson.dumps(value, default=_json_default, option=orjson.OPT_NON_STR_KEYS).decode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def conform(table: pa.Table, known: Mapping[str, pa.DataType]) -> tuple[pa.Table, list[tuple[str, str]]]:
-    """Give the columns the types that are known already, and set aside the rows that have a value which does not fit.
+    """Give the columns the types that are known already, and set aside the rows with a value that does not fit.
 
-    Returns the rows that fit, and (reason, row as JSON text) for those that do not. Whole numbers may widen to
-    fractions: then the column keeps its new type, and the lake holds both.
+    Returns the rows that fit, and (reason, row as JSON text) for those that do not. Numbers may widen, whole numbers to
+    fractions for example: then the column comes back with the wider type. Nested values become JSON text.
     """
+    columns: list[pa.ChunkedArray] = []
     wrong: dict[int, str] = {}
-    for position, name in enumerate(table.column_names):
-        wanted, values = known.get(name), table.column(position)
-        if pa.types.is_nested(values.type):
-            values = pa.chunked_array([pa.array([as_text(value) for value in values.to_pylist()], pa.string())])
-        if wanted is not None and values.type != wanted and not _widens(wanted, values.type):
-            values, unfit = _cast(values, wanted)
-            reason = f"{name}: {_word(table.schema.field(position).type)} where the column holds {_word(wanted)}"
-            wrong.update({row: reason for row in unfit if row not in wrong})
-        if values is not table.column(position):
-            if wrong and len(values) != len(table):
-                raise ValueError("a column changed its length")
-            converted = table.set_column(position, name, values)
-            original = table if position == 0 or not wrong else original  # noqa: F821
-            table = converted
-    return table, []
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        wanted = known.get(name)
+        flat = _flat(values)
+        if wanted is not None and flat.type != wanted:
+            flat, unfit = _cast(flat, wanted)
+            for row in unfit:
+                wrong.setdefault(row, f"{name}: {_word(values.type)} where the column holds {_word(wanted)}")
+        columns.append(flat)
+    fitting = pa.Table.from_arrays(columns, names=table.column_names)
+    if not wrong:
+        return fitting, []
+    rows = sorted(wrong)
+    raw = [as_text(row) or "" for row in table.take(pa.array(rows)).to_pylist()]
+    keep = pa.array([row not in wrong for row in range(len(table))], pa.bool_())
+    return fitting.filter(keep), [(wrong[row], text) for row, text in zip(rows, raw, strict=True)]
+
+
+def _flat(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_nested(values.type):
+        return pa.chunked_array([pa.array([as_text(value) for value in values.to_pylist()], pa.string())])
+    if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
+        return values.cast(pa.string())
+    return values
+
+
+def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> tuple[pa.ChunkedArray, list[int]]:
+    """Cast a column; where that fails, widen the numbers, or null the values that do not fit and name their rows."""
+    try:
+        return values.cast(wanted), []
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        pass
+    if _is_number(values.type) and _is_number(wanted):
+        pair = [pa.schema([("value", kind)]) for kind in (wanted, values.type)]
+        return values.cast(pa.unify_schemas(pair, promote_options="permissive").field(0).type, safe=False), []
+    encoded = values.combine_chunks().dictionary_encode()
+    cast = [_cast_one(value, wanted) for value in encoded.dictionary]
+    fitting = pa.array(cast, wanted).take(encoded.indices)
+    unfit = pc.and_(values.is_valid(), pa.chunked_array([fitting]).is_null())
+    return pa.chunked_array([fitting]), pc.indices_nonzero(unfit).to_pylist()
+
+
+def _cast_one(value: pa.Scalar, wanted: pa.DataType) -> Any:
+    try:
+        return value.cast(wanted).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _word(kind: pa.DataType) -> str:
+    if pa.types.is_nested(kind):
+        return "nested values"
+    if _is_number(kind):
+        return "numbers"
+    words = {"string": "text", "bool": "true or false", "binary": "bytes", "date32[day]": "dates"}
+    return words.get(str(kind), "times" if pa.types.is_timestamp(kind) else str(kind))

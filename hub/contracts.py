@@ -208,6 +208,10 @@ class Destination(Plugin):
         """Write or remove rows; one result per row, in the same order."""
         raise TypeError(f"{self.name} takes no audiences or rows: its capabilities say syncs=False")
 
+    def unsubscribe_url(self, token: str) -> str:
+        """Give the address behind the unsubscribe link of a message; the hub also offers it to templates."""
+        return ""
+
     def feedback(self) -> Iterable[DltResource]:
         """Give the reactions (deliveries, opens, clicks, bounces, unsubscribes) as dlt resources, if there are any."""
         return ()

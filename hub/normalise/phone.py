@@ -118,7 +118,7 @@ def phone_prefixes(region: str) -> tuple[str, ...]:
 
 # What the metadata does not say, found by trying numbers of every range of every region; the tests try again.
 # The general pattern of the region is stricter than that of its fixed lines: these go to `parse_phone`.
-_LOOSE_FIXED_LINES = frozenset({"DE"})
+_LOOSE_FIXED_LINES = frozenset({"AT", "DE"})
 # The trunk prefix with the number's first digits may read as an international or a carrier's prefix.
 _TRUNK_IS_UNCERTAIN = frozenset({"CO", "IL", "RW", "UY"})
 # No number with its country code in front reads as another number.

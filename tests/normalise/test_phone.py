@@ -53,7 +53,9 @@ def test_what_is_not_certainly_one_number_of_the_region_is_refused(text: str, re
     assert parse_phone(text, region) is None
 
 
-@pytest.mark.parametrize("text", ["", " ", "onbekend", "061234567O", "anna 0612345678", "06-1234 KLANT", "+", "()", "++31612345678"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "onbekend", "061234567O", "anna 0612345678", "06-1234 KLANT", "+", "()", "++31612345678"]
+)
 def test_letters_are_never_read_as_keypad_digits(text: str) -> None:
     assert parse_phone(text, "NL") is None
 

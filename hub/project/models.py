@@ -1,0 +1,373 @@
+"""The YAML files of a hub project, as models: what each key means, and which keys there are.
+
+Descriptions here become the JSON Schemas that editors complete from. Expressions are text: they are parsed and
+checked against the schema after these models have checked the form.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from hub.contracts import Channel
+from hub.schema import Type
+
+
+class Form(BaseModel):
+    """One mapping of a YAML file: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+
+def _expression(value: Any) -> Any:
+    """YAML reads `true` and `1` as values; in an expression they are text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _duration(value: Any) -> Any:
+    """Read `14 days`, `36 hours`, `2 weeks`."""
+    if not isinstance(value, str):
+        return value
+    amount, _, unit = value.strip().partition(" ")
+    units = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7}
+    days = units.get(unit.strip().removesuffix("s"))
+    if not amount.isdigit() or days is None:
+        raise ValueError("write a length of time as a number and a unit: 14 days, 36 hours, 2 weeks")
+    return timedelta(days=int(amount) * days)
+
+
+def _percentage(value: Any) -> Any:
+    """Read `10%` as 0.1."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return float(value.strip()[:-1]) / 100
+        except ValueError:
+            raise ValueError("write a percentage as a number with a percent sign: 10%") from None
+    return value
+
+
+Expression = Annotated[str, BeforeValidator(_expression), Field(description="An SQL expression.")]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Percentage = Annotated[float, BeforeValidator(_percentage), Field(ge=0, le=1)]
+Scalar = str | int | float | bool | None
+
+
+# hub.yaml ------------------------------------------------------------------------------------------------------------
+
+
+class Schedules(Form):
+    """When the flows run, as cron expressions in the project's time zone."""
+
+    ingest: str | None = Field(None, description="Land and map what the systems have for us.")
+    build: str | None = Field(None, description="Resolve, enrich and segment.")
+    engage: str | None = Field(None, description="Decide and send.")
+    listen: str | None = Field(None, description="Take reactions in.")
+
+
+class HubFile(Form):
+    """hub.yaml: the project's name, its engine, its connections and its calendar."""
+
+    name: str = Field(description="The name that people know the project by.")
+    locale: str = Field("nl-NL", description="Language and country of salutations, numbers and dates.")
+    timezone: str = Field("Europe/Amsterdam", description="The time zone of its calendar days.")
+    engine: str = Field("duckdb", description="duckdb, or postgresql://user:password@host/database.")
+    ledger: str = Field("sqlite", description="sqlite, or postgresql://user:password@host/database.")
+    lake: str = Field("./lake", description="Where raw data lands: a folder or an fsspec URL such as s3://bucket/lake.")
+    connections: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="The systems, by a name of your own; `plugin` says what kind each is."
+    )
+    channels: dict[Channel, str] = Field(
+        default_factory=dict,
+        description="Which connection sends a channel; needed only where several connections could.",
+    )
+    schedules: Schedules = Schedules()
+
+
+# schema.yaml ---------------------------------------------------------------------------------------------------------
+
+
+class CustomColumn(Form):
+    """A column that you add."""
+
+    type: Type
+    summary: str = ""
+    references: str | None = Field(None, description="The table whose source key it holds.")
+
+
+class CustomTable(Form):
+    """A table that you add."""
+
+    summary: str = ""
+    personal: bool = Field(False, description="Its rows belong to a person.")
+    time: str | None = Field(None, description="The column that says when it happened.")
+    columns: dict[str, Type | CustomColumn]
+
+
+class SchemaFile(Form):
+    """schema.yaml: your own columns on the shared tables, and tables of your own."""
+
+    columns: dict[str, dict[str, Type | CustomColumn]] = {}
+    tables: dict[str, CustomTable] = {}
+
+
+# mappings/*.yaml -----------------------------------------------------------------------------------------------------
+
+
+class Translated(Form):
+    """A column whose values are translated through a list."""
+
+    from_: Expression = Field(alias="from", description="The value to translate.")
+    map: dict[str | int | bool, Scalar] = Field(description="Given value: value to store.")
+    else_: Expression | None = Field(
+        None, alias="else", description="For any other value; without it, the row is set aside."
+    )
+
+
+class ConsentStatement(Form):
+    """What a record says about consent. True is given; false with a date is withdrawn; false without one says nothing."""
+
+    channel: str
+    purpose: str = "marketing"
+    given: Expression
+    at: Expression | None = Field(None, description="When it was stated; the record's own time where absent.")
+    text: str = Field("", description="The text the person saw, or its version.")
+    basis: str = "consent"
+    evidence: Expression | None = Field(None, description="Where the proof is.")
+
+
+class PreferenceStatement(Form):
+    """Which channel a record prefers."""
+
+    message_type: str
+    channel: Expression
+    at: Expression | None = None
+
+
+Severity = Literal["quarantine", "warn"]
+
+
+class TableMapping(Form):
+    """How rows of one raw table become rows of one table of the shared schema."""
+
+    from_: str = Field(alias="from", description="The raw table.")
+    where: Expression | None = Field(None, description="Only these rows; the others are counted as left out.")
+    key: Expression = Field(description="The row's own key, unique within the connection and table.")
+    updated_at: Expression | None = Field(
+        None, description="When the system last changed the row: the newest wins. Without it, the latest load wins."
+    )
+    person: Expression | dict[str, Expression] | None = Field(
+        None,
+        description="Whose row it is: the key of the person's record in this connection, or identifiers of the person "
+        "(the first one present is used), or {through: table} to follow a reference.",
+    )
+    guest: dict[str, Expression] = Field(
+        default_factory=dict, description="Identifiers that tell whose row it is where `person` is empty."
+    )
+    identifiers: dict[str, Expression] = Field(
+        default_factory=dict,
+        description="For person: values that point at the person: email, phone, customer_number, loyalty_card, device, "
+        "email_hash. `shop.customer_number` is a number that the connection `shop` gave.",
+    )
+    columns: dict[str, Expression | Translated] = Field(default_factory=dict)
+    consent: list[ConsentStatement] = []
+    preference: list[PreferenceStatement] = []
+    checks: list[Expression | dict[str, Severity]] = Field(
+        default_factory=list,
+        description="Conditions that every row must meet, else it is set aside (or only warned of).",
+    )
+
+
+class MappingFile(Form):
+    """mappings/*.yaml: from the raw tables of one connection to the shared schema, one key per target table."""
+
+    model_config = ConfigDict(extra="allow")
+
+    connection: str
+    lookups: dict[str, str | dict[str, Scalar]] = Field(
+        default_factory=dict,
+        description="Translation lists for lookup('name', value): written here, or a CSV file with two columns.",
+    )
+    __pydantic_extra__: dict[str, TableMapping | list[TableMapping]]
+
+    @property
+    def tables(self) -> list[tuple[str, TableMapping]]:
+        """Give (target table, mapping) pairs in the order they are written."""
+        return [
+            (name, mapping)
+            for name, entry in (self.__pydantic_extra__ or {}).items()
+            for mapping in (entry if isinstance(entry, list) else [entry])
+        ]
+
+
+# traits/*.yaml and segments/*.yaml -----------------------------------------------------------------------------------
+
+
+class Trait(Form):
+    """One fact about each person, computed from a table or from other traits."""
+
+    summary: str = ""
+    of: str | None = Field(None, description="The table that it is computed from; without it, `is` says what it is.")
+    is_: Expression | None = Field(None, alias="is", description="An expression over the person and other traits.")
+    count: Literal[True] | None = Field(None, description="How many rows.")
+    exists: Literal[True] | None = Field(None, description="Whether there is such a row.")
+    sum: Expression | None = None
+    average: Expression | None = None
+    minimum: Expression | None = None
+    maximum: Expression | None = None
+    first: Expression | None = Field(None, description="The value on the earliest row.")
+    last: Expression | None = Field(None, description="The value on the latest row.")
+    favourite: Expression | None = Field(
+        None, description="The value that occurs most; ties go to the latest, then by name."
+    )
+    by: Expression | None = Field(None, description="For favourite: weigh by this number instead of counting rows.")
+    median_interval: Literal[True] | None = Field(None, description="The median number of days between rows.")
+    where: Expression | None = Field(None, description="Only rows that meet this condition.")
+    within: str | None = Field(None, description="Only rows of the last so many days: 90 days, or 90 days of COLUMN.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [name for name in AGGREGATES if getattr(self, name) is not None]
+        if self.of is None and (self.is_ is None or ways):
+            raise ValueError(
+                "a trait needs `of: TABLE` with one of " + ", ".join(AGGREGATES) + "; or only `is: EXPRESSION`"
+            )
+        if self.of is not None and (len(ways) != 1 or self.is_ is not None):
+            raise ValueError("a trait with `of` needs exactly one of " + ", ".join(AGGREGATES))
+        return self
+
+    @property
+    def way(self) -> str:
+        """Name the aggregate that it uses."""
+        return next(name for name in AGGREGATES if getattr(self, name) is not None)
+
+
+AGGREGATES = (
+    "count",
+    "exists",
+    "sum",
+    "average",
+    "minimum",
+    "maximum",
+    "first",
+    "last",
+    "favourite",
+    "median_interval",
+)
+
+
+class TraitFile(Form):
+    """traits/*.yaml."""
+
+    traits: dict[str, Trait]
+
+
+class Segment(Form):
+    """A group of people, told by a condition over person columns, traits, consents('channel', 'purpose') and member_of('segment')."""
+
+    summary: str = ""
+    where: Expression
+
+
+class SegmentFile(Form):
+    """segments/*.yaml."""
+
+    segments: dict[str, Segment]
+
+
+# scenarios/*.yaml ----------------------------------------------------------------------------------------------------
+
+
+class EventTrigger(Form):
+    """Starts from something that happened: an activity or web event by its type, or rows of any table with a time."""
+
+    event: str | None = Field(None, description="The type of an activity or web_event: newsletter_subscribed.")
+    of: str | None = Field(None, description="A table whose rows belong to people and have a time.")
+    where: Expression | None = Field(None, description="Only rows that meet this condition.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.event is None) == (self.of is None):
+            raise ValueError("a trigger is either {event: TYPE} or {of: TABLE, where: CONDITION}")
+        return self
+
+
+class Trigger(Form):
+    """What starts a scenario for a person."""
+
+    any: list[EventTrigger] = Field(min_length=1)
+
+
+class Send(Form):
+    """Send one message: by the first channel of the list on which the person can be reached and may be written to."""
+
+    send: str = Field(description="The template: a folder under templates/.")
+    by: list[Channel] = Field(min_length=1, description="Channels in order of preference.")
+    content: dict[str, Expression] = Field(description="Values for the template, by name: the personalisation (R11).")
+
+
+class Scenario(Form):
+    """scenarios/*.yaml: who gets what, when, how, and when not (R11, R15)."""
+
+    scenario: str
+    who: str = Field(description="The group, in words.")
+    from_: str = Field(alias="from", description="Where the person stands at the start, in words.")
+    to: str = Field(description="Where the scenario leads to, in words.")
+    trigger: Trigger
+    per: Literal["person, once"] = Field("person, once", description="One instance per person, ever.")
+    target: Expression = Field(description="Who may enter.")
+    stop_when: Expression = Field(
+        description="What interrupts it; may use `entered_at`. Checked again when the message is queued."
+    )
+    purpose: Literal["marketing", "service"] = "marketing"
+    priority: int = Field(50, ge=0, le=100, description="Higher goes first.")
+    control_group: Percentage = Field(
+        0.0, description="The share of people who enter and get nothing, to compare with."
+    )
+    valid_for: Duration = Field(description="A trigger or message older than this is not acted on any more.")
+    steps: list[Send] = Field(min_length=1, max_length=1)
+
+
+# syncs/*.yaml --------------------------------------------------------------------------------------------------------
+
+
+class SyncFrom(Form):
+    """Who or what is synced."""
+
+    segment: str
+
+
+class SyncTo(Form):
+    """Where it goes."""
+
+    connection: str
+    audience: str
+
+
+class SyncConsent(Form):
+    """The consent that each person must have given."""
+
+    channel: str
+    purpose: str = "marketing"
+
+
+class Guards(Form):
+    """What stops a sync until a person has looked."""
+
+    removes: Percentage = Field(0.2, description="Stop when a run would remove a larger share of the audience.")
+
+
+class Sync(Form):
+    """syncs/*.yaml: keep an audience at a destination equal to a segment."""
+
+    sync: str
+    from_: SyncFrom = Field(alias="from")
+    to: SyncTo
+    key: Expression = Field("person_id", description="What tells rows apart at the destination.")
+    fields: dict[str, Expression]
+    consent: SyncConsent = Field(description="Without it nobody goes: consent fails closed.")
+    leaving: Literal["remove", "keep"] = Field("remove", description="What happens to those who leave the segment.")
+    guards: Guards = Guards()

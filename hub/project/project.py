@@ -1,0 +1,95 @@
+"""A hub project: its folder, read and checked, as the stages use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hub.contracts import Channel, ConnectionConfig, Destination, Place, Plugin, Source
+from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
+from hub.schema import Schema
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One system that the project talks to."""
+
+    name: str
+    plugin: type[Plugin]
+    config: ConnectionConfig = field(repr=False)
+    place: Place
+
+    def open(self) -> Plugin:
+        """Make the plugin object."""
+        return self.plugin(self.config, self.place)
+
+    @property
+    def notation(self) -> str:
+        """How this system writes numbers and dates: iso, nl, be or us."""
+        return getattr(self.config, "notation", "iso")
+
+
+@dataclass(frozen=True)
+class MappedTable:
+    """One mapping of the project: from a raw table of a connection to a table of the shared schema."""
+
+    file: Path
+    connection: str
+    target: str
+    mapping: TableMapping
+    lookups: Mapping[str, Mapping[str, str | None]]
+    position: int
+    """Its place among the file's mappings: later ones may refer to what earlier ones map."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that the YAML of a project says, checked."""
+
+    folder: Path
+    hub: HubFile
+    schema: Schema
+    connections: Mapping[str, Connection]
+    mappings: tuple[MappedTable, ...]
+    traits: Mapping[str, Trait]
+    segments: Mapping[str, Segment]
+    scenarios: Mapping[str, Scenario]
+    syncs: Mapping[str, Sync]
+    key: bytes = field(repr=False, default=b"")
+    """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
+
+    @property
+    def state(self) -> Path:
+        """The folder of what the hub keeps: warehouse, ledger, working files."""
+        return self.folder / ".hub"
+
+    @property
+    def lake(self) -> str:
+        """The lake's folder or URL."""
+        return self.hub.lake if "://" in self.hub.lake else str((self.folder / self.hub.lake).resolve())
+
+    @property
+    def templates(self) -> Path:
+        """The folder of the templates."""
+        return self.folder / "templates"
+
+    @property
+    def sources(self) -> tuple[Connection, ...]:
+        """The connections that data comes from."""
+        return tuple(connection for connection in self.connections.values() if issubclass(connection.plugin, Source))
+
+    @property
+    def destinations(self) -> tuple[Connection, ...]:
+        """The connections that messages and audiences go to."""
+        return tuple(c for c in self.connections.values() if issubclass(c.plugin, Destination))
+
+    def channel(self, channel: Channel) -> Connection | None:
+        """Return the connection that sends a channel, if there is one."""
+        if channel in self.hub.channels:
+            return self.connections[self.hub.channels[channel]]
+        for connection in self.destinations:
+            plugin = connection.open()
+            if isinstance(plugin, Destination) and plugin.capabilities.channel == channel:
+                return connection
+        return None

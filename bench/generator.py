@@ -22,7 +22,7 @@ CROWD_SHARE = 0.001
 CROWD_LEAST = 60
 """Small populations have at least this many in the crowd, so that a limit of 40 always applies."""
 
-_HERE = Path(__file__).parent
+_SQL = Path(__file__).parent / "sql"
 
 _WOMEN = (
     "Emma Julia Mila Sophie Zoë Sara Nora Tess Noor Eva Liv Anna Lotte Fleur Maud Roos Femke Sanne Lisa Iris Marieke Ingrid "
@@ -54,7 +54,7 @@ def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = No
             connection.execute(f"SET threads = {threads}")
         for name, value in _variables(persons, seed).items():
             connection.execute(f"SET VARIABLE {name} = ?", [value])
-        connection.execute((_HERE / "world.sql").read_text("utf-8"))
+        connection.execute((_SQL / "world.sql").read_text("utf-8"))
         for name, query in _shapes().items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,5 +78,5 @@ def _variables(persons: int, seed: int) -> dict[str, object]:
 
 def _shapes() -> dict[str, str]:
     """The statements of `shapes.sql` by the file that each one writes."""
-    parts = re.split(r"^-- (\w+/\w+\.\w+)$", (_HERE / "shapes.sql").read_text("utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^-- (\w+/\w+\.\w+)$", (_SQL / "shapes.sql").read_text("utf-8"), flags=re.MULTILINE)
     return {name: query.strip().rstrip(";") for name, query in zip(parts[1::2], parts[2::2], strict=True)}

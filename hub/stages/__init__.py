@@ -1,1 +1,1 @@
-"""The stages, one verb each; the order is written in `hub.pipeline`."""
+"""The stages, in the order that data passes them; each is one verb, and none knows another."""

@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub import log
 from hub.contracts import Destination, Source
 from hub.errors import ConfigurationError, HubError, InternalError, PluginError, TemporaryError
 from hub.lake import REJECTED, ROW, Lake, Load, raw_name, raw_names
@@ -62,7 +61,7 @@ def land(lake: Lake, connection: str, plugin: Source | Destination, work: Path, 
         loads = [load for load in lake.loads(connection) if load.load_id not in completed]
     rows = _count(lake, loads)
     _reconcile(connection, passed_on, rows)
-    report = LandReport(
+    return LandReport(
         connection,
         as_of,
         tuple(load.load_id for load in loads),
@@ -71,10 +70,6 @@ def land(lake: Lake, connection: str, plugin: Source | Destination, work: Path, 
         sum(len(paths) for load in loads for paths in load.files.values()),
         time.perf_counter() - started,
     )
-    log.get(__name__).info(
-        "landed", connection=connection, rows=sum(report.rows.values()), set_aside=report.set_aside, loads=len(loads)
-    )
-    return report
 
 
 def _run(lake: Lake, connection: str, plugin: Source | Destination, work: Path) -> Counter[str]:

@@ -91,7 +91,9 @@ def add_contact(crm: Crm, person: Person, part: Newcomer | None, copy: int) -> N
         "postcode": address.postcode if address.country == "BE" else f"{address.postcode[:4]} {address.postcode[4:]}",
         "city": address.city,
         "country": address.country,
-        "profession": rng.choice(("leerkracht", "verpleegkundige", "zelfstandige", "gepensioneerd", "student", None, None, None)),
+        "profession": rng.choice(
+            ("leerkracht", "verpleegkundige", "zelfstandige", "gepensioneerd", "student", None, None, None)
+        ),
     }
     consents, changed = write_consents(crm, person, part, created)
     contact |= consents
@@ -169,7 +171,7 @@ def write_consents(crm: Crm, person: Person, part: Newcomer | None, created: dat
         email = False if part.kind == "withdrawn_in_crm" else None
         sms = True if part.kind in {"mobile_only", "broken_email"} else None
         refuses_print = False if part.kind == "post_only" else None
-    said = (("email", email), ("sms", sms), ("print", None if refuses_print is None else not refuses_print))
+    said = (("email", email), ("sms", sms), ("letter", None if refuses_print is None else not refuses_print))
     for channel, given in said:
         if given is not None:
             crm.truth.consent(person.key, channel, given, asked, "crm")
@@ -187,7 +189,9 @@ def write_consents(crm: Crm, person: Person, part: Newcomer | None, created: dat
 
 
 def add_company(crm: Crm, company: Company) -> None:
-    moment = iso(shop_hours(datetime.combine(crm.until - timedelta(days=crm.rng.randint(30, 900)), time(9), UTC), crm.rng))
+    moment = iso(
+        shop_hours(datetime.combine(crm.until - timedelta(days=crm.rng.randint(30, 900)), time(9), UTC), crm.rng)
+    )
     crm.companies.append({
         "id": company.key, "name": company.name, "kvk_number": company.kvk, "email": company.email, "phone": company.phone,
         "city": company.city, "employees": crm.rng.randint(1, 60), "updated_at": moment,

@@ -81,7 +81,15 @@ def invoice(number: str, debtor_number: str, until: date, rng: Random, truth: Tr
         amount = f"{amount} EUR"
     elif chance < 0.07:
         amount = f"-{amount}"
-    return number, debtor_number, written, dutch_date(due), amount, paid, rng.choice(("Webshop", "Winkel", "Café Le Chat Noir", "Abonnement"))
+    return (
+        number,
+        debtor_number,
+        written,
+        dutch_date(due),
+        amount,
+        paid,
+        rng.choice(("Webshop", "Winkel", "Café Le Chat Noir", "Abonnement")),
+    )
 
 
 def save(folder: Path, name: str, header: tuple[str, ...], rows: list[tuple[str, ...]], files: int) -> None:

@@ -43,15 +43,27 @@ def write_mail(
                     continue
                 for kind, after, extra in reactions(leaves, pages, sent_at < quiet_start(until), rng):
                     number += 1
-                    at = part.withdrawn_at if leaves and part and part.withdrawn_at and kind == "unsubscribe" else sent_at + after
+                    at = (
+                        part.withdrawn_at
+                        if leaves and part and part.withdrawn_at and kind == "unsubscribe"
+                        else sent_at + after
+                    )
                     if kind == "unsubscribe":
                         truth.consent(person.key, "email", False, at, "mail")
-                    event = {"event_id": f"ev-{number:07d}", "type": kind, "email": person.email, "campaign": campaign, "at": iso(at)}
+                    event = {
+                        "event_id": f"ev-{number:07d}",
+                        "type": kind,
+                        "email": person.email,
+                        "campaign": campaign,
+                        "at": iso(at),
+                    }
                     stream.write(json.dumps(event | extra, ensure_ascii=False) + "\n")
                 truth.record("mail", campaign, person.email, person.key)
 
 
-def reactions(leaves: bool, pages: tuple[str, ...], settled: bool, rng: Random) -> Iterator[tuple[str, timedelta, dict[str, str]]]:
+def reactions(
+    leaves: bool, pages: tuple[str, ...], settled: bool, rng: Random
+) -> Iterator[tuple[str, timedelta, dict[str, str]]]:
     """One recipient's events, with the time since sending. Nobody but the planned ones unsubscribes in the last days."""
     yield "sent", timedelta(), {}
     if leaves:

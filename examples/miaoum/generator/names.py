@@ -1,46 +1,167 @@
 """What people, streets and towns are called in the Netherlands and Flanders."""
 
-FEMALE = (
-    "Anna Emma Julia Sofie Lotte Sanne Eva Fleur Lieke Noor Iris Femke Marieke Annelies Ilse Hanneke Truus Ria Wilma Monique "
-    "Petra Saskia Esther Nathalie Els Griet Katrijn Veerle Leen An Fatima Samira Aïcha Chloé Zoë Noëlle Renée Élise Daniëlle "
-    "Michèle Anouk Floor Mieke Jantine Geertje Tineke Elif Yasmin Nadia Ingrid"
-).split()
-MALE = (
-    "Jan Piet Kees Daan Sem Lucas Finn Thijs Bram Ruben Lars Niels Jeroen Martijn Bas Wouter Maarten Pieter Joris Hendrik "
-    "Gerard Henk Willem Cor Theo Joost Tom Tim Koen Stijn Wim Luc Marc Dirk Jef René André Daniël Raphaël José Mohammed Youssef "
-    "Mehmet Kevin Patrick Erik Bert Gijs Teun Ravi"
-).split()
-NEUTRAL = "Robin Sam Kim Jip Luca Charlie Noa Bo Sasha Lou".split()
+FEMALE = [
+    "Anna",
+    "Emma",
+    "Julia",
+    "Sofie",
+    "Lotte",
+    "Sanne",
+    "Eva",
+    "Fleur",
+    "Lieke",
+    "Noor",
+    "Iris",
+    "Femke",
+    "Marieke",
+    "Annelies",
+    "Ilse",
+    "Hanneke",
+    "Truus",
+    "Ria",
+    "Wilma",
+    "Monique",
+    "Petra",
+    "Saskia",
+    "Esther",
+    "Nathalie",
+    "Els",
+    "Griet",
+    "Katrijn",
+    "Veerle",
+    "Leen",
+    "An",
+    "Fatima",
+    "Samira",
+    "Aïcha",
+    "Chloé",
+    "Zoë",
+    "Noëlle",
+    "Renée",
+    "Élise",
+    "Daniëlle",
+    "Michèle",
+    "Anouk",
+    "Floor",
+    "Mieke",
+    "Jantine",
+    "Geertje",
+    "Tineke",
+    "Elif",
+    "Yasmin",
+    "Nadia",
+    "Ingrid",
+]
+MALE = [
+    "Jan",
+    "Piet",
+    "Kees",
+    "Daan",
+    "Sem",
+    "Lucas",
+    "Finn",
+    "Thijs",
+    "Bram",
+    "Ruben",
+    "Lars",
+    "Niels",
+    "Jeroen",
+    "Martijn",
+    "Bas",
+    "Wouter",
+    "Maarten",
+    "Pieter",
+    "Joris",
+    "Hendrik",
+    "Gerard",
+    "Henk",
+    "Willem",
+    "Cor",
+    "Theo",
+    "Joost",
+    "Tom",
+    "Tim",
+    "Koen",
+    "Stijn",
+    "Wim",
+    "Luc",
+    "Marc",
+    "Dirk",
+    "Jef",
+    "René",
+    "André",
+    "Daniël",
+    "Raphaël",
+    "José",
+    "Mohammed",
+    "Youssef",
+    "Mehmet",
+    "Kevin",
+    "Patrick",
+    "Erik",
+    "Bert",
+    "Gijs",
+    "Teun",
+    "Ravi",
+]
+NEUTRAL = ["Robin", "Sam", "Kim", "Jip", "Luca", "Charlie", "Noa", "Bo", "Sasha", "Lou"]
 
 SURNAMES: tuple[tuple[str, str], ...] = (
     *(("", name) for name in
-      "Jansen Bakker Visser Smit Meijer Mulder Bos Vos Peters Hendriks Dekker Brouwer Koster Willems Kuipers Post Prins Huisman "
-      "Peeters Janssens Maes Jacobs Mertens Willemsen Claes Goossens Wouters Dubois Lambert Özdemir Yılmaz Bouzid Amrani Müller "
-      "Hermans Lemmens Martens Aerts Michiels Thijssen Gerritsen Kramer Scholten Veenstra Hoekstra Dijkstra Postma Zijlstra "
-      "Wiersma Boersma Ramdin Singh Pinas Nguyen Kowalski Novák Schröder Geens Coppens Pauwels Segers".split()),
-    *(("de", name) for name in "Vries Jong Boer Groot Wit Haan Bruin Graaf Ruiter Koning Lange Leeuw Vos Wolf Zwart".split()),
-    *(("van", name) for name in "Dijk Leeuwen Dam Beek Vliet Puffelen Dongen Rooij Velzen Damme Gent Hout Kempen Loon".split()),
-    *(("van der", name) for name in "Valk Meer Linden Wal Heijden Laan Veen Horst Pol Steen Zee Broek".split()),
-    *(("van den", name) for name in "Berg Broek Bosch Heuvel Brink Eynde Akker Bossche".split()),
-    *(("van de", name) for name in "Ven Kamp Velde Walle Graaf Wiel".split()),
-    *(("in het", name) for name in "Veld Zonnetje Hout".split()),
-    *(("in 't", name) for name in "Veen Groen".split()),
-    *(("'t", name) for name in "Hart Wolkje Hoen".split()),
-    *(("van 't", name) for name in "Hoff Riet".split()),
-    *(("ter", name) for name in "Horst Braak".split()),
-    *(("ten", name) for name in "Brinke Have".split()),
-    *(("el", name) for name in "Idrissi Khatib".split()),
+      ["Jansen", "Bakker", "Visser", "Smit", "Meijer", "Mulder", "Bos", "Vos", "Peters", "Hendriks", "Dekker", "Brouwer", "Koster", "Willems", "Kuipers", "Post", "Prins", "Huisman", "Peeters", "Janssens", "Maes", "Jacobs", "Mertens", "Willemsen", "Claes", "Goossens", "Wouters", "Dubois", "Lambert", "Özdemir", "Yılmaz", "Bouzid", "Amrani", "Müller", "Hermans", "Lemmens", "Martens", "Aerts", "Michiels", "Thijssen", "Gerritsen", "Kramer", "Scholten", "Veenstra", "Hoekstra", "Dijkstra", "Postma", "Zijlstra", "Wiersma", "Boersma", "Ramdin", "Singh", "Pinas", "Nguyen", "Kowalski", "Novák", "Schröder", "Geens", "Coppens", "Pauwels", "Segers"]),
+    *(("de", name) for name in ["Vries", "Jong", "Boer", "Groot", "Wit", "Haan", "Bruin", "Graaf", "Ruiter", "Koning", "Lange", "Leeuw", "Vos", "Wolf", "Zwart"]),
+    *(("van", name) for name in ["Dijk", "Leeuwen", "Dam", "Beek", "Vliet", "Puffelen", "Dongen", "Rooij", "Velzen", "Damme", "Gent", "Hout", "Kempen", "Loon"]),
+    *(("van der", name) for name in ["Valk", "Meer", "Linden", "Wal", "Heijden", "Laan", "Veen", "Horst", "Pol", "Steen", "Zee", "Broek"]),
+    *(("van den", name) for name in ["Berg", "Broek", "Bosch", "Heuvel", "Brink", "Eynde", "Akker", "Bossche"]),
+    *(("van de", name) for name in ["Ven", "Kamp", "Velde", "Walle", "Graaf", "Wiel"]),
+    *(("in het", name) for name in ["Veld", "Zonnetje", "Hout"]),
+    *(("in 't", name) for name in ["Veen", "Groen"]),
+    *(("'t", name) for name in ["Hart", "Wolkje", "Hoen"]),
+    *(("van 't", name) for name in ["Hoff", "Riet"]),
+    *(("ter", name) for name in ["Horst", "Braak"]),
+    *(("ten", name) for name in ["Brinke", "Have"]),
+    *(("el", name) for name in ["Idrissi", "Khatib"]),
     ("", "Vandenberghe"), ("", "Van Damme"), ("", "De Smet"), ("", "Van Der Broeck"), ("", "D'hondt"), ("", "De Clercq"),
 )  # fmt: skip
 
-STREETS_NL = (
-    "Dorpsstraat Kerkstraat Molenweg Schoolstraat Julianalaan Beukenlaan Eikenlaan Stationsweg Nieuwstraat Havenkade Oudegracht "
-    "Wilhelminastraat Lindenhof Meidoornstraat Prinsengracht Brink Singel Marktplein Veldweg Rozenstraat"
-).split()
-STREETS_BE = (
-    "Kerkstraat Stationsstraat Dorpsstraat Molenstraat Kapellestraat Steenweg Veldstraat Groenstraat Bruggesteenweg Lindelaan "
-    "Processieweg Abdijlaan Hoogstraat Wijngaardstraat"
-).split()
+STREETS_NL = [
+    "Dorpsstraat",
+    "Kerkstraat",
+    "Molenweg",
+    "Schoolstraat",
+    "Julianalaan",
+    "Beukenlaan",
+    "Eikenlaan",
+    "Stationsweg",
+    "Nieuwstraat",
+    "Havenkade",
+    "Oudegracht",
+    "Wilhelminastraat",
+    "Lindenhof",
+    "Meidoornstraat",
+    "Prinsengracht",
+    "Brink",
+    "Singel",
+    "Marktplein",
+    "Veldweg",
+    "Rozenstraat",
+]
+STREETS_BE = [
+    "Kerkstraat",
+    "Stationsstraat",
+    "Dorpsstraat",
+    "Molenstraat",
+    "Kapellestraat",
+    "Steenweg",
+    "Veldstraat",
+    "Groenstraat",
+    "Bruggesteenweg",
+    "Lindelaan",
+    "Processieweg",
+    "Abdijlaan",
+    "Hoogstraat",
+    "Wijngaardstraat",
+]
 
 #: Town, first and last four digits of its postcodes, area code of its telephones (without the zero).
 TOWNS_NL: tuple[tuple[str, int, int, str], ...] = (
@@ -55,7 +176,25 @@ TOWNS_BE: tuple[tuple[str, int, int, str], ...] = (
     ("Mechelen", 2800, 2812, "15"), ("Hasselt", 3500, 3512, "11"), ("Kortrijk", 8500, 8511, "56"), ("Brussel", 1000, 1000, "2"),
 )  # fmt: skip
 
-MAILBOXES_NL = ("gmail.com", "gmail.com", "hotmail.com", "ziggo.nl", "kpnmail.nl", "outlook.com", "xs4all.nl", "live.nl")
+MAILBOXES_NL = (
+    "gmail.com",
+    "gmail.com",
+    "hotmail.com",
+    "ziggo.nl",
+    "kpnmail.nl",
+    "outlook.com",
+    "xs4all.nl",
+    "live.nl",
+)
 MAILBOXES_BE = ("gmail.com", "gmail.com", "telenet.be", "skynet.be", "hotmail.com", "proximus.be")
 
-COMPANY_KINDS = ("Dierenkliniek", "Kennel", "Manege", "Hondenschool", "Kattenpension", "Kinderboerderij", "Trimsalon", "Dierenpension")
+COMPANY_KINDS = (
+    "Dierenkliniek",
+    "Kennel",
+    "Manege",
+    "Hondenschool",
+    "Kattenpension",
+    "Kinderboerderij",
+    "Trimsalon",
+    "Dierenpension",
+)

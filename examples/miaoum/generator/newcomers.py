@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[int, str, str]] = {
     "account_only": (30, "", "no consent"),
     "mobile_only": (25, "sms", ""),
     "broken_email": (5, "sms", ""),
-    "post_only": (15, "print", ""),
+    "post_only": (15, "letter", ""),
     "withdrawn_in_crm": (6, "", "consent withdrawn"),
     "withdrawn_by_mail": (6, "", "consent withdrawn"),
     "under_16": (10, "", "under 16"),

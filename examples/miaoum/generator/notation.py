@@ -17,15 +17,33 @@ def spell_phone(number: str, rng: Random) -> str:
     if country == "+32":
         if len(national) == 9:
             a, b, c, d = national[:3], national[3:5], national[5:7], national[7:]
-            return rng.choice((f"0{a} {b} {c} {d}", f"+32 {a} {b} {c} {d}", f"0{a}/{b}.{c}.{d}", f"+32 (0){a}/{b}.{c}.{d}", number))
+            return rng.choice(
+                (f"0{a} {b} {c} {d}", f"+32 {a} {b} {c} {d}", f"0{a}/{b}.{c}.{d}", f"+32 (0){a}/{b}.{c}.{d}", number)
+            )
         return rng.choice((f"0{national}", f"+32 {national}", f"+32 (0){national}", number))
     if national.startswith("6"):
         rest = national[1:]
         pairs = " ".join(rest[at : at + 2] for at in range(0, 8, 2))
-        forms = (f"06-{rest}", f"06 {pairs}", f"06{rest}", f"+31 6 {rest}", f"00316{rest}", f"+31 (0)6 {rest}", f"06 - {rest}", number)
+        forms = (
+            f"06-{rest}",
+            f"06 {pairs}",
+            f"06{rest}",
+            f"+31 6 {rest}",
+            f"00316{rest}",
+            f"+31 (0)6 {rest}",
+            f"06 - {rest}",
+            number,
+        )
         return rng.choice(forms)
-    area = 2 if national[:2] in {"10", "20", "23", "24", "26", "30", "35", "38", "40", "43", "50", "55", "70", "71", "73", "76"} else 3
-    return rng.choice((f"0{national[:area]}-{national[area:]}", f"0{national}", f"+31 {national[:area]} {national[area:]}", number))
+    area = (
+        2
+        if national[:2]
+        in {"10", "20", "23", "24", "26", "30", "35", "38", "40", "43", "50", "55", "70", "71", "73", "76"}
+        else 3
+    )
+    return rng.choice(
+        (f"0{national[:area]}-{national[area:]}", f"0{national}", f"+31 {national[:area]} {national[area:]}", number)
+    )
 
 
 def spell_international(number: str, rng: Random) -> str:
@@ -51,7 +69,9 @@ def spell_email(email: str, rng: Random) -> str:
 def break_email(email: str, rng: Random) -> str:
     """An address that can't be used: a space inside, a comma for a dot, no at sign."""
     local, _, domain = email.partition("@")
-    return rng.choice((f"{local} @{domain}", f"{local}@{domain.replace('.', ',')}", f"{local}{domain}", f"{local}@@{domain}"))
+    return rng.choice(
+        (f"{local} @{domain}", f"{local}@{domain.replace('.', ',')}", f"{local}{domain}", f"{local}@@{domain}")
+    )
 
 
 def mistype(word: str, rng: Random) -> str:

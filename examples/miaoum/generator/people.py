@@ -156,7 +156,9 @@ def make_household(key: str, size: int, start: int, registry: Registry, until: d
         own_name = rng.choice(names.SURNAMES) if position == 1 and rng.random() < 0.6 else family
         child = position >= 2
         members.append(
-            make_person(f"P{start + position + 1:05d}", key, own_name, address, landline, shared_mobile, child, registry, until)
+            make_person(
+                f"P{start + position + 1:05d}", key, own_name, address, landline, shared_mobile, child, registry, until
+            )
         )
     return members
 
@@ -194,7 +196,9 @@ def make_person(
     years = rng.randint(8, 24) if child else rng.randint(18, 86)
     born = until - timedelta(days=years * 365 + rng.randint(30, 390))
     email = registry.email(given.split()[0], prefix + surname, address.country) if rng.random() < 0.93 else None
-    second = registry.email(given.split()[0], prefix + surname, address.country) if email and rng.random() < 0.12 else None
+    second = (
+        registry.email(given.split()[0], prefix + surname, address.country) if email and rng.random() < 0.12 else None
+    )
     mobile = shared_mobile or (registry.mobile(address.country) if rng.random() < 0.85 else None)
     buys = rng.random() < 0.62
     account = rng.random() < (0.8 if buys else 0.2)

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from examples.miaoum.generator.catalogue import DUTCH, Product
-from examples.miaoum.generator.newcomers import Newcomer, quiet_start, shop_hours
+from examples.miaoum.generator.newcomers import Newcomer, quiet_start, shop_hours, window_start
 from examples.miaoum.generator.notation import (
     CROWD_PHONE,
     FALSE_PHONES,
@@ -81,10 +81,19 @@ def write_shop(people: list[Person], plan: dict[str, Newcomer], shop: Shop, path
     """Fill the shop with what these people did, and write it as a SQLite database."""
     for product in shop.products:
         price = f"{product.price / 100:.2f}"
-        shop.add("products", product.sku, product.name, product.category, product.species, product.pack_size, price, "2024-01-02 08:00:00")
+        shop.add(
+            "products",
+            product.sku,
+            product.name,
+            product.category,
+            product.species,
+            product.pack_size,
+            price,
+            "2024-01-02 08:00:00",
+        )
     for person in people:
         part = plan.get(person.key)
-        moments = [part.ordered_at] if part and part.ordered_at else order_moments(shop) if person.buys else []
+        moments = ordering_moments(shop, person, part)
         open_accounts(shop, person, part, moments)
         for moment in moments:
             place_order(shop, person, part, moment)
@@ -95,13 +104,29 @@ def write_shop(people: list[Person], plan: dict[str, Newcomer], shop: Shop, path
     save(shop, path)
 
 
+def ordering_moments(shop: Shop, person: Person, part: Newcomer | None) -> list[datetime]:
+    """When a person ordered. Of the newcomers only those who play that part order after their sign-up."""
+    if part and part.ordered_at:
+        return [part.ordered_at]
+    if not person.buys:
+        return []
+    moments = order_moments(shop)
+    return [moment for moment in moments if moment < window_start(shop.until)] if part else moments
+
+
 def order_moments(shop: Shop) -> list[datetime]:
     """A customer's own rhythm: every so many weeks, some stopped a while or more than a year ago."""
     rng = shop.rng
     count = rng.choices((1, 2, rng.randint(3, 6), rng.randint(7, 20)), (30, 18, 32, 20))[0]
     rhythm = rng.choice((14, 21, 28, 35, 45, 60, 90))
     state = rng.random()
-    quiet = rng.randint(0, rhythm) if state < 0.7 else rng.randint(rhythm * 2, 360) if state < 0.85 else rng.randint(366, 700)
+    quiet = (
+        rng.randint(0, rhythm)
+        if state < 0.7
+        else rng.randint(rhythm * 2, 360)
+        if state < 0.85
+        else rng.randint(366, 700)
+    )
     moments = []
     day = shop.end - timedelta(days=quiet)
     for _ in range(count):
@@ -284,7 +309,9 @@ def leave_cart(shop: Shop, person: Person) -> None:
     shop.add("carts", cart, shop.accounts[person.key][0], status, sql_time(moment), sql_time(moment))
     for _ in range(rng.randint(1, 3)):
         product = rng.choice(shop.products)
-        shop.add("cart_lines", shop.next_number("cart_lines", 1), cart, product.sku, rng.randint(1, 2), sql_time(moment))
+        shop.add(
+            "cart_lines", shop.next_number("cart_lines", 1), cart, product.sku, rng.randint(1, 2), sql_time(moment)
+        )
 
 
 def test_orders(shop: Shop, count: int) -> None:

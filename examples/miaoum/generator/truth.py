@@ -96,13 +96,13 @@ def write_persons(truth: Truth, people: list[Person], end: datetime, path: Path)
             orders[person] += 1
             paid[person] += cents if status == "P" else 0
     known = {person for _, _, _, person in truth.records if person}
-    agreed = {channel: truth.consenting(channel, end) for channel in ("email", "sms", "print")}
+    agreed = {channel: truth.consenting(channel, end) for channel in ("email", "sms", "letter")}
     rows = [
         (
             person.key, person.household, person.gender, person.given, person.prefix, person.surname, person.born,
             person.address.country, person.key in known, orders[person.key], paid[person.key],
             favourite(truth.quantities[person.key]),
-            person.key in agreed["email"], person.key in agreed["sms"], person.key in agreed["print"],
+            person.key in agreed["email"], person.key in agreed["sms"], person.key in agreed["letter"],
         )
         for person in people
     ]  # fmt: skip
@@ -110,7 +110,7 @@ def write_persons(truth: Truth, people: list[Person], end: datetime, path: Path)
         ("person", pa.string()), ("household", pa.string()), ("gender", pa.string()), ("given", pa.string()),
         ("prefix", pa.string()), ("surname", pa.string()), ("born", pa.date32()), ("country", pa.string()),
         ("known", pa.bool_()), ("orders", pa.int64()), ("paid_cents", pa.int64()), ("favourite_species", pa.string()),
-        ("email_consent", pa.bool_()), ("sms_consent", pa.bool_()), ("print_consent", pa.bool_()),
+        ("email_consent", pa.bool_()), ("sms_consent", pa.bool_()), ("letter_consent", pa.bool_()),
     ])  # fmt: skip
     write(path, tuple(schema.names), rows, schema)
 

@@ -65,7 +65,8 @@ def write_web(
         if person.surfs:
             newest = datetime.combine(until, time(20), UTC) if not part else part.triggered_at - timedelta(minutes=5)
             for visitor in cookies:
-                events.extend(visits(person, account, visitor, products, newest, rng))
+                # Before they sign up, newcomers are anonymous: their visits attach to them only through the cookie.
+                events.extend(visits(person, None if part else account, visitor, products, newest, rng))
                 truth.record("web", "visitors", visitor, person.key)
         elif part and not part.at_the_till:
             truth.record("web", "visitors", cookies[0], person.key)
@@ -89,7 +90,15 @@ def sign_up(person: Person, part: Newcomer, account: int | None, visitor: str, r
         events.append(WebEvent(part.account_at, seen, "account_created", url, account, typed or part.typed_email))
     if part.subscribed_at:
         events.append(
-            WebEvent(part.subscribed_at, seen, "newsletter_subscribed", "/nieuwsbrief", account, typed, consent_text="nieuwsbrief-v3")
+            WebEvent(
+                part.subscribed_at,
+                seen,
+                "newsletter_subscribed",
+                "/nieuwsbrief",
+                account,
+                typed,
+                consent_text="nieuwsbrief-v3",
+            )
         )
     return events
 
@@ -101,7 +110,9 @@ def early_sign_up(person: Person, visitor: str, until: date, rng: Random, truth:
     return WebEvent(at, visitor, "newsletter_subscribed", "/nieuwsbrief", email=typed, consent_text="nieuwsbrief-v3")
 
 
-def visits(person: Person, account: int | None, visitor: str, products: list[Product], newest: datetime, rng: Random) -> list[WebEvent]:
+def visits(
+    person: Person, account: int | None, visitor: str, products: list[Product], newest: datetime, rng: Random
+) -> list[WebEvent]:
     """A few visits; customers log in during some of them, from then on the event carries their number."""
     own = [product for product in products if product.species == person.species]
     events = []
@@ -109,7 +120,9 @@ def visits(person: Person, account: int | None, visitor: str, products: list[Pro
         at = newest - timedelta(minutes=rng.randint(30, (DAYS - 15) * 24 * 60))
         known = account if account and rng.random() < 0.6 else None
         for _ in range(rng.randint(2, 9)):
-            events.append(view(at, visitor, known, rng.choice(own) if rng.random() < 0.85 else rng.choice(products), rng))
+            events.append(
+                view(at, visitor, known, rng.choice(own) if rng.random() < 0.85 else rng.choice(products), rng)
+            )
             at += timedelta(seconds=rng.randint(4, 150))
     return [event for event in events if event.at <= newest]
 

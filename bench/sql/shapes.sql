@@ -40,9 +40,11 @@ SELECT
     CASE WHEN chance(i, 92) < 0.55 THEN 'delivered' WHEN chance(i, 92) < 0.85 THEN 'open'
         WHEN chance(i, 92) < 0.98 THEN 'click' ELSE 'bounce' END AS type,
     before_as_of(i, 93, 400) AS at
-FROM range(8 * getvariable('persons')) AS numbers(i)
-JOIN (SELECT count(*) AS addresses FROM address) AS known ON true
-JOIN address ON address.nth = 1 + (dice(i, 94) % addresses)::BIGINT
+FROM (
+    SELECT i, 1 + (dice(i, 94) % (SELECT count(*) FROM address))::BIGINT AS nth
+    FROM range(8 * getvariable('persons')) AS numbers(i)
+) AS drawn
+JOIN address USING (nth)
 ORDER BY i;
 
 -- web/events.parquet

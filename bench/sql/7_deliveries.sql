@@ -1,0 +1,26 @@
+-- What four destinations do not have yet (a hash per row), and the welcome messages to send.
+
+CREATE TABLE IF NOT EXISTS acknowledged (audience VARCHAR, person BIGINT, content UBIGINT);
+CREATE TABLE IF NOT EXISTS message (person BIGINT, channel VARCHAR, scenario VARCHAR, at TIMESTAMPTZ);
+
+CREATE TEMP TABLE intended AS
+SELECT audience, person, hash(email, phone, given_name) AS content
+FROM membership JOIN person USING (person)
+JOIN (VALUES ('gold', 16), ('newsletter', 64), ('inactive', 8), ('big_spenders', 512)) AS audiences(audience, bit) ON mask & bit <> 0;
+
+CREATE TABLE delivery AS
+SELECT
+    coalesce(now.audience, before.audience) AS audience,
+    coalesce(now.person, before.person) AS person,
+    CASE WHEN now.person IS NULL THEN 'remove' WHEN before.person IS NULL THEN 'add' ELSE 'update' END AS operation
+FROM intended AS now FULL JOIN acknowledged AS before ON now.audience = before.audience AND now.person = before.person
+WHERE now.content IS DISTINCT FROM before.content;
+
+DELETE FROM acknowledged;
+INSERT INTO acknowledged SELECT * FROM intended;
+
+INSERT INTO message
+SELECT person, 'email', 'welcome', getvariable('as_of')
+FROM membership JOIN person USING (person)
+WHERE mask & 3 <> 0 AND opted_in AND email IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM message AS sent WHERE sent.person = person.person AND sent.scenario = 'welcome');

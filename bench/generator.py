@@ -24,22 +24,6 @@ CROWD_LEAST = 60
 
 _SQL = Path(__file__).parent / "sql"
 
-_WOMEN = (
-    "Emma Julia Mila Sophie Zoë Sara Nora Tess Noor Eva Liv Anna Lotte Fleur Maud Roos Femke Sanne Lisa Iris Marieke Ingrid "
-    "Petra Monique Yvonne Fatima Aylin Chantal Esther Daniëlle Wilhelmina Johanna Geertje Hanneke Jolanda Saskia"
-).split()
-_MEN = (
-    "Daan Sem Lucas Levi Finn Noah Luuk Bram Milan Jesse Thijs Tim Lars Ruben Sven Jan Piet Kees Henk Willem Johan Mohammed "
-    "Ömer Rik Stijn Joost Maarten Pieter Dirk Gerrit Hendrik Koen Niels Wouter Jeroen Bas"
-).split()
-_SURNAMES = (
-    "Jansen Vries Jong Berg Bakker Dijk Visser Smit Meijer Boer Mulder Groot Bos Vos Peters Hendriks Leeuwen Dekker Brouwer "
-    "Wit Dijkstra Smits Graaf Meer Kok Jacobs Haan Vermeulen Heuvel Veen Broek Bruijn Heijden Schouten Beek Willems Vliet Ven "
-    "Hoekstra Maas Verhoeven Koster Dam Prins Blom Huisman Peeters Kuipers Veldhuis Kuijpers Postma Martens Gerritsen Özdemir"
-).split()
-_STREETS = "Dorpsstraat Kerkstraat Molenweg Schoolstraat Stationsweg Beukenlaan Eikenlaan Lindelaan Nieuwstraat Hoofdweg".split()
-_CITIES = "Amsterdam Rotterdam Utrecht Eindhoven Groningen Tilburg Almere Breda Nijmegen Haarlem Arnhem Zwolle Leiden Delft".split()
-
 
 def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = None) -> Path:
     """Write the raw files of `persons` people under a folder and return the folder.
@@ -68,11 +52,6 @@ def _variables(persons: int, seed: int) -> dict[str, object]:
         "persons": persons,
         "seed": seed,
         "crowd": max(CROWD_SHARE, CROWD_LEAST / persons),
-        "women": _WOMEN,
-        "men": _MEN,
-        "surnames": _SURNAMES,
-        "streets": _STREETS,
-        "cities": _CITIES,
     }
 
 

@@ -25,5 +25,7 @@ def lay_down(raw: Path, lake: Path) -> Path:
             target = lake / f"raw_{path.parent.name}" / path.stem / f"{LOAD_ID}.0.parquet"
             target.parent.mkdir(parents=True, exist_ok=True)
             rows = f"read_csv('{path}', delim = ';', all_varchar = true)" if path.suffix == ".csv" else f"'{path}'"
-            connection.execute(f"COPY (SELECT *, '{LOAD_ID}' AS _dlt_load_id FROM {rows}) TO '{target}' (FORMAT parquet)")
+            connection.execute(
+                f"COPY (SELECT *, '{LOAD_ID}' AS _dlt_load_id FROM {rows}) TO '{target}' (FORMAT parquet)"
+            )
     return lake

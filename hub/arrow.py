@@ -71,12 +71,16 @@ def column(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
 
 
 def as_text(value: Any) -> str | None:
-    """Write a value as text: text as it is, bytes as hexadecimal, everything else as JSON; None stays None."""
+    """Write a value as text: nested values, numbers and truth as JSON, bytes as hexadecimal; None stays None."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):
         return value.hex()
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
+    if isinstance(value, dict | list | tuple | bool | int | float):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=as_text)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def conform(table: pa.Table, known: Mapping[str, pa.DataType]) -> tuple[pa.Table, list[tuple[str, str]]]:

@@ -32,7 +32,7 @@ SELECT email_person.person, sum(opens)::INT AS opens_90d, sum(clicks)::INT AS cl
 FROM (
     SELECT email AS raw, count(*) FILTER (type = 'open') AS opens, count(*) FILTER (type = 'click') AS clicks
     FROM lake_table('mail/events')
-    WHERE at > getvariable('as_of') - INTERVAL 90 DAY AND type IN ('open', 'click')
+    WHERE "at" > getvariable('as_of') - INTERVAL 90 DAY AND type IN ('open', 'click')
     GROUP BY email
 ) JOIN email_person ON email_person.email = email(raw)
 GROUP BY ALL;
@@ -42,7 +42,7 @@ SELECT person, sum(visits)::INT AS visits_90d
 FROM (
     SELECT customer_id, count(*) AS visits
     FROM lake_table('web/events')
-    WHERE at > getvariable('as_of') - INTERVAL 90 DAY AND customer_id IS NOT NULL
+    WHERE "at" > getvariable('as_of') - INTERVAL 90 DAY AND customer_id IS NOT NULL
     GROUP BY customer_id
 ) JOIN customer_person USING (customer_id)
 GROUP BY ALL;

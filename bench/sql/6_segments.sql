@@ -29,7 +29,7 @@ LEFT JOIN web_activity USING (person)
 LEFT JOIN rfm USING (person);
 
 CREATE TABLE IF NOT EXISTS membership (person BIGINT, mask INTEGER);
-CREATE TABLE IF NOT EXISTS transition (person BIGINT, entered INTEGER, gone INTEGER, at TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS transition (person BIGINT, entered INTEGER, gone INTEGER, "at" TIMESTAMPTZ);
 
 CREATE TEMP TABLE members AS
 SELECT person, (

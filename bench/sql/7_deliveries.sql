@@ -1,7 +1,7 @@
 -- What four destinations do not have yet (a hash per row), and the welcome messages to send.
 
 CREATE TABLE IF NOT EXISTS acknowledged (audience VARCHAR, person BIGINT, content UBIGINT);
-CREATE TABLE IF NOT EXISTS message (person BIGINT, channel VARCHAR, scenario VARCHAR, at TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS message (person BIGINT, channel VARCHAR, scenario VARCHAR, "at" TIMESTAMPTZ);
 
 CREATE TEMP TABLE intended AS
 SELECT audience, person, hash(email, phone, given_name) AS content

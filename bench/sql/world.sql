@@ -1,6 +1,21 @@
 -- The world of the benchmark: persons, their records in six systems, and what they did.
 -- Every value is a function of (row number, salt, seed) through hash(), so that the number of
--- threads and the order of execution can change nothing. Variables: persons, seed.
+-- threads and the order of execution can change nothing. Variables: persons, seed, crowd.
+
+SET VARIABLE women = regexp_split_to_array('Emma Julia Mila Sophie Zoë Sara Nora Tess Noor Eva Liv Anna Lotte Fleur Maud Roos Femke Sanne Lisa
+    Iris Marieke Ingrid Petra Monique Yvonne Fatima Aylin Chantal Esther Daniëlle Wilhelmina Johanna
+    Geertje Hanneke Jolanda Saskia', '\s+');
+SET VARIABLE men = regexp_split_to_array('Daan Sem Lucas Levi Finn Noah Luuk Bram Milan Jesse Thijs Tim Lars Ruben Sven Jan Piet Kees Henk
+    Willem Johan Mohammed Ömer Rik Stijn Joost Maarten Pieter Dirk Gerrit Hendrik Koen Niels Wouter
+    Jeroen Bas', '\s+');
+SET VARIABLE surnames = regexp_split_to_array('Jansen Vries Jong Berg Bakker Dijk Visser Smit Meijer Boer Mulder Groot Bos Vos Peters Hendriks
+    Leeuwen Dekker Brouwer Wit Dijkstra Smits Graaf Meer Kok Jacobs Haan Vermeulen Heuvel Veen Broek
+    Bruijn Heijden Schouten Beek Willems Vliet Ven Hoekstra Maas Verhoeven Koster Dam Prins Blom Huisman
+    Peeters Kuipers Veldhuis Kuijpers Postma Martens Gerritsen Özdemir', '\s+');
+SET VARIABLE streets = regexp_split_to_array('Dorpsstraat Kerkstraat Molenweg Schoolstraat Stationsweg Beukenlaan Eikenlaan Lindelaan Nieuwstraat
+    Hoofdweg', '\s+');
+SET VARIABLE cities = regexp_split_to_array('Amsterdam Rotterdam Utrecht Eindhoven Groningen Tilburg Almere Breda Nijmegen Haarlem Arnhem Zwolle
+    Leiden Delft', '\s+');
 
 CREATE MACRO dice(i, salt) AS hash(i::BIGINT, (salt + 1000 * getvariable('seed'))::BIGINT);
 CREATE MACRO chance(i, salt) AS (dice(i, salt) % 1000003)::DOUBLE / 1000003;

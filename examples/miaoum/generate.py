@@ -1,6 +1,7 @@
-"""Generate the data of the pet shop Mia(ou)m: some 5,000 people as six systems know them, and the answer key for the tests.
+"""Generate the data of the pet shop Mia(ou)m: 5,000 people as six systems know them, and the answer key for tests.
 
-The same arguments give the same data: nothing here reads a clock. What lies under `truth/` is read by tests only, never by a connection.
+The same arguments give the same data: nothing here reads a clock. What lies under `truth/` is read by tests only, never
+by a connection.
 """
 
 from __future__ import annotations

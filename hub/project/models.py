@@ -50,9 +50,22 @@ def _percentage(value: Any) -> Any:
     return value
 
 
-Expression = Annotated[str, BeforeValidator(_expression), Field(description="An SQL expression.")]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Percentage = Annotated[float, BeforeValidator(_percentage), Field(ge=0, le=1)]
+Expression = Annotated[
+    str,
+    BeforeValidator(_expression, json_schema_input_type=str | int | float | bool),
+    Field(description="An SQL expression."),
+]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+ (minute|hour|day|week)s?$")]),
+]
+Percentage = Annotated[
+    float,
+    BeforeValidator(
+        _percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]
+    ),
+    Field(ge=0, le=1),
+]
 Scalar = str | int | float | bool | None
 
 
@@ -187,9 +200,10 @@ class MappingFile(Form):
     model_config = ConfigDict(extra="allow")
 
     connection: str
-    lookups: dict[str, str | dict[str, Scalar]] = Field(
+    lookups: dict[str, str | dict[str | int | bool, Scalar]] = Field(
         default_factory=dict,
-        description="Translation lists for lookup('name', value): written here, or a CSV file with two columns.",
+        description="Translation lists for lookup('name', value): written here, or a CSV file (UTF-8, with commas) "
+        "whose first line names its two columns.",
     )
     __pydantic_extra__: dict[str, TableMapping | list[TableMapping]]
 

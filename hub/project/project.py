@@ -7,8 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.contracts import Channel, ConnectionConfig, Destination, Place, Plugin, Source
+from hub.errors import Problem
 from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
+from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where something is written: a file and the keys that lead to it."""
+
+    document: Document
+    path: KeyPath
+
+    def at_key(self, *path: str | int | bool, message: str) -> Problem:
+        """Tell a problem at a key below."""
+        return self.document.at_key(self.path + path, message)
+
+    def at_value(self, *path: str | int | bool, message: str, offset: int = 0) -> Problem:
+        """Tell a problem at a value below, `offset` columns into it."""
+        return self.document.at_value(self.path + path, message, offset)
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,13 @@ class Project:
     syncs: Mapping[str, Sync]
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
+    origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
+    """Where things are written: ("trait", name), ("segment", name), ("scenario", name), ("sync", name),
+    ("connection", name), and ("mapping", file, position) for mapped tables."""
+
+    def origin(self, thing: MappedTable) -> Origin:
+        """Say where a mapping is written."""
+        return self.origins["mapping", str(thing.file), str(thing.position)]
 
     @property
     def state(self) -> Path:

@@ -30,7 +30,8 @@ class try_cast(FunctionElement[Any]):
 def _try_cast_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
     value = compiler.process(element.clauses.clauses[0], **keywords)
     type_ = compiler.dialect.type_compiler_instance.process(element.type)
-    return f"(CASE WHEN pg_input_is_valid(CAST({value} AS TEXT), '{type_}') THEN CAST(CAST({value} AS TEXT) AS {type_}) END)"
+    text = f"CAST({value} AS TEXT)"
+    return f"(CASE WHEN pg_input_is_valid({text}, '{type_}') THEN CAST({text} AS {type_}) END)"
 
 
 @compiles(try_cast, "duckdb")
@@ -107,7 +108,8 @@ class arg_max(FunctionElement[Any]):
 @compiles(arg_max)
 def _arg_max_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
     value, order = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
-    return f"((array_agg({value} ORDER BY {order} DESC) FILTER (WHERE ({value}) IS NOT NULL AND ({order}) IS NOT NULL))[1])"
+    present = f"({value}) IS NOT NULL AND ({order}) IS NOT NULL"
+    return f"((array_agg({value} ORDER BY {order} DESC) FILTER (WHERE {present}))[1])"
 
 
 @compiles(arg_max, "duckdb")
@@ -171,3 +173,23 @@ def _json_object_postgresql(element: Any, compiler: Compiler, **keywords: Any) -
 def _json_object_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
     pieces = ", ".join(compiler.process(clause, **keywords) for clause in element.clauses.clauses)
     return f"CAST(json_object({pieces}) AS TEXT)"
+
+
+class sha256_hex(FunctionElement[str]):
+    """`sha256_hex(text)`: SHA-256 over the text's UTF-8, in lower hexadecimal."""
+
+    name = "sha256_hex"
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(sha256_hex)
+def _sha256_hex_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"encode(sha256(convert_to({value}, 'UTF8')), 'hex')"
+
+
+@compiles(sha256_hex, "duckdb")
+def _sha256_hex_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"sha256({value})"

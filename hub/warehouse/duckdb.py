@@ -6,7 +6,6 @@ connections that run expressions of admins can read the lake and the project's o
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,7 +61,8 @@ class DuckDBTransaction(Transaction):
     def exists(self, name: str, stored: bool = False) -> bool:
         """Look the table up in DuckDB's catalogue."""
         found = self._raw.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE table_name = ? AND temporary = ? AND (temporary OR schema_name = 'store')",
+            "SELECT count(*) FROM duckdb_tables() "
+            "WHERE table_name = ? AND temporary = ? AND (temporary OR schema_name = 'store')",
             [name, not stored],
         ).fetchone()
         return bool(found and found[0])
@@ -95,7 +95,7 @@ class DuckDBWarehouse(Warehouse):
         self._root.execute("CHECKPOINT")
         fresh = self.published.with_suffix(".next")
         shutil.copyfile(self.file, fresh)
-        os.replace(fresh, self.published)
+        fresh.replace(self.published)
 
     def query(self, statement: str) -> pa.Table:
         """Run a reader's SQL on the published copy."""

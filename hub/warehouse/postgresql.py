@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -53,19 +54,15 @@ class PostgreSQLTransaction(Transaction):
         """COPY the lake's files into a temporary table."""
         import pyarrow.parquet as pq
 
-        from hub.warehouse.arrow import sql_type
+        from hub.warehouse.arrow import sql_columns, sql_type
 
         described = [sa.column(column, sql_type(type_)) for column, type_ in columns.items()]
         self._temporary(name, described)
         for file in files:
             with pq.ParquetFile(file) as parquet:
-                present = [column for column in described if column.name in parquet.schema_arrow.names]
-                for batch in parquet.iter_batches(columns=[column.name for column in present]):
-                    self._copy(
-                        name,
-                        [sa.column(field, sql_type(batch.schema.field(field).type)) for field in batch.schema.names],
-                        [batch],
-                    )
+                present = [column.name for column in described if column.name in parquet.schema_arrow.names]
+                for batch in parquet.iter_batches(columns=present):
+                    self._copy(name, sql_columns(batch.schema), [batch])
         self._analyze(name)
         return clause(name, None, described)
 
@@ -91,7 +88,7 @@ class PostgreSQLTransaction(Transaction):
 
         listed = ", ".join(f'"{column.name}"' for column in columns)
         cursor = self.connection.connection.cursor()
-        with cursor.copy(f'COPY pg_temp."{name}" ({listed}) FROM STDIN (FORMAT csv)') as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f'COPY pg_temp."{name}" ({listed}) FROM STDIN (FORMAT csv)') as copy:
             for batch in batches:
                 text = io.BytesIO()
                 pc.write_csv(plain(batch), text, pc.WriteOptions(include_header=False, quoting_style="needed"))
@@ -128,6 +125,20 @@ class PostgreSQLWarehouse(Warehouse):
                 sa.text(f'CREATE INDEX IF NOT EXISTS "{table.name}_{number}" ON {STORE}."{table.name}" ({listed})')
             )
 
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Hold an advisory lock, which the server lets go of when this process ends in any way."""
+        with self.engine.connect() as connection:
+            held = connection.execute(sa.text("SELECT pg_try_advisory_lock(hashtext('hub'))")).scalar()
+            connection.commit()
+            if not held:
+                raise TemporaryError("another run of this project is at work. Wait for it to end, or stop it.")
+            try:
+                yield
+            finally:
+                connection.execute(sa.text("SELECT pg_advisory_unlock(hashtext('hub'))"))
+                connection.commit()
+
     def publish(self) -> None:
         """Committed is published; give the planner fresh statistics."""
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -146,5 +157,4 @@ class PostgreSQLWarehouse(Warehouse):
                 raise ConfigurationError(f"this query does not work: {error.orig}") from error
             names, rows = list(result.keys()), result.all()
             connection.rollback()
-        columns = list(zip(*rows, strict=True)) if rows else [[] for _ in names]
-        return pa.table([pa.array(list(values)) for values in columns], names=names)
+        return pa.table([pa.array([row[position] for row in rows]) for position in range(len(names))], names=names)

@@ -109,7 +109,7 @@ class Transaction(ABC):
 
     def _relation(self, source: sa.FromClause) -> str:
         if isinstance(source, sa.TableClause):
-            return self.connection.dialect.identifier_preparer.format_table(source)  # type: ignore[arg-type]
+            return self.connection.dialect.identifier_preparer.format_table(source)
         return f"({self._literal(source)})"
 
     def _literal(self, query: sa.ClauseElement) -> str:
@@ -118,7 +118,7 @@ class Transaction(ABC):
     @abstractmethod
     def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None: ...
 
-    def _analyze(self, name: str) -> None:
+    def _analyze(self, name: str) -> None:  # noqa: B027 (most engines keep statistics themselves)
         """Give the planner statistics of a temporary table, where the engine does not keep them itself."""
 
 
@@ -172,8 +172,13 @@ class Warehouse(ABC):
             connection.execute(sa.text(f"DROP VIEW IF EXISTS {quote(table.name)}"))
             connection.execute(sa.text(f"CREATE VIEW {quote(table.name)} AS {_view(table, quote)}"))
 
-    def _index(self, transaction: Transaction, table: Table) -> None:
+    def _index(self, transaction: Transaction, table: Table) -> None:  # noqa: B027 (DuckDB merges without)
         """Index the key where the engine needs it for merging."""
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Be the one run that writes, for the length of the block. Raises TemporaryError while another one is."""
+        yield
 
     @abstractmethod
     def publish(self) -> None:

@@ -1,4 +1,4 @@
-"""The CRM: contacts (with duplicates), companies with their KvK numbers, and call notes. Served over REST by `servers/crm.py`."""
+"""The CRM: contacts (with duplicates), companies with KvK numbers, and call notes. `servers/crm.py` serves it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ from examples.miaoum.generator.people import Company, Person
 from examples.miaoum.generator.truth import Truth
 
 NOTES = (
-    "Vraagt naar levertijd van brokken.", "Klacht: zak was gescheurd, nieuwe gestuurd.", "Wil advies over voer voor een pup.",
-    "Adreswijziging doorgegeven.", "Vraagt of de workshop nog plek heeft.", "Tevreden over de bezorging.",
-    "Terugbellen na 17.00 uur.", "Kat heeft nierdieet nodig; doorverwezen naar dierenarts.",
-)  # fmt: skip
+    "Vraagt naar levertijd van brokken.",
+    "Klacht: zak was gescheurd, nieuwe gestuurd.",
+    "Wil advies over voer voor een pup.",
+    "Adreswijziging doorgegeven.",
+    "Vraagt of de workshop nog plek heeft.",
+    "Tevreden over de bezorging.",
+    "Terugbellen na 17.00 uur.",
+    "Kat heeft nierdieet nodig; doorverwezen naar dierenarts.",
+)
 
 Row = dict[str, object]
 
@@ -160,7 +165,7 @@ def write_mobile(crm: Crm, person: Person, key: str, noisy: bool) -> str | None:
 
 
 def write_consents(crm: Crm, person: Person, part: Newcomer | None, created: datetime) -> tuple[Row, datetime]:
-    """Per channel: null = never asked, true or false = what the person said, with the moment; and when the contact last changed."""
+    """What the person said per channel, with the moment (null = never asked); and when the contact last changed."""
     rng = crm.rng
     asked = min(created + timedelta(days=rng.randint(0, 300)), quiet_start(crm.until) - timedelta(hours=3))
     email = rng.choices((None, True, False), (55, 37, 8))[0]
@@ -192,20 +197,35 @@ def add_company(crm: Crm, company: Company) -> None:
     moment = iso(
         shop_hours(datetime.combine(crm.until - timedelta(days=crm.rng.randint(30, 900)), time(9), UTC), crm.rng)
     )
-    crm.companies.append({
-        "id": company.key, "name": company.name, "kvk_number": company.kvk, "email": company.email, "phone": company.phone,
-        "city": company.city, "employees": crm.rng.randint(1, 60), "updated_at": moment,
-    })  # fmt: skip
+    crm.companies.append(
+        {
+            "id": company.key,
+            "name": company.name,
+            "kvk_number": company.kvk,
+            "email": company.email,
+            "phone": company.phone,
+            "city": company.city,
+            "employees": crm.rng.randint(1, 60),
+            "updated_at": moment,
+        }
+    )
     crm.truth.record("crm", "companies", company.key, None)
 
 
 def add_call(crm: Crm, contact: str, after: datetime) -> None:
     moment = min(after + timedelta(days=crm.rng.randint(0, 200)), datetime.combine(crm.until, time(16), UTC))
     direction = crm.rng.choice(("in", "out"))
-    crm.calls.append({
-        "id": f"T-{len(crm.calls) + 1}", "contact_id": contact, "direction": direction, "seconds": crm.rng.randint(20, 1200),
-        "note": crm.rng.choice(NOTES), "at": iso(moment), "updated_at": iso(moment),
-    })  # fmt: skip
+    crm.calls.append(
+        {
+            "id": f"T-{len(crm.calls) + 1}",
+            "contact_id": contact,
+            "direction": direction,
+            "seconds": crm.rng.randint(20, 1200),
+            "note": crm.rng.choice(NOTES),
+            "at": iso(moment),
+            "updated_at": iso(moment),
+        }
+    )
 
 
 def add_staff_tests(crm: Crm, count: int) -> None:
@@ -214,8 +234,17 @@ def add_staff_tests(crm: Crm, count: int) -> None:
         blank = dict.fromkeys(crm.contacts[0])
         moment = iso(quiet_start(crm.until) - timedelta(days=crm.rng.randint(5, 700)))
         crm.contacts.append(
-            blank | {"id": key, "given_name": "Test", "surname": "Test", "email": "test@test.nl", "mobile": "0000000000",
-                     "country": "NL", "created_at": moment, "updated_at": moment}
-        )  # fmt: skip
+            blank
+            | {
+                "id": key,
+                "given_name": "Test",
+                "surname": "Test",
+                "email": "test@test.nl",
+                "mobile": "0000000000",
+                "country": "NL",
+                "created_at": moment,
+                "updated_at": moment,
+            }
+        )
         crm.truth.record("crm", "contacts", key, None)
         crm.truth.false_value("crm", "contacts", key, "email", "test@test.nl", "nobody's address")

@@ -13,9 +13,22 @@ from examples.miaoum.generator.people import Person
 from examples.miaoum.generator.truth import Truth
 
 DEBTOR = (
-    "Debiteurnr", "Naam", "Voorletters", "Voorvoegsel", "Straat", "Huisnr", "Postcode", "Plaats", "Land", "Telefoon", "E-mail",
-    "Klantnr webshop", "KvK", "Kredietlimiet", "Gewijzigd",
-)  # fmt: skip
+    "Debiteurnr",
+    "Naam",
+    "Voorletters",
+    "Voorvoegsel",
+    "Straat",
+    "Huisnr",
+    "Postcode",
+    "Plaats",
+    "Land",
+    "Telefoon",
+    "E-mail",
+    "Klantnr webshop",
+    "Kvknr",
+    "Kredietlimiet",
+    "Gewijzigd",
+)
 INVOICE = ("Factuurnr", "Debiteurnr", "Factuurdatum", "Vervaldatum", "Bedrag incl.", "Betaald op", "Omschrijving")
 
 
@@ -57,11 +70,22 @@ def debtor(number: str, person: Person, accounts: list[int], until: date, rng: R
     email = company.email if company else spell_email(person.email, rng) if person.email and rng.random() < 0.8 else ""
     initials = "".join(f"{part[0]}." for part in person.given.split())
     return (
-        number, name, initials, "" if company else person.prefix, address.street, house, address.postcode, address.city,
-        {"NL": "Nederland", "BE": "België"}[address.country], spell_phone(phone, rng) if phone and rng.random() < 0.8 else "",
-        email, str(accounts[0]) if accounts else "", company.kvk if company else "",
-        f"€ {dutch_amount(rng.choice((0, 50_000, 100_000, 250_000)))}", dutch_date(changed.date()),
-    )  # fmt: skip
+        number,
+        name,
+        initials,
+        "" if company else person.prefix,
+        address.street,
+        house,
+        address.postcode,
+        address.city,
+        {"NL": "Nederland", "BE": "België"}[address.country],
+        spell_phone(phone, rng) if phone and rng.random() < 0.8 else "",
+        email,
+        str(accounts[0]) if accounts else "",
+        company.kvk if company else "",
+        f"€ {dutch_amount(rng.choice((0, 50_000, 100_000, 250_000)))}",
+        dutch_date(changed.date()),
+    )
 
 
 def invoice(number: str, debtor_number: str, until: date, rng: Random, truth: Truth) -> tuple[str, ...]:
@@ -95,7 +119,8 @@ def invoice(number: str, debtor_number: str, until: date, rng: Random, truth: Tr
 def save(folder: Path, name: str, header: tuple[str, ...], rows: list[tuple[str, ...]], files: int) -> None:
     share = -(-len(rows) // files)
     for part in range(files):
-        # Names of people from outside Western Europe don't fit cp1252; the ERP prints a question mark there, as such systems do.
+        # Names of people from outside Western Europe don't fit cp1252; the ERP prints a question mark there, as such
+        # systems do.
         path = folder / f"{name}_{part + 1}.csv"
         with path.open("w", encoding="cp1252", errors="replace", newline="") as stream:
             writer = csv.writer(stream, delimiter=";", lineterminator="\r\n")

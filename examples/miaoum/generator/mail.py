@@ -1,4 +1,4 @@
-"""What the e-mail tool of the past counted: sent, open, click, bounce and unsubscribe per address, as JSON Lines per campaign."""
+"""What the e-mail tool of the past counted per address: JSON Lines, one file per campaign."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ CAMPAIGNS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
 def write_mail(
     people: list[Person], plan: dict[str, Newcomer], until: date, rng: Random, truth: Truth, folder: Path
 ) -> None:
-    """`events-<campaign>.jsonl`; a campaign goes to those who agreed to e-mail by then, an unsubscribe ends it for the next ones.
+    """`events-<campaign>.jsonl`: a campaign goes to those who agreed to e-mail by then.
 
-    Unusable addresses bounce with 5.1.1; of the newcomers only those who unsubscribe by mail get the last campaign.
+    Unusable addresses bounce with 5.1.1, an unsubscribe ends it for the next campaigns; of the newcomers only those who
+    unsubscribe by mail get the last campaign.
     """
     folder.mkdir(parents=True, exist_ok=True)
     number = 0
@@ -64,7 +65,7 @@ def write_mail(
 def reactions(
     leaves: bool, pages: tuple[str, ...], settled: bool, rng: Random
 ) -> Iterator[tuple[str, timedelta, dict[str, str]]]:
-    """One recipient's events, with the time since sending. Nobody but the planned ones unsubscribes in the last days."""
+    """One recipient's events, with the time since sending; in the last days only the planned ones unsubscribe."""
     yield "sent", timedelta(), {}
     if leaves:
         yield "open", timedelta(hours=3), {}

@@ -1,7 +1,8 @@
 """The people of the last days: who subscribed or made an account, and who of them must be welcomed, how, or why not.
 
-They are the heart of the example's answer key, so their records carry typing noise but no false values. In the nine days before
-their window nobody subscribes or registers (the shop was moving to another host), which keeps the edge of the window free of doubt.
+They are the heart of the example's answer key, so their records carry typing noise but no false values. In the nine
+days before their window nobody subscribes or registers (the shop was moving to another host), which keeps the edge of
+the window free of doubt.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Registry:
     def landline(self, country: str, area: str) -> str:
         length = (8 if country == "BE" else 9) - len(area)
         while True:
-            digits = f"{self.rng.randint(2, 7)}" + "".join(str(self.rng.randint(0, 9)) for _ in range(length - 1))
+            digits = f"{self.rng.randint(2, 4)}" + "".join(str(self.rng.randint(0, 9)) for _ in range(length - 1))
             number = f"+{'32' if country == 'BE' else '31'}{area}{digits}"
             if self.claim(number):
                 return number
@@ -206,13 +206,26 @@ def make_person(
     surfs = rng.random() < (0.5 if account else 0.2)
     registrations = rng.choices((0, 1, 2), (92, 6, 2))[0]
     return Person(
-        key=key, household=household, gender=gender, given=given, prefix=prefix, surname=surname, born=born, address=address,
-        email=email, second_email=second, mobile=mobile, landline=landline,
+        key=key,
+        household=household,
+        gender=gender,
+        given=given,
+        prefix=prefix,
+        surname=surname,
+        born=born,
+        address=address,
+        email=email,
+        second_email=second,
+        mobile=mobile,
+        landline=landline,
         species=rng.choices(SPECIES, (45, 38, 10, 7))[0],
         contacts=(2 if rng.random() < 0.07 else 1) if contact or not (buys or account or registrations) else 0,
         accounts=(2 if rng.random() < 0.06 else 1) if account and email else 0,
-        buys=buys, debtor=rng.random() < (0.25 if account else 0.06), registrations=registrations, surfs=surfs,
-    )  # fmt: skip
+        buys=buys,
+        debtor=rng.random() < (0.25 if account else 0.06),
+        registrations=registrations,
+        surfs=surfs,
+    )
 
 
 def employ(person: Person, companies: list[Company], rng: Random) -> Person:

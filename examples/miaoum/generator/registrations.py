@@ -14,8 +14,17 @@ from examples.miaoum.generator.people import Person
 from examples.miaoum.generator.truth import Truth
 
 HEADER = (
-    "Nr", "Workshop", "Datum", "Voornaam", "Achternaam", "E-mail", "Telefoon", "Aanwezig", "Nieuwsbrief", "Aangemeld op",
-)  # fmt: skip
+    "Nr",
+    "Workshop",
+    "Datum",
+    "Voornaam",
+    "Achternaam",
+    "E-mail",
+    "Telefoon",
+    "Aanwezig",
+    "Nieuwsbrief",
+    "Aangemeld op",
+)
 WORKSHOPS = ("Puppytraining", "Kattengedrag begrijpen", "EHBO voor huisdieren", "Knaagdieren verzorgen", "Seniorhond")
 
 
@@ -49,11 +58,17 @@ def registration(key: str, person: Person, until: date, rng: Random, truth: Trut
     if newsletter == "ja":
         truth.consent(person.key, "email", True, registered, "events")
     return (
-        key, rng.choice(WORKSHOPS), held, person.given,
+        key,
+        rng.choice(WORKSHOPS),
+        held,
+        person.given,
         mistype(person.full_surname, rng) if rng.random() < 0.05 else person.full_surname,
-        email, spell_international(person.mobile, rng) if person.mobile and rng.random() < 0.7 else None,
-        rng.choice(("ja", "ja", "ja", "nee", "")), newsletter, registered.replace(tzinfo=None),
-    )  # fmt: skip
+        email,
+        spell_international(person.mobile, rng) if person.mobile and rng.random() < 0.7 else None,
+        rng.choice(("ja", "ja", "ja", "nee", "")),
+        newsletter,
+        registered.replace(tzinfo=None),
+    )
 
 
 def write_email(key: str, person: Person, rng: Random, truth: Truth) -> str | None:

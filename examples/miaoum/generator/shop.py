@@ -1,6 +1,7 @@
 """The webshop's database: customers, products, orders (guests too), carts, as SQLite.
 
-Totals are text, because the shop's extensions wrote them in several notations over the years: `12,50`, `12.50`, `1.234,56 EUR`.
+Totals are text, because the shop's extensions wrote them in several notations over the years: `12,50`, `12.50`,
+`1.234,56 EUR`.
 """
 
 from __future__ import annotations
@@ -28,29 +29,32 @@ from examples.miaoum.generator.truth import Truth
 
 SCHEMA = """
 create table customers (
-    id integer primary key, email text, first_name text, last_name text, gender text, dob text, phone text, mobile text,
-    street text, house_number text, postcode text, city text, country text, pet text,
+    id integer primary key, email text, first_name text, last_name text, gender text, dob text, phone text,
+    mobile text, street text, house_number text, postcode text, city text, country text, pet text,
     newsletter integer not null, newsletter_at datetime, created_via text not null,
     created_at datetime not null, updated_at datetime not null
 );
 create table products (
-    sku text primary key, name text not null, category text not null, species text not null, pack_size text, price text not null,
-    updated_at datetime not null
+    sku text primary key, name text not null, category text not null, species text not null, pack_size text,
+    price text not null, updated_at datetime not null
 );
 create table orders (
-    order_no integer primary key, customer_id integer, billing_email text, billing_first_name text, billing_last_name text,
-    billing_phone text, billing_street text, billing_house_number text, billing_postcode text, billing_city text,
-    billing_country text, status text not null, total_incl text, created_at datetime not null, updated_at datetime not null
+    order_no integer primary key, customer_id integer, billing_email text, billing_first_name text,
+    billing_last_name text, billing_phone text, billing_street text, billing_house_number text,
+    billing_postcode text, billing_city text, billing_country text, status text not null, total_incl text,
+    created_at datetime not null, updated_at datetime not null
 );
 create table order_lines (
-    id integer primary key, order_no integer not null, sku text not null, quantity integer not null, unit_price text not null,
-    updated_at datetime not null
+    id integer primary key, order_no integer not null, sku text not null, quantity integer not null,
+    unit_price text not null, updated_at datetime not null
 );
 create table carts (
-    id integer primary key, customer_id integer, status text not null, created_at datetime not null, updated_at datetime not null
+    id integer primary key, customer_id integer, status text not null, created_at datetime not null,
+    updated_at datetime not null
 );
 create table cart_lines (
-    id integer primary key, cart_id integer not null, sku text not null, quantity integer not null, updated_at datetime not null
+    id integer primary key, cart_id integer not null, sku text not null, quantity integer not null,
+    updated_at datetime not null
 );
 """
 
@@ -159,18 +163,32 @@ def open_accounts(shop: Shop, person: Person, part: Newcomer | None, moments: li
         via = "till" if part and part.at_the_till else "web"
         street, house, postcode, town = write_address(person.address, rng)
         shop.add(
-            "customers", key, email, first, last, {"F": "v", "M": "m", "": ""}[person.gender] if rng.random() < 0.8 else None,
-            write_birth(shop, person, part, key), spell_phone(person.landline, rng) if person.landline and rng.random() < 0.5 else None,
-            write_mobile(shop, person, part, key), street, house, postcode, town, person.address.country,
+            "customers",
+            key,
+            email,
+            first,
+            last,
+            {"F": "v", "M": "m", "": ""}[person.gender] if rng.random() < 0.8 else None,
+            write_birth(shop, person, part, key),
+            spell_phone(person.landline, rng) if person.landline and rng.random() < 0.5 else None,
+            write_mobile(shop, person, part, key),
+            street,
+            house,
+            postcode,
+            town,
+            person.address.country,
             DUTCH[person.species] if rng.random() < 0.5 else rng.choice((None, "onbekend")),
-            int(subscribed), sql_time(newsletter_at) if newsletter_at else None, via,
-            sql_time(created), sql_time(max(created, newsletter_at) if newsletter_at else created),
-        )  # fmt: skip
+            int(subscribed),
+            sql_time(newsletter_at) if newsletter_at else None,
+            via,
+            sql_time(created),
+            sql_time(max(created, newsletter_at) if newsletter_at else created),
+        )
         truth.record("shop", "customers", str(key), person.key)
 
 
 def newsletter(shop: Shop, person: Person, part: Newcomer | None, created: datetime) -> tuple[bool, datetime | None]:
-    """The state of the newsletter box: never ticked, ticked, or cleared again later (with the time of the last change)."""
+    """The state of the newsletter box (never ticked, ticked, cleared again) and when it last changed."""
     rng = shop.rng
     if part:
         if part.subscribed_at:
@@ -265,10 +283,23 @@ def place_order(shop: Shop, person: Person, part: Newcomer | None, moment: datet
     street, house, postcode, town = write_address(person.address, rng)
     phone = spell_phone(person.mobile, rng) if person.mobile and rng.random() < 0.6 else None
     shop.add(
-        "orders", number, None if guest else rng.choice(accounts), billing_email, person.given, person.full_surname, phone,
-        street, house, postcode, town, person.address.country, status, written, sql_time(moment),
+        "orders",
+        number,
+        None if guest else rng.choice(accounts),
+        billing_email,
+        person.given,
+        person.full_surname,
+        phone,
+        street,
+        house,
+        postcode,
+        town,
+        person.address.country,
+        status,
+        written,
+        sql_time(moment),
         sql_time(min(shop.end + timedelta(hours=2), moment + timedelta(hours=rng.randint(1, 50)))),
-    )  # fmt: skip
+    )
     truth.record("shop", "orders", str(number), person.key)
     truth.orders.append((str(number), person.key, status, cents, moment))
     if cents is not None:
@@ -321,9 +352,23 @@ def test_orders(shop: Shop, count: int) -> None:
         number = shop.next_number("orders", 700001)
         moment = shop_hours(shop.end - timedelta(days=rng.randint(1, 600)), rng)
         shop.add(
-            "orders", number, None, "test@test.nl", "Test", "Test", "0000000000", "Teststraat", "1", "1234 AB", "Testdorp", "NL",
-            "test", "0,01", sql_time(moment), sql_time(moment),
-        )  # fmt: skip
+            "orders",
+            number,
+            None,
+            "test@test.nl",
+            "Test",
+            "Test",
+            "0000000000",
+            "Teststraat",
+            "1",
+            "1234 AB",
+            "Testdorp",
+            "NL",
+            "test",
+            "0,01",
+            sql_time(moment),
+            sql_time(moment),
+        )
         shop.truth.record("shop", "orders", str(number), None)
 
 
@@ -333,9 +378,27 @@ def test_accounts(shop: Shop, count: int) -> None:
         key = shop.next_number("customers", 20001)
         moment = sql_time(shop_hours(quiet_start(shop.until) - timedelta(days=rng.randint(1, 600)), rng))
         shop.add(
-            "customers", key, "test@test.nl", "Test", "Test", None, "01-01-1900", None, "0000000000", "Teststraat", "1",
-            "1234 AB", "Testdorp", "NL", None, 0, None, "web", moment, moment,
-        )  # fmt: skip
+            "customers",
+            key,
+            "test@test.nl",
+            "Test",
+            "Test",
+            None,
+            "01-01-1900",
+            None,
+            "0000000000",
+            "Teststraat",
+            "1",
+            "1234 AB",
+            "Testdorp",
+            "NL",
+            None,
+            0,
+            None,
+            "web",
+            moment,
+            moment,
+        )
         shop.truth.record("shop", "customers", str(key), None)
         shop.truth.false_value("shop", "customers", str(key), "email", "test@test.nl", "nobody's address")
 

@@ -65,11 +65,16 @@ def write_truth(truth: Truth, people: list[Person], plan: dict[str, Newcomer], e
         folder / "orders.parquet",
         ("order_no", "person", "status", "total_cents", "created_at"),
         truth.orders,
-        pa.schema([
-            ("order_no", pa.string()), ("person", pa.string()), ("status", pa.string()), ("total_cents", pa.int64()),
-            ("created_at", pa.timestamp("us", "UTC")),
-        ]),
-    )  # fmt: skip
+        pa.schema(
+            [
+                ("order_no", pa.string()),
+                ("person", pa.string()),
+                ("status", pa.string()),
+                ("total_cents", pa.int64()),
+                ("created_at", pa.timestamp("us", "UTC")),
+            ]
+        ),
+    )
     write(folder / "false_values.parquet", ("system", "table", "key", "column", "value", "why"), truth.false_values)
     write_persons(truth, people, end, folder / "persons.parquet")
     rows = [
@@ -81,11 +86,17 @@ def write_truth(truth: Truth, people: list[Person], plan: dict[str, Newcomer], e
         folder / "welcome.parquet",
         ("person", "kind", "channel", "reason", "subscribed_at", "account_at"),
         rows,
-        pa.schema([
-            ("person", pa.string()), ("kind", pa.string()), ("channel", pa.string()), ("reason", pa.string()),
-            ("subscribed_at", moment), ("account_at", moment),
-        ]),
-    )  # fmt: skip
+        pa.schema(
+            [
+                ("person", pa.string()),
+                ("kind", pa.string()),
+                ("channel", pa.string()),
+                ("reason", pa.string()),
+                ("subscribed_at", moment),
+                ("account_at", moment),
+            ]
+        ),
+    )
 
 
 def write_persons(truth: Truth, people: list[Person], end: datetime, path: Path) -> None:
@@ -99,19 +110,43 @@ def write_persons(truth: Truth, people: list[Person], end: datetime, path: Path)
     agreed = {channel: truth.consenting(channel, end) for channel in ("email", "sms", "letter")}
     rows = [
         (
-            person.key, person.household, person.gender, person.given, person.prefix, person.surname, person.born,
-            person.address.country, person.key in known, orders[person.key], paid[person.key],
+            person.key,
+            person.household,
+            person.gender,
+            person.given,
+            person.prefix,
+            person.surname,
+            person.born,
+            person.address.country,
+            person.key in known,
+            orders[person.key],
+            paid[person.key],
             favourite(truth.quantities[person.key]),
-            person.key in agreed["email"], person.key in agreed["sms"], person.key in agreed["letter"],
+            person.key in agreed["email"],
+            person.key in agreed["sms"],
+            person.key in agreed["letter"],
         )
         for person in people
-    ]  # fmt: skip
-    schema = pa.schema([
-        ("person", pa.string()), ("household", pa.string()), ("gender", pa.string()), ("given", pa.string()),
-        ("prefix", pa.string()), ("surname", pa.string()), ("born", pa.date32()), ("country", pa.string()),
-        ("known", pa.bool_()), ("orders", pa.int64()), ("paid_cents", pa.int64()), ("favourite_species", pa.string()),
-        ("email_consent", pa.bool_()), ("sms_consent", pa.bool_()), ("letter_consent", pa.bool_()),
-    ])  # fmt: skip
+    ]
+    schema = pa.schema(
+        [
+            ("person", pa.string()),
+            ("household", pa.string()),
+            ("gender", pa.string()),
+            ("given", pa.string()),
+            ("prefix", pa.string()),
+            ("surname", pa.string()),
+            ("born", pa.date32()),
+            ("country", pa.string()),
+            ("known", pa.bool_()),
+            ("orders", pa.int64()),
+            ("paid_cents", pa.int64()),
+            ("favourite_species", pa.string()),
+            ("email_consent", pa.bool_()),
+            ("sms_consent", pa.bool_()),
+            ("letter_consent", pa.bool_()),
+        ]
+    )
     write(path, tuple(schema.names), rows, schema)
 
 

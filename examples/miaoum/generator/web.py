@@ -22,11 +22,20 @@ from examples.miaoum.generator.truth import Truth
 
 DAYS = 60
 SEARCHES = ("brokken", "kattenbak", "hondenmand", "speelgoed", "hooi", "vogelvoer", "anti vlooien")
-EVENTS = pa.schema([
-    ("event_id", pa.string()), ("visitor", pa.string()), ("customer_id", pa.int64()), ("email", pa.string()), ("type", pa.string()),
-    ("url", pa.string()), ("sku", pa.string()), ("search", pa.string()), ("consent_text", pa.string()),
-    ("at", pa.timestamp("us", "UTC")),
-])  # fmt: skip
+EVENTS = pa.schema(
+    [
+        ("event_id", pa.string()),
+        ("visitor", pa.string()),
+        ("customer_id", pa.int64()),
+        ("email", pa.string()),
+        ("type", pa.string()),
+        ("url", pa.string()),
+        ("sku", pa.string()),
+        ("search", pa.string()),
+        ("consent_text", pa.string()),
+        ("at", pa.timestamp("us", "UTC")),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ def write_web(
         account = accounts.get(person.key, [None])[0]
         cookies = [cookie(rng) for _ in range(rng.choice((1, 1, 2)))]
         if part:
-            events.extend(sign_up(person, part, account, cookies[0], rng))
+            events.extend(sign_up(person, part, account, cookies[0], rng, truth))
         if person.surfs:
             newest = datetime.combine(until, time(20), UTC) if not part else part.triggered_at - timedelta(minutes=5)
             for visitor in cookies:
@@ -81,7 +90,9 @@ def cookie(rng: Random) -> str:
     return f"{rng.getrandbits(64):016x}"
 
 
-def sign_up(person: Person, part: Newcomer, account: int | None, visitor: str, rng: Random) -> list[WebEvent]:
+def sign_up(
+    person: Person, part: Newcomer, account: int | None, visitor: str, rng: Random, truth: Truth
+) -> list[WebEvent]:
     events = []
     seen = None if part.at_the_till else visitor
     typed = spell_email(person.email, rng) if person.email else None
@@ -89,6 +100,7 @@ def sign_up(person: Person, part: Newcomer, account: int | None, visitor: str, r
         url = "/kassa" if part.at_the_till else "/account/nieuw"
         events.append(WebEvent(part.account_at, seen, "account_created", url, account, typed or part.typed_email))
     if part.subscribed_at:
+        truth.consent(person.key, "email", True, part.subscribed_at, "web")
         events.append(
             WebEvent(
                 part.subscribed_at,

@@ -19,9 +19,10 @@ TOLERANCE_SECONDS = 300
 class AudienceServer(LoopbackServer):
     """POST `/audiences` with `{"audience", "operation": "upsert" | "remove", "rows": [{"key", fields...}]}`.
 
-    The request is signed by Standard Webhooks with `secret` (`whsec_...`): 401 where the signature is wrong or older than five
-    minutes. A request id seen before gets the first answer again. Rows without a key, or without any field to match on, are rejected
-    one by one. `members` shows who is in which audience; `operations` the rows received by operation.
+    The request is signed by Standard Webhooks with `secret` (`whsec_...`): 401 where the signature is wrong or older
+    than five minutes. A request id seen before gets the first answer again. Rows without a key, or without any field to
+    match on, are rejected one by one. `members` shows who is in which audience; `operations` the rows received by
+    operation.
     """
 
     def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:

@@ -17,9 +17,9 @@ LARGEST_PAGE = 500
 class CrmServer(LoopbackServer):
     """Serves `<folder>/contacts.json`, `companies.json` and `calls.json` at `/contacts`, `/companies`, `/calls`.
 
-    Parameters: `page` (from 1), `per_page` (1..500, default 200), `updated_since` (ISO 8601 with a time zone; inclusive). The rows
-    come in the order of `updated_at`, `id`; the answer is `{"data": [...], "next": url-or-null}`. 401 without the token, 400 on a bad
-    parameter, 404 on an unknown table. `requests` counts the pages served.
+    Parameters: `page` (from 1), `per_page` (1..500, default 200), `updated_since` (ISO 8601 with a time zone;
+    inclusive). The rows come in the order of `updated_at`, `id`; the answer is `{"data": [...], "next": url-or-null}`.
+    401 without the token, 400 on a bad parameter, 404 on an unknown table. `requests` counts the pages served.
     """
 
     def __init__(self, folder: Path, token: str) -> None:

@@ -89,7 +89,8 @@ class LoopbackServer(ABC):
 def make_handler(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Headers and body leave in one packet: without it each answer waits some 40 ms for the client's delayed acknowledgement.
+        # Headers and body leave in one packet: without it each answer waits some 40 ms for the client's delayed
+        # acknowledgement.
         wbufsize = -1
 
         def do_GET(self) -> None:

@@ -1,6 +1,7 @@
-"""Everybody's mailbox: an SMTP server that keeps what it receives, and recipients who then open, click, complain and unsubscribe.
+"""Everybody's mailbox: an SMTP server that keeps what it receives, and recipients who then react.
 
-Recipients decide by a hash of the mail's Message-ID, so that the same mails always meet the same reactions.
+They open, click, complain and unsubscribe. They decide by a hash of the mail's Message-ID, so that the same mails
+always meet the same reactions.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from asyncio import Server
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -85,8 +87,9 @@ class FreePort(Controller):
     """aiosmtpd's controller, on a port that the operating system chooses."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        if isinstance(self.server, Server):
+            self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 class Mailbox(LoopbackServer):
@@ -170,10 +173,10 @@ class Mailbox(LoopbackServer):
         return Answer(404, {"error": "this link is unknown"})
 
     def react(self, folder: Path, seed: int, at: datetime) -> Path | None:
-        """Let the recipients of mails that were not reacted to yet react, from `at` on; returns the file written, if any.
+        """Let the recipients of new mails react, from `at` on; returns the file written, if any.
 
-        One JSON object per line: event_id, message_id, type (delivered, opened, clicked, bounced, soft_bounced, complained,
-        unsubscribed), at, and url or code where they apply. A second call without new mails writes nothing.
+        One JSON object per line: event_id, message_id, type (delivered, opened, clicked, bounced, soft_bounced,
+        complained, unsubscribed), at, and url or code where they apply. A second call without new mails writes nothing.
         """
         start = at.astimezone(UTC)
         events: list[Reaction] = []
@@ -212,7 +215,7 @@ class Mailbox(LoopbackServer):
         return events
 
     def _unsubscribe(self, mail: ReceivedMail) -> bool:
-        """Do what a mail program does for its user: one cookieless POST. Without such a link the recipient will complain."""
+        """Do what a mail program does for its user: one cookieless POST. Without such a link the reader complains."""
         address = mail.unsubscribe_url
         if address is None or not address.startswith(self.url):
             return False

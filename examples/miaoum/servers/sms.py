@@ -27,9 +27,9 @@ class Sms:
 class SmsServer(LoopbackServer):
     """POST `/messages` with a bearer token and `{"to", "text", "reference"}` answers 202 `{"id"}`.
 
-    The same reference again answers with the same id and sends nothing; with another number or text it is refused with 409.
-    401 without the token, 400 for a missing field, 422 for a number that can't be reached. `sent` are the messages; `attempts`
-    counts the calls that were accepted, repeated ones too.
+    The same reference again answers with the same id and sends nothing; with another number or text it is refused with
+    409. 401 without the token, 400 for a missing field, 422 for a number that can't be reached. `sent` are the
+    messages; `attempts` counts the calls that were accepted, repeated ones too.
     """
 
     def __init__(self, token: str) -> None:

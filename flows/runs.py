@@ -1,0 +1,88 @@
+"""One run of the hub as a Prefect flow run: a task per stage and connection, its report as an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hub.project.load import load_project
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.tasks import Task
+
+from hub import pipeline
+from hub.errors import HubError, TemporaryError
+from hub.pipeline import RunReport, Stage, Work
+from hub.report import Report
+
+RETRY_SECONDS = (10.0, 60.0)
+
+
+class RunFailedError(HubError):
+    """Marks the flow run as failed; its message lists what went wrong."""
+
+
+def _is_temporary(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    try:
+        state.result()
+    except TemporaryError:
+        return True
+    except Exception:  # noqa: BLE001 (whatever else failed is not retried; Prefect reports it)
+        return False
+    return False
+
+
+@task(
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(RETRY_SECONDS),
+    retry_delay_seconds=list(RETRY_SECONDS),
+    retry_condition_fn=_is_temporary,
+)
+def work_on(work: Work) -> Report:
+    """Do one piece of work of a stage."""
+    return work()
+
+
+def _step(stage: Stage, subject: str, work: Work) -> Report:
+    name = f"{stage} {subject}".strip()
+    report = work_on.with_options(name=name, task_run_name=name)(work)
+    create_table_artifact(
+        key=name.replace(" ", "-").replace("_", "-").lower(),
+        table=[{"what": what, "rows": rows} for what, rows in _figures(report).items()],
+        description="\n\n".join(report.failures) or f"What {name} did.",
+    )
+    return report
+
+
+def _figures(report: Report) -> dict[str, int]:
+    return {
+        "rows in": report.rows_in,
+        "rows out": report.rows_out,
+        "set aside": report.set_aside,
+        **{key.replace("_", " "): count for key, count in report.counts.items()},
+    }
+
+
+@flow(name="hub", flow_run_name="{names}", persist_result=False, validate_parameters=False)
+def hub_flow(folder: str, names: list[str], as_of: str | None = None) -> RunReport:
+    """Run stages or flows of the project in `folder`, as of a moment (ISO 8601) or the scheduled time.
+
+    A failure of one connection lets the others finish, then fails the flow run.
+    """
+    moment = datetime.fromisoformat(as_of) if as_of else flow_run.scheduled_start_time
+    report = pipeline.run(load_project(Path(folder)), moment, names, step=_step)
+    if not report.ok:
+        raise RunFailedError("; ".join(report.failures))
+    return report
+
+
+def run_as_flow(folder: Path, names: Sequence[str], as_of: datetime) -> RunReport:
+    """Run here and now, as a flow run of the Prefect server that PREFECT_API_URL names."""
+    result: RunReport = hub_flow(str(folder), list(names), as_of.isoformat())
+    return result

@@ -1,0 +1,27 @@
+"""The ledger: what must be transactional and shared by processes.
+
+It holds the outbox with its attempts and receipts, the pinned templates, the suppressions and the runs. It never
+holds personal data: a message points at a record of the warehouse, and a suppressed address is a keyed hash.
+"""
+
+from hub.ledger.ledger import Ledger, open_ledger
+from hub.ledger.outbox import Intent, Outbox, Queued, Settlement
+from hub.ledger.reactions import Reaction, Reactions
+from hub.ledger.states import FINAL, State
+from hub.ledger.suppression import Suppression, Suppressions, hashed
+
+__all__ = [
+    "FINAL",
+    "Intent",
+    "Ledger",
+    "Outbox",
+    "Queued",
+    "Reaction",
+    "Reactions",
+    "Settlement",
+    "State",
+    "Suppression",
+    "Suppressions",
+    "hashed",
+    "open_ledger",
+]

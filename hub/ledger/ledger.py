@@ -1,0 +1,116 @@
+"""Opening the ledger, and what belongs to it as a whole: its engine, its runs, its pinned templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.errors import ConfigurationError, TemporaryError
+from hub.ledger import migrations, tables
+from hub.ledger.outbox import Outbox
+from hub.ledger.reactions import Reactions
+from hub.ledger.suppression import Suppressions
+from hub.ledger.upsert import insert_new
+from hub.report import Report
+
+SCHEMA = "ledger"
+"""The database schema on PostgreSQL, so that ledger and warehouse can share one database."""
+
+BUSY_SECONDS = 30
+
+
+class Ledger:
+    """One project's ledger; `outbox`, `suppressions` and `reactions` are its subjects."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.outbox = Outbox(engine)
+        self.suppressions = Suppressions(engine)
+        self.reactions = Reactions(engine)
+
+    def pin(self, templates: Mapping[str, str]) -> None:
+        """Keep template texts by their hash; texts that are there stay as they are."""
+        rows = [{"hash": name, "text": text} for name, text in templates.items()]
+        with self.engine.begin() as connection:
+            insert_new(connection, tables.template, rows)
+
+    def templates(self, hashes: Iterable[str]) -> dict[str, str]:
+        """Return pinned template texts."""
+        table = tables.template
+        with self.engine.begin() as connection:
+            found = connection.execute(sa.select(table).where(table.c.hash.in_(list(hashes))))
+            return {row.hash: row.text for row in found}
+
+    def record_run(self, run_id: str, as_of: datetime, reports: Sequence[Report]) -> None:
+        """Keep what a run did; the same run recorded again replaces its first record."""
+        text = json.dumps([asdict(report) for report in reports], default=str)
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(tables.run).where(tables.run.c.run_id == run_id))
+            connection.execute(sa.insert(tables.run).values(run_id=run_id, as_of=as_of, reports=text))
+
+    def runs(self, limit: int = 20) -> list[tuple[str, datetime, list[dict[str, Any]]]]:
+        """Return the latest runs: id, as-of moment and stage reports."""
+        table = tables.run
+        with self.engine.begin() as connection:
+            found = connection.execute(sa.select(table).order_by(table.c.as_of.desc(), table.c.run_id).limit(limit))
+            return [(row.run_id, row.as_of, json.loads(row.reports)) for row in found]
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        self.engine.dispose()
+
+
+def open_ledger(url: str, state: Path) -> Ledger:
+    """Open the ledger of a project and bring its tables up to date.
+
+    `url` is `sqlite` (one file in the folder `state`) or a `postgresql://` URL. Raises TemporaryError when the
+    server does not answer.
+    """
+    if url == "sqlite":
+        state.mkdir(parents=True, exist_ok=True)
+        engine = _sqlite(state / "ledger.sqlite")
+    elif url.startswith(("postgresql:", "postgresql+psycopg:")):
+        engine = _postgresql(url)
+    else:
+        raise ConfigurationError(
+            f"ledger '{url.split(':')[0]}' is not known: use sqlite, or postgresql://user:password@host/database"
+        )
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
+            migrations.upgrade(connection)
+    except sa.exc.OperationalError as error:
+        engine.dispose()
+        raise TemporaryError(f"the ledger does not answer: {type(error.orig).__name__}") from None
+    return Ledger(engine)
+
+
+def _sqlite(file: Path) -> sa.Engine:
+    """SQLite with a write-ahead log: readers never wait; writers queue up instead of failing half-way."""
+    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(raw: Any, record: Any) -> None:
+        raw.isolation_level = None
+        raw.execute("PRAGMA journal_mode = WAL")
+        raw.execute("PRAGMA synchronous = FULL")  # `sending` must be on disk before the call goes out
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: str) -> sa.Engine:
+    return sa.create_engine(
+        sa.make_url(url).set(drivername="postgresql+psycopg"),
+        connect_args={"options": f"-csearch_path={SCHEMA}"},
+    )

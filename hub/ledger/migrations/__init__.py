@@ -1,0 +1,25 @@
+"""The ledger's migrations (Alembic). `HEAD` is the newest one: a ledger at HEAD is opened without loading Alembic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+HEAD = "0001"
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Bring a ledger up to date, in the connection's transaction."""
+    version = sa.table("alembic_version", sa.column("version_num"))
+    if sa.inspect(connection).has_table("alembic_version"):
+        if connection.execute(sa.select(version.c.version_num)).scalar() == HEAD:
+            return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,114 @@
+"""The ledger's tables, as SQLAlchemy sees them; the migrations make them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment with its time zone, on databases that know none too: they keep UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give UTC back, with its zone."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+metadata = sa.MetaData()
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("scenario", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("record_id", sa.Text, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("consent_key", sa.Text),
+    sa.Column("queued_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_at", Moment),
+    sa.Column("next_at", Moment),
+    sa.Column("remote_id", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Index("outbox_due", "state", "connection"),
+)
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("remote_id", sa.Text),
+    sa.Column("reason", sa.Text),
+)
+
+template = sa.Table(
+    "template",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+suppression = sa.Table(
+    "suppression",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+applied_reaction = sa.Table(
+    "applied_reaction",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("source_key", sa.Text, primary_key=True),
+    sa.Column("message_id", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("code", sa.Text),
+    sa.Column("at", Moment),
+    sa.Index("applied_reaction_address", "address", "type"),
+)
+
+applied_load = sa.Table(
+    "applied_load",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("load_id", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("events", sa.Integer, nullable=False),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("as_of", Moment, nullable=False),
+    sa.Column("reports", sa.Text, nullable=False),
+)

@@ -1,0 +1,189 @@
+"""Outgoing HTTP calls to addresses that an admin configured: where they may go, and what became of them.
+
+A configured address is not trusted: a name may resolve to a server inside the network, or to another one at the
+second look. So the name is resolved once, every address behind it is judged, the connection goes to that very
+address, and redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from hub.errors import ConfigurationError, TemporaryError
+
+LONGEST_ANSWER = 10 * 1024 * 1024
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_ADDRESS = re.compile(r"\S*@\S*")
+_LONGEST_REASON = 200
+
+
+class NotSentError(TemporaryError):
+    """Nothing left this machine: trying again later doubles nothing."""
+
+
+class NoAnswerError(TemporaryError):
+    """The request left, and no answer came: it may or may not have been taken."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side said. `retry_after` is in seconds, where it asks us to wait."""
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+
+
+class Outgoing:
+    """A client for one configured address. Use it as a context manager.
+
+    With `allow_private`, loopback and private addresses are allowed, over plain HTTP too; link-local ones, where
+    clouds keep their metadata, never are.
+    """
+
+    def __init__(self, url: str, *, allow_private: bool = False, timeout: float = 30.0) -> None:
+        """Judge the form of the address; ConfigurationError says what to mend. Nothing is resolved yet."""
+        parsed = httpx.URL(url)
+        if parsed.scheme not in {"http", "https"} or not parsed.host:
+            raise ConfigurationError("url: write a full address such as https://api.example.com/messages")
+        if parsed.scheme == "http" and not allow_private:
+            raise ConfigurationError(
+                "url: personal data needs https; plain http is for this machine or a private network, with "
+                "`allow_private: true`"
+            )
+        if parsed.userinfo:
+            raise ConfigurationError("url: put a name and password into a header, not into the address")
+        self._url = parsed
+        self._transport = PinnedTransport(allow_private)
+        self._client = httpx.Client(transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False)
+
+    def __enter__(self) -> Self:
+        """Keep the connection open between requests."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def request(self, method: str, content: bytes, headers: dict[str, str]) -> Answer:
+        """Send one request. Raises NotSentError or NoAnswerError; any status is an answer."""
+        try:
+            with self._client.stream(method, self._url, content=content, headers=headers) as response:
+                return Answer(response.status_code, _read(response), _retry_after(response))
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
+        except httpx.HTTPError as error:
+            raise NoAnswerError(f"no answer from {self.host}: {type(error).__name__}") from None
+
+    def reach(self) -> None:
+        """Open a connection and close it, without a request; NotSentError where that fails."""
+        port = self._url.port or (443 if self._url.scheme == "https" else 80)
+        try:
+            socket.create_connection((self._transport.resolve(self._url.host, port), port), timeout=5).close()
+        except (OSError, httpx.ConnectError) as error:
+            raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
+
+    @property
+    def host(self) -> str:
+        """Host and port, for messages: the path may hold a secret."""
+        return self._url.netloc.decode("ascii")
+
+
+class PinnedTransport(httpx.BaseTransport):
+    """Resolves a name once, refuses addresses that are not public, and connects to the address it judged."""
+
+    def __init__(self, allow_private: bool = False) -> None:
+        self._allow_private = allow_private
+        self._pinned: dict[tuple[str, int], str] = {}
+        self._transport = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request to the pinned address; certificate and Host header still belong to the name."""
+        url = request.url
+        port = url.port or (443 if url.scheme == "https" else 80)
+        pinned = httpx.Request(
+            request.method,
+            url.copy_with(host=self.resolve(url.host, port)),
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": url.host},
+        )
+        return self._transport.handle_request(pinned)
+
+    def resolve(self, host: str, port: int) -> str:
+        """Give the one address that this transport uses for a name; httpx.ConnectError if it may not be used."""
+        if (host, port) not in self._pinned:
+            try:
+                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            except OSError as error:
+                raise httpx.ConnectError(f"the name does not resolve: {error.strerror}") from None
+            addresses = [str(entry[4][0]) for entry in found]
+            if not all(may_be_called(address, self._allow_private) for address in addresses):
+                raise httpx.ConnectError(
+                    "the name leads to an address that is not public; if you mean it, set `allow_private: true` "
+                    "(never for link-local addresses)"
+                )
+            self._pinned[host, port] = addresses[0]
+        return self._pinned[host, port]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+
+def may_be_called(address: str, allow_private: bool = False) -> bool:
+    """Judge an IP address: public ones may be called, private and loopback ones only where allowed.
+
+    An IPv4 address inside an IPv6 one (mapped, 6to4, NAT64) is judged as itself.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or _nat64(ip) or ip
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or str(ip) == "fd00:ec2::254":
+        return False
+    return ip.is_global or (allow_private and (ip.is_private or ip.is_loopback))
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+
+
+def clean_reason(text: str, *hidden: str) -> str:
+    """Make a reason from outside fit to keep and show: one short line without addresses and the `hidden` words."""
+    line = _ADDRESS.sub("[address]", _CONTROL.sub(" ", text))
+    for word in sorted(filter(None, hidden), key=len, reverse=True):
+        line = re.sub(re.escape(word), "[hidden]", line, flags=re.IGNORECASE)
+    line = " ".join(line.split())
+    return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "\u2026"
+
+
+def describe(error: Exception) -> str:
+    """Say what an error of the network was, in a few words."""
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    return clean_reason(text or type(error).__name__)
+
+
+def _read(response: httpx.Response) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > LONGEST_ANSWER:
+            raise httpx.ReadError("the answer is too long")
+    return bytes(body)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    seconds = response.headers.get("retry-after", "")
+    return float(seconds) if seconds.isascii() and seconds.isdigit() else None

@@ -1,0 +1,216 @@
+"""The order of the stages, written once.
+
+    land -> map -> resolve -> feedback -> enrich -> segment -> decide -> activate
+     ^                                                                       |
+     +------------------ reactions come back in as raw data ----------------+
+
+Reactions land with everything else; `feedback` settles what they mean for receipts and suppressions before anything
+new is decided. `hub run` walks this in-process; `flows/` gives the same stages schedules and retries.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from hub import log
+from hub.contracts import Destination, Source
+from hub.errors import ConfigurationError, HubError, suggest
+from hub.lake import Lake
+from hub.ledger import Ledger, open_ledger
+from hub.project import Connection, Project
+from hub.report import Report
+from hub.stages.activate import activate
+from hub.stages.decide import decide
+from hub.stages.enrich import enrich
+from hub.stages.feedback import feedback
+from hub.stages.land import land
+from hub.stages.map import map_loads
+from hub.stages.resolve import resolve
+from hub.stages.segment import segment
+from hub.warehouse import Warehouse, open_warehouse
+from hub.warehouse.state import fingerprint
+
+Stage = Literal["land", "map", "resolve", "feedback", "enrich", "segment", "decide", "activate"]
+
+STAGES: tuple[Stage, ...] = ("land", "map", "resolve", "feedback", "enrich", "segment", "decide", "activate")
+
+FLOWS: dict[str, tuple[Stage, ...]] = {
+    "ingest": ("land", "map"),
+    "build": ("resolve", "feedback", "enrich", "segment"),
+    "engage": ("decide", "activate"),
+    "listen": ("land", "map", "resolve", "feedback"),
+}
+"""The parts of a run that have schedules of their own; `listen` lands destinations only."""
+
+Progress = Callable[[Stage, str, Report | None], None]
+"""Called when a stage starts (without a report) and when it ends, with the connection where there is one."""
+
+Work = Callable[[], Report]
+Step = Callable[[Stage, str, Work], Report]
+"""Does one piece of work of a stage: here by calling it, in `flows/` as a Prefect task."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything that stages work on, open."""
+
+    project: Project
+    lake: Lake
+    warehouse: Warehouse
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did: one report per stage (land: per connection), in the order they ended."""
+
+    run_id: str
+    as_of: datetime
+    reports: tuple[Report, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall seconds per stage."""
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Say what went wrong, over all stages."""
+        return tuple(failure for report in self.reports for failure in report.failures)
+
+    @property
+    def ok(self) -> bool:
+        """Say whether everything went well."""
+        return not self.failures
+
+
+@contextmanager
+def workspace(project: Project) -> Iterator[Workspace]:
+    """Open the warehouse and the ledger for writing; one run of a project at a time has them.
+
+    Raises TemporaryError when another run has them.
+    """
+    project.state.mkdir(parents=True, exist_ok=True)
+    lake = Lake(project.lake)
+    readable = [lake.local] if lake.local is not None else []
+    warehouse = open_warehouse(project.hub.engine, project.schema, project.state, readable)
+    try:
+        with warehouse.claim():
+            ledger = open_ledger(project.hub.ledger, project.state)
+            try:
+                yield Workspace(project, lake, warehouse, ledger)
+            finally:
+                ledger.close()
+    finally:
+        warehouse.close()
+
+
+def chosen(names: Sequence[str]) -> tuple[Stage, ...]:
+    """Turn names of stages and flows into stages in their order; no names mean all of them."""
+    for name in names:
+        if name not in STAGES and name not in FLOWS:
+            raise ConfigurationError(
+                f"there is no stage or flow '{name}'.{suggest(name, [*STAGES, *FLOWS])} "
+                f"Stages: {', '.join(STAGES)}. Flows: {', '.join(FLOWS)}."
+            )
+    wanted = {stage for name in names for stage in FLOWS.get(name, (name,))} or set(STAGES)
+    return tuple(stage for stage in STAGES if stage in wanted)
+
+
+def run(
+    project: Project,
+    as_of: datetime,
+    names: Sequence[str] = (),
+    on_progress: Progress = lambda stage, subject, report: None,
+    step: Step = lambda stage, subject, work: work(),
+) -> RunReport:
+    """Walk the chosen stages (all by default) as of a moment, and publish the result to readers.
+
+    A connection that fails to land does not stop the others; its failure is in the report. Any other stage that
+    fails ends the run with its error: what was committed until then stays, and the next run goes on from there.
+    """
+    stages = chosen(names)
+    only_destinations = tuple(names) == ("listen",)
+    run_id = fingerprint(project.folder.name, as_of, stages)[:12]
+    reports: list[Report] = []
+    seconds: dict[str, float] = {}
+    with log.bound(run=run_id), workspace(project) as open_workspace:
+        for stage in stages:
+            started = time.perf_counter()
+            for subject, work in _work(stage, open_workspace, as_of, only_destinations):
+                on_progress(stage, subject, None)
+                with log.bound(stage=stage, connection=subject) if subject else log.bound(stage=stage):
+                    report = step(stage, subject, work)
+                    _tell(report)
+                reports.append(report)
+                on_progress(stage, subject, report)
+            seconds[stage] = time.perf_counter() - started
+        result = RunReport(run_id, as_of, tuple(reports), seconds)
+        if any(not report.skipped for report in reports if report.stage != "land"):
+            open_workspace.warehouse.publish()
+        open_workspace.ledger.record_run(run_id, as_of, reports)
+    return result
+
+
+def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bool) -> Iterator[tuple[str, Work]]:
+    """Give the pieces of work of a stage: one per connection for land, else one."""
+    project, warehouse, ledger = open_.project, open_.warehouse, open_.ledger
+    match stage:
+        case "land":
+            for connection in project.connections.values():
+                if issubclass(connection.plugin, Destination) or not only_destinations:
+                    yield (
+                        connection.name,
+                        lambda connection=connection: land_connection(  # type: ignore[misc]
+                            project, connection, open_.lake, as_of
+                        ),
+                    )
+        case "map":
+            yield "", lambda: map_loads(warehouse, project, open_.lake, as_of)
+        case "resolve":
+            yield "", lambda: resolve(warehouse, project, as_of)
+        case "feedback":
+            yield "", lambda: feedback(warehouse, ledger, project, as_of)
+        case "enrich":
+            yield "", lambda: enrich(warehouse, project, as_of)
+        case "segment":
+            yield "", lambda: segment(warehouse, project, as_of)
+        case "decide":
+            yield "", lambda: decide(warehouse, ledger, project, as_of)
+        case "activate":
+            yield "", lambda: activate(warehouse, ledger, project, as_of)
+
+
+def land_connection(project: Project, connection: Connection, lake: Lake, as_of: datetime) -> Report:
+    """Land one connection; a failure is its own, and stands in the report."""
+    plugin = connection.open()
+    if not isinstance(plugin, Source | Destination):
+        return Report("land", subject=connection.name, skipped=True)
+    try:
+        landed = land(lake, connection.name, plugin, project.state / "dlt", as_of)
+    except HubError as error:
+        return Report("land", subject=connection.name, failures=(f"{connection.name}: {error}",))
+    rows = sum(landed.rows.values())
+    return Report(
+        "land",
+        rows_in=rows + landed.set_aside,
+        rows_out=rows,
+        set_aside=landed.set_aside,
+        counts=dict(landed.rows),
+        subject=connection.name,
+        skipped=not landed.loads,
+    )
+
+
+def _tell(report: Report) -> None:
+    logger = log.get("hub.pipeline")
+    if report.failures:
+        logger.error("failed", failures=len(report.failures), reasons=list(report.failures))
+    elif report.skipped:
+        logger.debug("no news")
+    else:
+        logger.info(
+            "done", rows_in=report.rows_in, rows_out=report.rows_out, set_aside=report.set_aside, **report.counts
+        )

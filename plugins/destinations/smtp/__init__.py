@@ -1,0 +1,84 @@
+"""smtp: sends e-mail to any SMTP server, and reads the reactions that a mail platform writes as JSON Lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from hub.contracts import Capabilities, Check, Destination, EmailRecipient, Message, Result
+from hub.hookspecs import hookimpl
+from plugins.destinations.smtp.config import SmtpConfig
+from plugins.destinations.smtp.connection import Connection, UnreachableError
+from plugins.destinations.smtp.mail import Unmailable, compose, message_id_header
+
+if TYPE_CHECKING:
+    from dlt.extract import DltResource
+
+    from hub.contracts import Plugin
+
+
+class Smtp(Destination):
+    """One mail per message, one connection per batch.
+
+    SMTP has no idempotency: a mail whose answer was lost is `unknown`, never sent again by itself. The Message-ID
+    is the same at every attempt, and leads back to the message.
+    """
+
+    name = "smtp"
+    summary = "Sends e-mail over SMTP; reads reactions from JSON Lines files."
+    config_model = SmtpConfig
+    default_mapping = Path(__file__).parents[3] / "mappings" / "smtp.yaml"
+    config: SmtpConfig
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """E-mail, at the configured rate, without idempotency."""
+        return Capabilities(channel="email", batch_size=self.config.batch_size, rate_per_second=self.config.rate)
+
+    def check(self) -> Check:
+        """Connect, encrypt and log in, and send nothing."""
+        try:
+            with Connection(self.config) as connection:
+                connection.open()
+                return Check(True, f"{connection.place} is ready ({connection.protection})")
+        except UnreachableError as error:
+            return Check(False, str(error))
+
+    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Send one mail per message; a mail that is refused does not keep the others."""
+        with Connection(self.config) as connection:
+            return [self._send(message, connection) for message in batch]
+
+    def unsubscribe_url(self, token: str) -> str:
+        """Add the token to the configured address; empty where none is configured."""
+        base = self.config.unsubscribe_url
+        if not (base and token):
+            return ""
+        return f"{base}{'&' if '?' in base else '?'}{urlencode({'token': token})}"
+
+    def feedback(self) -> Iterable[DltResource]:
+        """Give `reactions`, the lines that are new in the configured files."""
+        if self.config.reactions is None:
+            return ()
+        from plugins.destinations.smtp.reactions import reactions
+
+        return (reactions(self.config.reactions, self.place.folder),)
+
+    def _send(self, message: Message, connection: Connection) -> Result:
+        if not isinstance(message.recipient, EmailRecipient):
+            return Result(message.id, "rejected", reason="the recipient has no e-mail address")
+        try:
+            mail = compose(message, self.config, self.unsubscribe_url(message.unsubscribe_token))
+        except Unmailable as error:
+            return Result(message.id, "rejected", reason=str(error))
+        outcome = connection.deliver(mail)
+        remote_id = message_id_header(message.id, self.config.sender_domain) if outcome.status != "rejected" else ""
+        return Result(message.id, outcome.status, remote_id, outcome.reason, outcome.retry_after)
+
+
+@hookimpl
+def hub_plugins() -> list[type[Plugin]]:
+    """Hand over the destination."""
+    return [Smtp]

@@ -1,0 +1,103 @@
+"""What an admin configures for smtp."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from email.headerregistry import Address
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hub.contracts import ConnectionConfig
+from hub.normalise.email import normalise_email
+from hub.rate import Rate
+
+Protection = Literal["starttls", "tls", "none"]
+
+
+class SmtpConfig(ConnectionConfig):
+    """The server, the sender, and where reactions come from."""
+
+    host: str = Field(description="The SMTP server.")
+    port: int = Field(587, ge=1, le=65535)
+    security: Protection | None = Field(
+        None,
+        description="starttls, tls (from the first byte on) or none; by default starttls, and none on this machine.",
+    )
+    trust: Path | None = Field(None, description="A PEM file with the certificates to trust instead of the system's.")
+    username: str | None = None
+    password: SecretStr | None = None
+    sender: str = Field(description='Who writes: "Mia(ou)m <hallo@miaoum.example>".')
+    reply_to: str | None = Field(None, description="Where answers go, if not to the sender.")
+    unsubscribe_url: str | None = Field(
+        None, description="The https address that takes one-click unsubscribes; the token is added to it."
+    )
+    rate: Rate | None = Field(None, description="The most the server takes: 50/s.")
+    batch_size: int = Field(100, ge=1, description="How many mails go over one connection.")
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for the server.")
+    reactions: str | None = Field(
+        None, description="JSON Lines files with reactions: a folder's *.jsonl, or any fsspec URL with a pattern."
+    )
+
+    @field_validator("sender", "reply_to")
+    @classmethod
+    def _is_mailbox(cls, value: str | None) -> str | None:
+        if value is not None:
+            mailbox(value)
+        return value
+
+    @field_validator("unsubscribe_url")
+    @classmethod
+    def _is_safe(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.hostname is None or not value.isascii() or any(letter <= " " or letter in "<>" for letter in value):
+            raise ValueError("write a full address such as https://www.example.com/unsubscribe")
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_this_machine(parts.hostname)):
+            raise ValueError("one-click unsubscribe needs https (RFC 8058); http is for this machine only")
+        return value
+
+    @model_validator(mode="after")
+    def _password_is_protected(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together")
+        if self.password is not None and self.protection == "none" and not is_this_machine(self.host):
+            raise ValueError("a password needs `security: starttls` or `security: tls`")
+        return self
+
+    @property
+    def protection(self) -> Protection:
+        """Say how the connection is protected."""
+        return self.security or ("none" if is_this_machine(self.host) else "starttls")
+
+    @property
+    def sender_domain(self) -> str:
+        """The domain behind Message-IDs."""
+        return mailbox(self.sender).domain
+
+
+_MAILBOX = re.compile(r"(?:(?P<name>[^<>\r\n]*)<(?P<bracketed>[^<>\s]+)>|(?P<bare>[^<>\s]+))")
+
+
+def mailbox(text: str) -> Address:
+    """Read `Name <local@domain>`; the name may hold parentheses, as in Mia(ou)m. ValueError if it is no mailbox."""
+    written = _MAILBOX.fullmatch(text.strip())
+    address = written and (written["bracketed"] or written["bare"])
+    if not written or not address or normalise_email(address) is None:
+        raise ValueError('write an address such as "Mia(ou)m <hallo@example.nl>"')
+    local, _, domain = address.rpartition("@")
+    return Address(display_name=(written["name"] or "").strip(' "'), username=local, domain=domain)
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell loopback names and addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

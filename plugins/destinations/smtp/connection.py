@@ -1,0 +1,189 @@
+"""One connection to the SMTP server, and what its answers mean for a mail.
+
+2xx accepted; 4xx later; 5xx rejected; silence or a lost connection after DATA: unknown, for the server may have
+taken the mail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from hub.contracts import Status
+from hub.errors import TemporaryError
+from hub.outgoing import clean_reason, describe
+from plugins.destinations.smtp.config import SmtpConfig
+from plugins.destinations.smtp.mail import Mail
+
+# Answers about us, not about the mail: sign-in or encryption is missing. The mails wait until that is mended.
+_ABOUT_US = frozenset({530, 534, 535, 538})
+_HANGING_UP = 421
+_SHORTEST_HIDDEN = 3
+
+
+class UnreachableError(TemporaryError):
+    """The server can't be used now; the message says why and what to mend."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one mail."""
+
+    status: Status
+    reason: str = ""
+    retry_after: float | None = None
+
+
+class Connection:
+    """Opens at the first mail, and opens again once the server hung up. Use it as a context manager."""
+
+    def __init__(self, config: SmtpConfig) -> None:
+        self._config = config
+        self._server: smtplib.SMTP | None = None
+        self._given_up: UnreachableError | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is opened yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                self._server.quit()
+            self._drop()
+
+    @property
+    def place(self) -> str:
+        """The server, for messages."""
+        return f"the SMTP server {self._config.host}:{self._config.port}"
+
+    @property
+    def protection(self) -> str:
+        """How the connection is protected, in words."""
+        return {"starttls": "encrypted by STARTTLS", "tls": "encrypted", "none": "not encrypted"}[
+            self._config.protection
+        ]
+
+    def open(self) -> smtplib.SMTP:
+        """Connect, encrypt and log in, if that has not happened yet. Raises UnreachableError, the same one from then on."""
+        if self._given_up is not None:
+            raise self._given_up
+        if self._server is None:
+            try:
+                self._server = self._connect()
+            except UnreachableError as error:
+                self._given_up = error
+                raise
+        return self._server
+
+    def deliver(self, mail: Mail) -> Outcome:
+        """Hand one mail over and say what became of it; never raises for a server or a mail."""
+        try:
+            server = self.open()
+        except UnreachableError as error:
+            return Outcome("later", str(error))
+        if mail.international and not server.has_extn("smtputf8"):
+            return Outcome("rejected", "the server takes no addresses with letters outside ASCII (SMTPUTF8)")
+        try:
+            refused = self._envelope(server, mail)
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            return Outcome("later", f"{self.place} hung up before the mail: {_name(error)}")
+        if refused is not None:
+            return refused
+        return self._content(server, mail)
+
+    def _envelope(self, server: smtplib.SMTP, mail: Mail) -> Outcome | None:
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if mail.international else []
+        for code, text in (
+            server.mail(mail.sender, options),
+            server.rcpt(mail.recipient),
+        ):
+            if code not in (250, 251):
+                return self._refusal(server, mail, code, text)
+        return None
+
+    def _content(self, server: smtplib.SMTP, mail: Mail) -> Outcome:
+        try:
+            code, text = server.data(mail.content)
+        except smtplib.SMTPDataError as error:
+            return self._refusal(server, mail, error.smtp_code, error.smtp_error)
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            return Outcome("unknown", f"no answer to the mail from {self.place}: {_name(error)}")
+        if code // 100 == 2:
+            return Outcome("accepted")
+        return self._refusal(server, mail, code, text)
+
+    def _refusal(self, server: smtplib.SMTP, mail: Mail, code: int, text: bytes | str) -> Outcome:
+        if code == _HANGING_UP:
+            self._drop()
+        else:
+            try:
+                server.rset()
+            except (smtplib.SMTPException, OSError):
+                self._drop()
+        said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        local = mail.recipient.rpartition("@")[0]
+        reason = clean_reason(f"{code} {said}", local if len(local) >= _SHORTEST_HIDDEN else "")
+        if code in _ABOUT_US:
+            return Outcome("later", f"{self.place} wants another sign-in or encryption: {reason}")
+        return Outcome("later" if code // 100 == 4 else "rejected", reason)
+
+    def _connect(self) -> smtplib.SMTP:
+        config = self._config
+        server: smtplib.SMTP | None = None
+        try:
+            if config.protection == "tls":
+                server = smtplib.SMTP_SSL(
+                    config.host, config.port, _own_name(), timeout=config.timeout, context=self._certificates()
+                )
+            else:
+                server = smtplib.SMTP(config.host, config.port, _own_name(), timeout=config.timeout)
+            if config.protection == "starttls":
+                server.starttls(context=self._certificates())
+            if config.username is not None and config.password is not None:
+                server.login(config.username, config.password.get_secret_value())
+            else:
+                server.ehlo_or_helo_if_needed()
+        except (smtplib.SMTPException, OSError) as error:
+            if server is not None:
+                server.close()
+            raise UnreachableError(f"{self.place} can't be used: {self._remedy(error)}") from None
+        return server
+
+    def _certificates(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._config.trust)
+
+    def _remedy(self, error: Exception) -> str:
+        if isinstance(error, smtplib.SMTPAuthenticationError):
+            return f"it refuses username or password ({error.smtp_code})"
+        if isinstance(error, smtplib.SMTPNotSupportedError):
+            return "it does not offer what the configuration asks for (`security`, `username`): " + describe(error)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({error.verify_message}); `trust` names a file with the right one"
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._config.timeout:g} seconds"
+        return describe(error)
+
+    def _drop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+def _own_name() -> str:
+    """Name this machine in the greeting; looking its full name up in the DNS may take long where there is none."""
+    name = socket.gethostname()
+    return name if "." in name else "localhost"
+
+
+def _name(error: Exception) -> str:
+    return "time-out" if isinstance(error, TimeoutError) else type(error).__name__

@@ -1,0 +1,126 @@
+"""A message as the bytes of a mail: the same message always gives the same bytes.
+
+Message-ID, Date and the boundary of the parts follow from the message; nothing comes from the clock or from chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from email import policy
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.utils import format_datetime
+from urllib.parse import quote, unquote
+
+from hub.contracts import EmailRecipient, Message
+from hub.errors import RejectedError
+from hub.normalise.email import normalise_email
+from plugins.destinations.smtp.config import SmtpConfig, mailbox
+
+ONE_CLICK = "List-Unsubscribe=One-Click"
+
+
+class Unmailable(RejectedError):
+    """This message can't become a mail."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail ready to be handed over: the envelope and the content."""
+
+    sender: str
+    recipient: str
+    content: bytes = field(repr=False)
+    international: bool = False
+
+
+def compose(message: Message, config: SmtpConfig, unsubscribe_url: str) -> Mail:
+    """Make the mail of a message. Raises Unmailable, without personal data in its text."""
+    recipient = message.recipient
+    if not isinstance(recipient, EmailRecipient):
+        raise Unmailable("the recipient has no e-mail address")
+    address = normalise_email(recipient.email)
+    if address is None:
+        raise Unmailable("the e-mail address is not valid")
+    sender = mailbox(config.sender)
+    international = not (address.isascii() and sender.addr_spec.isascii())
+    rules = _RULES.clone(utf8=international)
+    mail = EmailMessage(policy=rules)
+    try:
+        _write_headers(mail, message, config, _named(recipient.name, recipient.email.strip()), unsubscribe_url)
+        _write_parts(mail, message)
+        content = mail.as_bytes()
+    except (ValueError, LookupError) as error:
+        raise Unmailable(f"it can't be written as a mail: {_without_values(error)}") from None
+    return Mail(sender.addr_spec, address, content, international)
+
+
+def message_id_header(message_id: str, domain: str) -> str:
+    """Give the Message-ID of a message; characters that it may not hold are percent-encoded."""
+    return f"<{quote(message_id, safe='').replace('.', '%2E')}@{domain}>"
+
+
+def message_id_of(header: str) -> str:
+    """Lead a Message-ID back to the message's id; an id that is no Message-ID stays as it is."""
+    bare = header.strip().removeprefix("<").removesuffix(">")
+    return unquote(bare.rpartition("@")[0]) if "@" in bare else bare
+
+
+class _OneLineHeader(UnstructuredHeader):
+    """A header that is never folded: the folding of the standard library would encode a long URL (RFC 2047)."""
+
+    max_count = 1
+
+    def fold(self, *, policy: policy.Policy) -> str:
+        """Write the header on one line."""
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+_registry = HeaderRegistry()
+for _name in ("list-unsubscribe", "list-unsubscribe-post"):
+    _registry.map_to_type(_name, _OneLineHeader)
+_RULES = policy.SMTP.clone(header_factory=_registry)
+
+
+def _write_headers(
+    mail: EmailMessage, message: Message, config: SmtpConfig, recipient: Address, unsubscribe_url: str
+) -> None:
+    subject = message.content.get("subject", "").strip()
+    if not subject:
+        raise Unmailable("it has no subject")
+    mail["From"] = mailbox(config.sender)
+    mail["To"] = recipient
+    if config.reply_to:
+        mail["Reply-To"] = mailbox(config.reply_to)
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(message.queued_at)
+    mail["Message-ID"] = message_id_header(message.id, config.sender_domain)
+    if unsubscribe_url:
+        mail["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        mail["List-Unsubscribe-Post"] = ONE_CLICK
+
+
+def _write_parts(mail: EmailMessage, message: Message) -> None:
+    text, html = message.content.get("text", ""), message.content.get("html", "")
+    if not (text or html):
+        raise Unmailable("it has neither text nor html")
+    if text:
+        mail.set_content(text, cte="quoted-printable")
+        if html:
+            mail.add_alternative(html, subtype="html", cte="quoted-printable")
+            mail.set_boundary("=_" + hashlib.sha256(message.id.encode()).hexdigest()[:32])
+    else:
+        mail.set_content(html, subtype="html", cte="quoted-printable")
+
+
+def _named(name: str, address: str) -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(display_name=name.strip(), username=local, domain=domain.encode("idna").decode("ascii"))
+
+
+def _without_values(error: Exception) -> str:
+    """Name what is wrong with a header or part; the library's own text may quote it."""
+    if isinstance(error, UnicodeError):
+        return "a character that can't be encoded"
+    return "a line break or another forbidden character in a header"

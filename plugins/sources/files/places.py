@@ -1,0 +1,146 @@
+"""Where files are: find them in a folder, over SFTP or in S3, and open them."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
+
+from hub.errors import ConfigurationError, TemporaryError
+from hub.lake import raw_name
+
+if TYPE_CHECKING:
+    from plugins.sources.files import FilesConfig
+
+EXTENSIONS = {
+    **dict.fromkeys([".csv", ".tsv", ".txt"], "csv"),
+    **dict.fromkeys([".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"], "excel"),
+    **dict.fromkeys([".jsonl", ".ndjson", ".json"], "jsonl"),
+    **dict.fromkeys([".parquet", ".pq"], "parquet"),
+}
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+_DATED = re.compile(r"[\W_]*\d[\d\W_]*(?:[tT]\d[\d\W_]*)?[zZ]?$")
+
+
+class Unreadable(Exception):
+    """This file can't be read, for the reason given; the others go on."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it is now: `path` names it within its place, `fingerprint` changes when its content does."""
+
+    path: str
+    table: str
+    format: str
+    fingerprint: str
+    filesystem: Any = field(repr=False, compare=False)
+    address: str = field(repr=False, compare=False)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open the file for reading, decompressed where its name says that it is compressed."""
+        from fsspec.core import OpenFile
+
+        compression = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}.get(posixpath.splitext(self.path)[1].lower())
+        with _reachable(self.path), OpenFile(self.filesystem, self.address, compression=compression) as stream:
+            yield stream
+
+
+def find(config: FilesConfig, folder: Path) -> list[File]:
+    """Find the files of a connection, in the order of their names; paths in it count from the project's folder."""
+    from fsspec.core import url_to_fs
+
+    url = config.path if "://" in config.path else str(folder.absolute() / config.path)
+    place = urlsplit(url).netloc or url
+    with _reachable(place):
+        filesystem, root = url_to_fs(url, **_options(config, url))
+        filesystem.invalidate_cache()
+        above = root if filesystem.isdir(root) else posixpath.dirname(re.split(r"[*?\[]", root, maxsplit=1)[0])
+        if config.tables:
+            patterns = [(table, posixpath.join(root, pattern)) for table, pattern in config.tables.items()]
+        elif any(sign in root for sign in "*?[") or filesystem.isfile(root):
+            patterns = [(config.table, root)]
+        elif above == root:
+            patterns = [(config.table, posixpath.join(root, "*"))]
+        else:
+            raise ConfigurationError(f"{config.path} does not exist; mend `path`")
+        reading = _reading(config)
+        found = {}
+        for table, pattern in patterns:
+            for address, facts in filesystem.glob(pattern, detail=True).items():
+                extension = _extension(address)
+                kind = config.format or EXTENSIONS.get(extension)
+                if facts["type"] == "file" and kind is not None and not posixpath.basename(address).startswith("."):
+                    path = posixpath.relpath(address, above or "/")
+                    found[path] = File(
+                        path, table or default_table(address), kind, f"{_fingerprint(facts)}:{reading}", filesystem, address
+                    )
+    return [found[path] for path in sorted(found)]
+
+
+def default_table(address: str) -> str:
+    """Name a file's table: its name without extension, dates and numbers at its end, else its folder's name.
+
+    `orders_2025-01-31.csv` and `orders_2025-02-28.csv.gz` are both `orders`.
+    """
+    name = posixpath.basename(address)
+    while name.lower().endswith((*_COMPRESSED, *EXTENSIONS)):
+        name = posixpath.splitext(name)[0]
+    return raw_name(_DATED.sub("", name) or posixpath.basename(posixpath.dirname(address)) or name)
+
+
+def _extension(address: str) -> str:
+    stem, extension = posixpath.splitext(address.lower())
+    return posixpath.splitext(stem)[1] if extension in _COMPRESSED else extension
+
+
+def _fingerprint(facts: dict[str, Any]) -> str:
+    """Take the server's hash of the content where it has one, else the size and the time of the last change."""
+    changed = facts.get("ETag") or facts.get("etag") or facts.get("mtime") or facts.get("LastModified")
+    return f"{facts.get('size')}:{changed}"
+
+
+def _reading(config: FilesConfig) -> str:
+    """Digest the settings that decide what is read from a file: mending them reads the files again."""
+    settings = config.model_dump(include={"encoding", "delimiter", "quote", "header", "columns", "sheet", "format"})
+    return hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
+
+
+def _options(config: FilesConfig, url: str) -> dict[str, Any]:
+    password = config.password.get_secret_value() if config.password else None
+    if url.startswith("sftp://"):
+        options = {"username": config.user, "password": password, "key_filename": config.key_file}
+    elif url.startswith("s3://"):
+        options = {"key": config.user, "secret": password, "endpoint_url": config.endpoint}
+    else:
+        options = {}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@contextmanager
+def _reachable(place: str) -> Iterator[None]:
+    """Sort what file servers raise into what the reader does next."""
+    try:
+        yield
+    except PermissionError:
+        raise ConfigurationError(f"{place}: no permission; mend the rights, `user` or `password`") from None
+    except FileNotFoundError:
+        raise TemporaryError(f"{place}: a file went away while it was read") from None
+    except ImportError as error:
+        raise ConfigurationError(f"{place}: the package {error.name} is missing; install schakel[sftp] or schakel[s3]") from None
+    except (ConnectionError, TimeoutError) as error:
+        raise TemporaryError(f"{place}: no connection ({type(error).__name__})") from None
+    except Exception as error:
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if kinds & {"AuthenticationException", "NoCredentialsError", "BadHostKeyException"}:
+            raise ConfigurationError(f"{place}: the server refuses the login; mend `user` and `password`") from None
+        if kinds & {"SSHException", "gaierror", "EndpointConnectionError", "ConnectTimeoutError", "NoValidConnectionsError"}:
+            raise TemporaryError(f"{place}: no connection ({type(error).__name__})") from None
+        raise

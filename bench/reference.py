@@ -42,7 +42,7 @@ def reference(lake: Path, warehouse: Path, as_of: datetime = AS_OF) -> dict[str,
 def _identify(connection: duckdb.DuckDBPyConnection) -> None:
     """Write record_person: each record's person is the smallest record number among those it is connected with."""
     links = connection.execute(_statements("2_links")).fetchnumpy()
-    records = connection.execute("SELECT count(*) FROM source_record").fetchall()[0][0]
+    records = connection.execute("SELECT count(*) FROM said").fetchall()[0][0]
     person = components(records, np.asarray(links["record"]), np.asarray(links["anchor"]))
     pairs = pa.table({"record": np.arange(records, dtype=np.int64), "person": person})
     connection.register("pairs", pairs)

@@ -65,7 +65,7 @@ def column(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
             inferred = None
         if inferred is not None and not pa.types.is_nested(inferred.type):
             return inferred
-        if all(value is None or isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
             return pa.array([None if value is None else float(value) for value in values], pa.float64())
     return pa.array([as_text(value) for value in values], pa.string())
 

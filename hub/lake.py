@@ -80,11 +80,10 @@ class Lake:
         return sorted(found - {REJECTED})
 
     def loads(self, connection: str) -> list[Load]:
-        """List the complete load packages of a connection, in the order of their ids."""
-        dataset = f"{self._base}/{self.dataset_name(connection)}"
-        completed = self._completed(dataset)
+        """List the complete load packages with rows of a connection, in the order of their ids."""
+        completed = self.completed(connection)
         files: dict[str, dict[str, list[str]]] = {load_id: defaultdict(list) for load_id in completed}
-        for folder in self._list(dataset) if completed else ():
+        for folder in self._list(f"{self._base}/{self.dataset_name(connection)}") if completed else ():
             table = folder.rsplit("/", 1)[-1]
             if table.startswith("_dlt") or table == "init":
                 continue
@@ -93,14 +92,22 @@ class Lake:
                 if path.endswith(".parquet") and load_id in files:
                     files[load_id][table].append(self._address(path))
         return [
-            Load(
-                connection,
-                load_id,
-                inserted_at,
-                {table: tuple(sorted(paths)) for table, paths in sorted(tables.items())},
-            )
-            for (load_id, inserted_at), tables in zip(completed.items(), files.values(), strict=True)
+            Load(connection, load_id, completed[load_id], {name: tuple(sorted(tables[name])) for name in sorted(tables)})
+            for load_id, tables in files.items()
+            if tables
         ]
+
+    def completed(self, connection: str) -> dict[str, datetime]:
+        """Give the ids of all complete load packages with their times; one without rows only moved a cursor."""
+        paths = self._list(f"{self._base}/{self.dataset_name(connection)}/_dlt_loads")
+        for path in paths:
+            if path not in self._loads and path.endswith(".jsonl"):
+                record = _parse(self._filesystem.cat_file(path))
+                if record is not None:  # else it is being written just now
+                    moment = datetime.fromisoformat(record["inserted_at"])
+                    self._loads[path] = (str(record["load_id"]), moment) if record["status"] == 0 else None
+        found = [self._loads[path] for path in paths if path in self._loads]
+        return dict(sorted((load for load in found if load is not None), key=lambda load: float(load[0])))
 
     def columns(self, connection: str, table: str, loads: Iterable[Load] | None = None) -> dict[str, pa.DataType]:
         """Give the columns of a table with their Arrow types, over all loads or the given ones.
@@ -144,20 +151,6 @@ class Lake:
             return sorted(self._filesystem.ls(folder, detail=False))
         except FileNotFoundError:
             return []
-
-    def _completed(self, dataset: str) -> dict[str, datetime]:
-        """Read the load records that are new; a record without its final `}` is still being written."""
-        paths = [path for path in self._list(f"{dataset}/_dlt_loads") if path.endswith(".jsonl")]
-        for path in paths:
-            if path not in self._loads:
-                record = _parse(self._filesystem.cat_file(path))
-                if record is not None:
-                    complete = record["status"] == 0
-                    self._loads[path] = (
-                        (str(record["load_id"]), datetime.fromisoformat(record["inserted_at"])) if complete else None
-                    )
-        found = [self._loads[path] for path in paths if path in self._loads]
-        return dict(sorted((load for load in found if load is not None), key=lambda load: float(load[0])))
 
     def _schema(self, path: str) -> pa.Schema:
         if path not in self._schemas:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 import httpx
 
+from hub.contracts import Status
 from hub.errors import ConfigurationError, TemporaryError
 
 LONGEST_ANSWER = 10 * 1024 * 1024
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ADDRESS = re.compile(r"\S*@\S*")
+_NUMBER = re.compile(r"\+?\d(?:[ ./()-]?\d){6,}")
 _LONGEST_REASON = 200
 
 
@@ -40,6 +43,40 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     retry_after: float | None = None
+
+
+# The configuration is wrong, not the message: it waits until that is mended.
+_ABOUT_US = {
+    401: "the sign-in is refused",
+    403: "this is not allowed with our sign-in",
+    404: "the address is not there: check `url`",
+    405: "the method is refused: check `url`",
+    407: "a proxy asks for a sign-in",
+}
+
+
+def status_of(answer: Answer, retriable: Collection[int]) -> Status:
+    """Tell what an answer means for what was sent.
+
+    2xx accepted; `retriable` statuses later, and so what only an admin can mend (a redirect, a refused sign-in);
+    any other 5xx unknown, for the server may have taken it before it failed; any other 4xx rejected.
+    """
+    if 200 <= answer.status < 300:
+        return "accepted"
+    if answer.status in retriable or answer.status in _ABOUT_US or answer.status < 400:
+        return "later"
+    return "rejected" if answer.status < 500 else "unknown"
+
+
+def reason_of(answer: Answer, *hidden: str) -> str:
+    """Say in one line why an answer was no success, with what the other side wrote; empty for a success."""
+    if 200 <= answer.status < 300:
+        return ""
+    if answer.status < 400:
+        return f"HTTP {answer.status}: redirects are not followed: write the final address as `url`"
+    known = _ABOUT_US.get(answer.status, "")
+    said = answer.body.decode("utf-8", "replace") if not answer.body.lstrip().startswith(b"<") else ""
+    return clean_reason(f"HTTP {answer.status}: " + " ".join(filter(None, (known, said))), *hidden).rstrip(": ")
 
 
 class Outgoing:
@@ -74,10 +111,13 @@ class Outgoing:
     ) -> None:
         self._client.close()
 
-    def request(self, method: str, content: bytes, headers: dict[str, str]) -> Answer:
+    def request(
+        self, method: str, content: bytes, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> Answer:
         """Send one request. Raises NotSentError or NoAnswerError; any status is an answer."""
+        url = self._url.copy_merge_params(query) if query else self._url
         try:
-            with self._client.stream(method, self._url, content=content, headers=headers) as response:
+            with self._client.stream(method, url, content=content, headers=dict(headers)) as response:
                 return Answer(response.status_code, _read(response), _retry_after(response))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
@@ -161,8 +201,8 @@ def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def clean_reason(text: str, *hidden: str) -> str:
-    """Make a reason from outside fit to keep and show: one short line without addresses and the `hidden` words."""
-    line = _ADDRESS.sub("[address]", _CONTROL.sub(" ", text))
+    """Make a reason from outside fit to keep and show: one short line, without addresses, long numbers, `hidden` words."""
+    line = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", _CONTROL.sub(" ", text)))
     for word in sorted(filter(None, hidden), key=len, reverse=True):
         line = re.sub(re.escape(word), "[hidden]", line, flags=re.IGNORECASE)
     line = " ".join(line.split())

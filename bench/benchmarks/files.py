@@ -81,7 +81,9 @@ def land_with_duckdb(file: Path, target: Path) -> None:
     """Read one file with DuckDB, CSV as text, and write it as Parquet."""
     rows = f"read_csv('{file}', all_varchar = true)" if file.suffix == ".csv" else f"'{file}'"
     (target / "raw_web/events").mkdir(parents=True)
-    duckdb.execute(f"COPY (SELECT *, '1' AS _dlt_load_id FROM {rows}) TO '{target}/raw_web/events/1.0.parquet' (FORMAT parquet)")
+    duckdb.execute(
+        f"COPY (SELECT *, '1' AS _dlt_load_id FROM {rows}) TO '{target}/raw_web/events/1.0.parquet' (FORMAT parquet)"
+    )
 
 
 if __name__ == "__main__":

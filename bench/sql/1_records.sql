@@ -1,4 +1,5 @@
--- Identity records: what each system says about a person, normalised. Variables: lake, as_of.
+-- Records: what each system says about a person, normalised, with where and when it said so.
+-- Variables: lake, as_of.
 
 CREATE MACRO lake_table(name) AS TABLE
     SELECT * FROM read_parquet(getvariable('lake') || '/raw_' || name || '/*.parquet', union_by_name => true);
@@ -13,38 +14,49 @@ CREATE MACRO source_date(raw) AS strptime(raw, '%d-%m-%Y')::DATE;
 
 CREATE SEQUENCE record_number START 0 MINVALUE 0;
 
-CREATE TABLE source_record (
-    record BIGINT, connection VARCHAR, source_key VARCHAR, email VARCHAR, phone VARCHAR, customer_number VARCHAR,
+CREATE TABLE said (
+    record BIGINT, connection VARCHAR, source_key VARCHAR, source_time TIMESTAMPTZ, load_id VARCHAR,
+    email VARCHAR, raw_email VARCHAR, phone VARCHAR, raw_phone VARCHAR, customer_number VARCHAR,
     given_name VARCHAR, prefix VARCHAR, surname VARCHAR, gender VARCHAR, birth_date DATE, street VARCHAR,
-    house_number VARCHAR, postcode VARCHAR, city VARCHAR, opted_in BOOLEAN, opted_in_at TIMESTAMPTZ, updated_at TIMESTAMPTZ
+    house_number VARCHAR, postcode VARCHAR, city VARCHAR, country VARCHAR, opted_in BOOLEAN, opted_in_at TIMESTAMPTZ
 );
 
-INSERT INTO source_record
-SELECT nextval('record_number'), 'crm', id::VARCHAR, email(email), phone(phone), NULL, trim(first_name), trim(prefix),
-    trim(last_name), gender, source_date(birth_date), street, house_number, replace(postcode, ' ', ''), city,
-    email_opt_in = 1, opt_in_at, updated_at
+INSERT INTO said
+SELECT nextval('record_number'), 'crm', id::VARCHAR, updated_at, _dlt_load_id, email(email), email, phone(phone), phone, NULL,
+    trim(first_name), trim(prefix), trim(last_name), gender, source_date(birth_date), street, house_number,
+    replace(postcode, ' ', ''), city, country, email_opt_in = 1, opt_in_at
 FROM lake_table('crm/contacts');
 
-INSERT INTO source_record
-SELECT nextval('record_number'), 'shop', id::VARCHAR, email(email), phone(mobile), id::VARCHAR, trim(first_name), NULL,
-    trim(last_name), NULL, NULL, NULL, NULL, NULL, NULL, newsletter = 1, newsletter_at, updated_at
+INSERT INTO said
+SELECT nextval('record_number'), 'shop', id::VARCHAR, updated_at, _dlt_load_id, email(email), email, phone(mobile), mobile,
+    id::VARCHAR, trim(first_name), NULL, trim(last_name), NULL, NULL, NULL, NULL, NULL, NULL, NULL, newsletter = 1, newsletter_at
 FROM lake_table('shop/customers');
 
-INSERT INTO source_record
-SELECT nextval('record_number'), 'erp', debtor_number, NULL, phone(phone), customer_number, NULL, NULL, name, NULL, NULL,
-    NULL, NULL, NULL, city, NULL, NULL, NULL
+INSERT INTO said
+SELECT nextval('record_number'), 'erp', debtor_number, NULL, _dlt_load_id, NULL, NULL, phone(phone), phone, customer_number,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM lake_table('erp/debtors');
 
-INSERT INTO source_record
-SELECT nextval('record_number'), 'guest', order_no::VARCHAR, email(billing_email), NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-    NULL, NULL, NULL, NULL, NULL, NULL, updated_at
+INSERT INTO said
+SELECT nextval('record_number'), 'guest', order_no::VARCHAR, updated_at, _dlt_load_id, email(billing_email), billing_email,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM lake_table('shop/orders')
 WHERE customer_id IS NULL AND status <> 'test';
 
 CREATE TABLE identifier AS
-SELECT record, type, value, count(*) OVER (PARTITION BY type, value) AS holders, min(record) OVER (PARTITION BY type, value) AS anchor
+SELECT record, type, value, original,
+    count(*) OVER same_value AS holders, min(record) OVER same_value AS anchor
 FROM (
-    SELECT record, 'email' AS type, email AS value FROM source_record WHERE email IS NOT NULL
-    UNION ALL SELECT record, 'phone', phone FROM source_record WHERE phone IS NOT NULL
-    UNION ALL SELECT record, 'customer_number', customer_number FROM source_record WHERE customer_number IS NOT NULL
-);
+    SELECT record, 'email' AS type, email AS value, raw_email AS original FROM said WHERE email IS NOT NULL
+    UNION ALL SELECT record, 'phone', phone, raw_phone FROM said WHERE phone IS NOT NULL
+    UNION ALL SELECT record, 'customer_number', customer_number, customer_number FROM said WHERE customer_number IS NOT NULL
+)
+WINDOW same_value AS (PARTITION BY type, value);
+
+CREATE TABLE address AS
+SELECT record, source_time, load_id, street, house_number, postcode, city, country FROM said WHERE street IS NOT NULL;
+
+CREATE TABLE consent AS
+SELECT record, source_time, load_id, 'email' AS channel, 'marketing' AS purpose, opted_in AS given, opted_in_at AS "at",
+    CASE connection WHEN 'crm' THEN 'crm-form-v1' ELSE 'shop-newsletter-v3' END AS text
+FROM said WHERE opted_in;

@@ -1,48 +1,48 @@
--- Who did what: orders with their person, additive metrics of events per natural key (never per row).
+-- Whose record it is and why; and who did what: orders, lines and events with their person.
+
+CREATE TABLE source_record AS
+SELECT record, person, linked_by, linked_to, connection, source_key, source_time, load_id, given_name, prefix, surname, gender, birth_date
+FROM said JOIN record_person USING (record)
+LEFT JOIN (
+    SELECT record, arg_min(type, anchor) AS linked_by, min(anchor) AS linked_to
+    FROM identifier WHERE record <> anchor AND holders <= 40 GROUP BY record
+) AS link USING (record);
 
 CREATE TABLE email_person AS
-SELECT DISTINCT ON (email) email, person FROM source_record JOIN record_person USING (record)
-WHERE email IS NOT NULL ORDER BY email, record;
+SELECT email, min(person) AS person FROM said JOIN record_person USING (record) WHERE email IS NOT NULL GROUP BY email;
 
 CREATE TABLE customer_person AS
-SELECT source_key::BIGINT AS customer_id, person FROM source_record JOIN record_person USING (record) WHERE connection = 'shop';
+SELECT source_key::BIGINT AS customer_id, person FROM source_record WHERE connection = 'shop';
 
-CREATE TABLE product AS SELECT sku, name, category, species, pack_size, price FROM lake_table('shop/products');
+CREATE TABLE product AS
+SELECT sku, name, category, species, pack_size, price, _dlt_load_id AS load_id FROM lake_table('shop/products');
 
 CREATE TABLE sales_order AS
 SELECT
     order_no,
     coalesce(customer_person.person, guest.person) AS person,
+    updated_at AS source_time,
+    _dlt_load_id AS load_id,
     created_at AS ordered_at,
     CASE status WHEN 'P' THEN 'paid' WHEN 'C' THEN 'cancelled' WHEN 'R' THEN 'refunded' END AS status,
     money(total_incl) AS total
 FROM lake_table('shop/orders') AS raw
 LEFT JOIN customer_person USING (customer_id)
-LEFT JOIN (
-    SELECT source_key::BIGINT AS order_no, person FROM source_record JOIN record_person USING (record) WHERE connection = 'guest'
-) AS guest USING (order_no)
+LEFT JOIN (SELECT source_key::BIGINT AS order_no, person FROM source_record WHERE connection = 'guest') AS guest USING (order_no)
 WHERE raw.status <> 'test';
 
 CREATE TABLE order_line AS
-SELECT order_no, line_no, person, sku, quantity, line.price, ordered_at
+SELECT order_no, line_no, person, _dlt_load_id AS load_id, ordered_at, sku, quantity, quantity * line.price AS amount
 FROM lake_table('shop/order_lines') AS line JOIN sales_order USING (order_no);
 
-CREATE TABLE mail_activity AS
-SELECT email_person.person, sum(opens)::INT AS opens_90d, sum(clicks)::INT AS clicks_90d
-FROM (
-    SELECT email AS raw, count(*) FILTER (type = 'open') AS opens, count(*) FILTER (type = 'click') AS clicks
-    FROM lake_table('mail/events')
-    WHERE "at" > getvariable('as_of') - INTERVAL 90 DAY AND type IN ('open', 'click')
-    GROUP BY email
-) JOIN email_person ON email_person.email = email(raw)
-GROUP BY ALL;
+CREATE TEMP TABLE mail_address AS
+SELECT raw, person FROM (SELECT DISTINCT email AS raw FROM lake_table('mailings/events')) JOIN email_person ON email = email(raw);
 
-CREATE TABLE web_activity AS
-SELECT person, sum(visits)::INT AS visits_90d
-FROM (
-    SELECT customer_id, count(*) AS visits
-    FROM lake_table('web/events')
-    WHERE "at" > getvariable('as_of') - INTERVAL 90 DAY AND customer_id IS NOT NULL
-    GROUP BY customer_id
-) JOIN customer_person USING (customer_id)
-GROUP BY ALL;
+CREATE TABLE message_event AS
+SELECT event_id, person, _dlt_load_id AS load_id,
+    CASE type WHEN 'open' THEN 'opened' WHEN 'click' THEN 'clicked' WHEN 'bounce' THEN 'bounced' ELSE type END AS type, "at", campaign
+FROM lake_table('mailings/events') LEFT JOIN mail_address ON raw = email;
+
+CREATE TABLE web_event AS
+SELECT event_id, person, _dlt_load_id AS load_id, type, "at", url, sku, visitor
+FROM lake_table('web/events') LEFT JOIN customer_person USING (customer_id);

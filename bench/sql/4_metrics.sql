@@ -28,3 +28,15 @@ FROM (
     ) AS sku_category USING (sku)
     GROUP BY person, sku_category.category, position
 ) GROUP BY person;
+
+CREATE TABLE mail_activity AS
+SELECT person, count(*) FILTER (type = 'opened') AS opens_90d, count(*) FILTER (type = 'clicked') AS clicks_90d
+FROM message_event
+WHERE "at" > getvariable('as_of') - INTERVAL 90 DAY AND type IN ('opened', 'clicked')
+GROUP BY person;
+
+CREATE TABLE web_activity AS
+SELECT person, count(*) AS visits_90d
+FROM web_event
+WHERE "at" > getvariable('as_of') - INTERVAL 90 DAY AND person IS NOT NULL
+GROUP BY person;

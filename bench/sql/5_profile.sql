@@ -1,14 +1,16 @@
--- The golden profile: per field the newest value that is not empty.
+-- The golden profile: per field the newest value that is not empty; and who lives together.
 
 CREATE MACRO newest(field, recency) AS arg_max(field, recency) FILTER (field IS NOT NULL);
 
-CREATE TABLE person AS
+CREATE TEMP TABLE crowd AS SELECT DISTINCT type, value FROM identifier WHERE holders > 40;
+
+CREATE TEMP TABLE profile AS
 SELECT
     person,
     newest(email, recency) AS email,
-    newest(phone, recency) AS phone,
+    newest(CASE WHEN phone NOT IN (SELECT value FROM crowd) THEN phone END, recency) AS phone,
     newest(given_name, recency) AS given_name,
-    newest(prefix, recency) AS prefix,
+    nullif(arg_max(coalesce(prefix, ''), recency) FILTER (surname IS NOT NULL), '') AS prefix,
     newest(surname, recency) AS surname,
     newest(gender, recency) AS gender,
     newest(birth_date, recency) AS birth_date,
@@ -16,10 +18,21 @@ SELECT
     newest(house_number, recency) AS house_number,
     newest(postcode, recency) AS postcode,
     newest(city, recency) AS city,
-    coalesce(bool_or(opted_in), false) AS opted_in
+    newest(country, recency) AS country,
+    coalesce(bool_or(opted_in), false) AS opted_in,
+    count(*) AS records
 FROM (
-    SELECT *, coalesce(epoch(updated_at)::BIGINT, 0) * 4
+    SELECT *, coalesce(epoch(source_time)::BIGINT, 0) * 4
         + CASE connection WHEN 'crm' THEN 3 WHEN 'shop' THEN 2 WHEN 'erp' THEN 1 ELSE 0 END AS recency
-    FROM source_record
+    FROM said
 ) JOIN record_person USING (record)
 GROUP BY person;
+
+CREATE TABLE person AS
+SELECT *, CASE WHEN surname IS NOT NULL AND street IS NOT NULL THEN
+    min(person) OVER (PARTITION BY lower(surname), postcode, house_number, surname IS NOT NULL AND street IS NOT NULL) END AS household
+FROM profile;
+
+CREATE TABLE household AS
+SELECT household, min(surname) AS surname, min(postcode) AS postcode, min(house_number) AS house_number, count(*) AS members
+FROM person WHERE household IS NOT NULL GROUP BY household;

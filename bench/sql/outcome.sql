@@ -2,6 +2,13 @@
 
 SELECT 'source_records', count(*) FROM source_record
 UNION ALL SELECT 'persons', count(*) FROM person
+UNION ALL SELECT 'persons.with_email', count(email) FROM person
+UNION ALL SELECT 'persons.with_phone', count(phone) FROM person
+UNION ALL SELECT 'persons.with_prefix', count(prefix) FROM person
+UNION ALL SELECT 'persons.with_consent', count(*) FROM person WHERE opted_in
+UNION ALL SELECT 'households', count(*) FROM household
+UNION ALL SELECT 'mail_events.with_person', count(person) FROM message_event
+UNION ALL SELECT 'web_events.with_person', count(person) FROM web_event
 UNION ALL SELECT 'identifiers.' || type, count(DISTINCT value) FROM identifier GROUP BY type
 UNION ALL SELECT 'orders', count(*) FROM sales_order
 UNION ALL SELECT 'orders.with_person', count(person) FROM sales_order

@@ -32,7 +32,7 @@ FROM account JOIN person USING (person)
 WHERE dice(id, 85) % 2 = 0
 ORDER BY id;
 
--- mail/events.parquet
+-- mailings/events.parquet
 SELECT
     i AS event_id,
     noisy_email(address.email, i, 90) AS email,

@@ -97,7 +97,7 @@ def _sqlite(file: Path) -> sa.Engine:
     engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
-    def _prepare(raw: Any, record: Any) -> None:
+    def _prepare(raw: Any, _record: Any) -> None:
         raw.isolation_level = None
         raw.execute("PRAGMA journal_mode = WAL")
         raw.execute("PRAGMA synchronous = FULL")  # `sending` must be on disk before the call goes out

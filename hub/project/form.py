@@ -63,9 +63,7 @@ def _clear(annotation: Any, document: Document, path: KeyPath) -> Iterator[tuple
     for option in _options(annotation):
         origin = get_origin(option)
         if isinstance(option, type) and issubclass(option, SecretStr):
-            written = document.substituted.get(path)
-            hidden = written is not None and re.fullmatch(r"(\$\{\w+\})+", written)
-            if value not in (None, "") and not isinstance(value, dict | list) and not hidden:
+            if value not in (None, "") and not isinstance(value, dict | list) and path not in document.substituted:
                 yield path, str(value)
         elif isinstance(option, type) and issubclass(option, BaseModel):
             yield from secrets_in_clear(option, document, path)
@@ -109,7 +107,10 @@ def _told(
     for entry in entries:
         if entry["type"] == "extra_forbidden":
             known = _known(model, path[:-1])
-            yield document.at_key((*root, *path), f"unknown key '{name}'.{suggest(str(name), known) or _listed(known)}")
+            remedy = suggest(str(name), known) or f" Known here: {', '.join(known)}"
+            if ")" in str(name):
+                remedy = " Between { and }, a text with commas needs quotes"
+            yield document.at_key((*root, *path), f"unknown key '{name}'.{remedy}")
         elif entry["type"] == "missing":
             yield document.at_key((*root, *path[:-1]), f"the key '{name}' is missing{_meaning(model, path)}")
         elif not _kind(entry):
@@ -139,10 +140,9 @@ def _path(loc: tuple[int | str, ...], given: Any) -> KeyPath:
     path: list[int | str | bool] = []
     value = given
     for number, part in enumerate(loc):
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
+        inside = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(inside, dict) and part in inside:
+            value = inside[part]
         elif number != len(loc) - 1 or part == "[key]" or not _is_key(part) or not isinstance(value, dict):
             continue
         path.append(part)
@@ -150,7 +150,9 @@ def _path(loc: tuple[int | str, ...], given: Any) -> KeyPath:
 
 
 def _is_key(part: int | str) -> bool:
-    return isinstance(part, str) and re.fullmatch(r"\w+", part) is not None and part not in ("str", "int", "bool", "float")
+    return (
+        isinstance(part, str) and re.fullmatch(r"\w+", part) is not None and part not in ("str", "int", "bool", "float")
+    )
 
 
 def _known(model: type[BaseModel], path: KeyPath) -> list[str]:
@@ -204,7 +206,3 @@ def _options(annotation: Any) -> Iterator[Any]:
             yield from _options(option)
     else:
         yield annotation
-
-
-def _listed(known: list[str]) -> str:
-    return f" Known here: {', '.join(known)}" if known else ""

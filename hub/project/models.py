@@ -61,9 +61,7 @@ Duration = Annotated[
 ]
 Percentage = Annotated[
     float,
-    BeforeValidator(
-        _percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]
-    ),
+    BeforeValidator(_percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]),
     Field(ge=0, le=1),
 ]
 Scalar = str | int | float | bool | None
@@ -141,7 +139,7 @@ class Translated(Form):
 
 
 class ConsentStatement(Form):
-    """What a record says about consent. True is given; false with a date is withdrawn; false without one says nothing."""
+    """What a record says about consent: true is given, false with a date is withdrawn, false without one is nothing."""
 
     channel: str
     purpose: str = "marketing"
@@ -280,7 +278,10 @@ class TraitFile(Form):
 
 
 class Segment(Form):
-    """A group of people, told by a condition over person columns, traits, consents('channel', 'purpose') and member_of('segment')."""
+    """A group of people, told by a condition.
+
+    It may use columns of person, traits, consents('channel', 'purpose') and member_of('segment').
+    """
 
     summary: str = ""
     where: Expression

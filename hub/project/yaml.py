@@ -7,7 +7,7 @@ text, and digits with a leading zero (0612345678) stay text. Tags, anchors and s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class Document:
         return self._at(path, message, (self.keys, self.values))
 
     def at_value(self, path: KeyPath, message: str, offset: int = 0) -> Problem:
-        """Tell a problem at a value, `offset` columns into it; where it is not there, at the nearest thing around it."""
+        """Tell a problem at a value, `offset` columns into it; where it is not there, at what is around it."""
         return self._at(path, message, (self.values, self.keys), offset)
 
     def get(self, path: KeyPath) -> Any:
@@ -82,11 +82,15 @@ def read(path: Path, file: str) -> tuple[Document, list[Problem]]:
         size = path.stat().st_size
         if size > LARGEST_FILE:
             return Document(file, None), [
-                Problem(file, 0, 0, f"has {size:,} bytes; a YAML file may have {LARGEST_FILE:,}: keep data in CSV files")
+                Problem(
+                    file, 0, 0, f"has {size:,} bytes; a YAML file may have {LARGEST_FILE:,}: keep data in CSV files"
+                )
             ]
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return Document(file, None), [Problem(file, 0, 0, f"is not UTF-8 text (byte {error.start + 1}): save it as UTF-8")]
+        return Document(file, None), [
+            Problem(file, 0, 0, f"is not UTF-8 text (byte {error.start + 1}): save it as UTF-8")
+        ]
     except OSError as error:
         return Document(file, None), [Problem(file, 0, 0, f"can't be read: {error.strerror}")]
     return parse(text, file)
@@ -132,7 +136,8 @@ def substitute(document: Document, lookup: Callable[[str], str | None]) -> tuple
             if match[2] is None:
                 problems.append(
                     document.at_value(
-                        path, f"{match[1]} is not set: set {match[1]} in the environment, in .env, or in the secrets folder"
+                        path,
+                        f"{match[1]} is not set: set {match[1]} in the environment, in .env, or in the secrets folder",
                     )
                 )
             return match[2] or ""
@@ -146,7 +151,7 @@ def substitute(document: Document, lookup: Callable[[str], str | None]) -> tuple
     return Document(document.file, value, document.keys, document.values, original), problems, found
 
 
-class _Stop(Exception):  # noqa: N818 - it ends the reading, and its problem is already noted
+class _Stop(Exception):
     """Nothing after this place can be read."""
 
 
@@ -209,7 +214,9 @@ class _Builder:
             self.problems.append(self._problem(event, "a key must be a word or a whole number: put it in quotes"))
         if value in level.value:
             first = self.keys[path][0]
-            self.problems.append(self._problem(event, f"the key '{value}' is already there, on line {first}: remove one"))
+            self.problems.append(
+                self._problem(event, f"the key '{value}' is already there, on line {first}: remove one")
+            )
         else:
             self.keys[path] = _place(event)
         level.key, level.has_key = value, True
@@ -246,7 +253,7 @@ class _Builder:
         raise _Stop
 
 
-def _place(event: yaml.Event) -> tuple[int, int]:
+def _place(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
@@ -265,33 +272,28 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     """Say in our words what the parser stumbled over."""
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(file, line, column, _in_words(error.problem or "", line, column, list(_lines(text))))
-
-
-def _in_words(problem: str, line: int, column: int, lines: list[str]) -> str:
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+    line, column = marks[0].line + 1, marks[0].column + 1
+    lines = text.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
-    indentation = written[: len(written) - len(written.lstrip())]
-    if "\t" in indentation:
+    return Problem(file, line, column, _in_words(error.problem or "", written, column))
+
+
+def _in_words(problem: str, written: str, column: int) -> str:
+    if "\t" in written[: len(written) - len(written.lstrip())]:
         return "YAML is indented with spaces, not with tabs: replace the tab"
-    if re.search(r"\$\{", written) and ("flow" in problem or "',' or '}'" in problem or "',' or ']'" in problem or "did not find" in problem):
+    if "${" in written and ("',' or" in problem or "did not find" in problem):
         return 'between { } or [ ], put ${NAME} in quotes: "${NAME}"'
-    if "could not find expected ':'" in problem or "could not find expected" in problem:
+    if "could not find expected ':'" in problem:
         return "a ':' with a space after it is missing, here or on the line before"
     if "mapping values are not allowed" in problem:
         return "a ':' can't stand here: put the text in quotes, or mend the indentation"
     if "cannot start any token" in problem:
-        sign = written[column - 1 : column]
-        return f"a value can't start with {sign}: put it in quotes" if sign.strip() else "this is not YAML: put the value in quotes"
-    if "scanning a quoted scalar" in problem or "unexpected end of stream" in problem:
+        return f"a value can't start with {written[column - 1 : column]}: put it in quotes"
+    if "unexpected end of stream" in problem:
         return "a quotation mark is opened and not closed"
-    if "block end" in problem or "expected <block end>" in problem:
+    if "expected key" in problem or "block end" in problem:
         return "the indentation does not match the lines above: keys of one level start in one column"
-    if "expected ',' or" in problem:
+    if "',' or" in problem:
         return "a comma or a closing bracket is missing"
     return f"this is not YAML ({problem})"
-
-
-def _lines(text: str) -> Iterator[str]:
-    yield from text.splitlines()

@@ -116,7 +116,7 @@ def _forget_unfinished(lake: Lake, connection: str) -> None:
 
     filesystem, root = url_to_fs(lake.url)
     folder = f"{root}/{lake.dataset_name(connection)}/_dlt_pipeline_state"
-    completed = {load.load_id for load in lake.loads(connection)}
+    completed = lake.completed(connection)
     if filesystem.exists(folder):
         for path in filesystem.ls(folder, detail=False):
             parts = path.rsplit("/", 1)[-1].rsplit("__", 2)
@@ -190,7 +190,9 @@ def _to_arrow(item: Any) -> Any:
     elif isinstance(item, Mapping):
         item = table_of([item])
     elif isinstance(item, list):
-        tables = [part for part in (_to_arrow(part) for part in item if not isinstance(part, Mapping)) if part is not None]
+        tables = [
+            part for part in (_to_arrow(part) for part in item if not isinstance(part, Mapping)) if part is not None
+        ]
         rows = [part for part in item if isinstance(part, Mapping)]
         parts = [*tables, *([table_of(rows)] if rows else [])]
         item = pa.concat_tables(parts, promote_options="permissive") if parts else None
@@ -214,7 +216,7 @@ def _fit(item: Any, table: str, source: DltSource, passed_on: Counter[str]) -> I
             first = passed_on[table] + 1
             fitting = fitting.append_column(ROW, pa.array(range(first, first + len(fitting)), pa.int64()))
         passed_on[table] += len(fitting)
-        _widen(source, table, known, fitting.schema)
+        _declare(source, table, known, fitting.schema)
         yield dlt.mark.with_table_name(fitting, table)
     if refused:
         reasons, raw = zip(*refused, strict=True)
@@ -229,7 +231,9 @@ def _known_types(source: DltSource, table: str) -> dict[str, pa.DataType]:
     capabilities = DestinationCapabilitiesContext.generic_capabilities()
     columns = source.schema.tables[table]["columns"] if table in source.schema.tables else {}
     return {
-        name: get_py_arrow_datatype(column, capabilities, "UTC") for name, column in columns.items() if column.get("data_type")
+        name: get_py_arrow_datatype(column, capabilities, "UTC")
+        for name, column in columns.items()
+        if column.get("data_type")
     }
 
 
@@ -240,18 +244,27 @@ def _without_empty_columns(item: pa.Table, known: Mapping[str, pa.DataType]) -> 
     return item.drop_columns([f.name for f in item.schema if pa.types.is_null(f.type) and f.name not in known])
 
 
-def _widen(source: DltSource, table: str, known: Mapping[str, pa.DataType], schema: pa.Schema) -> None:
-    """Tell dlt that a column of whole numbers now holds fractions, before its contract refuses them."""
-    from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+def _declare(source: DltSource, table: str, known: Mapping[str, pa.DataType], schema: pa.Schema) -> None:
+    """Tell dlt beforehand what it would otherwise decide differently.
 
-    wider = [column for column in schema if column.name in known and column.type != known[column.name]]
-    for name, hints in py_arrow_to_table_schema_columns(schema).items():
-        if name in {column.name for column in wider}:
+    Times without a zone stay without one (dlt would call them UTC), and a column of whole numbers may now hold fractions
+    (its contract would refuse them).
+    """
+    from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+    from dlt.common.schema.utils import new_table
+
+    declared = py_arrow_to_table_schema_columns(schema)
+    naive = [hints for name, hints in declared.items() if name not in known and hints.get("timezone") is False]
+    if naive:
+        source.schema.update_table(new_table(table, columns=naive))
+    for name, kind in known.items():
+        if name in schema.names and schema.field(name).type != kind:
             column = source.schema.tables[table]["columns"][name]
             for hint in ("data_type", "precision", "scale"):
                 column.pop(hint, None)  # type: ignore[misc]
-                if hint in hints:
-                    column[hint] = hints[hint]  # type: ignore[literal-required]
+            column.update(
+                {hint: value for hint, value in declared[name].items() if hint in ("data_type", "precision", "scale")}
+            )
 
 
 def _count(lake: Lake, loads: Iterable[Load]) -> Counter[str]:
@@ -266,7 +279,9 @@ def _reconcile(connection: str, passed_on: Mapping[str, int], landed: Mapping[st
     """Hold the stage to its law: what went in is in the lake (a killed run before this one may have brought more)."""
     for table, count in passed_on.items():
         if landed.get(table, 0) < count:
-            raise InternalError(f"{connection}: {count} rows of {table} were read, {landed.get(table, 0)} are in the lake")
+            raise InternalError(
+                f"{connection}: {count} rows of {table} were read, {landed.get(table, 0)} are in the lake"
+            )
 
 
 def _pause(state: Any) -> float:
@@ -290,7 +305,9 @@ def _sorted(error: Exception, connection: str, plugin: str) -> HubError:
             return cause
     for cause in causes:
         if isinstance(cause, ConnectionError | TimeoutError | TransientException):
-            return TemporaryError(f"{connection}: the other side does not answer ({type(cause).__name__}); try again later")
+            return TemporaryError(
+                f"{connection}: the other side does not answer ({type(cause).__name__}); try again later"
+            )
     return PluginError(
         f"{connection}: the plugin '{plugin}' failed with {type(causes[-1]).__name__} at {_place(causes[-1])}; its message is "
         "withheld, for it may quote a row"
@@ -308,7 +325,9 @@ def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "an unknown place"
+    return (
+        f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "an unknown place"
+    )
 
 
 @contextmanager
@@ -320,7 +339,9 @@ def _alone(path: Path, connection: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TemporaryError(f"{connection}: another run is landing this connection; wait until it has finished") from None
+            raise TemporaryError(
+                f"{connection}: another run is landing this connection; wait until it has finished"
+            ) from None
         yield
 
 

@@ -193,3 +193,40 @@ def _sha256_hex_postgresql(element: Any, compiler: Compiler, **keywords: Any) ->
 def _sha256_hex_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
     (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
     return f"sha256({value})"
+
+
+class text_constant(sa.ColumnElement[str]):
+    """`text_constant('value')`: a text that stands in the statement itself, so that engines prepare patterns once."""
+
+    __visit_name__ = "text_constant"
+    inherit_cache = False
+    type = sa.Text()
+
+    def __init__(self, value: str) -> None:
+        self.value = value.replace("\x00", "")
+
+
+@compiles(text_constant)
+def _text_constant(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    quoted = "'" + element.value.replace("'", "''") + "'"
+    return quoted.replace("%", "%%") if compiler.preparer._double_percents else quoted
+
+
+class composed(FunctionElement[str]):
+    """`composed(text)`: the text in Unicode's composed form (NFC)."""
+
+    name = "composed"
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(composed)
+def _composed_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"normalize({value}, NFC)"
+
+
+@compiles(composed, "duckdb")
+def _composed_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    return f"nfc_normalize({value})"

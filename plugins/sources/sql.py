@@ -9,7 +9,6 @@ cursor column is brought whole, when anything in it changed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from hub.contracts import Check, ConnectionConfig, Plugin, Source
 from hub.errors import ConfigurationError, HubError, TemporaryError, suggest
 from hub.hookspecs import hookimpl
+from hub.incremental import Digest, Moment, mark
 from hub.lake import REJECTED
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from dlt.extract import DltResource
 
 PAGE = 20_000
-MANY = 5_000
-"""Up to so many rows of the last moment are remembered one by one; more are remembered together, by one digest."""
 
 
 class SqlTable(BaseModel):
@@ -38,7 +36,9 @@ class SqlTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cursor: str | None = Field(None, description="The column that grows with every change; by default the connection's.")
+    cursor: str | None = Field(
+        None, description="The column that grows with every change; by default the connection's."
+    )
     columns: list[str] = Field([], description="The columns to bring; by default all.")
     where: str | None = Field(None, description="A condition in the SQL of the database.")
 
@@ -48,7 +48,9 @@ class SqlConfig(ConnectionConfig):
 
     plugin: Literal["sql"] = "sql"
     url: SecretStr = Field(description="A SQLAlchemy URL, such as postgresql://user:password@host/database.")
-    tables: list[str] | dict[str, SqlTable] = Field(description="The tables, by name; with settings where they need any.")
+    tables: list[str] | dict[str, SqlTable] = Field(
+        description="The tables, by name; with settings where they need any."
+    )
     cursor: str | None = Field(None, description="The column that grows with every change, in the tables that have it.")
     database_schema: str | None = Field(None, alias="schema", description="The schema that the tables are in.")
 
@@ -77,13 +79,15 @@ class Sql(Source):
         except HubError as error:
             return Check(False, str(error))
         whole = [table.name for table in tables if table.cursor is None]
-        return Check(True, f"{len(tables)} tables" + (f"; without cursor, brought whole: {', '.join(whole)}" if whole else ""))
+        return Check(
+            True, f"{len(tables)} tables" + (f"; without cursor, brought whole: {', '.join(whole)}" if whole else "")
+        )
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource per table."""
         import dlt
 
-        return [dlt.resource(self._rows, name=name)(name, table) for name, table in self._tables.items()]
+        return [dlt.resource(self._rows(name, table), name=name) for name, table in self._tables.items()]
 
     @property
     def _tables(self) -> dict[str, SqlTable]:
@@ -126,13 +130,21 @@ class Sql(Source):
             url = sa.make_url(self.config.url.get_secret_value())
             if url.drivername in ("postgresql", "postgres"):
                 url = url.set(drivername="postgresql+psycopg")
-            if url.drivername.startswith("sqlite") and url.database and not url.database.startswith(("/", ":", "file:")):
+            if (
+                url.drivername.startswith("sqlite")
+                and url.database
+                and not url.database.startswith(("/", ":", "file:"))
+            ):
                 url = url.set(database=str(self.place.folder.absolute() / url.database))
             return sa.create_engine(url, poolclass=sa.pool.NullPool)
         except sa.exc.NoSuchModuleError:
-            raise ConfigurationError("`url` names a database without an installed SQLAlchemy dialect; install its package") from None
+            raise ConfigurationError(
+                "`url` names a database without an installed SQLAlchemy dialect; install its package"
+            ) from None
         except sa.exc.ArgumentError:
-            raise ConfigurationError("`url` is no SQLAlchemy URL, such as postgresql://user:password@host/database") from None
+            raise ConfigurationError(
+                "`url` is no SQLAlchemy URL, such as postgresql://user:password@host/database"
+            ) from None
         except ImportError as error:
             raise ConfigurationError(f"`url` needs the package {error.name}; install it") from None
 
@@ -148,7 +160,9 @@ class Sql(Source):
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DBAPIError) as error:
             text = str(error.orig).lower()
             if "password" in text or "authentication" in text or ("role" in text and "does not exist" in text):
-                raise ConfigurationError(f"{where}: the database refuses the login; mend the user or password in `url`") from None
+                raise ConfigurationError(
+                    f"{where}: the database refuses the login; mend the user or password in `url`"
+                ) from None
             if "database" in text and ("does not exist" in text or "unable to open" in text):
                 raise ConfigurationError(f"{where}: there is no such database; mend `url`") from None
             if isinstance(error, sa.exc.ProgrammingError) or "syntax error" in text or "no such column" in text:
@@ -176,9 +190,9 @@ class _Reader:
     def whole(self, state: dict[str, Any]) -> Iterator[pa.Table]:
         """Yield all rows, if the table is not the same as when it was last read."""
         if state.get("digest") != self._digest(self._select):
-            digest = _Digest()
+            digest = Digest()
             for page in self._pages(self._select):
-                digest.add(page)
+                digest.add(map(tuple, page))
                 yield from self._arrow(page)
             state["digest"] = str(digest)
 
@@ -189,12 +203,14 @@ class _Reader:
         """
         cursor = self._columns[str(self._wanted.cursor)]
         last = state.get("last")
-        newest, at_newest = last, _Group()
-        for page in self._pages(self._select.where(cursor.is_not(None) if last is None else cursor > last).order_by(cursor)):
+        newest, at_newest = last, Moment()
+        for page in self._pages(
+            self._select.where(cursor.is_not(None) if last is None else cursor > last).order_by(cursor)
+        ):
             for row in page:
                 if row[self._place] != newest:
-                    newest, at_newest = row[self._place], _Group()
-                at_newest.add([row])
+                    newest, at_newest = row[self._place], Moment()
+                at_newest.add([tuple(row)])
             yield from self._arrow(page)
         if last is not None:
             state["moment"] = yield from self._again(cursor == last, state["moment"])
@@ -207,16 +223,16 @@ class _Reader:
         statement = self._select.where(condition)
         if remembered.get("digest") and remembered["digest"] == self._digest(statement):
             return remembered
-        seen, group = set(remembered.get("seen", ())), _Group()
+        seen, group = set(remembered.get("seen", ())), Moment()
         for page in self._pages(statement):
-            group.add(page)
-            yield from self._arrow([row for row in page if _mark(row) not in seen])
+            group.add(map(tuple, page))
+            yield from self._arrow([row for row in page if mark(tuple(row)) not in seen])
         return group.remembered()
 
     def _digest(self, statement: Any) -> str:
-        digest = _Digest()
+        digest = Digest()
         for page in self._pages(statement):
-            digest.add(page)
+            digest.add(map(tuple, page))
         return str(digest)
 
     def _pages(self, statement: Any) -> Iterator[Sequence[Any]]:
@@ -234,54 +250,14 @@ class _Reader:
         if not page:
             return
         kinds = self._wanted.columns
-        table = pa.table({name: column(values, kinds[name]) for name, values in zip(kinds, zip(*page, strict=True), strict=True)})
+        table = pa.table(
+            {name: column(values, kinds[name]) for name, values in zip(kinds, zip(*page, strict=True), strict=True)}
+        )
         fitting, refused = conform(table, {name: kind for name, kind in kinds.items() if kind is not None})
         yield fitting
         if refused:
             reasons, raw = zip(*refused, strict=True)
             yield dlt.mark.with_table_name(set_aside(self._wanted.name, reasons, raw), REJECTED)
-
-
-class _Digest:
-    """Sums up rows in any order."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._sum = 0
-
-    def add(self, rows: Iterable[Any]) -> None:
-        """Count rows in."""
-        for row in rows:
-            self._count += 1
-            self._sum += int(_mark(row), 16)
-
-    def __str__(self) -> str:
-        return f"{self._count}:{self._sum % 2**64:x}"
-
-
-class _Group:
-    """Rows to recognise in the next run: one by one if they are few, by their digest if they are many."""
-
-    def __init__(self) -> None:
-        self._few: list[Any] = []
-        self._all: _Digest | None = None
-
-    def add(self, rows: Sequence[Any]) -> None:
-        """Take rows in."""
-        self._few.extend(rows)
-        if self._all is None and len(self._few) > MANY:
-            self._all = _Digest()
-        if self._all is not None:
-            self._all.add(self._few)
-            self._few = []
-
-    def remembered(self) -> dict[str, Any]:
-        """Give what the state keeps of the group."""
-        return {"digest": str(self._all)} if self._all is not None else {"seen": sorted({_mark(row) for row in self._few})}
-
-
-def _mark(row: Any) -> str:
-    return hashlib.blake2b(repr(tuple(row)).encode(), digest_size=8).hexdigest()
 
 
 def _arrow_type(kind: Any) -> Any:
@@ -296,7 +272,9 @@ def _arrow_type(kind: Any) -> Any:
     if isinstance(kind, types.Float):
         return pa.float64()
     if isinstance(kind, types.Numeric):
-        return pa.decimal128(kind.precision or 38, kind.scale if kind.scale is not None else 9 if kind.precision is None else 0)
+        return pa.decimal128(
+            kind.precision or 38, kind.scale if kind.scale is not None else 9 if kind.precision is None else 0
+        )
     if isinstance(kind, types.DateTime):
         return pa.timestamp("us", "UTC" if kind.timezone else None)
     if isinstance(kind, types.Date):

@@ -51,7 +51,7 @@ def test_a_seed_decides_the_data(tmp_path: Path) -> None:
         ("shop/customers.parquet", 0.6),
         ("shop/orders.parquet", 3.0),
         ("shop/order_lines.parquet", 7.0),
-        ("mail/events.parquet", 8.0),
+        ("mailings/events.parquet", 8.0),
         ("web/events.parquet", 10.0),
     ],
 )

@@ -120,7 +120,7 @@ def letters(name: str) -> str:
 
 
 def make_people(count: int, rng: Random, until: date) -> list[Person]:
-    """So many people, in households of one to four; members share address, landline and often the mobile."""
+    """So many people, in households of one to four; members share address, landline and sometimes the mobile."""
     registry = Registry(rng)
     companies = make_companies(max(3, count // 60), registry)
     people: list[Person] = []
@@ -150,7 +150,7 @@ def make_household(key: str, size: int, start: int, registry: Registry, until: d
     address, area = make_address(rng)
     landline = registry.landline(address.country, area) if rng.random() < 0.45 else None
     family = rng.choice(names.SURNAMES)
-    shared_mobile = registry.mobile(address.country) if size > 1 and rng.random() < 0.3 else None
+    shared_mobile = registry.mobile(address.country) if size > 1 and rng.random() < 0.12 else None
     members = []
     for position in range(size):
         own_name = rng.choice(names.SURNAMES) if position == 1 and rng.random() < 0.6 else family

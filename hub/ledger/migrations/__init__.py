@@ -12,9 +12,9 @@ HEAD = "0001"
 def upgrade(connection: sa.Connection) -> None:
     """Bring a ledger up to date, in the connection's transaction."""
     version = sa.table("alembic_version", sa.column("version_num"))
-    if sa.inspect(connection).has_table("alembic_version"):
-        if connection.execute(sa.select(version.c.version_num)).scalar() == HEAD:
-            return
+    known = sa.inspect(connection).has_table("alembic_version")
+    if known and connection.execute(sa.select(version.c.version_num)).scalar() == HEAD:
+        return
     from alembic import command
     from alembic.config import Config
 

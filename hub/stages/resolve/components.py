@@ -49,9 +49,7 @@ def shortened(transaction: Transaction, hook: sa.TableClause, name: str) -> sa.T
     return hook
 
 
-def _contracted(
-    transaction: Transaction, edges: sa.TableClause, hook: sa.TableClause, name: str
-) -> sa.TableClause:
+def _contracted(transaction: Transaction, edges: sa.TableClause, hook: sa.TableClause, name: str) -> sa.TableClause:
     """Rewrite edges between the roots of their ends; those within one tree vanish."""
     above, below = hook.alias("above"), hook.alias("below")
     high = sa.func.coalesce(above.c.root, edges.c.high)

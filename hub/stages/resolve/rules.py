@@ -28,7 +28,7 @@ PLACEHOLDERS = frozenset(
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     }
 )  # fmt: skip
-"""False values (R7): they link nothing and nobody is written to there. So is what only has zeros and signs: 0000000000."""
+"""False values (R7): they link nothing and nobody is written to there. Values of only zeros and signs are false too."""
 
 SHARED_MAILBOXES = frozenset(
     {
@@ -45,11 +45,13 @@ def placeholder(type_: sa.ColumnElement[str], value: sa.ColumnElement[str]) -> s
     own = sa.case(
         (type_.in_(["customer_number", "loyalty_card"]), constructs.replace_all(value, "^[^:]*:", "")), else_=value
     )
-    return sa.or_(
-        sa.func.lower(sa.func.trim(own)).in_(sorted(PLACEHOLDERS)), constructs.matches(own, "[-0 .+]*")
-    )
+    return sa.or_(sa.func.lower(sa.func.trim(own)).in_(sorted(PLACEHOLDERS)), constructs.matches(own, "[-0 .+]*"))
 
 
 def shared_mailbox(type_: sa.ColumnElement[str], value: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Say whether an identifier is a mailbox that several people read."""
     return sa.and_(type_ == "email", sa.func.split_part(value, "@", 1).in_(sorted(SHARED_MAILBOXES)))
+
+
+VERSION = (STRONG, WEAK, CROWD, tuple(sorted(PLACEHOLDERS)), tuple(sorted(SHARED_MAILBOXES)))
+"""All rules together: when they change, everybody is resolved again."""

@@ -72,7 +72,7 @@ class Connection:
         ]
 
     def open(self) -> smtplib.SMTP:
-        """Connect, encrypt and log in, if that has not happened yet. Raises UnreachableError, the same one from then on."""
+        """Connect, encrypt and log in, if not done yet. Raises UnreachableError, the same one from then on."""
         if self._given_up is not None:
             raise self._given_up
         if self._server is None:
@@ -149,22 +149,27 @@ class Connection:
                 server = smtplib.SMTP(config.host, config.port, _own_name(), timeout=config.timeout)
             if config.protection == "starttls":
                 server.starttls(context=self._certificates())
-            if config.username is not None and config.password is not None:
-                server.login(config.username, config.password.get_secret_value())
-            else:
-                server.ehlo_or_helo_if_needed()
+            server.ehlo_or_helo_if_needed()
+            self._sign_in(server)
         except (smtplib.SMTPException, OSError) as error:
             if server is not None:
                 server.close()
             raise UnreachableError(f"{self.place} can't be used: {self._remedy(error)}") from None
         return server
 
+    def _sign_in(self, server: smtplib.SMTP) -> None:
+        if self._config.username is None or self._config.password is None:
+            return
+        try:
+            server.login(self._config.username, self._config.password.get_secret_value())
+        except (smtplib.SMTPAuthenticationError, smtplib.SMTPServerDisconnected):
+            server.close()
+            raise UnreachableError(f"{self.place} refuses the username or the password") from None
+
     def _certificates(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._config.trust)
 
     def _remedy(self, error: Exception) -> str:
-        if isinstance(error, smtplib.SMTPAuthenticationError):
-            return f"it refuses username or password ({error.smtp_code})"
         if isinstance(error, smtplib.SMTPNotSupportedError):
             return "it does not offer what the configuration asks for (`security`, `username`): " + describe(error)
         if isinstance(error, ssl.SSLCertVerificationError):

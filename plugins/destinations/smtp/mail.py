@@ -79,7 +79,8 @@ class _OneLineHeader(UnstructuredHeader):
 
 _registry = HeaderRegistry()
 for _name in ("list-unsubscribe", "list-unsubscribe-post"):
-    _registry.map_to_type(_name, _OneLineHeader)
+    # The stubs ask for a BaseHeader; the registry mixes that in itself.
+    _registry.map_to_type(_name, _OneLineHeader)  # type: ignore[arg-type]
 _RULES = policy.SMTP.clone(header_factory=_registry)
 
 

@@ -7,6 +7,7 @@ or the Message-ID of the mail. Files may grow and new ones may come: each line i
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,12 +51,14 @@ def new_lines(pattern: str, folder: Path, places: dict[str, int]) -> Iterator[An
     except OSError as error:
         raise TemporaryError(f"reactions: can't list {pattern}: {error.strerror or type(error).__name__}") from None
     for file in found:
-        name = file.rsplit("/", 1)[-1]
+        name = file.removeprefix(f"{folder}/")
         with filesystem.open(file, "rb") as lines:
-            lines.seek(places.get(file, 0))
-            while block := _whole_lines(lines.read(_PAGE), lines):
+            if places.get(name, 0) > lines.seek(0, os.SEEK_END):
+                places[name] = 0  # the file was replaced by a shorter one
+            lines.seek(places.get(name, 0))
+            while block := _whole_lines(lines):
                 yield from _tables(block, name)
-                places[file] = places.get(file, 0) + len(block)
+                places[name] = places.get(name, 0) + len(block)
 
 
 def _address(pattern: str, folder: Path) -> str:
@@ -65,11 +68,21 @@ def _address(pattern: str, folder: Path) -> str:
     return address
 
 
-def _whole_lines(block: bytes, lines: Any) -> bytes:
-    """Cut a block after its last line break; what follows it is still being written, or read again with the rest."""
+def _whole_lines(lines: Any) -> bytes:
+    """Read the next lines, without a last one that is still being written; that one is read again later."""
+    block: bytes = lines.read(_PAGE)
     end = block.rfind(b"\n") + 1
-    lines.seek(end - len(block), 1)
+    if _is_json(block[end:]):
+        return block
+    lines.seek(end - len(block), os.SEEK_CUR)
     return block[:end]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _tables(block: bytes, file: str) -> Iterator[pa.Table]:

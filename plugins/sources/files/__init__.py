@@ -31,13 +31,21 @@ class FilesConfig(ConnectionConfig):
     """Where the files are and how they are written."""
 
     plugin: Literal["files"] = "files"
-    path: str = Field(description="A file, a folder, a pattern (exports/*.csv) or a URL (sftp://host/folder, s3://bucket/folder).")
-    tables: dict[str, str] = Field({}, description="Tables by name, each with a pattern below `path`, which is then a folder.")
-    table: str | None = Field(None, description="The table of all files; by default the file's name without dates and numbers.")
+    path: str = Field(
+        description="A file, a folder, a pattern (exports/*.csv) or a URL (sftp://host/folder, s3://bucket/folder)."
+    )
+    tables: dict[str, str] = Field(
+        {}, description="Tables by name, each with a pattern below `path`, which is then a folder."
+    )
+    table: str | None = Field(
+        None, description="The table of all files; by default the file's name without dates and numbers."
+    )
     format: Format | None = Field(None, description="By default told from the file's extension.")
     encoding: str = Field("utf-8", description="The characters' encoding, such as utf-8 or cp1252.")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="By default told from the first line.")
-    quote: str = Field('"', min_length=1, max_length=1, description="The character around values with a delimiter in them.")
+    quote: str = Field(
+        '"', min_length=1, max_length=1, description="The character around values with a delimiter in them."
+    )
     header: bool = Field(True, description="Whether the first row holds the names of the columns.")
     columns: list[str] = Field([], description="The names of the columns where there is no header.")
     sheet: str | None = Field(None, description="The sheet of an Excel file; by default the first.")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from hub.errors import ConfigurationError
 from hub.lake import raw_names
 from plugins.sources.files.places import Unreadable
 
@@ -53,7 +52,12 @@ class Dialect:
         if self.quote not in record:
             return False
         try:
-            next(csv.reader(io.StringIO(record, newline=""), delimiter=self.delimiter, quotechar=self.quote, strict=True), None)
+            next(
+                csv.reader(
+                    io.StringIO(record, newline=""), delimiter=self.delimiter, quotechar=self.quote, strict=True
+                ),
+                None,
+            )
         except csv.Error as error:
             return "unexpected end" in str(error)
         return False

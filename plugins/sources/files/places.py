@@ -48,7 +48,9 @@ class File:
         """Open the file for reading, decompressed where its name says that it is compressed."""
         from fsspec.core import OpenFile
 
-        compression = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}.get(posixpath.splitext(self.path)[1].lower())
+        compression = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}.get(
+            posixpath.splitext(self.path)[1].lower()
+        )
         with _reachable(self.path), OpenFile(self.filesystem, self.address, compression=compression) as stream:
             yield stream
 
@@ -80,7 +82,12 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
                 if facts["type"] == "file" and kind is not None and not posixpath.basename(address).startswith("."):
                     path = posixpath.relpath(address, above or "/")
                     found[path] = File(
-                        path, table or default_table(address), kind, f"{_fingerprint(facts)}:{reading}", filesystem, address
+                        path,
+                        table or default_table(address),
+                        kind,
+                        f"{_fingerprint(facts)}:{reading}",
+                        filesystem,
+                        address,
                     )
     return [found[path] for path in sorted(found)]
 
@@ -134,13 +141,21 @@ def _reachable(place: str) -> Iterator[None]:
     except FileNotFoundError:
         raise TemporaryError(f"{place}: a file went away while it was read") from None
     except ImportError as error:
-        raise ConfigurationError(f"{place}: the package {error.name} is missing; install schakel[sftp] or schakel[s3]") from None
+        raise ConfigurationError(
+            f"{place}: the package {error.name} is missing; install schakel[sftp] or schakel[s3]"
+        ) from None
     except (ConnectionError, TimeoutError) as error:
         raise TemporaryError(f"{place}: no connection ({type(error).__name__})") from None
     except Exception as error:
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if kinds & {"AuthenticationException", "NoCredentialsError", "BadHostKeyException"}:
             raise ConfigurationError(f"{place}: the server refuses the login; mend `user` and `password`") from None
-        if kinds & {"SSHException", "gaierror", "EndpointConnectionError", "ConnectTimeoutError", "NoValidConnectionsError"}:
+        if kinds & {
+            "SSHException",
+            "gaierror",
+            "EndpointConnectionError",
+            "ConnectTimeoutError",
+            "NoValidConnectionsError",
+        }:
             raise TemporaryError(f"{place}: no connection ({type(error).__name__})") from None
         raise

@@ -65,7 +65,13 @@ def _json_lines(stream: BinaryIO, config: FilesConfig) -> Iterator[pa.Table | li
             try:
                 row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except UnicodeDecodeError as error:
-                aside.append((number, f"not utf-8 at byte {error.start} of the line", line.decode(errors="backslashreplace").strip()))
+                aside.append(
+                    (
+                        number,
+                        f"not utf-8 at byte {error.start} of the line",
+                        line.decode(errors="backslashreplace").strip(),
+                    )
+                )
                 continue
             except ValueError:
                 aside.append((number, "not a line of JSON", line.decode().strip()))
@@ -109,8 +115,14 @@ def _excel(stream: BinaryIO, config: FilesConfig) -> Iterator[pa.Table]:
 
 def _cells(values: list[Any]) -> pa.Array:
     """Type a column of cells: dates and numbers where all are, else text; whole numbers lose their `.0`."""
-    values = [None if value == "" else int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+    values = [
+        None if value == "" else int(value) if isinstance(value, float) and value.is_integer() else value
+        for value in values
+    ]
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) > 1 and kinds != {int, float}:
-        values = [value if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value) for value in values]
+        values = [
+            value if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
+            for value in values
+        ]
     return column(values)

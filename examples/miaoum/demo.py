@@ -1,0 +1,96 @@
+"""The main job, from six systems' data to personal messages and back, as a person can watch it: `make demo`.
+
+    python -m examples.miaoum.demo
+
+The first run welcomes the newcomers of the last days. Then the recipients react, and a second run a day later takes
+their reactions in; it sends nothing twice. Everything stays in the project's folder to be looked at.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from examples.miaoum import show
+from examples.miaoum.world import make_data, world
+from hub import log, pipeline
+from hub.project.load import load_project
+from hub.report import Report
+
+FOLDER = Path(__file__).parent
+#: The Monday after the data ends, ten o'clock in Amsterdam.
+AS_OF = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+NEXT_DAY = AS_OF + timedelta(days=1)
+SEED = 17
+
+SAYS: dict[str, str] = {
+    "land": "landing what the systems say",
+    "map": "mapping it into one shared schema",
+    "resolve": "finding out who is who",
+    "feedback": "settling reactions",
+    "enrich": "computing traits",
+    "segment": "drawing segments",
+    "decide": "deciding who gets what",
+    "activate": "sending",
+}
+
+
+def main() -> int:
+    """Play the demo in the example's folder; 0 when all went well."""
+    started = time.perf_counter()
+    console = Console()
+    log.configure(level="error")
+    console.print(Panel.fit(show.OPENING, border_style="magenta", title="[bold]Mia(ou)m[/]"))
+    with console.status("Making the pet shop's data …"):
+        fresh = make_data(FOLDER)
+    console.print(
+        "The pet shop's data is " + ("new" if fresh else "there already") + ": [dim]examples/miaoum/data[/]\n"
+    )
+    with world(FOLDER) as outside:
+        first = run(console, "A Monday morning: the first run", AS_OF)
+        show.run(console, FOLDER, first)
+        path = outside.mailbox.react(outside.reactions, SEED, AS_OF)
+        show.reactions(console, path)
+        second = run(console, "A day later: the same run again", NEXT_DAY)
+        show.feedback(console, FOLDER)
+        doubles = show.proof(console, outside, second)
+    console.print(show.next_steps(time.perf_counter() - started))
+    failures = [*first.failures, *second.failures]
+    for failure in failures:
+        console.print(f"[red]{failure}[/]")
+    return 1 if failures or doubles else 0
+
+
+def run(console: Console, title: str, as_of: datetime) -> pipeline.RunReport:
+    """Walk the pipeline under a progress bar."""
+    project = load_project(FOLDER)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<44}"),
+        BarColumn(30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console.rule(f"[bold]{title}", align="left")
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(project.connections) + len(pipeline.STAGES) - 1)
+
+        def tell(stage: str, subject: str, report: Report | None) -> None:
+            if report is None:
+                progress.update(task, description=f"{SAYS[stage]}{f': {subject}' if subject else ''}")
+            else:
+                progress.advance(task)
+
+        result = pipeline.run(project, as_of, on_progress=tell)
+        progress.update(task, description="done")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

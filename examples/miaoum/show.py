@@ -1,0 +1,181 @@
+"""What the demo shows: tables that a person enjoys reading, each from a question that anybody can ask the hub."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+
+from examples.miaoum.world import World
+from hub.pipeline import RunReport
+from hub.project.load import load_project
+from hub.warehouse import open_warehouse
+
+OPENING = (
+    "A pet shop in the Netherlands and Flanders. Its customers are known in six systems,\n"
+    "each a bit differently. This morning the hub finds out who is who, and welcomes\n"
+    "the newcomers: by e-mail, else by text message, else by letter. And each just once."
+)
+
+RECORDS = "select connection, count(*) as records from source_record group by connection order by records desc"
+PEOPLE = "select count(*) as people, sum(records) as records, max(records) as most from person"
+LINKS = """
+    select linked_by, count(*) as records from source_record
+    where linked_by is not null group by linked_by order by records desc
+"""
+QUARANTINE = """
+    select connection, target, reason, count(*) as rows from quarantine
+    group by connection, target, reason order by rows desc, connection, target, reason limit 8
+"""
+SEGMENTS = "select segment, count(*) as people from membership group by segment order by people desc, segment"
+WELCOME = """
+    select outcome, channel, reason, count(*) as people from decision where scenario = 'welcome'
+    group by outcome, channel, reason order by outcome, people desc
+"""
+REACTIONS = """
+    select type, count(*) as events from message_event where connection = 'mail' group by type order by events desc
+"""
+WITHDRAWN = "select count(*) as people from consent where connection = 'mail' and not given"
+
+Ask = Callable[[str], list[dict[str, Any]]]
+
+
+@contextmanager
+def asking(folder: Path) -> Iterator[Ask]:
+    """Give a function that answers SQL from the project's warehouse, as `hub query` does."""
+    project = load_project(folder)
+    warehouse = open_warehouse(project.hub.engine, project.schema, project.state)
+    try:
+        yield lambda statement: warehouse.query(statement).to_pylist()
+    finally:
+        warehouse.close()
+
+
+def run(console: Console, folder: Path, result: RunReport) -> None:
+    """What the first run did, from landing to sending."""
+    console.print(landed(result))
+    with asking(folder) as ask:
+        console.print(people(ask))
+        console.print(set_aside(ask))
+        console.print(segments(ask))
+        console.print(welcome(ask))
+
+
+def grid(title: str, *columns: tuple[str, str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold magenta", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in columns:
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    return table
+
+
+def landed(result: RunReport) -> Table:
+    table = grid("What the systems said", ("system", ""), ("new rows", "right"), ("set aside", "right"), ("tables", ""))
+    for report in result.reports:
+        if report.stage == "land" and (report.rows_in or report.failures):
+            counts = ", ".join(f"{name} {count:,}" for name, count in sorted(report.counts.items()))
+            table.add_row(report.subject, f"{report.rows_out:,}", f"{report.set_aside:,}", counts or report.failures[0])
+    return table
+
+
+def people(ask: Ask) -> Table:
+    (total,) = ask(PEOPLE)
+    title = f"{int(total['records']):,} records are {total['people']:,} people (one of them has {total['most']})"
+    table = grid(title, ("records by system", ""), ("", "right"), ("tied together by", ""), ("records", "right"))
+    systems, links = ask(RECORDS), ask(LINKS)
+    for place in range(max(len(systems), len(links))):
+        left = (systems[place]["connection"], f"{systems[place]['records']:,}") if place < len(systems) else ("", "")
+        right = (links[place]["linked_by"], f"{links[place]['records']:,}") if place < len(links) else ("", "")
+        table.add_row(*left, *right)
+    return table
+
+
+def set_aside(ask: Ask) -> RenderableType:
+    rows = ask(QUARANTINE)
+    table = grid("Set aside until it is mended", ("system", ""), ("for", ""), ("because", ""), ("rows", "right"))
+    for row in rows:
+        table.add_row(row["connection"], row["target"], row["reason"], f"{row['rows']:,}")
+    return table if rows else "Nothing had to be set aside."
+
+
+def segments(ask: Ask) -> Table:
+    rows = ask(SEGMENTS)
+    table = grid("Segments", ("segment", ""), ("people", "right"), ("", ""))
+    largest = max((row["people"] for row in rows), default=1)
+    for row in rows:
+        table.add_row(
+            row["segment"], f"{row['people']:,}", "[cyan]" + "━" * max(1, round(30 * row["people"] / largest))
+        )
+    return table
+
+
+def welcome(ask: Ask) -> Table:
+    table = grid("The welcome", ("outcome", ""), ("by", ""), ("people", "right"), ("why", ""))
+    for row in ask(WELCOME):
+        sent = row["outcome"] == "queued"
+        style = "green" if sent else "yellow"
+        table.add_row(f"[{style}]{row['outcome']}", row["channel"] or "", f"{row['people']:,}", row["reason"] or "")
+    return table
+
+
+def reactions(console: Console, path: Path | None) -> None:
+    """What the recipients did between the two runs."""
+    if path is None:
+        console.print("[dim]No new mails, so no new reactions.[/]\n")
+        return
+    counts = Counter(json.loads(line)["type"] for line in path.read_text(encoding="utf-8").splitlines())
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    console.print(Panel(f"Meanwhile, in the mailboxes: {told}.", border_style="blue"))
+
+
+def feedback(console: Console, folder: Path) -> None:
+    """What came back into the people's files."""
+    with asking(folder) as ask:
+        table = grid("Back in the people's files", ("reaction to a mail", ""), ("events", "right"))
+        for row in ask(REACTIONS):
+            table.add_row(row["type"], f"{row['events']:,}")
+        console.print(table)
+        console.print(f"{ask(WITHDRAWN)[0]['people']} people withdrew their consent: nothing more is sent to them.\n")
+
+
+def proof(console: Console, outside: World, second: RunReport) -> int:
+    """Show that the second run sent nothing twice; returns how many messages came twice."""
+    mails, texts = outside.mailbox.mails, outside.sms
+    doubles = sum(mail.copies - 1 for mail in mails) + texts.attempts - len(texts.sent)
+    letters = len(list((outside.folder / "out" / "letters").rglob("*.pdf")))
+    members = sum(len(members) for members in outside.audiences.members.values())
+    sent = sum(report.counts.get("sent", 0) for report in second.reports if report.stage == "activate")
+    table = grid("Outside the hub", ("arrived during this demo", ""), ("", "right"))
+    table.add_row("mails, each Message-ID once", f"{len(mails):,}")
+    table.add_row("text messages", f"{len(texts.sent):,}")
+    table.add_row("letters as PDF in the print drop", f"{letters:,}")
+    table.add_row("members of the audience 'Customers A'", f"{members:,}")
+    table.add_row("[bold]sent by the second run", f"[bold]{sent:,}")
+    table.add_row("[bold]anything twice", f"[bold]{doubles:,}")
+    console.print(table)
+    return doubles
+
+
+def next_steps(seconds: float) -> Panel:
+    """Where to look next."""
+    lines = [
+        f"All of it took {seconds:.0f} seconds. Where to look next:",
+        "",
+        "  hub --project examples/miaoum status                       what ran, what waits",
+        '  hub --project examples/miaoum query "select * from person limit 5"',
+        "  hub --project examples/miaoum explain EMAIL                 everything known of one person, and why",
+        "  hub --project examples/miaoum test                          the examples beside the mappings",
+        "",
+        "  examples/miaoum/scenarios/welcome.yaml                      what was decided here, in 20 lines",
+        "  examples/miaoum/out/letters   examples/miaoum/out/mails     what went out",
+        "",
+        "  make demo again: nobody is welcomed twice. make clean-demo starts over.",
+    ]
+    return Panel("\n".join(lines), title="[bold]Done", border_style="green", expand=False)

@@ -1,0 +1,114 @@
+"""E-mail addresses, phone numbers and postcodes: by a pattern where that is certain, else by the library."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from hub.expressions.conversion import unread
+from hub.expressions.functions.function import TEXT, Call, Parameter, Subject
+from hub.expressions.scope import Element, ExpressionError
+from hub.expressions.values import Value
+from hub.warehouse.constructs import extract_first, matches, replace_all, text_constant
+
+subject = Subject("contact")
+
+_EMAIL = "[A-Za-z0-9_]+(?:[.+-][A-Za-z0-9_]+)*@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.])+[A-Za-z]{2,}"
+_LONGEST_EMAIL = 64
+_REGION = Parameter(("text",), optional=True)
+
+
+@subject.function("email(text)", "The e-mail address in the one spelling that identifies a person.", TEXT)
+def email(call: Call) -> Value:
+    clean = sa.func.trim(call[0])
+    decided = sa.and_(
+        matches(clean, text_constant(_EMAIL)),
+        sa.not_(matches(clean, text_constant(_special_domains()))),
+        sa.func.length(clean) <= sa.literal_column(str(_LONGEST_EMAIL)),
+    )
+    return call.ask("email", _normalise_email, call[0], sa.func.lower(clean), decided, "not an e-mail address")
+
+
+@subject.function("phone(text[, region])", "The phone number as +31612345678; the region is where it was written.", TEXT, _REGION)  # fmt: skip
+def phone(call: Call) -> Value:
+    region = _region(call)
+    try:
+        pattern, code = _phone_pattern(region)
+    except ValueError:
+        raise ExpressionError(f"'{region}' is no country code such as 'NL'", call.column) from None
+    digits = replace_all(call[0], text_constant("[ .()/-]"), text_constant(""))
+    number = extract_first(digits, text_constant(pattern))
+    return call.ask(
+        f"phone:{region}",
+        lambda text: _normalise_phone(text, region),
+        call[0],
+        text_constant(f"+{code}") + number,
+        number.is_not(None),
+        "not a phone number",
+    )
+
+
+@subject.function("postcode(text[, country])", "The postcode as it is stored: 1234AB, 1000.", TEXT, _REGION)
+def postcode(call: Call) -> Value:
+    country = _region(call)
+    bare = sa.func.upper(replace_all(call[0], text_constant("[ \u00a0\t]"), text_constant("")))
+    result: Element
+    if country == "NL":
+        plain = replace_all(bare, text_constant("^NL-"), text_constant(""))
+        never_issued = sa.func.right(plain, sa.literal_column("2")).in_(
+            [text_constant(it) for it in ("SA", "SD", "SS")]
+        )
+        result = sa.case(
+            (sa.and_(matches(plain, text_constant("[1-9][0-9]{3}[A-Z]{2}")), sa.not_(never_issued)), plain)
+        )
+    elif country == "BE":
+        plain = replace_all(bare, text_constant("^(?:BE|B)-"), text_constant(""))
+        result = sa.case((matches(plain, text_constant("[1-9][0-9]{3}")), plain))
+    else:
+        spaced = replace_all(sa.func.upper(sa.func.trim(call[0])), text_constant("[ \u00a0\t]+"), text_constant(" "))
+        result = sa.func.nullif(spaced, text_constant(""))
+    call.found.failures.append(unread(call[0], result, "not a postcode"))
+    return call.give(sa.type_coerce(result, sa.Text()), "text")
+
+
+def _region(call: Call) -> str:
+    region = str(call.constant(1, "the country")) if len(call) == 2 else call.scope.region
+    if len(region) != 2 or not region.isascii() or not region.isupper():
+        raise ExpressionError("a country is two capitals: 'NL'", call.arguments[-1].column)
+    return region
+
+
+def _normalise_email(text: str) -> str | None:
+    from hub.normalise.email import normalise_email
+
+    return normalise_email(text)
+
+
+def _normalise_phone(text: str, region: str) -> str | None:
+    from hub.normalise.phone import parse_phone
+
+    found = parse_phone(text, region)
+    return found.e164 if found else None
+
+
+@lru_cache
+def _special_domains() -> str:
+    """Give a pattern for addresses in domains that never receive mail from outside: the library decides."""
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES
+
+    endings = sorted({name.rsplit(".", 1)[-1] for name in SPECIAL_USE_DOMAIN_NAMES})
+    anycase = ["".join(f"[{letter.lower()}{letter.upper()}]" for letter in ending) for ending in endings]
+    return f".*[.@](?:{'|'.join(anycase)})"
+
+
+@lru_cache
+def _phone_pattern(region: str) -> tuple[str, int]:
+    """Give the pattern of a number with any prefix, its national number in the one group, and the country code."""
+    from phonenumbers import PhoneMetadata
+
+    from hub.normalise.phone import phone_pattern, phone_prefixes
+
+    national = phone_pattern(region).removeprefix("^").removesuffix("$")
+    prefixes = "|".join(prefix.replace("+", "[+]") for prefix in phone_prefixes(region))
+    return f"^(?:{prefixes})({national})$", int(PhoneMetadata.metadata_for_region(region).country_code)

@@ -1,0 +1,165 @@
+"""The form of a built-in function: how it is documented, what it takes, how it becomes SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.expressions.conversion import convert
+from hub.expressions.scope import Element, ExpressionError, ExpressionType, Failure, Lookup, Scope
+from hub.expressions.values import Value, is_blank
+from hub.schema import BUILT_IN
+
+ANY: tuple[ExpressionType, ...] = ("text", "integer", "number", "boolean", "date", "timestamp", "interval")
+
+
+@dataclass(frozen=True)
+class FunctionDoc:
+    """One function on the generated page: how it is written, and what it gives, in one line."""
+
+    name: str
+    signature: str
+    summary: str
+    subject: str
+
+
+@dataclass
+class Found:
+    """What was met while an expression was compiled."""
+
+    lookups: list[Lookup] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call in an expression: its name, its place, its arguments, and the scope it stands in."""
+
+    name: str
+    column: int
+    arguments: Sequence[Value]
+    scope: Scope
+    found: Found = field(repr=False)
+
+    def __getitem__(self, position: int) -> Element:
+        """Give an argument's element."""
+        return self.arguments[position].element
+
+    def __len__(self) -> int:
+        return len(self.arguments)
+
+    def constant(self, position: int, what: str) -> Any:
+        """Give an argument that must be written out; `what` says what it is in the error."""
+        value = self.arguments[position]
+        if not value.is_constant or value.constant is None:
+            raise ExpressionError(f"{self.name}() needs {what} written out here, not computed", value.column)
+        return value.constant
+
+    def convert(self, position: int, to: ExpressionType) -> Value:
+        """Give an argument as another type, and keep where it could not be read."""
+        value, failures = convert(self.arguments[position], to, self.scope)
+        self.found.failures.extend(failures)
+        return value
+
+    def give(self, element: Element, type_: ExpressionType) -> Value:
+        """Give the result."""
+        return Value(element, type_, self.column)
+
+    def ask(
+        self,
+        function: str,
+        call: Callable[[str], str | None],
+        input_: Element,
+        fast: Element | None,
+        decided: sa.ColumnElement[bool] | None,
+        message: str,
+    ) -> Value:
+        """Give what the engine decides itself where `decided` holds, else what a library says.
+
+        Where `message` is not empty, values that were given and are not valid are told as failures.
+        """
+        if not self.scope.lookups_allowed:
+            raise ExpressionError(f"{self.name}() can be used in mappings only: map it to a column first", self.column)
+        known = next((lookup for lookup in self.found.lookups if _same(lookup, function, input_)), None)
+        undecided = sa.not_(is_blank(input_))
+        if decided is not None:
+            undecided = sa.and_(undecided, sa.not_(decided))
+        if known is None:
+            known = Lookup(function, call, input_, undecided, BUILT_IN.table("lookup_value").alias())
+            self.found.lookups.append(known)
+        output = known.table.c.output
+        result = output if decided is None or fast is None else sa.case((decided, fast), else_=output)
+        if message:
+            failed = sa.and_(undecided, output.is_(None))
+            self.found.failures.append(Failure(failed, message))
+        return self.give(result, "text")
+
+
+def _same(lookup: Lookup, function: str, input_: Element) -> bool:
+    return lookup.function == function and lookup.input.compare(input_)
+
+
+Build = Callable[[Call], Value]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: the types that it takes (numbers take whole numbers too)."""
+
+    types: tuple[ExpressionType, ...]
+    optional: bool = False
+    many: bool = False
+
+
+TEXT = Parameter(("text",))
+NUMBER = Parameter(("number", "integer"))
+INTEGER = Parameter(("integer",))
+MOMENT = Parameter(("date", "timestamp"))
+VALUE = Parameter(ANY)
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A function that every expression may call."""
+
+    doc: FunctionDoc
+    parameters: tuple[Parameter, ...]
+    build: Build
+
+    def check(self, call: Call) -> None:
+        """Check number and types of the arguments."""
+        least = sum(not parameter.optional for parameter in self.parameters)
+        many = bool(self.parameters) and self.parameters[-1].many
+        if len(call) < least or (len(call) > len(self.parameters) and not many):
+            raise ExpressionError(f"{call.name}() is written {self.doc.signature}", call.column)
+        for position, value in enumerate(call.arguments):
+            parameter = self.parameters[min(position, len(self.parameters) - 1)]
+            if value.type not in (*parameter.types, "null"):
+                raise ExpressionError(
+                    f"{call.name}() takes {' or '.join(parameter.types)} here, not {value.type}: it is written "
+                    f"{self.doc.signature}",
+                    value.column,
+                )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The functions of one subject."""
+
+    name: str
+    functions: dict[str, BuiltIn] = field(default_factory=dict)
+
+    def function(self, signature: str, summary: str, *parameters: Parameter) -> Callable[[Build], Build]:
+        """Make a builder the function that its signature names."""
+        name = signature.partition("(")[0]
+
+        def register(build: Build) -> Build:
+            doc = FunctionDoc(name, signature, summary, self.name)
+            self.functions[name] = BuiltIn(doc, parameters, build)
+            return build
+
+        return register

@@ -1,0 +1,118 @@
+"""What an expression may use, and what compiling it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from hub.contracts import Function, Notation
+from hub.errors import HubError
+
+ExpressionType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "interval", "null"]
+"""`null` is the type of the bare null and of names whose type nobody knows: it goes with every other type."""
+
+Element = sa.ColumnElement[Any]
+
+
+class ExpressionError(HubError):
+    """An expression is wrong; `column` counts from 1 in its text."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, column: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Name:
+    """A value that an expression may name."""
+
+    element: Element
+    type: ExpressionType
+
+
+@dataclass(frozen=True)
+class ScopeFunction:
+    """A function that holds in one scope only, with constant arguments: consents('email', 'marketing').
+
+    `build` gets the constants and gives the value; it raises ValueError for a wrong constant, with a message for the
+    admin.
+    """
+
+    parameters: tuple[str, ...]
+    build: Callable[..., Name]
+    optional: int = 0
+    """How many of the last parameters may be left out."""
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an expression may use.
+
+    `names` may be qualified (`product.species`). `lists` are the translations for lookup('list', x). `plugins` are
+    functions that libraries compute; they and e-mail, phone and name functions need `lookups_allowed`. Moments without
+    a time zone are local in `timezone`; numbers and dates in text are written in `notation`.
+    """
+
+    names: Mapping[str, Name]
+    functions: Mapping[str, ScopeFunction] = field(default_factory=dict)
+    notation: Notation = "iso"
+    timezone: str = "Europe/Amsterdam"
+    as_of: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    lookups_allowed: bool = False
+    region: str = "NL"
+    lists: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    plugins: Mapping[str, Function] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Values that `call` computes once per distinct input, kept in `store.lookup_value` under `function`.
+
+    Join `table` (an alias of that table) to the rows on `condition`, after its values were filled in for every `input`
+    where `needed` holds.
+    """
+
+    function: str
+    call: Callable[[str], str | None] = field(compare=False)
+    input: Element = field(compare=False)
+    needed: sa.ColumnElement[bool] = field(compare=False)
+    table: sa.FromClause = field(compare=False)
+
+    @property
+    def condition(self) -> sa.ColumnElement[bool]:
+        """Give the join condition: the value's own row, where the engine cannot decide by itself."""
+        return sa.and_(
+            self.table.c.function == self.function,
+            self.table.c.input == sa.case((self.needed, self.input)),
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A value that was given but could not be read: `condition` tells the rows, `message` why (`not a date`)."""
+
+    condition: sa.ColumnElement[bool] = field(compare=False)
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An expression as a SQLAlchemy element.
+
+    `names` are the names of the scope that it uses. `failures` say which given values could not be read; where the
+    whole is then null, the row deserves to be set aside.
+    """
+
+    element: Element
+    type: ExpressionType
+    lookups: tuple[Lookup, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    names: frozenset[str] = frozenset()

@@ -1,0 +1,315 @@
+"""What refers to what: every name that one file uses must be given by another, or by an installed plugin."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Set
+from itertools import pairwise
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from hub.contracts import Capabilities, Channel, Destination
+from hub.errors import Problem, suggest
+from hub.project.models import Scenario, Sync, TableMapping, Translated
+from hub.project.project import MappedTable, Origin, Project
+from hub.schema import Table
+from hub.schema.shape import PROVENANCE, RECORD
+
+IDENTIFIERS = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash")
+FILLED_BY_THE_HUB = {
+    "source_record": "write `person:`",
+    "identifier": "write `identifiers:` under `person:`",
+}
+FILLED_COLUMNS = {
+    "connection": "it is the file's `connection:`",
+    "source_key": "write `key:`",
+    "source_time": "write `updated_at:`",
+    "load_id": "the hub fills it",
+    "record_id": "write `person:`",
+    "person_id": "the hub fills it",
+}
+RECORD_COLUMNS = {"record_no", "linked_by", "linked_to"} | set(FILLED_COLUMNS)
+SHORTEST_KEY = 16
+CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
+TEMPLATE_FILES: dict[Channel, tuple[tuple[str, ...], ...]] = {
+    "email": (("subject.txt",), ("email.html", "email.txt")),
+    "sms": (("sms.txt",),),
+    "letter": (("letter.typ",),),
+}
+"""Per channel, what a template's folder needs: of each group, at least one file."""
+
+
+def cross_checks(project: Project, declared: Set[str], complete: bool) -> list[Problem]:
+    """Find names that lead nowhere.
+
+    `declared` are the connections that hub.yaml names, also those with mistakes of their own; what depends on what
+    connections can do is checked only where all of them are `complete`.
+    """
+    capabilities = _capabilities(project) if complete else {}
+    found: list[Problem] = [
+        *_hub(project),
+        *_names(project),
+        *(problem for mapped in project.mappings for problem in _mapping(mapped, project, declared)),
+        *_traits(project),
+    ]
+    for scenario in project.scenarios.values():
+        found += _scenario(scenario, project)
+    for sync in project.syncs.values():
+        found += _sync(sync, project, declared)
+    if complete:
+        found += _channels(project, capabilities)
+        found += _key(project, capabilities)
+        for sync in project.syncs.values():
+            found += _sync_target(sync, project, capabilities)
+    return found
+
+
+def _capabilities(project: Project) -> dict[str, Capabilities]:
+    found = {}
+    for connection in project.destinations:
+        plugin = connection.open()
+        if isinstance(plugin, Destination):
+            found[connection.name] = plugin.capabilities
+    return found
+
+
+def _hub(project: Project) -> Iterator[Problem]:
+    hub, origin = project.hub, project.origins["hub",]
+    try:
+        ZoneInfo(hub.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield origin.at_value("timezone", message=f"there is no time zone '{hub.timezone}': try Europe/Amsterdam")
+    if not re.fullmatch(r"[a-z]{2}-[A-Z]{2}", hub.locale):
+        yield origin.at_value("locale", message="write a language and a country, such as nl-NL, nl-BE or fr-BE")
+    for name, embedded, value in (("engine", "duckdb", hub.engine), ("ledger", "sqlite", hub.ledger)):
+        if value != embedded and not value.startswith(("postgresql://", "postgresql+psycopg://")):
+            near = suggest(value, [embedded])
+            yield origin.at_value(
+                name, message=f"{name} is {embedded}, or postgresql://user:password@host/database.{near}"
+            )
+        elif re.search(r"//[^/@]*:[^/@]+@", value) and (name,) not in origin.document.substituted:
+            yield origin.at_value(
+                name, message="a password is not written in YAML: write ${...} for the whole address or the password"
+            )
+    for name, cron in hub.schedules.model_dump(exclude_none=True).items():
+        fields = cron.split()
+        if len(fields) != 5 or not all(CRON_FIELD.fullmatch(field) for field in fields):
+            yield origin.at_value(
+                "schedules",
+                name,
+                message=f"'{cron}' is no schedule: minute hour day month weekday, as in \"0 6 * * *\"",
+            )
+
+
+def _names(project: Project) -> Iterator[Problem]:
+    for (kind, name), origin in _named(project):
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            yield _at_name(origin, kind, f"'{name}' is no name: use lower-case letters, digits and _, a letter first")
+    person = project.schema["person"]
+    for name in project.traits:
+        if person.column(name) is not None:
+            yield _at_name(
+                project.origins["trait", name],
+                "trait",
+                f"'{name}' is a column of person already: rename the trait",
+            )
+
+
+def _named(project: Project) -> Iterator[tuple[tuple[str, str], Origin]]:
+    for key, origin in project.origins.items():
+        if key[0] in ("trait", "segment", "scenario", "sync", "connection"):
+            yield (key[0], key[1]), origin
+
+
+def _at_name(origin: Origin, kind: str, message: str) -> Problem:
+    """Point at the name itself: a key, or the value of `scenario:` or `sync:`."""
+    return origin.at_key(message=message) if origin.path else origin.at_value(kind, message=message)
+
+
+# mappings ------------------------------------------------------------------------------------------------------------
+
+
+def _mapping(mapped: MappedTable, project: Project, declared: Set[str]) -> Iterator[Problem]:
+    origin, target, mapping = project.origin(mapped), mapped.target, mapped.mapping
+    if mapped.connection not in declared:
+        near = suggest(mapped.connection, declared)
+        document = origin.document
+        yield document.at_value(("connection",), f"hub.yaml has no connection '{mapped.connection}'.{near}")
+    mappable = [table.name for table in project.schema.mapped if table.name not in FILLED_BY_THE_HUB] + ["person"]
+    if target not in mappable:
+        near = suggest(target, mappable)
+        yield origin.at_key(
+            message=f"'{target}' is filled by the hub: {FILLED_BY_THE_HUB.get(target, 'leave it out')}"
+            if target in project.schema
+            else f"there is no table '{target}' in the shared schema.{near}"
+        )
+        return
+    table = project.schema["source_record" if target == "person" else target]
+    yield from _columns(origin, target, table, mapping)
+    yield from _whose(origin, target, table, mapping, declared)
+
+
+def _columns(origin: Origin, target: str, table: Table, mapping: TableMapping) -> Iterator[Problem]:
+    hidden = RECORD_COLUMNS if target == "person" else {column.name for column in (*PROVENANCE, RECORD)}
+    known = [column.name for column in table.columns if column.name not in hidden]
+    for name, value in mapping.columns.items():
+        if name in known:
+            if isinstance(value, Translated) and not value.map:
+                yield origin.at_value("columns", name, "map", message="the list of values is empty")
+            continue
+        if name in FILLED_COLUMNS:
+            remedy = f"'{name}' is no column to fill here: {FILLED_COLUMNS[name]}"
+        elif target == "person" and name in IDENTIFIERS:
+            remedy = f"person has no column '{name}' to fill: write it under `identifiers:`"
+        else:
+            remedy = f"{target} has no column '{name}'.{suggest(name, known)}"
+        yield origin.at_key("columns", name, message=remedy)
+
+
+def _whose(origin: Origin, target: str, table: Table, mapping: TableMapping, declared: Set[str]) -> Iterator[Problem]:
+    """Check how rows find their person."""
+    only_person = {"identifiers": mapping.identifiers, "consent": mapping.consent, "preference": mapping.preference}
+    if target == "person":
+        for key, value in {"person": mapping.person, "guest": mapping.guest}.items():
+            if value:
+                yield origin.at_key(key, message=f"a person record is the person's own: `{key}` has no place here")
+    else:
+        for key, statement in only_person.items():
+            if statement:
+                yield origin.at_key(key, message=f"`{key}` belongs under `person:`; not under {target}")
+        if table.personal and mapping.person is None and not mapping.guest:
+            yield origin.at_key(message=f"say whose row it is: {target} needs `person:` or `guest:`")
+        if not table.personal and (mapping.person is not None or mapping.guest):
+            key = "person" if mapping.person is not None else "guest"
+            yield origin.at_key(key, message=f"rows of {target} belong to nobody: leave `{key}` out")
+    person = mapping.person if isinstance(mapping.person, dict) else {}
+    known = f" Known: {', '.join(IDENTIFIERS)}"
+    for part, named in (("identifiers", mapping.identifiers), ("guest", mapping.guest), ("person", person)):
+        for name in named:
+            if part == "person" and name == "through":
+                continue
+            system, _, kind = name.rpartition(".")
+            if kind not in IDENTIFIERS:
+                near = suggest(kind, IDENTIFIERS)
+                yield origin.at_key(
+                    part,
+                    name,
+                    message=f"there is no kind of identifier '{kind}'.{near or known}",
+                )
+            if system and system not in declared:
+                yield origin.at_key(
+                    part, name, message=f"hub.yaml has no connection '{system}'.{suggest(system, declared)}"
+                )
+
+
+# traits, scenarios, syncs --------------------------------------------------------------------------------------------
+
+
+def _traits(project: Project) -> Iterator[Problem]:
+    tables = [table.name for table in project.schema]
+    for name, trait in project.traits.items():
+        if trait.of is not None and trait.of not in project.schema:
+            yield project.origins["trait", name].at_value(
+                "of", message=f"there is no table '{trait.of}'.{suggest(trait.of, tables)}"
+            )
+
+
+def _scenario(scenario: Scenario, project: Project) -> Iterator[Problem]:
+    origin = project.origins["scenario", scenario.scenario]
+    timed = [table.name for table in project.schema if table.personal and table.time]
+    for number, trigger in enumerate(scenario.trigger.any):
+        if trigger.of is not None and trigger.of not in timed:
+            what = "belongs to nobody, or has no time" if trigger.of in project.schema else "does not exist"
+            yield origin.at_value(
+                "trigger", "any", number, "of", message=f"the table '{trigger.of}' {what}.{suggest(trigger.of, timed)}"
+            )
+    for number, step in enumerate(scenario.steps):
+        folder = project.templates / step.send
+        if not re.fullmatch(r"[\w-]+", step.send) or not folder.is_dir():
+            there = sorted(path.name for path in project.templates.glob("*") if path.is_dir())
+            yield origin.at_value(
+                "steps", number, "send", message=f"there is no folder templates/{step.send}.{suggest(step.send, there)}"
+            )
+            continue
+        for place, channel in enumerate(step.by):
+            for group in TEMPLATE_FILES[channel]:
+                if not any((folder / file).is_file() for file in group):
+                    yield origin.at_value(
+                        "steps",
+                        number,
+                        "by",
+                        place,
+                        message=f"{channel} needs templates/{step.send}/{' or '.join(group)}",
+                    )
+
+
+def _sync(sync: Sync, project: Project, declared: Set[str]) -> Iterator[Problem]:
+    origin = project.origins["sync", sync.sync]
+    if sync.from_.segment not in project.segments:
+        near = suggest(sync.from_.segment, project.segments)
+        yield origin.at_value("from", "segment", message=f"there is no segment '{sync.from_.segment}'.{near}")
+    if sync.to.connection not in declared:
+        near = suggest(sync.to.connection, declared)
+        yield origin.at_value("to", "connection", message=f"hub.yaml has no connection '{sync.to.connection}'.{near}")
+
+
+def _sync_target(sync: Sync, project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:
+    origin, target = project.origins["sync", sync.sync], sync.to.connection
+    if target in project.connections and not (target in capabilities and capabilities[target].syncs):
+        able = ", ".join(name for name, can in capabilities.items() if can.syncs) or "none"
+        yield origin.at_value(
+            "to", "connection", message=f"'{target}' takes no audiences or rows. Connections that do: {able}"
+        )
+
+
+# what the connections can do -----------------------------------------------------------------------------------------
+
+
+def _channels(project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:
+    senders: dict[Channel, list[str]] = defaultdict(list)
+    for name, can in capabilities.items():
+        if can.channel is not None:
+            senders[can.channel].append(name)
+    hub = project.origins["hub",]
+    for channel, name in project.hub.channels.items():
+        if name not in project.connections:
+            near = suggest(name, project.connections)
+            yield hub.at_value("channels", channel, message=f"there is no connection '{name}'.{near}")
+        elif name not in senders[channel]:
+            able = ", ".join(senders[channel]) or "none"
+            yield hub.at_value("channels", channel, message=f"'{name}' sends no {channel}. Connections that do: {able}")
+    for channel, names in list(senders.items()):
+        if len(names) > 1 and channel not in project.hub.channels:
+            yield project.origins["connection", names[-1]].at_key(
+                message=f"several connections send {channel} ({', '.join(names)}): choose one under `channels:`"
+            )
+    for scenario in project.scenarios.values():
+        for number, step in enumerate(scenario.steps):
+            for place, channel in enumerate(step.by):
+                if not senders[channel]:
+                    yield project.origins["scenario", scenario.scenario].at_value(
+                        "steps", number, "by", place, message=f"no connection of hub.yaml sends {channel}"
+                    )
+
+
+def _key(project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:
+    """Refuse to start without a signing key of one's own as soon as messages can go out."""
+    sender = next((name for name, can in capabilities.items() if can.channel is not None), None)
+    if sender is None:
+        return
+    origin = project.origins["connection", sender]
+    remedy = (
+        f"set HUB_KEY in the environment, in .env, or in the secrets folder to at least {SHORTEST_KEY} random "
+        "characters (`openssl rand -hex 32` makes them)"
+    )
+    if not project.key:
+        yield origin.at_key(message=f"'{sender}' sends messages, and HUB_KEY signs their unsubscribe links: {remedy}")
+    elif len(project.key) < SHORTEST_KEY or _guessable(project.key):
+        yield origin.at_key(message=f"HUB_KEY, which signs unsubscribe links, can be guessed: {remedy}")
+
+
+def _guessable(key: bytes) -> bool:
+    """Tell keys that stand in examples, and keys of few different characters or in sequence."""
+    known = re.search(rb"(?i)change.?me|secret|default|example|password|your.?key|insecure", key)
+    steps = [abs(after - before) for before, after in pairwise(key)]
+    return known is not None or len(set(key)) < 8 or sum(step <= 1 for step in steps) > len(steps) / 2

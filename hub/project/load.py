@@ -1,0 +1,275 @@
+"""Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
+
+    hub.yaml  schema.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/
+
+What only the expressions know (their columns, types and functions) is checked by `hub.check`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hub.contracts import Place
+from hub.errors import ConfigurationError, PluginError, Problem
+from hub.project import yaml
+from hub.project.check import cross_checks
+from hub.project.form import secrets_in_clear, validate
+from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.own_schema import own_schema
+from hub.project.project import Connection, MappedTable, Origin, Project
+from hub.project.yaml import Document
+from hub.registry import Registry
+from hub.schema import BUILT_IN, Schema
+from hub.settings import Secrets
+
+Form = TypeVar("Form", bound=BaseModel)
+Origins = dict[tuple[str, ...], Origin]
+
+SHORTEST_SECRET = 4
+"""Values looked up for `${NAME}` that are at least so long are taken out of every message."""
+
+
+def load_project(folder: Path, registry: Registry | None = None) -> Project:
+    """Read and check the project in `folder`. Raises ConfigurationError with every mistake in every file."""
+    return _Reading(folder.resolve(), registry or Registry()).project()
+
+
+class _Reading:
+    """Collects what the files say, and what is wrong with them."""
+
+    def __init__(self, folder: Path, registry: Registry) -> None:
+        self.folder = folder
+        self.registry = registry
+        self.problems: list[Problem] = []
+        self.origins: Origins = {}
+        self.secret_values: list[str] = []
+
+    def project(self) -> Project:
+        if not (self.folder / "hub.yaml").is_file():
+            raise ConfigurationError(
+                "no such file: a project is a folder with a hub.yaml. Make one with `hub init NAME`, or say where it "
+                "is with --project",
+                file=self.folder / "hub.yaml",
+            )
+        try:
+            secrets = Secrets(self.folder)
+        except ValidationError as error:
+            raise ConfigurationError(
+                [
+                    Problem("environment", 0, 0, f"HUB_{str(entry['loc'][-1]).upper()} is wrong: {entry['msg']}")
+                    for entry in error.errors(include_url=False, include_input=False)
+                ]
+            ) from None
+        hub = self._hub(secrets)
+        key = (secrets.get("HUB_KEY") or "").encode()
+        schema = self._schema()
+        connections = self._connections(hub, key) if hub else {}
+        project = Project(
+            folder=self.folder,
+            hub=hub or HubFile(name=""),
+            schema=schema,
+            connections=connections,
+            mappings=tuple(self._mappings(connections)),
+            traits=self._named("traits", "trait", TraitFile),
+            segments=self._named("segments", "segment", SegmentFile),
+            scenarios=self._single("scenarios", "scenario", Scenario),
+            syncs=self._single("syncs", "sync", Sync),
+            key=key,
+            origins=self.origins,
+        )
+        declared = self._declared_connections()
+        self.problems += cross_checks(project, declared, complete=declared == set(connections))
+        if self.problems:
+            raise ConfigurationError([self._without_secrets(problem) for problem in self.problems])
+        return project
+
+    def _without_secrets(self, problem: Problem) -> Problem:
+        message = problem.message
+        for value in self.secret_values:
+            message = message.replace(value, "***")
+        return replace(problem, message=message)
+
+    def _hub(self, secrets: Secrets) -> HubFile | None:
+        document = self._document("hub.yaml")
+        document, problems, values = yaml.substitute(document, secrets.get)
+        self.problems += problems
+        self.secret_values += [value for value in values if len(value) >= SHORTEST_SECRET]
+        self.origins["hub",] = Origin(document, ())
+        return self._form(HubFile, document)
+
+    def _declared_connections(self) -> set[str]:
+        declared = self.origins["hub",].document.get(("connections",))
+        return {str(name) for name in declared} if isinstance(declared, dict) else set()
+
+    def _connections(self, hub: HubFile, key: bytes) -> dict[str, Connection]:
+        document = self.origins["hub",].document
+        try:
+            _ = self.registry.plugins
+        except PluginError as error:
+            self.problems += [document.at_key(("connections",), problem.message) for problem in error.problems]
+            return {}
+        found = {}
+        for name, entry in hub.connections.items():
+            self.origins["connection", name] = Origin(document, ("connections", name))
+            connection = self._connection(name, entry, document, key)
+            if connection is not None:
+                found[name] = connection
+        return found
+
+    def _connection(self, name: str, entry: Mapping[str, Any], document: Document, key: bytes) -> Connection | None:
+        path = ("connections", name)
+        if "plugin" not in entry:
+            installed = ", ".join(self.registry.plugins)
+            message = f"say which plugin connects to '{name}': {{plugin: ...}}. Installed: {installed}"
+            self.problems.append(document.at_key(path, message))
+            return None
+        try:
+            plugin = self.registry.get(str(entry["plugin"]))
+        except PluginError as error:
+            self.problems += [document.at_value((*path, "plugin"), problem.message) for problem in error.problems]
+            return None
+        for place, value in secrets_in_clear(plugin.config_model, document, path):
+            self.secret_values.append(value)
+            variable = f"{name}_{place[-1]}".upper().replace("-", "_")
+            self.problems.append(
+                document.at_value(
+                    place,
+                    f'{place[-1]} is a secret, and secrets are not written in YAML: write "${{{variable}}}" and set '
+                    f"{variable} in the environment, in .env, or in the secrets folder",
+                )
+            )
+        values = {key: value for key, value in entry.items() if key != "plugin"}
+        config, problems = validate(plugin.config_model, document, path, values)
+        self.problems += problems
+        return Connection(name, plugin, config, Place(name, self.folder, key)) if config is not None else None
+
+    def _schema(self) -> Schema:
+        if not (self.folder / "schema.yaml").is_file():
+            return BUILT_IN
+        document = self._document("schema.yaml")
+        form = self._form(SchemaFile, document)
+        if form is None:
+            return BUILT_IN
+        schema, problems = own_schema(form, document)
+        self.problems += problems
+        return schema
+
+    def _mappings(self, connections: Mapping[str, Connection]) -> Iterator[MappedTable]:
+        mapped: set[str] = set()
+        for path, document in self._documents("mappings"):
+            connection = document.get(("connection",))
+            mapped.add(str(connection))
+            yield from self._mapped_tables(path, document)
+        for name, connection in connections.items():
+            default = connection.plugin.default_mapping
+            if default is not None and name not in mapped:
+                document, problems = yaml.read(default, f"{connection.plugin.name}: {default.name}")
+                self.problems += problems
+                if isinstance(document.value, dict):
+                    document = replace(document, value={**document.value, "connection": name})
+                yield from self._mapped_tables(default, document)
+
+    def _mapped_tables(self, path: Path, document: Document) -> Iterator[MappedTable]:
+        form = self._form(MappingFile, document)
+        if form is None:
+            return
+        lookups = {
+            name: self._lookup(document, name, values) if isinstance(values, str) else _texts(values)
+            for name, values in form.lookups.items()
+        }
+        seen: dict[str, int] = {}
+        for position, (target, mapping) in enumerate(form.tables):
+            several = isinstance(document.get((target,)), list)
+            place = (target, seen.get(target, 0)) if several else (target,)
+            seen[target] = seen.get(target, 0) + 1
+            self.origins["mapping", str(path), str(position)] = Origin(document, place)
+            yield MappedTable(path, form.connection, target, mapping, lookups, position)
+
+    def _lookup(self, document: Document, name: str, file: str) -> dict[str, str | None]:
+        """Read a translation list from a CSV file of the project."""
+        place = ("lookups", name)
+        path = (self.folder / file).resolve()
+        if not path.is_relative_to(self.folder):
+            self.problems.append(document.at_value(place, f"{file} lies outside the project: copy it into the project"))
+            return {}
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                rows = [row for row in csv.reader(lines, strict=True) if row]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
+            self.problems.append(document.at_value(place, f"the list {file} can't be read: {reason}"))
+            return {}
+        wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
+        if wrong is not None or not rows:
+            what = f"row {wrong} has {len(rows[wrong - 1])} columns" if wrong else "it is empty"
+            self.problems.append(document.at_value(place, f"the list {file} needs two columns: {what}"))
+            return {}
+        return {key: value or None for key, value in rows[1:]}
+
+    def _named(self, folder: str, kind: str, model: type[TraitFile] | type[SegmentFile]) -> dict[str, Any]:
+        """Read the files that hold many things by name, such as traits."""
+        found: dict[str, Any] = {}
+        for _, document in self._documents(folder):
+            form = self._form(model, document)
+            for name, thing in getattr(form, folder).items() if form else ():
+                self._keep(kind, name, thing, Origin(document, (folder, name)), found)
+        return found
+
+    def _single(self, folder: str, kind: str, model: type[Form]) -> dict[str, Form]:
+        """Read the files that hold one thing each, such as a scenario."""
+        found: dict[str, Form] = {}
+        for _, document in self._documents(folder):
+            form = self._form(model, document)
+            if form is not None:
+                self._keep(kind, getattr(form, kind), form, Origin(document, ()), found)
+        return found
+
+    def _keep(self, kind: str, name: str, thing: Any, origin: Origin, found: dict[str, Any]) -> None:
+        if name in found:
+            first = self.origins[kind, name].at_key(kind, message="")
+            path = origin.path or (kind,)
+            self.problems.append(
+                origin.document.at_key(
+                    path, f"there is a {kind} '{name}' already, in {first.file}:{first.line}: rename one"
+                )
+            )
+            return
+        found[name] = thing
+        self.origins[kind, name] = origin
+
+    def _documents(self, folder: str) -> Iterator[tuple[Path, Document]]:
+        for path in sorted((self.folder / folder).glob("*")):
+            if path.suffix == ".yml":
+                self.problems.append(
+                    Problem(f"{folder}/{path.name}", 0, 0, f"is not read: rename it to {path.stem}.yaml")
+                )
+            elif path.suffix == ".yaml" and not path.name.endswith(".cases.yaml"):
+                yield path, self._document(f"{folder}/{path.name}")
+
+    def _document(self, file: str) -> Document:
+        document, problems = yaml.read(self.folder / file, file)
+        self.problems += problems
+        if document.value is None and not problems:
+            self.problems.append(Problem(file, 0, 0, "is empty: fill it or remove it"))
+        return document
+
+    def _form(self, model: type[Form], document: Document) -> Form | None:
+        if document.value is None:
+            return None
+        form, problems = validate(model, document)
+        self.problems += problems
+        return form
+
+
+def _texts(values: Mapping[str | int | bool, Any]) -> dict[str, str | None]:
+    return {_text(key): None if value is None else _text(value) for key, value in values.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,187 @@
+"""The golden record: for each field the best value among a person's records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.schema.tables import POSTAL
+from hub.stages.resolve.links import Links
+from hub.warehouse import Transaction, constructs
+
+SURNAME = ("prefix", "surname", "partner_prefix", "partner_surname", "partner_first")
+"""Taken together from one record: `van` of one system and `Jansen` of another make no name."""
+
+DERIVED = ("person_id", "record_id", "email", "phone", "household_id", "records")
+HOUSE = ("postcode", "house_number", "house_letter", "house_addition")
+
+
+def golden(transaction: Transaction, links: Links) -> sa.TableClause:
+    """Hold one row per person with the columns of `person`.
+
+    Each field is the newest value that is not empty (by the system's own time; the smaller record number decides
+    between equals); the surname comes with its prefix and partner's name from one record. E-mail and phone are the
+    newest identifiers that are neither false nor a crowd's. The address is the newest complete one, or else the
+    newest; an address to live at goes before one to deliver or bill to.
+    """
+    ranked = _ranked(transaction, links)
+    address = _address(transaction, ranked)
+    fields = [
+        column
+        for column in transaction.table("person").c
+        if column.name not in DERIVED and column.name not in {postal.name for postal in POSTAL}
+    ]
+    source = transaction.table("source_record")
+    rows = ranked.join(source, source.c.record_id == ranked.c.record_id)
+    named = _filled(source.c.surname)
+    best = [
+        _best_of_named(source.c[column.name], ranked.c.rank, named)
+        if column.name in SURNAME
+        else _best(source.c[column.name], ranked.c.rank)
+        for column in fields
+        if column.name in source.c
+    ]
+    people = transaction.hold(
+        "golden",
+        sa.select(
+            ranked.c.person_id,
+            sa.func.min(sa.case((ranked.c.record_no == ranked.c.person_id, ranked.c.record_id))).label("record_id"),
+            *best,
+            _best(ranked.c.email, ranked.c.rank),
+            _best(ranked.c.phone, ranked.c.rank),
+            sa.func.count().label("records"),
+        )
+        .select_from(rows)
+        .group_by(ranked.c.person_id),
+    )
+    return _with_household(transaction, people, address)
+
+
+def households(people: sa.TableClause) -> sa.Select[Any]:
+    """Select the households of golden records: people with one surname at one address (R6: nobody is merged)."""
+    number = sa.func.concat_ws(" ", people.c.house_number, people.c.house_letter, people.c.house_addition)
+    return (
+        sa.select(
+            people.c.household_id,
+            sa.func.min(people.c.surname).label("surname"),
+            sa.func.min(people.c.postcode).label("postcode"),
+            sa.func.min(number).label("house_number"),
+            sa.func.count().label("members"),
+        )
+        .where(people.c.household_id.is_not(None))
+        .group_by(people.c.household_id)
+    )
+
+
+def _ranked(transaction: Transaction, links: Links) -> sa.TableClause:
+    """Hold each record with its person, its contact values, and its rank: the greater, the better."""
+    record = transaction.table("source_record")
+    values, crowds = links.values, links.crowds
+    contact = (
+        sa.select(
+            values.c.record_no,
+            sa.func.min(values.c.value).filter(values.c.type == "email").label("email"),
+            sa.func.min(values.c.value).filter(values.c.type == "phone").label("phone"),
+        )
+        .select_from(
+            values.outerjoin(crowds, sa.and_(crowds.c.type == values.c.type, crowds.c.value == values.c.value))
+        )
+        .where(sa.not_(values.c.false), crowds.c.value.is_(None), values.c.type.in_(["email", "phone"]))
+        .group_by(values.c.record_no)
+        .subquery()
+    )
+    rank = sa.func.row_number().over(order_by=[record.c.source_time.asc().nulls_first(), record.c.record_no.desc()])
+    return transaction.hold(
+        "ranked_record",
+        sa.select(
+            record.c.record_id,
+            record.c.record_no,
+            record.c.person_id,
+            contact.c.email,
+            contact.c.phone,
+            rank.label("rank"),
+        ).select_from(record.outerjoin(contact, contact.c.record_no == record.c.record_no)),
+    )
+
+
+def _address(transaction: Transaction, ranked: sa.TableClause) -> sa.TableClause:
+    """Hold the best address per person."""
+    address = transaction.table("address")
+    complete = sa.and_(*(_filled(address.c[name]) for name in ("street", "house_number", "postcode", "city")))
+    passing = sa.func.coalesce(address.c.kind, "").in_(["delivery", "billing"])
+    place = sa.func.row_number().over(
+        partition_by=ranked.c.person_id,
+        order_by=[
+            complete.desc(),
+            passing.asc(),
+            address.c.source_time.desc().nulls_last(),
+            ranked.c.record_no,
+            address.c.source_key,
+        ],
+    )
+    numbered = (
+        sa.select(
+            ranked.c.person_id,
+            complete.label("complete"),
+            *(sa.func.nullif(address.c[column.name], "").label(column.name) for column in POSTAL),
+            place.label("place"),
+        )
+        .join_from(address, ranked, ranked.c.record_id == address.c.record_id)
+        .subquery()
+    )
+    return transaction.hold(
+        "best_address", sa.select(*(c for c in numbered.c if c.name != "place")).where(numbered.c.place == 1)
+    )
+
+
+def _with_household(transaction: Transaction, people: sa.TableClause, address: sa.TableClause) -> sa.TableClause:
+    """Hold the rows of `person`: golden records with address, and the household of those who live somewhere."""
+    home = sa.func.concat_ws(
+        " ", sa.func.lower(sa.func.trim(people.c.surname)), *(address.c[name] for name in HOUSE)
+    ).label("home")
+    living = transaction.hold(
+        "living",
+        sa.select(people.c.person_id, home)
+        .join_from(people, address, address.c.person_id == people.c.person_id)
+        .where(address.c.complete, _filled(people.c.surname)),
+    )
+    shared = (
+        sa.select(living.c.home, sa.func.min(living.c.person_id).label("household_id"))
+        .group_by(living.c.home)
+        .subquery()
+    )
+    member = (
+        sa.select(living.c.person_id, shared.c.household_id)
+        .join_from(living, shared, shared.c.home == living.c.home)
+        .subquery()
+    )
+    given = {**dict(address.c.items()), **dict(people.c.items()), "household_id": member.c.household_id}
+    columns = [column.name for column in transaction.table("person").c if column.name in given]
+    return transaction.hold(
+        "next_person",
+        sa.select(*(given[name].label(name) for name in columns)).select_from(
+            people.outerjoin(address, address.c.person_id == people.c.person_id).outerjoin(
+                member, member.c.person_id == people.c.person_id
+            )
+        ),
+    )
+
+
+def _filled(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(column.is_not(None), column != "")
+
+
+def _best(column: sa.ColumnElement[Any], rank: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    value = sa.func.nullif(column, "", type_=column.type) if isinstance(column.type, sa.Text) else column
+    return constructs.arg_max(value, rank).label(column.name)
+
+
+def _best_of_named(
+    column: sa.ColumnElement[Any], rank: sa.ColumnElement[Any], named: sa.ColumnElement[bool]
+) -> sa.ColumnElement[Any]:
+    """Take the field from the newest record with a surname, even where that record leaves it empty."""
+    nothing: Any = False if isinstance(column.type, sa.Boolean) else ""
+    value = sa.case((named, sa.func.coalesce(column, nothing)), else_=sa.null())
+    chosen = constructs.arg_max(sa.type_coerce(value, column.type), rank)
+    return sa.func.nullif(chosen, nothing, type_=column.type).label(column.name)

@@ -1,0 +1,182 @@
+"""Templates: what a message says, in Liquid; letters in Typst.
+
+A template is a folder under `templates/`:
+
+    templates/welcome_offer/subject.txt    e-mail: the subject
+    templates/welcome_offer/email.txt      e-mail: the text part
+    templates/welcome_offer/email.html     e-mail: the HTML part (values are escaped)
+    templates/welcome_offer/sms.txt        SMS
+    templates/welcome_offer/letter.typ     letter: Typst, which reads the values as JSON from sys.inputs
+    templates/blocks/footer.html           shared blocks: {% render "footer.html" %}
+
+Liquid has no access to anything but the values it is given. A value that a template names and nobody gave is an
+error of that one message, and output has limits.
+
+What is pinned when a message is queued is the text of its parts and of all shared blocks, by their hash: an attempt
+next week says the same, whatever the folder holds by then.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from liquid import BoundTemplate, DictLoader, Environment, StrictUndefined
+from liquid.exceptions import (
+    LiquidError,
+    LiquidSyntaxError,
+    TemplateNotFoundError,
+    UndefinedError,
+    UnknownFilterError,
+)
+
+from hub.contracts import Channel
+from hub.errors import ConfigurationError, RejectedError
+
+BLOCKS = "blocks"
+
+PARTS: Mapping[Channel, Mapping[str, str]] = {
+    "email": {"subject.txt": "subject", "email.txt": "text", "email.html": "html"},
+    "sms": {"sms.txt": "text"},
+    "letter": {"letter.typ": "typst"},
+}
+"""Per channel the files of a template, and the part of the message's content that each becomes."""
+
+REQUIRED: Mapping[Channel, tuple[str, ...]] = {
+    "email": ("subject.txt", "email.txt"),
+    "sms": ("sms.txt",),
+    "letter": ("letter.typ",),
+}
+
+LONGEST_OUTPUT = 512 * 1024
+"""Bytes that one part may grow to; a mail above some 100 kB is cut off by readers anyway."""
+MOST_TURNS = 10_000
+DEEPEST_CONTEXT = 20
+
+_WRITTEN = re.compile(r"[\w.\-\[\]'\"]+")
+
+
+class NotRenderedError(RejectedError):
+    """This one message can't be rendered; the text says why, without the values."""
+
+
+class Template:
+    """The pinned text of one template for one channel."""
+
+    def __init__(self, channel: Channel, parts: Mapping[str, str], blocks: Mapping[str, str]) -> None:
+        self.channel = channel
+        self.parts = parts
+        self.blocks = blocks
+
+    @property
+    def text(self) -> str:
+        """Everything that decides what a message says, as one text."""
+        return json.dumps({"channel": self.channel, "parts": self.parts, "blocks": self.blocks}, sort_keys=True)
+
+    @property
+    def hash(self) -> str:
+        """Name that text."""
+        return sha256(self.text.encode()).hexdigest()
+
+
+def load_template(folder: Path, name: str, channel: Channel) -> Template:
+    """Read a template from the project's `templates` folder. ConfigurationError names the file that is missing."""
+    place = folder / name
+    for file in REQUIRED[channel]:
+        if not (place / file).is_file():
+            raise ConfigurationError(f"the template '{name}' needs this file to go out by {channel}", place / file)
+    parts = {file: _read(place / file) for file in PARTS[channel] if (place / file).is_file()}
+    shared = sorted((folder / BLOCKS).glob("*")) if channel != "letter" else []
+    return Template(channel, parts, {file.name: _read(file) for file in shared if file.is_file()})
+
+
+class Renderer:
+    """Renders pinned templates; each is parsed once. `filters` are those that plugins add."""
+
+    def __init__(self, filters: Mapping[str, Callable[..., str]] | None = None) -> None:
+        self._filters = dict(filters or {})
+        self._compiled = lru_cache(maxsize=256)(self._compile)
+
+    def render(self, pinned: str, values: Mapping[str, Any]) -> dict[str, str]:
+        """Give the parts of a message's content from a pinned template and the values. Raises NotRenderedError."""
+        channel, parts = self._compiled(pinned)
+        content: dict[str, str] = {}
+        for file, part in parts.items():
+            try:
+                text = part if isinstance(part, str) else part.render(**values)
+            except LiquidError as error:
+                raise NotRenderedError(f"{file}: {_plain(error)}") from None
+            if len(text.encode()) > LONGEST_OUTPUT:
+                raise NotRenderedError(f"{file}: the output is longer than {LONGEST_OUTPUT // 1024} kB")
+            content[PARTS[channel][file]] = " ".join(text.split()) if file == "subject.txt" else text
+        for part_name in ("subject", "text"):
+            if part_name in content and not content[part_name].strip():
+                raise NotRenderedError(f"the {part_name} is empty")
+        return content
+
+    def check(self, template: Template) -> None:
+        """Parse a template. ConfigurationError says which file is wrong, and where in it."""
+        try:
+            self._compiled(template.text)
+        except NotRenderedError as error:
+            raise ConfigurationError(str(error)) from None
+
+    def _compile(self, pinned: str) -> tuple[Channel, dict[str, BoundTemplate | str]]:
+        given = json.loads(pinned)
+        channel: Channel = given["channel"]
+        parts: dict[str, BoundTemplate | str] = {}
+        for file, text in given["parts"].items():
+            if file.endswith(".typ"):
+                parts[file] = text
+                continue
+            environment = self._environment(given["blocks"], escape=file.endswith(".html"))
+            try:
+                parts[file] = environment.from_string(text, name=file)
+            except LiquidError as error:
+                raise NotRenderedError(f"{file}: {_plain(error)}") from None
+        return channel, parts
+
+    def _environment(self, blocks: Mapping[str, str], *, escape: bool) -> Environment:
+        environment = _Limited(autoescape=escape, undefined=StrictUndefined, loader=DictLoader(dict(blocks)))
+        for name, call in self._filters.items():
+            environment.add_filter(name, call)
+        return environment
+
+
+class _Limited(Environment):
+    output_stream_limit = LONGEST_OUTPUT
+    loop_iteration_limit = MOST_TURNS
+    context_depth_limit = DEEPEST_CONTEXT
+    local_namespace_limit = LONGEST_OUTPUT
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError("a template must be UTF-8 text", file) from None
+
+
+def _plain(error: LiquidError) -> str:
+    """Say what is wrong and where, in the template's own words: Liquid's texts may quote values."""
+    token = error.token
+    if token is None or token.start_index < 0:
+        return str(error.message) if isinstance(error, LiquidSyntaxError) else type(error).__name__
+    before = token.source[: token.start_index]
+    place = f"{before.count(chr(10)) + 1}:{token.start_index - before.rfind(chr(10))}"
+    written = _WRITTEN.match(token.source, token.start_index)
+    word = written[0] if written else token.value
+    if isinstance(error, UndefinedError):
+        return f"{place}: there is no value '{word}'"
+    if isinstance(error, UnknownFilterError):
+        return f"{place}: there is no filter '{word}'"
+    if isinstance(error, TemplateNotFoundError):
+        return f"{place}: there is no block {word}"
+    if isinstance(error, LiquidSyntaxError):
+        return f"{place}: {error.message}"
+    return f"{place}: {type(error).__name__} at '{word}'"

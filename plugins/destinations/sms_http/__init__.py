@@ -1,0 +1,141 @@
+"""sms_http: sends text messages through any provider with an HTTP API, by configuration."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Result
+from hub.errors import RejectedError
+from hub.hookspecs import hookimpl
+from hub.normalise.phone import parse_phone
+from hub.normalise.sms import sms_parts
+from hub.outgoing import NoAnswerError, NotSentError, Outgoing, reason_of, status_of
+from plugins.destinations.sms_http.answer import found_at
+from plugins.destinations.sms_http.config import SmsHttpConfig
+from plugins.destinations.sms_http.fields import filled
+
+if TYPE_CHECKING:
+    from hub.contracts import Plugin
+
+_SILENCES = 3
+"""After so many messages in a row without an answer, the rest of a batch waits."""
+
+
+class SmsHttp(Destination):
+    """One request per message, over one connection per batch.
+
+    The message's id is the reference: within the provider's idempotency window, the same reference is taken once.
+    """
+
+    name = "sms_http"
+    summary = "Sends text messages through a provider's HTTP API."
+    config_model = SmsHttpConfig
+    config: SmsHttpConfig
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Text messages, idempotent for as long as the provider remembers a reference."""
+        return Capabilities(
+            channel="sms",
+            batch_size=self.config.batch_size,
+            rate_per_second=self.config.rate,
+            idempotency_window=self.config.idempotency_window,
+        )
+
+    def check(self) -> Check:
+        """Open a connection; the sign-in shows only with a message, and none is sent."""
+        with self._outgoing() as provider:
+            try:
+                provider.reach()
+            except NotSentError as error:
+                return Check(False, str(error))
+            return Check(True, f"{provider.host} can be reached; its sign-in shows with the first message")
+
+    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Send one text message per message; a provider that is down lets the rest wait."""
+        results: list[Result] = []
+        silences, gone = 0, ""
+        with self._outgoing() as provider:
+            for message in batch:
+                if gone:
+                    results.append(Result(message.id, "later", reason=gone))
+                    continue
+                try:
+                    results.append(self._send(message, provider))
+                    silences = 0
+                except NotSentError as error:
+                    gone = str(error)
+                    results.append(Result(message.id, "later", reason=gone))
+                except NoAnswerError as error:
+                    silences += 1
+                    gone = f"not tried: {error}" if silences == _SILENCES else ""
+                    results.append(Result(message.id, "unknown", reason=str(error)))
+        return results
+
+    def _send(self, message: Message, provider: Outgoing) -> Result:
+        try:
+            values = self._values(message)
+        except RejectedError as error:
+            return Result(message.id, "rejected", reason=str(error))
+        secrets = {name: secret.get_secret_value() for name, secret in self.config.secrets.items()}
+        values |= secrets
+        headers = {name: secret.get_secret_value() for name, secret in self.config.headers.items()}
+        content, kind = self._content(values)
+        query = {name: str(value) for name, value in filled(self.config.query, values).items()}
+        answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
+        status = status_of(answer, self.config.retriable)
+        remote_id = found_at(self.config.id_at, answer.body) if status == "accepted" else ""
+        reason = reason_of(answer, values["phone"], values["text"], *secrets.values())
+        return Result(message.id, status, remote_id, reason, answer.retry_after if status == "later" else None)
+
+    def _values(self, message: Message) -> dict[str, str]:
+        """Give what the fields may hold. Raises RejectedError where the message is not sent."""
+        text = unicodedata.normalize("NFC", message.content.get("text", "").strip())
+        if not text:
+            raise RejectedError("it has no text")
+        parts = sms_parts(text).parts
+        if parts > self.config.max_parts:
+            raise RejectedError(f"the text takes {parts} parts, and at most {self.config.max_parts} are allowed")
+        phone = reachable(message)
+        return {
+            "id": message.id,
+            "phone": phone,
+            "digits": phone.removeprefix("+"),
+            "text": text,
+            "sender": self.config.sender,
+        }
+
+    def _content(self, values: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+        if not self.config.body:
+            return b"", {}
+        body = filled(self.config.body, values)
+        if self.config.encoding == "form":
+            return urlencode(body).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+        return json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
+
+    def _outgoing(self) -> Outgoing:
+        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+
+
+def reachable(message: Message) -> str:
+    """Give the number to write to. Raises RejectedError for what is no mobile number of a person."""
+    if not isinstance(message.recipient, PhoneRecipient):
+        raise RejectedError("the recipient has no telephone number")
+    phone = parse_phone(message.recipient.phone, "NL") if message.recipient.phone.startswith("+") else None
+    if phone is None:
+        raise RejectedError("the telephone number is not valid (E.164, with its plus)")
+    if phone.kind == "machine":
+        raise RejectedError("the number belongs to a machine (097), not to a person")
+    if phone.kind != "mobile":
+        raise RejectedError("the number is not a mobile one")
+    return phone.e164
+
+
+@hookimpl
+def hub_plugins() -> list[type[Plugin]]:
+    """Hand over the destination."""
+    return [SmsHttp]

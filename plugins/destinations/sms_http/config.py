@@ -1,0 +1,76 @@
+"""What an admin configures for sms_http: how one message becomes one request of the provider's API."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hub.contracts import ConnectionConfig
+from hub.errors import ConfigurationError, suggest
+from hub.outgoing import Outgoing
+from hub.project.models import Duration
+from hub.rate import Rate
+from plugins.destinations.sms_http.fields import placeholders
+
+VALUES = ("id", "phone", "digits", "text", "sender")
+
+
+class SmsHttpConfig(ConnectionConfig):
+    """The request, what the answer means, and the limits."""
+
+    url: str
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description='Headers of every request: {Authorization: "Bearer ${SMS_KEY}"}.'
+    )
+    secrets: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Secrets by a name of your own, for providers that want them in the body."
+    )
+    body: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The fields of the request. {phone} is +31612345678, {digits} the same without plus, {text} the "
+        "message, {id} our reference, {sender} and the names under `secrets` what is written there.",
+    )
+    query: dict[str, Any] = Field(
+        default_factory=dict, description="The same, behind the question mark of the address."
+    )
+    encoding: Literal["json", "form"] = Field("json", description="How the body is written.")
+    sender: str = Field("", description="The name or number that a telephone shows.")
+    id_at: str = Field("id", description="Where the provider's id stands in its answer: id, or messages.0.id.")
+    retriable: frozenset[int] = Field(
+        frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
+    )
+    idempotency_window: Duration | None = Field(
+        None, description="How long the provider takes the same reference only once: 24 hours. None if it does not."
+    )
+    max_parts: int = Field(3, ge=1, description="Longer texts are rejected: a provider charges per part.")
+    rate: Rate | None = Field(None, description="The most the provider takes: 10/s.")
+    batch_size: int = Field(100, ge=1, description="How many messages go over one connection.")
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
+    allow_private: bool = Field(False, description="The provider stands in our own network, or on this machine.")
+
+    @field_validator("body", "query")
+    @classmethod
+    def _fields_are_text(cls, value: dict[str, Any]) -> dict[str, Any]:
+        placeholders(value)
+        return value
+
+    @model_validator(mode="after")
+    def _request_is_complete(self) -> Self:
+        used = placeholders(self.body) | placeholders(self.query)
+        known = {*VALUES, *self.secrets}
+        for name in sorted(used - known):
+            near = suggest(name, known)
+            raise ValueError(f"there is no value {{{name}}}.{near or ' Known: ' + ', '.join(sorted(known))}")
+        if not used & {"phone", "digits"} or "text" not in used:
+            raise ValueError("body or query must hold {phone} or {digits}, and {text}")
+        if self.idempotency_window is not None and "id" not in used:
+            raise ValueError("idempotency_window needs {id} in body or query: the provider knows a message by it")
+        if self.method == "GET" and self.body:
+            raise ValueError("a GET request has no body: write the fields under `query`")
+        try:
+            Outgoing(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self

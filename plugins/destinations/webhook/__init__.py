@@ -1,0 +1,114 @@
+"""webhook: sends audiences, rows and messages to an address of your own, signed by Standard Webhooks.
+
+    POST {"audience": NAME, "operation": "upsert" | "remove", "rows": [{"key": KEY, FIELD: VALUE, ...}]}
+    POST {"channel": CHANNEL, "messages": [{"id": ID, "recipient": {...}, "content": {...}, "data": {...}, ...}]}
+
+The receiver answers 2xx with {"results": [{"key" or "id", "status", "id", "reason"}]}, or with no body: all taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hub.contracts import Capabilities, Check, Destination, Message, Result, SyncBatch
+from hub.hookspecs import hookimpl
+from hub.outgoing import NoAnswerError, NotSentError, Outgoing, reason_of, status_of
+from plugins.destinations.webhook.answer import read_results
+from plugins.destinations.webhook.config import WebhookConfig
+from plugins.destinations.webhook.payload import Written, write, write_message, write_row
+from plugins.destinations.webhook.signature import sign
+
+if TYPE_CHECKING:
+    from hub.contracts import Plugin
+
+
+class Webhook(Destination):
+    """One signed request per batch, with a result per row.
+
+    The request's id follows from its body, so that a repeated request has the same id.
+    """
+
+    name = "webhook"
+    summary = "Sends audiences, rows and messages to an HTTP endpoint, signed by Standard Webhooks."
+    config_model = WebhookConfig
+    config: WebhookConfig
+    clock: Callable[[], float] = staticmethod(time.time)
+    """The receiver compares the time of the signature with its own."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Rows always; messages where a channel is configured."""
+        return Capabilities(
+            channel=self.config.channel,
+            syncs=True,
+            batch_size=self.config.batch_size,
+            rate_per_second=self.config.rate,
+            idempotency_window=self.config.idempotency_window,
+            can_remove=True,
+        )
+
+    def check(self) -> Check:
+        """Open a connection, and send nothing."""
+        with self._outgoing() as receiver:
+            try:
+                receiver.reach()
+            except NotSentError as error:
+                return Check(False, str(error))
+            return Check(True, f"{receiver.host} can be reached")
+
+    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Send messages in one request."""
+        if self.config.channel is None:
+            return super().send(batch)
+        written = [write_message(message) for message in batch]
+        return self._deliver({"channel": self.config.channel}, "messages", written)
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        """Write or remove rows in one request."""
+        written = [write_row(row, batch.operation) for row in batch.rows]
+        return self._deliver({"audience": batch.target, "operation": batch.operation}, "rows", written)
+
+    def _deliver(self, envelope: Mapping[str, str], name: str, written: Sequence[Written]) -> list[Result]:
+        good = [item for item in written if not item.reason]
+        outcomes = {item.id: Result(item.id, "rejected", reason=item.reason) for item in written if item.reason}
+        if good:
+            outcomes |= self._post(write(envelope, name, good), [item.id for item in good])
+        return [outcomes[item.id] for item in written]
+
+    def _post(self, body: bytes, ids: Sequence[str]) -> dict[str, Result]:
+        with self._outgoing() as receiver:
+            try:
+                answer = receiver.request("POST", body, self._headers(body))
+            except NotSentError as error:
+                return {identity: Result(identity, "later", reason=str(error)) for identity in ids}
+            except NoAnswerError as error:
+                return {identity: Result(identity, "unknown", reason=str(error)) for identity in ids}
+        status = status_of(answer, self.config.retriable)
+        if status == "accepted":
+            return read_results(answer.body, ids)
+        reason = reason_of(answer)
+        wait = answer.retry_after if status == "later" else None
+        return {identity: Result(identity, status, reason=reason, retry_after=wait) for identity in ids}
+
+    def _headers(self, body: bytes) -> dict[str, Any]:
+        identity = "msg_" + hashlib.sha256(body).hexdigest()[:32]
+        timestamp = int(self.clock())
+        return {
+            "Content-Type": "application/json; charset=utf-8",
+            "webhook-id": identity,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": sign(self.config.secret.get_secret_value(), identity, timestamp, body),
+            **{name: secret.get_secret_value() for name, secret in self.config.headers.items()},
+        }
+
+    def _outgoing(self) -> Outgoing:
+        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+
+
+@hookimpl
+def hub_plugins() -> list[type[Plugin]]:
+    """Hand over the destination."""
+    return [Webhook]

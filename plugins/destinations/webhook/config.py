@@ -1,0 +1,49 @@
+"""What an admin configures for webhook."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hub.contracts import Channel, ConnectionConfig
+from hub.errors import ConfigurationError
+from hub.outgoing import Outgoing
+from hub.project.models import Duration
+from hub.rate import Rate
+from plugins.destinations.webhook.signature import signing_key
+
+
+class WebhookConfig(ConnectionConfig):
+    """The receiver, the secret that we share with it, and what it takes."""
+
+    url: str
+    secret: SecretStr = Field(description="The signing secret (Standard Webhooks): whsec_ and base64.")
+    channel: Channel | None = Field(
+        None, description="Send the messages of this channel here too: the receiver delivers them."
+    )
+    idempotency_window: Duration | None = Field(
+        None, description="How long the receiver takes the same message id only once: 24 hours. None if it does not."
+    )
+    headers: dict[str, SecretStr] = Field(default_factory=dict, description="Further headers of every request.")
+    retriable: frozenset[int] = Field(
+        frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
+    )
+    batch_size: int = Field(500, ge=1, description="How many rows or messages one request carries.")
+    rate: Rate | None = Field(None, description="The most the receiver takes: rows or messages per second, 50/s.")
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
+    allow_private: bool = Field(False, description="The receiver stands in our own network, or on this machine.")
+
+    @field_validator("secret")
+    @classmethod
+    def _secret_is_a_key(cls, value: SecretStr) -> SecretStr:
+        signing_key(value.get_secret_value())
+        return value
+
+    @model_validator(mode="after")
+    def _address_is_allowed(self) -> Self:
+        try:
+            Outgoing(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self

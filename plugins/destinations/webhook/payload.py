@@ -1,0 +1,70 @@
+"""Rows and messages as JSON, one by one, so that one that can't be written does not keep the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from hub.contracts import Message, Operation, Row
+
+
+@dataclass(frozen=True)
+class Written:
+    """One row or message as JSON, or the reason why it can't be."""
+
+    id: str
+    json: str = field(default="", repr=False)
+    reason: str = ""
+
+
+def write_row(row: Row, operation: Operation) -> Written:
+    """Write a row; a removal needs the key only."""
+    fields = row.fields if operation == "upsert" else {}
+    return _write(row.key, {**fields, "key": row.key})
+
+
+def write_message(message: Message) -> Written:
+    """Write a message with everything that its receiver needs to deliver it."""
+    return _write(
+        message.id,
+        {
+            "id": message.id,
+            "recipient": asdict(message.recipient),
+            "content": message.content,
+            "data": message.data,
+            "queued_at": message.queued_at,
+            "unsubscribe_token": message.unsubscribe_token,
+        },
+    )
+
+
+def write(envelope: Mapping[str, str], name: str, items: Sequence[Written]) -> bytes:
+    """Put written rows or messages into one body."""
+    head = json.dumps(envelope, ensure_ascii=False)[:-1]
+    return f"{head}, {json.dumps(name)}: [{', '.join(item.json for item in items)}]}}".encode()
+
+
+def _write(identity: str, value: Mapping[str, Any]) -> Written:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_json)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        return Written(
+            identity, reason="a field holds a value that JSON can't: text, numbers, dates and lists can be sent"
+        )
+    return Written(identity, text)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError

@@ -1,0 +1,337 @@
+"""Source `rest`: lists of things from any JSON API, described in YAML.
+
+    crm:
+      plugin: rest
+      url: https://crm.example/api/v2
+      auth: {type: bearer, token: ${CRM_TOKEN}}
+      resources:
+        contacts: {path: contacts, data: items, paginate: {by: page, size: 200}, cursor: {field: updated_at, param: since}}
+
+With a cursor only what changed since the last run is asked for and landed; without one a list lands whole when anything in it
+changed. The API's `param` must include the moment it is given (>=), as most do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from hub.contracts import Check, ConnectionConfig, Plugin, Source
+from hub.errors import ConfigurationError, HubError, TemporaryError
+from hub.hookspecs import hookimpl
+from hub.incremental import Digest, Moment, mark
+
+if TYPE_CHECKING:
+    import requests
+    from dlt.extract import DltResource
+    from dlt.sources.helpers.rest_client.paginators import BasePaginator
+
+ATTEMPTS = 4
+LONGEST_WAIT = 60.0
+TIMEOUT = 60.0
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Auth(_Part):
+    """How the API knows who asks."""
+
+    type: Literal["bearer", "basic", "api_key"] = Field(description="bearer, basic or api_key.")
+    token: SecretStr | None = Field(None, description="The token (bearer) or the key (api_key).")
+    user: str | None = Field(None, description="The user (basic).")
+    password: SecretStr | None = Field(None, description="The password (basic).")
+    name: str = Field("Authorization", description="The header or parameter of an api_key.")
+    place: Literal["header", "query"] = Field("header", description="Where an api_key goes.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Auth:
+        if self.type == "basic" and (self.user is None or self.password is None):
+            raise ValueError("basic needs `user` and `password`")
+        if self.type != "basic" and self.token is None:
+            raise ValueError(f"{self.type} needs `token`")
+        return self
+
+
+class Paginate(_Part):
+    """How the API hands out a long list. Paths (`next`, `total`) are JSONPath, such as meta.next."""
+
+    by: Literal["page", "offset", "cursor", "link", "header", "none"] = Field(
+        description="page numbers, offsets, a cursor or link in the answer, a Link header, or none: one page."
+    )
+    param: str | None = Field(None, description="The parameter for the page, the offset or the cursor.")
+    size: int | None = Field(None, gt=0, description="How many items a page has.")
+    size_param: str | None = Field(None, description="The parameter for the size; by default limit.")
+    first: int = Field(1, description="The number of the first page.")
+    next: str | None = Field(None, description="Where the answer holds the next cursor or link.")
+    total: str | None = Field(None, description="Where the answer holds the number of pages or items; else: until a page is empty.")
+
+
+class Cursor(_Part):
+    """Which field grows with every change."""
+
+    field: str = Field(description="The field of an item, such as updated_at.")
+    param: str | None = Field(None, description="The parameter that asks for items from a moment on; without it all are asked for.")
+    initial: str | int | None = Field(None, description="The value of the parameter in the first run.")
+
+
+class RestResource(_Part):
+    """One list of things."""
+
+    path: str = Field(description="The path below `url`.")
+    data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
+    paginate: Paginate = Field(Paginate(by="none"), description="How to get the pages.")
+    params: dict[str, str | int | bool] = Field({}, description="Parameters of every request.")
+    cursor: Cursor | None = Field(None, description="How to ask for what is new.")
+
+
+class RestConfig(ConnectionConfig):
+    """Which API, and which of its lists."""
+
+    plugin: Literal["rest"] = "rest"
+    url: str = Field(pattern="^https?://", description="What all paths begin with.")
+    auth: Auth | None = Field(None, description="How the API knows who asks.")
+    headers: dict[str, str] = Field({}, description="Headers of every request; never secrets.")
+    resources: dict[str, RestResource] = Field(min_length=1, description="The lists, by the name of their table.")
+
+
+class Rest(Source):
+    """Lands lists of a JSON API."""
+
+    name: ClassVar[str] = "rest"
+    summary: ClassVar[str] = "lists of any JSON API: pages, cursors, logins"
+    config_model: ClassVar[type[ConnectionConfig]] = RestConfig
+
+    def check(self) -> Check:
+        """Ask for the first page of every list."""
+        found = []
+        try:
+            for name, settings in self.config.resources.items():
+                page = next(iter(self._pages(name, settings, None)), [])
+                found.append(f"{name} ({len(page)} on the first page)")
+        except HubError as error:
+            return Check(False, str(error))
+        return Check(True, f"lists: {', '.join(found)}")
+
+    def resources(self) -> Iterable[DltResource]:
+        """Give one resource per list."""
+        import dlt
+
+        return [
+            dlt.resource(
+                self._changed(name, settings, settings.cursor) if settings.cursor else self._whole(name, settings), name=name
+            )
+            for name, settings in self.config.resources.items()
+        ]
+
+    def _whole(self, name: str, settings: RestResource) -> Iterator[Any]:
+        """Yield all pages, if the list is not the same as when it was last read."""
+        import dlt
+
+        from hub.arrow import table_of
+
+        state = dlt.current.resource_state()
+        digest, tables = Digest(), []
+        for page in self._pages(name, settings, None):
+            digest.add(page)
+            tables.append(table_of(page))
+        if state.get("digest") != str(digest):
+            state["digest"] = str(digest)
+            yield from tables
+
+    def _changed(self, name: str, settings: RestResource, cursor: Cursor) -> Iterator[Any]:
+        """Yield the items from the last moment on that were not there before, and those without a moment."""
+        import dlt
+
+        state = dlt.current.resource_state()
+        last = newest = state.get("last")
+        reading = {"moment": _Again(state.get("moment", {})), "without": _Again(state.get("without", {}))}
+        at_newest = Moment()
+        for page in self._pages(name, settings, cursor, last):
+            fresh = []
+            for item in page:
+                value = item.get(cursor.field)
+                if value is None or value == last:
+                    fresh.extend(reading["without" if value is None else "moment"].new(item))
+                elif last is None or _later(value, last, name):
+                    fresh.append(item)
+                    if newest is None or _later(value, newest, name):
+                        newest, at_newest = value, Moment()
+                    if value == newest:
+                        at_newest.add([item])
+            yield fresh
+        for group in reading.values():
+            yield group.held_back()
+        state["last"] = newest
+        state["moment"] = reading["moment"].remembered() if newest == last else at_newest.remembered()
+        state["without"] = reading["without"].remembered()
+
+    def _pages(
+        self, name: str, settings: RestResource, cursor: Cursor | None, last: str | int | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Ask for page after page."""
+        import requests
+        from dlt.sources.helpers.rest_client import RESTClient
+
+        params: dict[str, Any] = dict(settings.params)
+        if settings.paginate.size is not None:
+            params[settings.paginate.size_param or "limit"] = settings.paginate.size
+        if cursor is not None and cursor.param is not None and (last if last is not None else cursor.initial) is not None:
+            params[cursor.param] = last if last is not None else cursor.initial
+        with _session(self.config.auth) as session:
+            client = RESTClient(self.config.url, headers=dict(self.config.headers), session=session)
+            try:
+                for page in client.paginate(
+                    settings.path,
+                    params=params,
+                    paginator=_paginator(settings.paginate),
+                    data_selector=settings.data,
+                    hooks={"response": [_refuse]},
+                ):
+                    if not all(isinstance(item, dict) for item in page):
+                        raise ConfigurationError(f"{name}: the answer holds no list of items; say where it is in `data`")
+                    yield page
+            except requests.JSONDecodeError:
+                raise ConfigurationError(
+                    f"{self.config.url}, {settings.path}: the answer is no JSON; mend `url` or `path`"
+                ) from None
+
+
+class _Again:
+    """Items that the last run may have landed already: those it remembers are not new."""
+
+    def __init__(self, before: dict[str, Any]) -> None:
+        self._before = before
+        self._seen = set(before.get("seen", ()))
+        self._now = Moment()
+        self._held: list[dict[str, Any]] = []
+        self._came = False
+
+    def new(self, item: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give the item back if it is new, as far as can be said now."""
+        self._came = True
+        self._now.add([item])
+        if "digest" in self._before:
+            self._held.append(item)
+            return []
+        return [] if mark(item) in self._seen else [item]
+
+    def held_back(self) -> list[dict[str, Any]]:
+        """Give all items that could only be judged together, if they are not the same as before."""
+        return [] if self._before.get("digest") == self.remembered().get("digest") else self._held
+
+    def remembered(self) -> dict[str, Any]:
+        """Give what to remember now; an API that leaves these items out changes nothing."""
+        return self._now.remembered() if self._came else self._before
+
+
+def _session(auth: Auth | None) -> requests.Session:
+    """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After."""
+    import requests
+    import tenacity
+
+    class PatientSession(requests.Session):
+        def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            retrying = tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(TemporaryError),
+                stop=tenacity.stop_after_attempt(ATTEMPTS),
+                wait=_pause,
+                reraise=True,
+            )
+            return retrying(self._once, request, options)
+
+        def _once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+            where = _where(request)
+            try:
+                response = super().send(request, **{"timeout": TIMEOUT, **options})
+            except (requests.ConnectionError, requests.Timeout) as error:
+                raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
+            if response.status_code == 429 or response.status_code >= 500:
+                raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
+            return response
+
+    session = PatientSession()
+    session.auth = _signer(auth) if auth is not None else None
+    return session
+
+
+def _refuse(response: requests.Response, *_: Any, **__: Any) -> None:
+    """Refuse what is no answer, in words that say what to mend."""
+    where, status = _where(response.request), response.status_code
+    if status in (401, 403):
+        raise ConfigurationError(f"{where}: the API refuses the login ({status}); mend `auth`, or the rights of its user")
+    if status == 404:
+        raise ConfigurationError(f"{where}: there is nothing here (404); mend `url` or `path`")
+    if status >= 400:
+        raise ConfigurationError(f"{where}: the API refuses the request ({status}); mend `params`, `paginate` or `cursor`")
+
+
+def _where(request: Any) -> str:
+    return str(request.url).split("?")[0]
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    text = response.headers.get("Retry-After", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except ValueError:
+        return None
+
+
+def _pause(state: Any) -> float:
+    error = state.outcome.exception()
+    asked = error.retry_after
+    return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
+
+
+def _signer(auth: Auth) -> Any:
+    from dlt.sources.helpers.rest_client.auth import APIKeyAuth, BearerTokenAuth, HttpBasicAuth
+
+    token = auth.token.get_secret_value() if auth.token else ""
+    if auth.type == "basic":
+        return HttpBasicAuth(auth.user or "", auth.password.get_secret_value() if auth.password else "")
+    if auth.type == "bearer":
+        return BearerTokenAuth(token)
+    return APIKeyAuth(auth.name, token, "header" if auth.place == "header" else "query")
+
+
+def _paginator(settings: Paginate) -> BasePaginator:
+    from dlt.sources.helpers.rest_client import paginators
+
+    if settings.by == "page":
+        return paginators.PageNumberPaginator(
+            base_page=settings.first, page_param=settings.param or "page", total_path=settings.total
+        )
+    if settings.by == "offset":
+        return paginators.OffsetPaginator(
+            limit=settings.size or 100,
+            offset_param=settings.param or "offset",
+            limit_param=settings.size_param or "limit",
+            total_path=settings.total,
+        )
+    if settings.by == "cursor":
+        return paginators.JSONResponseCursorPaginator(settings.next or "next", settings.param or "cursor")
+    if settings.by == "link":
+        return paginators.JSONLinkPaginator(settings.next or "next")
+    return paginators.HeaderLinkPaginator() if settings.by == "header" else paginators.SinglePagePaginator()
+
+
+def _later(value: Any, than: Any, name: str) -> bool:
+    try:
+        return bool(value > than)
+    except TypeError:
+        raise ConfigurationError(f"{name}: the cursor's field holds text and numbers; choose another `cursor`") from None
+
+
+@hookimpl
+def hub_plugins() -> Sequence[type[Plugin]]:
+    """Hand over the source."""
+    return [Rest]

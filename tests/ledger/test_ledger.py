@@ -1,0 +1,118 @@
+"""Opening the ledger; suppressions, reactions, templates and runs."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from hub.errors import ConfigurationError, TemporaryError
+from hub.ledger import Ledger, Reaction, Suppression, hashed, migrations, open_ledger, tables
+from hub.report import Report
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(ledger: Ledger) -> None:
+    with ledger.engine.begin() as connection:
+        found = {
+            name: {column["name"] for column in sa.inspect(connection).get_columns(name)}
+            for name in tables.metadata.tables
+        }
+        differences = compare_metadata(MigrationContext.configure(connection), tables.metadata)
+    assert found == {table.name: set(table.c.keys()) for table in tables.metadata.tables.values()}
+    assert differences == []
+
+
+def test_head_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
+
+
+def test_a_ledger_that_is_up_to_date_opens_without_alembic(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from hub.ledger import open_ledger;"
+        f"open_ledger({url!r}, Path({str(tmp_path / '.hub')!r})).close(); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."}
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_what_was_written_is_there_after_opening_again(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    ledger.pin({"t1": "Beste {{ salutation }}"})
+    again = open_ledger(url, tmp_path / ".hub")
+    again.pin({"t1": "something else"})
+    assert again.templates(["t1", "t2"]) == {"t1": "Beste {{ salutation }}"}
+    again.close()
+
+
+def test_an_unknown_kind_of_ledger_is_a_mistake_in_the_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="ledger 'mysql' is not known: use sqlite, or postgresql"):
+        open_ledger("mysql://u:secret@h/d", tmp_path)
+
+
+def test_a_server_that_does_not_answer_is_tried_later_and_its_password_is_not_told(tmp_path: Path) -> None:
+    with pytest.raises(TemporaryError, match="the ledger does not answer") as caught:
+        open_ledger("postgresql://u:hunter2@127.0.0.1:1/d", tmp_path)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_hash_depends_on_key_channel_and_value_and_needs_a_key() -> None:
+    same = hashed(b"k", "email", "anna@example.nl")
+    assert len(same) == 64
+    assert len({same, hashed(b"l", "email", "anna@example.nl"), hashed(b"k", "sms", "anna@example.nl")}) == 3
+    with pytest.raises(ConfigurationError, match="HUB_KEY is not set"):
+        hashed(b"", "email", "anna@example.nl")
+
+
+def test_an_address_is_suppressed_once_per_purpose(ledger: Ledger) -> None:
+    assert ledger.suppressions.empty()
+    complaint = Suppression("h1", "marketing", "complained", "mail:1", NOW)
+    bounce = Suppression("h2", "all", "bounced 5.1.1", "mail:2", NOW)
+    assert ledger.suppressions.add([complaint, bounce, complaint]) == 2
+    assert ledger.suppressions.add([complaint]) == 0
+    assert ledger.suppressions.among(["h1", "h2", "h3"]) == {
+        "h1": {"marketing": "complained"},
+        "h2": {"all": "bounced 5.1.1"},
+    }
+    assert ledger.suppressions.among(["h1", "h2"], "service") == {"h2": {"all": "bounced 5.1.1"}}
+    assert not ledger.suppressions.empty()
+
+
+def test_soft_bounces_are_counted_inside_the_window_and_each_once(ledger: Ledger) -> None:
+    reactions = [
+        Reaction("mail", f"e{days}", "soft_bounced", NOW - timedelta(days=days), "m1", "h1", "4.2.2")
+        for days in (1, 29, 30, 31)
+    ]
+    ledger.reactions.add(reactions)
+    ledger.reactions.add(reactions)
+    assert ledger.reactions.soft_bounces(["h1", "h2"], NOW - timedelta(days=30), NOW) == {"h1": 2}
+    assert ledger.reactions.applied("mail", ["e1", "e5"]) == {"e1"}
+    assert ledger.reactions.applied("other", ["e1"]) == set()
+
+
+def test_finished_loads_are_remembered_with_their_numbers(ledger: Ledger) -> None:
+    ledger.reactions.finish({("mail", "l1", "bounced"): 3})
+    ledger.reactions.finish({("mail", "l1", "bounced"): 4, ("mail", "l2", "delivered"): 1})
+    assert ledger.reactions.loads() == {("mail", "l1", "bounced"): 4, ("mail", "l2", "delivered"): 1}
+
+
+def test_runs_are_kept_with_their_reports_the_latest_first(ledger: Ledger) -> None:
+    ledger.record_run("r1", NOW, [Report("map", 3, 2, 1, {"mapped": 2})])
+    ledger.record_run("r2", NOW + timedelta(hours=1), [])
+    ledger.record_run("r1", NOW, [Report("map", 3, 3)])
+    runs = ledger.runs()
+    assert [run[0] for run in runs] == ["r2", "r1"]
+    assert runs[1][1] == NOW
+    assert runs[1][2][0]["rows_out"] == 3

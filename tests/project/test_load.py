@@ -1,0 +1,472 @@
+"""Loading a project: what it gives, and every mistake that it tells, in the exact words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.errors import ConfigurationError
+from hub.project import load_project
+
+MISTAKES: list[tuple[str, str, str, list[str]]] = [
+    # unknown keys
+    (
+        "hub.yaml",
+        "name:",
+        "nme:",
+        [
+            "hub.yaml:1:1: the key 'name' is missing: The name that people know the project by",
+            "hub.yaml:1:1: unknown key 'nme'. Did you mean 'name'?",
+        ],
+    ),
+    (
+        "mappings/till.yaml",
+        "columns: {given",
+        "colums: {given",
+        ["mappings/till.yaml:6:3: unknown key 'colums'. Did you mean 'columns'?"],
+    ),
+    (
+        "hub.yaml",
+        "url:",
+        "link:",
+        [
+            "hub.yaml:3:3: the key 'url' is missing: The address of the till",
+            "hub.yaml:3:24: unknown key 'link'. Known here: url, key, port, mode",
+        ],
+    ),
+    # wrong types
+    ("hub.yaml", "url:", "port: many, url:", ["hub.yaml:3:30: port must be a whole number"]),
+    ("traits/till.yaml", "count: true", "count: yes", ["traits/till.yaml:2:37: count must be True"]),
+    (
+        "traits/till.yaml",
+        "count: true",
+        "sum: total, count: true",
+        [
+            "traits/till.yaml:2:11: a trait with `of` needs exactly one of count, exists, sum, average, minimum, maximum, first, last, favourite, median_interval"
+        ],
+    ),
+    (
+        "traits/till.yaml",
+        "count: true",
+        "last: coalesce(total, 0)",
+        ["traits/till.yaml:2:50: unknown key '0)'. Between { and }, a text with commas needs quotes"],
+    ),
+    (
+        "scenarios/thanks.yaml",
+        "3 days",
+        "3 dagen",
+        ["scenarios/thanks.yaml:8:12: write a length of time as a number and a unit: 14 days, 36 hours, 2 weeks"],
+    ),
+    (
+        "scenarios/thanks.yaml",
+        "by: [email]",
+        "by: [emial]",
+        ["scenarios/thanks.yaml:11:10: 0 must be 'email', 'sms' or 'letter'. Did you mean 'email'?"],
+    ),
+    ("scenarios/thanks.yaml", "by: [email]", "by: []", ["scenarios/thanks.yaml:11:9: by must have at least 1 item"]),
+    (
+        "syncs/board.yaml",
+        "fields:",
+        "guards: {removes: 120%}\nfields:",
+        ["syncs/board.yaml:4:19: removes must be less than or equal to 1"],
+    ),
+    (
+        "mappings/till.yaml",
+        "person: customer",
+        "person: [customer]",
+        ["mappings/till.yaml:10:11: person must be text or keys and values (key: value)"],
+    ),
+    (
+        "mappings/till.yaml",
+        "ordered_at: at",
+        "ordered_at: {from: at, mapp: {}}",
+        [
+            "mappings/till.yaml:13:17: the key 'map' is missing: Given value: value to store",
+            "mappings/till.yaml:13:28: unknown key 'mapp'. Did you mean 'map'?",
+        ],
+    ),
+    # names that lead nowhere
+    (
+        "mappings/till.yaml",
+        "total:",
+        "totall:",
+        ["mappings/till.yaml:12:5: sales_order has no column 'totall'. Did you mean 'total'?"],
+    ),
+    (
+        "mappings/till.yaml",
+        "ordered_at:",
+        "source_key:",
+        ["mappings/till.yaml:13:5: 'source_key' is no column to fill here: write `key:`"],
+    ),
+    (
+        "mappings/till.yaml",
+        "given_name:",
+        "email:",
+        ["mappings/till.yaml:6:13: person has no column 'email' to fill: write it under `identifiers:`"],
+    ),
+    (
+        "mappings/till.yaml",
+        "sales_order:",
+        "sales_orders:",
+        ["mappings/till.yaml:7:1: there is no table 'sales_orders' in the shared schema. Did you mean 'sales_order'?"],
+    ),
+    (
+        "mappings/till.yaml",
+        "sales_order:",
+        "membership:",
+        ["mappings/till.yaml:7:1: 'membership' is filled by the hub: leave it out"],
+    ),
+    (
+        "mappings/till.yaml",
+        "  person: customer\n",
+        "",
+        ["mappings/till.yaml:7:1: say whose row it is: sales_order needs `person:` or `guest:`"],
+    ),
+    (
+        "mappings/till.yaml",
+        "sales_order:",
+        "product:",
+        [
+            "mappings/till.yaml:10:3: rows of product belong to nobody: leave `person` out",
+            "mappings/till.yaml:12:5: product has no column 'total'.",
+            "mappings/till.yaml:13:5: product has no column 'ordered_at'.",
+        ],
+    ),
+    (
+        "mappings/till.yaml",
+        "email: email(mail)",
+        "emal: email(mail)",
+        ["mappings/till.yaml:5:17: there is no kind of identifier 'emal'. Did you mean 'email'?"],
+    ),
+    (
+        "mappings/till.yaml",
+        "email: email(mail)",
+        "tell.customer_number: id",
+        ["mappings/till.yaml:5:17: hub.yaml has no connection 'tell'. Did you mean 'till'?"],
+    ),
+    (
+        "mappings/till.yaml",
+        "connection: till",
+        "connection: tills",
+        ["mappings/till.yaml:1:13: hub.yaml has no connection 'tills'. Did you mean 'till'?"],
+    ),
+    (
+        "traits/till.yaml",
+        "sales_order",
+        "sale_order",
+        ["traits/till.yaml:2:16: there is no table 'sale_order'. Did you mean 'sales_order'?"],
+    ),
+    (
+        "traits/till.yaml",
+        "  orders:",
+        "  surname: {of: sales_order, exists: true}\n  orders:",
+        ["traits/till.yaml:2:3: 'surname' is a column of person already: rename the trait"],
+    ),
+    (
+        "segments/till.yaml",
+        "regulars:",
+        "Our-Regulars:",
+        [
+            "segments/till.yaml:2:3: 'Our-Regulars' is no name: use lower-case letters, digits and _, a letter first",
+            "syncs/board.yaml:2:17: there is no segment 'regulars'.",
+        ],
+    ),
+    (
+        "scenarios/thanks.yaml",
+        "of: sales_order",
+        "of: product",
+        ["scenarios/thanks.yaml:5:22: the table 'product' belongs to nobody, or has no time."],
+    ),
+    (
+        "scenarios/thanks.yaml",
+        "send: thanks",
+        "send: thank",
+        ["scenarios/thanks.yaml:10:11: there is no folder templates/thank. Did you mean 'thanks'?"],
+    ),
+    (
+        "scenarios/thanks.yaml",
+        "by: [email]",
+        "by: [email, sms]",
+        [
+            "scenarios/thanks.yaml:11:17: no connection of hub.yaml sends sms",
+            "scenarios/thanks.yaml:11:17: sms needs templates/thanks/sms.txt",
+        ],
+    ),
+    (
+        "syncs/board.yaml",
+        "segment: regulars",
+        "segment: regular",
+        ["syncs/board.yaml:2:17: there is no segment 'regular'. Did you mean 'regulars'?"],
+    ),
+    (
+        "syncs/board.yaml",
+        "connection: board",
+        "connection: bord",
+        ["syncs/board.yaml:3:18: hub.yaml has no connection 'bord'. Did you mean 'board'?"],
+    ),
+    (
+        "syncs/board.yaml",
+        "connection: board",
+        "connection: mail",
+        ["syncs/board.yaml:3:18: 'mail' takes no audiences or rows. Connections that do: board"],
+    ),
+    # hub.yaml
+    (
+        "hub.yaml",
+        "plugin: till",
+        "plugin: tell",
+        [
+            "hub.yaml:3:18: no plugin 'tell' is installed. Did you mean 'till'? Installed: board, pigeon, till. If 'tell' is right, its package is missing: try `pip install schakel-tell`."
+        ],
+    ),
+    (
+        "hub.yaml",
+        "plugin: till, ",
+        "",
+        ["hub.yaml:3:3: say which plugin connects to 'till': {plugin: ...}. Installed: board, pigeon, till"],
+    ),
+    (
+        "hub.yaml",
+        "name: Corner shop",
+        "name: Corner shop\ntimezone: Europe/Amsterdm",
+        ["hub.yaml:2:11: there is no time zone 'Europe/Amsterdm': try Europe/Amsterdam"],
+    ),
+    (
+        "hub.yaml",
+        "name: Corner shop",
+        "name: Corner shop\nengine: duckdbb",
+        ["hub.yaml:2:9: engine is duckdb, or postgresql://user:password@host/database. Did you mean 'duckdb'?"],
+    ),
+    (
+        "hub.yaml",
+        "name: Corner shop",
+        "name: Corner shop\nlocale: dutch",
+        ["hub.yaml:2:9: write a language and a country, such as nl-NL, nl-BE or fr-BE"],
+    ),
+    (
+        "hub.yaml",
+        "name: Corner shop",
+        "name: Corner shop\nschedules: {engage: hourly}",
+        ["hub.yaml:2:21: 'hourly' is no schedule: minute hour day month weekday, as in \"0 6 * * *\""],
+    ),
+    (
+        "hub.yaml",
+        "name: Corner shop",
+        "name: Corner shop\nchannels: {email: board}",
+        ["hub.yaml:2:19: 'board' sends no email. Connections that do: mail"],
+    ),
+    (
+        "hub.yaml",
+        "board: {plugin: board",
+        "board: {plugin: pigeon",
+        [
+            "hub.yaml:5:3: several connections send email (mail, board): choose one under `channels:`",
+            "syncs/board.yaml:3:18: 'board' takes no audiences or rows. Connections that do: none",
+        ],
+    ),
+    # secrets
+    (
+        "hub.yaml",
+        "${TILL_KEY}",
+        "${TIL_KEY}",
+        ["hub.yaml:3:56: TIL_KEY is not set: set TIL_KEY in the environment, in .env, or in the secrets folder"],
+    ),
+    (
+        ".env",
+        "HUB_KEY=8f2e61d0c97b4a35e1f6",
+        "",
+        [
+            "hub.yaml:4:3: 'mail' sends messages, and HUB_KEY signs their unsubscribe links: set HUB_KEY in the environment, in .env, or in the secrets folder to at least 16 random characters (`openssl rand -hex 32` makes them)"
+        ],
+    ),
+    (
+        ".env",
+        "8f2e61d0c97b4a35e1f6",
+        "change-me-please-now",
+        [
+            "hub.yaml:4:3: HUB_KEY, which signs unsubscribe links, can be guessed: set HUB_KEY in the environment, in .env, or in the secrets folder to at least 16 random characters (`openssl rand -hex 32` makes them)"
+        ],
+    ),
+]
+
+
+def test_a_project_without_mistakes_is_loaded(shop: Any) -> None:
+    project = shop.load()
+    assert set(project.connections) == {"till", "mail", "board"}
+    assert [(mapped.target, mapped.position) for mapped in project.mappings] == [("person", 0), ("sales_order", 1)]
+    assert project.connections["till"].config.key.get_secret_value() == "canary-7f3a9"
+    assert project.connections["till"].place.key == b"8f2e61d0c97b4a35e1f6"
+    assert project.channel("email").name == "mail"
+    assert list(project.traits) == ["orders"]
+    assert project.segments["regulars"].where == "orders > 3"
+    place = project.origin(project.mappings[1]).at_value("columns", "total", message="here", offset=6)
+    assert str(place) == "mappings/till.yaml:12:18: here"
+
+
+@pytest.mark.parametrize(("file", "old", "new", "told"), MISTAKES, ids=[f"{m[0]}: {m[2]}" for m in MISTAKES])
+def test_a_mistake_is_told_in_these_words(shop: Any, file: str, old: str, new: str, told: list[str]) -> None:
+    shop.change(file, old, new)
+    assert shop.problems() == told
+
+
+def test_all_mistakes_of_all_files_are_told_at_once_in_order(shop: Any) -> None:
+    shop.change("mappings/till.yaml", "total:", "totall:")
+    shop.change("mappings/till.yaml", "connection: till", "connection: tills")
+    shop.change("syncs/board.yaml", "segment: regulars", "segment: regular")
+    shop.change("hub.yaml", "loft: roof", "lofd: roof")
+    shop.write("segments/more.yaml", "segments:\n  regulars: {where: true}\n  x\n")
+    assert shop.problems() == [
+        "hub.yaml:4:3: the key 'loft' is missing",
+        "hub.yaml:4:26: unknown key 'lofd'. Did you mean 'loft'?",
+        "mappings/till.yaml:1:13: hub.yaml has no connection 'tills'. Did you mean 'till'?",
+        "mappings/till.yaml:12:5: sales_order has no column 'totall'. Did you mean 'total'?",
+        "segments/more.yaml:4:1: a ':' with a space after it is missing, here or on the line before",
+        "syncs/board.yaml:2:17: there is no segment 'regular'. Did you mean 'regulars'?",
+    ]
+
+
+def test_the_same_name_in_two_files_is_told_with_both_places(shop: Any) -> None:
+    shop.write("segments/more.yaml", "segments:\n  regulars: {where: orders > 5}\n")
+    shop.write("scenarios/again.yaml", (shop.folder / "scenarios/thanks.yaml").read_text())
+    assert shop.problems() == [
+        "scenarios/thanks.yaml:1:1: there is a scenario 'thanks' already, in scenarios/again.yaml:1: rename one",
+        "segments/till.yaml:2:3: there is a segment 'regulars' already, in segments/more.yaml:2: rename one",
+    ]
+
+
+def test_a_secret_in_clear_is_refused_and_never_repeated(shop: Any) -> None:
+    shop.change("hub.yaml", '"${TILL_KEY}"', "canary-in-clear, mode: [canary-in-clear]")
+    assert shop.problems() == [
+        'hub.yaml:3:55: key is a secret, and secrets are not written in YAML: write "${TILL_KEY}" and set TILL_KEY in the '
+        "environment, in .env, or in the secrets folder",
+        "hub.yaml:3:78: mode must be text",
+    ]
+
+
+def test_a_password_in_the_address_of_the_engine_is_refused(shop: Any) -> None:
+    shop.change("hub.yaml", "name: Corner shop", "name: Corner shop\nengine: postgresql://hub:canary-pw@db/hub")
+    assert shop.problems() == [
+        "hub.yaml:2:9: a password is not written in YAML: write ${...} for the whole address or the password"
+    ]
+
+
+def test_no_message_repeats_a_secret_that_was_looked_up(shop: Any) -> None:
+    shop.change("hub.yaml", '"https://till.example"', '"${TILL_KEY}"')
+    told = shop.problems()
+    assert told == ["hub.yaml:3:29: *** does not start with https://"]
+    assert "canary" not in repr(shop.registry) + "".join(told)
+
+
+def test_secrets_come_from_a_folder_too(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "TILL_KEY").write_text("from-the-folder\n")
+    shop.change(".env", "TILL_KEY=canary-7f3a9", "")
+    monkeypatch.setenv("HUB_SECRETS", str(secrets))
+    assert shop.load().connections["till"].config.key.get_secret_value() == "from-the-folder"
+
+
+def test_the_project_never_shows_a_secret(shop: Any) -> None:
+    project = shop.load()
+    assert "canary" not in repr(project)
+    assert "8f2e61d0" not in repr(project)
+
+
+def test_a_setting_of_the_environment_that_is_wrong_is_told(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_LOG_FORMAT", "xml")
+    assert shop.problems() == ["environment: HUB_LOG_FORMAT is wrong: Input should be 'console' or 'json'"]
+
+
+def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"hub\.yaml: no such file: a project is a folder with a hub\.yaml"):
+        load_project(tmp_path)
+
+
+def test_empty_and_misnamed_files_are_told(shop: Any) -> None:
+    shop.write("traits/empty.yaml", "")
+    shop.write("traits/list.yaml", "- a\n")
+    shop.write("segments/more.yml", "segments: {}\n")
+    assert shop.problems() == [
+        "segments/more.yml: is not read: rename it to more.yaml",
+        "traits/empty.yaml: is empty: fill it or remove it",
+        "traits/list.yaml:1:1: traits/list.yaml must be keys and values (key: value)",
+    ]
+
+
+def test_columns_and_tables_of_ones_own_join_the_schema(shop: Any) -> None:
+    shop.write(
+        "schema.yaml",
+        """
+        columns:
+          person: {shoe_size: integer}
+          sales_order: {till_number: {type: text, summary: The till.}}
+        tables:
+          visit: {personal: true, time: at, columns: {at: timestamp, order_key: {type: text, references: sales_order}}}
+        """,
+    )
+    shop.change("mappings/till.yaml", "given_name: first_name", "given_name: first_name, shoe_size: shoes")
+    schema = shop.load().schema
+    assert schema["person"].column("shoe_size").type == "integer"
+    assert schema["source_record"].column("shoe_size").type == "integer"
+    assert schema["sales_order"].column("till_number").summary == "The till."
+    assert schema["visit"].column("order_key").references == "sales_order"
+    assert schema["visit"].column("record_id") is not None
+
+
+def test_mistakes_in_a_schema_of_ones_own_are_told(shop: Any) -> None:
+    shop.write(
+        "schema.yaml",
+        """
+        columns:
+          persn: {x: integer}
+          sales_order: {total: number, Size: text}
+          membership: {x: text}
+        tables:
+          product: {columns: {a: text}}
+          visit: {time: when, columns: {at: timestamp, shop_key: {type: text, references: shop}, load_id: text}}
+          trip: {time: at, columns: {at: txt}}
+        """,
+    )
+    assert shop.problems() == [
+        "schema.yaml:8:34: at must be 'text', 'integer', 'number', 'boolean', 'date' or 'timestamp' or keys and values "
+        "(key: value). Did you mean 'text'?",
+    ]
+    shop.change("schema.yaml", "at: txt", "at: text")
+    assert shop.problems() == [
+        "schema.yaml:2:3: there is no table 'persn'. Did you mean 'person'?",
+        "schema.yaml:3:17: the column 'total' is there already: give yours another name",
+        "schema.yaml:3:32: 'Size' is no name: use lower-case letters, digits and _, a letter first",
+        "schema.yaml:4:3: 'membership' is filled by the hub: add columns to tables that mappings fill",
+        "schema.yaml:6:3: 'product' is a table of the shared schema: add columns to it under `columns:`",
+        "schema.yaml:7:17: visit has no column 'when'.",
+        "schema.yaml:7:83: there is no table 'shop'.",
+        "schema.yaml:7:90: the column 'load_id' is there already: give yours another name",
+        "schema.yaml:8:16: at is text; a time is a date or a timestamp",
+    ]
+
+
+def test_translation_lists_are_read_from_yaml_and_from_csv(shop: Any) -> None:
+    shop.change(
+        "mappings/till.yaml",
+        "connection: till",
+        "connection: till\nlookups: {size: {1: small, true: 2}, kind: kinds.csv}",
+    )
+    shop.write("kinds.csv", "code,kind\nK,kibble\nT,\n")
+    lookups = shop.load().mappings[0].lookups
+    assert lookups == {"size": {"1": "small", "true": "2"}, "kind": {"K": "kibble", "T": None}}
+
+
+def test_a_translation_list_that_is_no_list_is_told(shop: Any) -> None:
+    shop.change(
+        "mappings/till.yaml",
+        "connection: till",
+        "connection: till\nlookups:\n  a: lost.csv\n  b: wide.csv\n  c: ../up.csv",
+    )
+    shop.write("wide.csv", "code,kind\nK,kibble,dog\n")
+    assert shop.problems() == [
+        "mappings/till.yaml:3:6: the list lost.csv can't be read: No such file or directory",
+        "mappings/till.yaml:4:6: the list wide.csv needs two columns: row 2 has 3 columns",
+        "mappings/till.yaml:5:6: ../up.csv lies outside the project: copy it into the project",
+    ]

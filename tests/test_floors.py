@@ -1,0 +1,43 @@
+"""Plugins keep to hub's public names and do not know each other; hub names no plugin."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PUBLIC = {"hub.contracts", "hub.errors", "hub.hookspecs", "hub.log", "hub.normalise"}
+PLUGINS = sorted(ROOT.glob("plugins/*/*.py")) + sorted(ROOT.glob("plugins/*/*/*.py"))
+
+
+def imports(file: Path) -> set[str]:
+    """Name the modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("file", PLUGINS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_plugin_imports_only_public_names_of_hub_and_no_other_plugin(file: Path) -> None:
+    parts = file.relative_to(ROOT).with_suffix("").parts[:3]
+    own = ".".join(parts)
+    for module in imports(file):
+        if module.startswith("hub"):
+            assert any(module == name or module.startswith(f"{name}.") for name in PUBLIC), module
+        if module.startswith("plugins"):
+            assert module == own or module.startswith(f"{own}."), module
+
+
+def test_there_are_plugins_to_look_at() -> None:
+    assert len(PLUGINS) >= 7
+
+
+def test_hub_imports_no_plugin() -> None:
+    for file in ROOT.glob("hub/**/*.py"):
+        assert not any(module.split(".")[0] == "plugins" for module in imports(file)), file

@@ -1,0 +1,119 @@
+"""Templates: what they may say, what they may not, and that pinned bytes stay the same."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.errors import ConfigurationError
+from hub.templates import LONGEST_OUTPUT, NotRenderedError, Renderer, Template, load_template
+
+PERSON = {"salutation": "mevrouw Jansen", "given_name": "<b>Anna</b>", "species": "cat", "unsubscribe_url": ""}
+
+
+def folder(tmp_path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        place = tmp_path / name.replace("__", "/").replace("_dot_", ".")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def email(**parts: str) -> Template:
+    given = {"subject.txt": "Welkom", "email.txt": "Beste {{ salutation }}", **parts}
+    return Template("email", given, {})
+
+
+def test_a_mail_has_a_subject_a_text_and_html_whose_values_are_escaped(tmp_path: Path) -> None:
+    place = folder(
+        tmp_path,
+        welcome__subject_dot_txt="Welkom\n  {{ given_name }}\n",
+        welcome__email_dot_txt="Beste {{ salutation }}, {{ given_name }}",
+        welcome__email_dot_html="<p>{{ given_name }}</p>",
+    )
+    content = Renderer().render(load_template(place, "welcome", "email").text, PERSON)
+    assert content == {
+        "subject": "Welkom <b>Anna</b>",
+        "text": "Beste mevrouw Jansen, <b>Anna</b>",
+        "html": "<p>&lt;b&gt;Anna&lt;/b&gt;</p>",
+    }
+
+
+def test_a_subject_is_one_line_so_no_header_can_be_smuggled_in() -> None:
+    content = Renderer().render(
+        email(**{"subject.txt": "Dag {{ given_name }}"}).text, {**PERSON, "given_name": "Anna\r\nBcc: all@example.nl"}
+    )
+    assert content["subject"] == "Dag Anna Bcc: all@example.nl"
+
+
+def test_blocks_are_shared_and_pinned_with_the_template(tmp_path: Path) -> None:
+    place = folder(
+        tmp_path,
+        welcome__sms_dot_txt="Hallo {% render 'name.txt', name: salutation %}",
+        blocks__name_dot_txt="{{ name }}!",
+    )
+    before = load_template(place, "welcome", "sms")
+    folder(tmp_path, blocks__name_dot_txt="{{ name }}?")
+    after = load_template(place, "welcome", "sms")
+    assert before.hash != after.hash
+    renderer = Renderer()
+    assert renderer.render(before.text, PERSON) == {"text": "Hallo mevrouw Jansen!"}
+    assert renderer.render(after.text, PERSON) == {"text": "Hallo mevrouw Jansen?"}
+
+
+def test_a_letter_is_typst_and_is_not_touched_by_liquid(tmp_path: Path) -> None:
+    place = folder(tmp_path, card__letter_dot_typ="#let x = {{1}}")
+    assert Renderer().render(load_template(place, "card", "letter").text, {}) == {"typst": "#let x = {{1}}"}
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    place = folder(tmp_path, welcome__subject_dot_txt="Welkom")
+    with pytest.raises(
+        ConfigurationError, match=r"welcome/email.txt: the template 'welcome' needs this file to go out"
+    ):
+        load_template(place, "welcome", "email")
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    place = folder(tmp_path, welcome__sms_dot_txt="")
+    (place / "welcome" / "sms.txt").write_bytes("één".encode("cp1252"))
+    with pytest.raises(ConfigurationError, match=r"sms.txt: a template must be UTF-8 text"):
+        load_template(place, "welcome", "sms")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Dag\n{{ nobody.knows }}", "email.txt: 2:4: there is no value 'nobody.knows'"),
+        ("{{ salutation | shout }}", "email.txt: 1:17: there is no filter 'shout'"),
+        ("{% if salutation %}", "email.txt: expected tag endif"),
+        ("{% include given_name %}", "email.txt: 1:12: there is no block given_name"),
+        ("{{ salutation | slice: given_name }}", "email.txt: 1:17: FilterArgumentError at 'slice'"),
+        ("{% for i in (1..20000) %}{{ i }}{% endfor %}", "email.txt: .*LoopIterationLimitError"),
+        ("   ", "the text is empty"),
+    ],
+)
+def test_what_can_not_be_rendered_says_where_and_why_and_never_a_value(text: str, reason: str) -> None:
+    with pytest.raises(NotRenderedError, match=reason) as caught:
+        Renderer().render(email(**{"email.txt": text}).text, {**PERSON, "given_name": "piet@example.nl"})
+    assert "piet" not in str(caught.value)
+
+
+def test_output_has_a_limit() -> None:
+    values = {**PERSON, "given_name": "x" * (LONGEST_OUTPUT // 2)}
+    with pytest.raises(NotRenderedError, match="OutputStreamLimitError|longer than 512 kB"):
+        Renderer().render(email(**{"email.txt": "{{ given_name }}{{ given_name }}{{ given_name }}"}).text, values)
+
+
+def test_templates_reach_no_attributes_of_objects() -> None:
+    with pytest.raises(NotRenderedError, match="there is no value 'given_name.__class__'"):
+        Renderer().render(email(**{"email.txt": "{{ given_name.__class__ }}"}).text, PERSON)
+
+
+def test_plugins_add_filters() -> None:
+    renderer = Renderer({"loud": lambda text: str(text).upper()})
+    assert renderer.render(email(**{"email.txt": "{{ salutation | loud }}"}).text, PERSON)["text"] == "MEVROUW JANSEN"
+
+
+def test_a_wrong_template_is_a_mistake_of_the_configuration() -> None:
+    with pytest.raises(ConfigurationError, match=r"email.txt: .*expected tag endif"):
+        Renderer().check(email(**{"email.txt": "{% if salutation %}"}))

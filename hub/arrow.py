@@ -1,6 +1,6 @@
 """Rows as Arrow: pages of dictionaries become tables, and tables keep to the types that a column already has.
 
-Nothing is lost on the way: a row with a value that does not fit is set aside, with the reason and the whole row as text.
+Nothing is lost on the way: a row with a value that does not fit is set aside, with the reason and the row as text.
 """
 
 from __future__ import annotations

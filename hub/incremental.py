@@ -1,8 +1,8 @@
 """What a source remembers of rows, so that the next run brings only what is new.
 
-A cursor (`updated_at`) says where to go on, but rows at its last moment come again: a second may hold more rows than were
-there when it was read. These rows are remembered by their whole content, so that a row that changed within the same
-second counts as new.
+A cursor (`updated_at`) says where to go on, but rows at its last moment come again: a second may hold more rows than
+were there when it was read. These rows are remembered by their whole content, so that a row that changed within the
+same second counts as new.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MANY = 5_000
 
 
 def mark(row: Any) -> str:
-    """Give a short hash of a row's whole content; a dictionary's keys count in any order, and those without value do not."""
+    """Give a short hash of a row's whole content; the order of keys and empty values do not count."""
     if isinstance(row, dict):
         row = sorted((name, value) for name, value in row.items() if value is not None)
     return hashlib.blake2b(repr(row).encode(), digest_size=8).hexdigest()

@@ -92,7 +92,9 @@ class Lake:
                 if path.endswith(".parquet") and load_id in files:
                     files[load_id][table].append(self._address(path))
         return [
-            Load(connection, load_id, completed[load_id], {name: tuple(sorted(tables[name])) for name in sorted(tables)})
+            Load(
+                connection, load_id, completed[load_id], {name: tuple(sorted(tables[name])) for name in sorted(tables)}
+            )
             for load_id, tables in files.items()
             if tables
         ]
@@ -119,7 +121,7 @@ class Lake:
         chosen = self.loads(connection) if loads is None else loads
         schemas = [self._schema(path) for load in chosen for path in load.files.get(table, ())]
         merged = pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema([])
-        return {column.name: _plain(column.type) for column in merged}
+        return {column.name: column.type for column in merged}
 
     def count(self, paths: Iterable[str]) -> int:
         """Count the rows of files, from their footers."""
@@ -154,11 +156,12 @@ class Lake:
 
     def _schema(self, path: str) -> pa.Schema:
         if path not in self._schemas:
+            import pyarrow as pa
             import pyarrow.parquet as parquet
 
             with self._filesystem.open(path, "rb") as file:
                 footer = parquet.ParquetFile(file)
-                self._schemas[path] = footer.schema_arrow.remove_metadata()
+                self._schemas[path] = pa.schema([(f.name, _plain(f.type)) for f in footer.schema_arrow])
                 self._rows[path] = footer.metadata.num_rows
         return self._schemas[path]
 

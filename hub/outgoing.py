@@ -87,20 +87,11 @@ class Outgoing:
     """
 
     def __init__(self, url: str, *, allow_private: bool = False, timeout: float = 30.0) -> None:
-        """Judge the form of the address; ConfigurationError says what to mend. Nothing is resolved yet."""
-        parsed = httpx.URL(url)
-        if parsed.scheme not in {"http", "https"} or not parsed.host:
-            raise ConfigurationError("url: write a full address such as https://api.example.com/messages")
-        if parsed.scheme == "http" and not allow_private:
-            raise ConfigurationError(
-                "url: personal data needs https; plain http is for this machine or a private network, with "
-                "`allow_private: true`"
-            )
-        if parsed.userinfo:
-            raise ConfigurationError("url: put a name and password into a header, not into the address")
-        self._url = parsed
+        """Judge the form of the address, as `check_url` does. Nothing is resolved yet."""
+        check_url(url, allow_private=allow_private)
+        self._url = httpx.URL(url)
         self._transport = PinnedTransport(allow_private)
-        self._client = httpx.Client(transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False)
+        self._timeout = httpx.Timeout(timeout).as_dict()
 
     def __enter__(self) -> Self:
         """Keep the connection open between requests."""
@@ -109,16 +100,24 @@ class Outgoing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
+        self._transport.close()
 
     def request(
         self, method: str, content: bytes, headers: Mapping[str, str], query: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send one request. Raises NotSentError or NoAnswerError; any status is an answer."""
+        """Send one request. Raises NotSentError or NoAnswerError; any status is an answer.
+
+        This goes around httpx's client, which logs addresses: their query may hold a telephone number.
+        """
         url = self._url.copy_merge_params(query) if query else self._url
+        extensions = {"timeout": self._timeout}
+        request = httpx.Request(method, url, headers=dict(headers), content=content, extensions=extensions)
         try:
-            with self._client.stream(method, url, content=content, headers=dict(headers)) as response:
+            response = self._transport.handle_request(request)
+            try:
                 return Answer(response.status_code, _read(response), _retry_after(response))
+            finally:
+                response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
         except httpx.HTTPError as error:
@@ -136,6 +135,23 @@ class Outgoing:
     def host(self) -> str:
         """Host and port, for messages: the path may hold a secret."""
         return self._url.netloc.decode("ascii")
+
+
+def check_url(url: str, *, allow_private: bool = False) -> None:
+    """Judge the form of a configured address; ConfigurationError says what to mend. Nothing is resolved."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ConfigurationError("url: write a full address such as https://api.example.com/messages")
+    if parsed.scheme == "http" and not allow_private:
+        raise ConfigurationError(
+            "url: personal data needs https; plain http is for this machine or a private network, with "
+            "`allow_private: true`"
+        )
+    if parsed.userinfo:
+        raise ConfigurationError("url: put a name and password into a header, not into the address")
 
 
 class PinnedTransport(httpx.BaseTransport):
@@ -201,12 +217,17 @@ def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def clean_reason(text: str, *hidden: str) -> str:
-    """Make a reason from outside fit to keep and show: one short line, without addresses, long numbers, `hidden` words."""
-    line = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", _CONTROL.sub(" ", text)))
-    for word in sorted(filter(None, hidden), key=len, reverse=True):
-        line = re.sub(re.escape(word), "[hidden]", line, flags=re.IGNORECASE)
-    line = " ".join(line.split())
+    """Make a reason from outside fit to keep: one short line without addresses, long numbers and `hidden` words."""
+    line = _one_line(text)
+    words = sorted({_one_line(word) for word in hidden} - {""}, key=len, reverse=True)
+    if words:
+        line = re.sub("|".join(map(re.escape, words)), "[hidden]", line, flags=re.IGNORECASE)
+    line = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", line))
     return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "\u2026"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def describe(error: Exception) -> str:

@@ -1,12 +1,15 @@
 -- What four destinations do not have yet (a hash per row), and the welcome messages to send.
 
 CREATE TABLE IF NOT EXISTS acknowledged (audience VARCHAR, person BIGINT, content UBIGINT);
-CREATE TABLE IF NOT EXISTS message (person BIGINT, channel VARCHAR, scenario VARCHAR, "at" TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS message (
+    person BIGINT, scenario VARCHAR, channel VARCHAR, address VARCHAR, content VARCHAR, entered_at TIMESTAMPTZ, queued_at TIMESTAMPTZ
+);
 
 CREATE TEMP TABLE intended AS
 SELECT audience, person, hash(email, phone, given_name) AS content
 FROM membership JOIN person USING (person)
-JOIN (VALUES ('gold', 16), ('newsletter', 64), ('inactive', 8), ('big_spenders', 512)) AS audiences(audience, bit) ON mask & bit <> 0;
+JOIN (VALUES ('gold', 16), ('newsletter', 64), ('inactives', 8), ('big_spenders', 512)) AS audiences(audience, bit) ON mask & bit <> 0
+WHERE opted_in;
 
 CREATE TABLE delivery AS
 SELECT
@@ -20,7 +23,14 @@ DELETE FROM acknowledged;
 INSERT INTO acknowledged SELECT * FROM intended;
 
 INSERT INTO message
-SELECT person, 'email', 'welcome', getvariable('as_of')
-FROM membership JOIN person USING (person)
-WHERE mask & 3 <> 0 AND opted_in AND email IS NOT NULL
+SELECT person, 'welcome', 'email', email, json_object('category', coalesce(favourite_category, 'any')), entered_at, getvariable('as_of')
+FROM (
+    SELECT person, min("at") AS entered_at
+    FROM consent JOIN record_person USING (record)
+    WHERE "at" > getvariable('as_of') - INTERVAL 90 DAY AND "at" <= getvariable('as_of')
+    GROUP BY person
+)
+JOIN trait USING (person)
+JOIN person USING (person)
+WHERE life_cycle IN ('prospect', 'new') AND (last_order_at > entered_at) IS NOT TRUE AND email IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM message AS sent WHERE sent.person = person.person AND sent.scenario = 'welcome');

@@ -17,7 +17,7 @@ from hub.expressions.functions.function import Call, Found
 from hub.expressions.functions.unified import unify
 from hub.expressions.parse import UNITS, column_of, parse
 from hub.expressions.scope import Compiled, Element, ExpressionError, ExpressionType, Failure, Scope
-from hub.expressions.values import INTEGER, NUMBER, Value, boolean, null, number, sql_type, text
+from hub.expressions.values import INTEGER, INTERVAL, NUMBER, Value, boolean, null, number, sql_type, text
 from hub.warehouse.constructs import text_constant
 
 AS_OF = "as_of"
@@ -60,7 +60,8 @@ def names_in(written: str) -> frozenset[str]:
 
 
 def _written(node: exp.Expression) -> str:
-    return f"{node.table}.{node.name}" if node.table else str(node.name)
+    table = node.text("table")
+    return f"{table}.{node.name}" if table else str(node.name)
 
 
 class _Compiler:
@@ -141,7 +142,7 @@ class _Compiler:
         months = {"quarter": 3}.get(singular)
         text_ = f"{int(count) * months} months" if months else f"{count} {singular}s"
         constant = (int(count), singular)
-        return Value(sa.cast(text_constant(text_), sa.Interval()), "interval", column_of(node), constant)
+        return Value(sa.cast(text_constant(text_), INTERVAL), "interval", column_of(node), constant)
 
     # operators
 
@@ -155,7 +156,7 @@ class _Compiler:
         return self._logic(node, sa.or_, "or")
 
     def _logic(self, node: exp.Expression, join: Callable[..., Any], word: str) -> Value:
-        left, right = (self.condition(side, f"each side of `{word}`") for side in (node.left, node.right))
+        left, right = (self.condition(side, f"each side of `{word}`") for side in (node.this, node.expression))
         return Value(join(left.element, right.element), "boolean", left.column)
 
     def negation(self, node: exp.Expression) -> Value:
@@ -164,7 +165,7 @@ class _Compiler:
         )
 
     def comparison(self, node: exp.Expression) -> Value:
-        left, right = self.value(node.left), self.value(node.right)
+        left, right = self.value(node.this), self.value(node.expression)
         for value in (left, right):
             if value.is_constant and value.constant is None:
                 raise ExpressionError("nothing equals null: write `is null` or `is not null`", column_of(node))
@@ -189,6 +190,7 @@ class _Compiler:
         negate = bool(node.args.get("negate"))
         if isinstance(right, exp.Not):
             right, negate = right.this, not negate
+        element: Element
         if isinstance(right, exp.Null):
             element = left.element.is_not(None) if negate else left.element.is_(None)
         elif isinstance(right, exp.Boolean):
@@ -238,7 +240,7 @@ class _Compiler:
         return Value(sa.not_(element) if node.args.get("negate") else element, "boolean", left.column)
 
     def joined(self, node: exp.Expression) -> Value:
-        left, right = self.value(node.left), self.value(node.right)
+        left, right = self.value(node.this), self.value(node.expression)
         element = sa.type_coerce(as_text(left, self.scope), sa.Text()) + sa.type_coerce(
             as_text(right, self.scope), sa.Text()
         )
@@ -253,7 +255,7 @@ class _Compiler:
         return Value(-_grouped(value.element), value.type, value.column)
 
     def arithmetic(self, node: exp.Expression) -> Value:
-        left, right = self.value(node.left), self.value(node.right)
+        left, right = self.value(node.this), self.value(node.expression)
         sign = _SIGNS[type(node)]
         kinds = (left.type, right.type)
         if sign in "+-" and set(kinds) & {"date", "timestamp", "interval"}:
@@ -275,7 +277,7 @@ class _Compiler:
         one, two = sa.cast(left.element, sa.Double()), sa.cast(right.element, sa.Double())
         if sign == "*":
             return Value(one * two, "number", left.column)
-        safe = sa.func.nullif(two, sa.literal_column("0", sa.Double()), type_=sa.Double())
+        safe: Element = sa.func.nullif(two, sa.literal_column("0", sa.Double()), type_=sa.Double())
         return Value(sa.type_coerce(one.op("/", precedence=8)(safe), sa.Double()), "number", left.column)
 
     def _calendar(self, left: Value, right: Value, sign: str) -> Value:
@@ -285,7 +287,7 @@ class _Compiler:
             return Value(sa.cast(left.element - right.element, INTEGER), "integer", left.column)
         if sign == "-" and {left.type, right.type} <= {"date", "timestamp"}:
             one, two = (convert(value, "timestamp", self.scope)[0].element for value in (left, right))
-            return Value(sa.type_coerce(one - two, sa.Interval()), "interval", left.column)
+            return Value(sa.type_coerce(one - two, INTERVAL), "interval", left.column)
         if right.type != "interval" or left.type not in {"date", "timestamp"}:
             raise ExpressionError(f"`{sign}` does not go with {left.type} and {right.type}", right.column)
         return self._shifted(left, right, sign)
@@ -334,9 +336,7 @@ class _Compiler:
         built_in = BUILT_INS.get(name)
         if built_in is None:
             hint = suggest(name, [*BUILT_INS, *self.scope.functions, *self.scope.plugins])
-            if name in {"cast", "convert", "try_cast"}:
-                hint = " Convert with number(x), integer(x), date(x), timestamp(x), boolean(x) or text(x)."
-            elif name in {"count", "sum", "avg", "min", "max"}:
+            if name in {"count", "sum", "avg", "min", "max"}:
                 hint = " An expression looks at one row; totals are traits."
             raise ExpressionError(f"there is no function {name}().{hint}", column)
         built_in.check(call)
@@ -397,7 +397,7 @@ _COMPARISONS: dict[type, Callable[[Element, Element], Element]] = {
     exp.GT: lambda left, right: left > right,
     exp.GTE: lambda left, right: left >= right,
 }
-_SIGNS = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
+_SIGNS: dict[type, str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 _NODES: dict[type, Callable[[_Compiler, Any], Value]] = {
     exp.Column: _Compiler.name,
     exp.Literal: _Compiler.literal,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -229,7 +230,7 @@ def _pattern(form: Value, with_clock: bool) -> tuple[str, str]:
         )
     if not with_clock and set(places) - {"YYYY", "MM", "DD"}:
         raise ExpressionError("a date has no time: use timestamp(x, 'DD-MM-YYYY HH24:MI')", form.column)
-    separated = not any(left in _PLACES and right in _PLACES for left, right in zip(pieces, pieces[1:], strict=False))
+    separated = not any(left in _PLACES and right in _PLACES for left, right in pairwise(pieces))
     two = "([0-9]{1,2})" if separated else "([0-9]{2})"
     pattern = "".join(
         (f"({_YEAR})" if piece == "YYYY" else two) if piece in _PLACES else _escaped(piece) for piece in pieces

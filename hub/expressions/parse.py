@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.parsers.postgres import PostgresParser
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hub.expressions.scope import ExpressionError
 
@@ -57,19 +58,18 @@ _SIGNS = {
     TokenType.NUMBER,
     TokenType.STRING,
     TokenType.IDENTIFIER,
-    TokenType.VAR,
 }
 _OPENING = {TokenType.L_PAREN, TokenType.COMMA}
 
 
-class _Parser(Postgres.Parser):  # type: ignore[misc,name-defined]
+class _Parser(PostgresParser):
     """PostgreSQL's parser that knows no function by name: each stays as it was written."""
 
     FUNCTIONS: ClassVar[dict[str, Any]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {}
     NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-        "CASE": Postgres.Parser.NO_PAREN_FUNCTION_PARSERS["CASE"],
+        "CASE": PostgresParser.NO_PAREN_FUNCTION_PARSERS["CASE"],
     }
 
 
@@ -88,8 +88,8 @@ def parse(text: str) -> exp.Expression:
     except ParseError as error:
         raise _syntax(error, text) from None
     tree = trees[0]
-    if tree is None:
-        raise ExpressionError("the expression is empty")
+    if not isinstance(tree, exp.Expression):
+        raise ExpressionError("this is no expression")
     return tree
 
 
@@ -122,39 +122,24 @@ def _plain(tokens: list[Token]) -> list[Token]:
     for position, token in enumerate(tokens):
         after = tokens[position + 1] if position + 1 < len(tokens) else None
         before = plain[-1] if plain else None
-        opens = after is not None and after.token_type == TokenType.L_PAREN
         kind = token.token_type
         depth += {TokenType.L_PAREN: 1, TokenType.CASE: 1, TokenType.R_PAREN: -1, TokenType.END: -1}.get(kind, 0)
         if depth > DEEPEST:
             raise ExpressionError(f"an expression is nested at most {DEEPEST} deep", token.start + 1)
-        if (
-            kind == TokenType.INTERVAL and after is not None and after.token_type == TokenType.STRING
-        ) or kind in _WORDS:
+        if kind in _WORDS or (kind == TokenType.INTERVAL and after and after.token_type == TokenType.STRING):
             plain.append(token)
+        elif kind == TokenType.STAR and (before is None or before.token_type in _OPENING):
+            raise ExpressionError("`*` stands for no value: name a column", token.start + 1)
         elif kind in _SIGNS:
-            if kind == TokenType.STAR and (before is None or before.token_type in _OPENING):
-                raise ExpressionError("`*` stands for no value: name a column", token.start + 1)
-            if (
-                kind == TokenType.VAR
-                and before is not None
-                and before.token_type == TokenType.NUMBER
-                and _unit(token.text)
-            ):
-                number = plain.pop()
-                plain.append(_as(number, TokenType.INTERVAL, "interval"))
-                plain.append(_as(number, TokenType.STRING, f"{number.text} {token.text}"))
-            else:
-                plain.append(token)
-        elif _is_word(token.text):
-            _refuse_statement(token, before, opens)
-            if before is not None and before.token_type == TokenType.NUMBER and _unit(token.text):
-                number = plain.pop()
-                plain.append(_as(number, TokenType.INTERVAL, "interval"))
-                plain.append(_as(number, TokenType.STRING, f"{number.text} {token.text}"))
-            else:
-                plain.append(_as(token, TokenType.VAR, token.text))
-        else:
+            plain.append(token)
+        elif not _is_word(token.text):
             raise ExpressionError(_SIGN_HELP.get(kind, f"`{token.text}` is not allowed here"), token.start + 1)
+        elif before is not None and before.token_type == TokenType.NUMBER and _unit(token.text):
+            plain[-1] = _as(before, TokenType.INTERVAL, "interval")
+            plain.append(_as(before, TokenType.STRING, f"{before.text} {token.text}"))
+        else:
+            _refuse_statement(token, before, after is not None and after.token_type == TokenType.L_PAREN)
+            plain.append(_as(token, TokenType.VAR, token.text))
     return plain
 
 
@@ -169,6 +154,10 @@ def _refuse_statement(token: Token, before: Token | None, opens: bool) -> None:
     word = token.text.lower()
     if word in {"select", "with", "union", "insert", "update", "delete", "drop"} or (word == "exists" and opens):
         raise ExpressionError("subqueries and statements are not allowed: write one expression", token.start + 1)
+    if word in {"cast", "try_cast", "convert"} and opens:
+        raise ExpressionError(
+            "write number(x), integer(x), date(x), timestamp(x), boolean(x) or text(x) to convert", token.start + 1
+        )
     if word == "over" and before is not None and before.token_type == TokenType.R_PAREN:
         raise ExpressionError("window functions are not allowed", token.start + 1)
 
@@ -187,9 +176,9 @@ def _as(token: Token, kind: TokenType, text: str) -> Token:
 
 def _syntax(error: ParseError, text: str) -> ExpressionError:
     place = error.errors[0] if error.errors else {}
-    before = str(place.get("start_context") or "")
     found = str(place.get("highlight") or "")
-    column = min(len(before) + 1, len(text) or 1)
+    lines = text.splitlines()[: int(place.get("line") or 1) - 1]
+    column = sum(len(line) + 1 for line in lines) + max(int(place.get("col") or 1) - len(found) + 1, 1)
     description = str(place.get("description") or "")
     if "Expecting )" in description:
         return ExpressionError("a parenthesis is opened but not closed", column)

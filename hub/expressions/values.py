@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from hub.expressions.scope import Element, ExpressionError, ExpressionType
 from hub.schema.shape import SQL_TYPES
@@ -17,6 +18,8 @@ NOT_CONSTANT: Final = object()
 NUMBER = SQL_TYPES["number"]
 INTEGER = SQL_TYPES["integer"]
 TEXT = SQL_TYPES["text"]
+INTERVAL = postgresql.INTERVAL()
+"""A length of time as every engine spells it; SQLAlchemy's own type becomes a timestamp on unknown dialects."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Value:
 def sql_type(type_: ExpressionType) -> sa.types.TypeEngine[Any]:
     """Give the SQL type of an expression type."""
     if type_ == "interval":
-        return sa.Interval()
+        return INTERVAL
     return SQL_TYPES["text" if type_ == "null" else type_]
 
 

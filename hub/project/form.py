@@ -99,7 +99,7 @@ def _told(
 ) -> Iterator[Problem]:
     kinds = list(dict.fromkeys(kind for entry in entries if (kind := _kind(entry))))
     name = path[-1] if path else document.file
-    if len(kinds) and any(entry["loc"][-1] == "[key]" for entry in entries):
+    if len(kinds) and any(entry["loc"][-1:] == ("[key]",) for entry in entries):
         yield document.at_key((*root, *path), f"the key '{name}' must be {' or '.join(kinds)}: put it in quotes")
     elif kinds:
         near = "".join(_near(entry, document.get((*root, *path))) for entry in entries)
@@ -124,7 +124,7 @@ def _told(
 def _kind(entry: Any) -> str:
     """Say what the value should have been, where it is of the wrong kind altogether."""
     if entry["type"] == "literal_error":
-        return str(entry["ctx"]["expected"])
+        return str(entry["ctx"]["expected"]).replace("True", "true").replace("False", "false")
     stem, _, rest = entry["type"].partition("_")
     return _KINDS.get(stem, "") if rest in ("type", "parsing", "attributes_type", "from_float", "unicode") else ""
 

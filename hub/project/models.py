@@ -85,17 +85,19 @@ class HubFile(Form):
     name: str = Field(description="The name that people know the project by.")
     locale: str = Field("nl-NL", description="Language and country of salutations, numbers and dates.")
     timezone: str = Field("Europe/Amsterdam", description="The time zone of its calendar days.")
-    engine: str = Field("duckdb", description="duckdb, or postgresql://user:password@host/database.")
-    ledger: str = Field("sqlite", description="sqlite, or postgresql://user:password@host/database.")
+    engine: str = Field("duckdb", repr=False, description="duckdb, or postgresql://user:password@host/database.")
+    ledger: str = Field("sqlite", repr=False, description="sqlite, or postgresql://user:password@host/database.")
     lake: str = Field("./lake", description="Where raw data lands: a folder or an fsspec URL such as s3://bucket/lake.")
     connections: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="The systems, by a name of your own; `plugin` says what kind each is."
+        default_factory=dict,
+        repr=False,
+        description="The systems, by a name of your own; `plugin` says what kind each is.",
     )
     channels: dict[Channel, str] = Field(
         default_factory=dict,
         description="Which connection sends a channel; needed only where several connections could.",
     )
-    schedules: Schedules = Schedules()
+    schedules: Schedules = Field(Schedules(), description="When the flows run by themselves.")
 
 
 # schema.yaml ---------------------------------------------------------------------------------------------------------
@@ -104,25 +106,27 @@ class HubFile(Form):
 class CustomColumn(Form):
     """A column that you add."""
 
-    type: Type
-    summary: str = ""
+    type: Type = Field(description="What it holds.")
+    summary: str = Field("", description="What it means, in one line.")
     references: str | None = Field(None, description="The table whose source key it holds.")
 
 
 class CustomTable(Form):
     """A table that you add."""
 
-    summary: str = ""
+    summary: str = Field("", description="What a row is, in one line.")
     personal: bool = Field(False, description="Its rows belong to a person.")
     time: str | None = Field(None, description="The column that says when it happened.")
-    columns: dict[str, Type | CustomColumn]
+    columns: dict[str, Type | CustomColumn] = Field(description="Its columns by name: a type, or a type and more.")
 
 
 class SchemaFile(Form):
     """schema.yaml: your own columns on the shared tables, and tables of your own."""
 
-    columns: dict[str, dict[str, Type | CustomColumn]] = {}
-    tables: dict[str, CustomTable] = {}
+    columns: dict[str, dict[str, Type | CustomColumn]] = Field(
+        default_factory=dict, description="Columns that you add, by table of the shared schema."
+    )
+    tables: dict[str, CustomTable] = Field(default_factory=dict, description="Tables that you add, by name.")
 
 
 # mappings/*.yaml -----------------------------------------------------------------------------------------------------
@@ -141,21 +145,21 @@ class Translated(Form):
 class ConsentStatement(Form):
     """What a record says about consent: true is given, false with a date is withdrawn, false without one is nothing."""
 
-    channel: str
-    purpose: str = "marketing"
-    given: Expression
+    channel: str = Field(description="email, sms, letter, phone or ads.")
+    purpose: str = Field("marketing", description="marketing, service or profiling.")
+    given: Expression = Field(description="Whether it is given.")
     at: Expression | None = Field(None, description="When it was stated; the record's own time where absent.")
     text: str = Field("", description="The text the person saw, or its version.")
-    basis: str = "consent"
+    basis: str = Field("consent", description="consent, soft opt-in or contract.")
     evidence: Expression | None = Field(None, description="Where the proof is.")
 
 
 class PreferenceStatement(Form):
     """Which channel a record prefers."""
 
-    message_type: str
-    channel: Expression
-    at: Expression | None = None
+    message_type: str = Field(description="Which messages it is about: newsletter, offer, service.")
+    channel: Expression = Field(description="The channel chosen.")
+    at: Expression | None = Field(None, description="When it was stated; the record's own time where absent.")
 
 
 Severity = Literal["quarantine", "warn"]
@@ -183,9 +187,13 @@ class TableMapping(Form):
         description="For person: values that point at the person: email, phone, customer_number, loyalty_card, device, "
         "email_hash. `shop.customer_number` is a number that the connection `shop` gave.",
     )
-    columns: dict[str, Expression | Translated] = Field(default_factory=dict)
-    consent: list[ConsentStatement] = []
-    preference: list[PreferenceStatement] = []
+    columns: dict[str, Expression | Translated] = Field(
+        default_factory=dict, description="The columns to fill: an expression, or a list that translates values."
+    )
+    consent: list[ConsentStatement] = Field(default_factory=list, description="For person: what it says about consent.")
+    preference: list[PreferenceStatement] = Field(
+        default_factory=list, description="For person: which channels it prefers."
+    )
     checks: list[Expression | dict[str, Severity]] = Field(
         default_factory=list,
         description="Conditions that every row must meet, else it is set aside (or only warned of).",
@@ -197,7 +205,7 @@ class MappingFile(Form):
 
     model_config = ConfigDict(extra="allow")
 
-    connection: str
+    connection: str = Field(description="The connection whose raw tables are mapped.")
     lookups: dict[str, str | dict[str | int | bool, Scalar]] = Field(
         default_factory=dict,
         description="Translation lists for lookup('name', value): written here, or a CSV file (UTF-8, with commas) "
@@ -221,15 +229,15 @@ class MappingFile(Form):
 class Trait(Form):
     """One fact about each person, computed from a table or from other traits."""
 
-    summary: str = ""
+    summary: str = Field("", description="What it says, in one line.")
     of: str | None = Field(None, description="The table that it is computed from; without it, `is` says what it is.")
     is_: Expression | None = Field(None, alias="is", description="An expression over the person and other traits.")
     count: Literal[True] | None = Field(None, description="How many rows.")
     exists: Literal[True] | None = Field(None, description="Whether there is such a row.")
-    sum: Expression | None = None
-    average: Expression | None = None
-    minimum: Expression | None = None
-    maximum: Expression | None = None
+    sum: Expression | None = Field(None, description="The sum of this number.")
+    average: Expression | None = Field(None, description="The average of this number.")
+    minimum: Expression | None = Field(None, description="The smallest value.")
+    maximum: Expression | None = Field(None, description="The largest value.")
     first: Expression | None = Field(None, description="The value on the earliest row.")
     last: Expression | None = Field(None, description="The value on the latest row.")
     favourite: Expression | None = Field(
@@ -274,7 +282,7 @@ AGGREGATES = (
 class TraitFile(Form):
     """traits/*.yaml."""
 
-    traits: dict[str, Trait]
+    traits: dict[str, Trait] = Field(description="The traits by name.")
 
 
 class Segment(Form):
@@ -283,14 +291,14 @@ class Segment(Form):
     It may use columns of person, traits, consents('channel', 'purpose') and member_of('segment').
     """
 
-    summary: str = ""
-    where: Expression
+    summary: str = Field("", description="Who is in it, in one line.")
+    where: Expression = Field(description="The condition that its members meet.")
 
 
 class SegmentFile(Form):
     """segments/*.yaml."""
 
-    segments: dict[str, Segment]
+    segments: dict[str, Segment] = Field(description="The segments by name.")
 
 
 # scenarios/*.yaml ----------------------------------------------------------------------------------------------------
@@ -313,7 +321,7 @@ class EventTrigger(Form):
 class Trigger(Form):
     """What starts a scenario for a person."""
 
-    any: list[EventTrigger] = Field(min_length=1)
+    any: list[EventTrigger] = Field(min_length=1, description="Any of these starts it.")
 
 
 class Send(Form):
@@ -327,23 +335,25 @@ class Send(Form):
 class Scenario(Form):
     """scenarios/*.yaml: who gets what, when, how, and when not (R11, R15)."""
 
-    scenario: str
+    scenario: str = Field(description="Its name, in one word.")
     who: str = Field(description="The group, in words.")
     from_: str = Field(alias="from", description="Where the person stands at the start, in words.")
     to: str = Field(description="Where the scenario leads to, in words.")
-    trigger: Trigger
+    trigger: Trigger = Field(description="What starts it.")
     per: Literal["person, once"] = Field("person, once", description="One instance per person, ever.")
     target: Expression = Field(description="Who may enter.")
     stop_when: Expression = Field(
         description="What interrupts it; may use `entered_at`. Checked again when the message is queued."
     )
-    purpose: Literal["marketing", "service"] = "marketing"
+    purpose: Literal["marketing", "service"] = Field(
+        "marketing", description="What it is for: the consent for this purpose is asked."
+    )
     priority: int = Field(50, ge=0, le=100, description="Higher goes first.")
     control_group: Percentage = Field(
         0.0, description="The share of people who enter and get nothing, to compare with."
     )
     valid_for: Duration = Field(description="A trigger or message older than this is not acted on any more.")
-    steps: list[Send] = Field(min_length=1, max_length=1)
+    steps: list[Send] = Field(min_length=1, max_length=1, description="What happens: one message.")
 
 
 # syncs/*.yaml --------------------------------------------------------------------------------------------------------
@@ -352,21 +362,21 @@ class Scenario(Form):
 class SyncFrom(Form):
     """Who or what is synced."""
 
-    segment: str
+    segment: str = Field(description="The segment whose members go.")
 
 
 class SyncTo(Form):
     """Where it goes."""
 
-    connection: str
-    audience: str
+    connection: str = Field(description="The connection that takes audiences.")
+    audience: str = Field(description="The name of the audience there.")
 
 
 class SyncConsent(Form):
     """The consent that each person must have given."""
 
-    channel: str
-    purpose: str = "marketing"
+    channel: str = Field(description="email, sms, letter, phone or ads.")
+    purpose: str = Field("marketing", description="marketing, service or profiling.")
 
 
 class Guards(Form):
@@ -378,11 +388,11 @@ class Guards(Form):
 class Sync(Form):
     """syncs/*.yaml: keep an audience at a destination equal to a segment."""
 
-    sync: str
-    from_: SyncFrom = Field(alias="from")
-    to: SyncTo
+    sync: str = Field(description="Its name, in one word.")
+    from_: SyncFrom = Field(alias="from", description="Who is synced.")
+    to: SyncTo = Field(description="Where they go.")
     key: Expression = Field("person_id", description="What tells rows apart at the destination.")
-    fields: dict[str, Expression]
+    fields: dict[str, Expression] = Field(description="What goes along, by the name of the field there.")
     consent: SyncConsent = Field(description="Without it nobody goes: consent fails closed.")
     leaving: Literal["remove", "keep"] = Field("remove", description="What happens to those who leave the segment.")
-    guards: Guards = Guards()
+    guards: Guards = Field(Guards(), description="What stops the sync until a person has looked.")

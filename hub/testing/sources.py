@@ -5,8 +5,8 @@
         def world(self, tmp_path):
             return WeatherWorld(tmp_path)
 
-A `SourceWorld` is a small, local stand-in for the system behind the source: a folder, a database, a server on loopback. The
-suite writes records into it and lands them, with the same land stage as every run.
+A `SourceWorld` is a small, local stand-in for the system behind the source: a folder, a database, a server on loopback.
+The suite writes records into it and lands them, with the same land stage as every run.
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@
       url: https://crm.example/api/v2
       auth: {type: bearer, token: ${CRM_TOKEN}}
       resources:
-        contacts: {path: contacts, data: items, paginate: {by: page, size: 200}, cursor: {field: updated_at, param: since}}
+        contacts:
+          {path: contacts, data: items, paginate: {by: page, size: 200}, cursor: {field: updated_at, param: since}}
 
-With a cursor only what changed since the last run is asked for and landed; without one a list lands whole when anything in it
-changed. The API's `param` must include the moment it is given (>=), as most do.
+With a cursor only what changed since the last run is asked for and landed; without one a list lands whole when anything
+in it changed. The API's `param` must include the moment it is given (>=), as most do.
 """
 
 from __future__ import annotations
@@ -67,14 +68,18 @@ class Paginate(_Part):
     size_param: str | None = Field(None, description="The parameter for the size; by default limit.")
     first: int = Field(1, description="The number of the first page.")
     next: str | None = Field(None, description="Where the answer holds the next cursor or link.")
-    total: str | None = Field(None, description="Where the answer holds the number of pages or items; else: until a page is empty.")
+    total: str | None = Field(
+        None, description="Where the answer holds the number of pages or items; else: until a page is empty."
+    )
 
 
 class Cursor(_Part):
     """Which field grows with every change."""
 
     field: str = Field(description="The field of an item, such as updated_at.")
-    param: str | None = Field(None, description="The parameter that asks for items from a moment on; without it all are asked for.")
+    param: str | None = Field(
+        None, description="The parameter that asks for items from a moment on; without it all are asked for."
+    )
     initial: str | int | None = Field(None, description="The value of the parameter in the first run.")
 
 
@@ -122,7 +127,8 @@ class Rest(Source):
 
         return [
             dlt.resource(
-                self._changed(name, settings, settings.cursor) if settings.cursor else self._whole(name, settings), name=name
+                self._changed(name, settings, settings.cursor) if settings.cursor else self._whole(name, settings),
+                name=name,
             )
             for name, settings in self.config.resources.items()
         ]
@@ -174,12 +180,16 @@ class Rest(Source):
     ) -> Iterator[list[dict[str, Any]]]:
         """Ask for page after page."""
         import requests
-        from dlt.sources.helpers.rest_client import RESTClient
+        from dlt.sources.helpers.rest_client.client import RESTClient
 
         params: dict[str, Any] = dict(settings.params)
         if settings.paginate.size is not None:
             params[settings.paginate.size_param or "limit"] = settings.paginate.size
-        if cursor is not None and cursor.param is not None and (last if last is not None else cursor.initial) is not None:
+        if (
+            cursor is not None
+            and cursor.param is not None
+            and (last if last is not None else cursor.initial) is not None
+        ):
             params[cursor.param] = last if last is not None else cursor.initial
         with _session(self.config.auth) as session:
             client = RESTClient(self.config.url, headers=dict(self.config.headers), session=session)
@@ -192,7 +202,9 @@ class Rest(Source):
                     hooks={"response": [_refuse]},
                 ):
                     if not all(isinstance(item, dict) for item in page):
-                        raise ConfigurationError(f"{name}: the answer holds no list of items; say where it is in `data`")
+                        raise ConfigurationError(
+                            f"{name}: the answer holds no list of items; say where it is in `data`"
+                        )
                     yield page
             except requests.JSONDecodeError:
                 raise ConfigurationError(
@@ -262,11 +274,15 @@ def _refuse(response: requests.Response, *_: Any, **__: Any) -> None:
     """Refuse what is no answer, in words that say what to mend."""
     where, status = _where(response.request), response.status_code
     if status in (401, 403):
-        raise ConfigurationError(f"{where}: the API refuses the login ({status}); mend `auth`, or the rights of its user")
+        raise ConfigurationError(
+            f"{where}: the API refuses the login ({status}); mend `auth`, or the rights of its user"
+        )
     if status == 404:
         raise ConfigurationError(f"{where}: there is nothing here (404); mend `url` or `path`")
     if status >= 400:
-        raise ConfigurationError(f"{where}: the API refuses the request ({status}); mend `params`, `paginate` or `cursor`")
+        raise ConfigurationError(
+            f"{where}: the API refuses the request ({status}); mend `params`, `paginate` or `cursor`"
+        )
 
 
 def _where(request: Any) -> str:
@@ -328,7 +344,9 @@ def _later(value: Any, than: Any, name: str) -> bool:
     try:
         return bool(value > than)
     except TypeError:
-        raise ConfigurationError(f"{name}: the cursor's field holds text and numbers; choose another `cursor`") from None
+        raise ConfigurationError(
+            f"{name}: the cursor's field holds text and numbers; choose another `cursor`"
+        ) from None
 
 
 @hookimpl

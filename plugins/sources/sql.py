@@ -2,9 +2,9 @@
 
     shop: {plugin: sql, url: ${SHOP_DATABASE_URL}, tables: [customers, orders], cursor: updated_at}
 
-A table with the cursor column brings what changed since the last run. Rows at the last run's very last moment are read again
-and compared whole, so that a row written or changed within that moment is neither lost nor doubled. A table without the
-cursor column is brought whole, when anything in it changed.
+A table with the cursor column brings what changed since the last run. Rows at the last run's very last moment are read
+again and compared whole, so that a row written or changed within that moment is neither lost nor doubled. A table
+without the cursor column is brought whole, when anything in it changed.
 """
 
 from __future__ import annotations
@@ -167,7 +167,8 @@ class Sql(Source):
                 raise ConfigurationError(f"{where}: there is no such database; mend `url`") from None
             if isinstance(error, sa.exc.ProgrammingError) or "syntax error" in text or "no such column" in text:
                 raise ConfigurationError(
-                    f"{table}: the database refuses the query ({type(error.orig).__name__}); mend `where`, or the user's rights"
+                    f"{table}: the database refuses the query ({type(error.orig).__name__}); "
+                    "mend `where`, or the user's rights"
                 ) from None
             raise TemporaryError(f"{where}: the database does not answer ({type(error.orig).__name__})") from None
 
@@ -181,7 +182,7 @@ class _Reader:
         self._connection = connection
         self._wanted = wanted
         # Columns without a type give the driver's own values: dates that SQLite holds as text stay text, for example.
-        self._columns = {name: sa.column(name) for name in wanted.columns}
+        self._columns: dict[str, Any] = {name: sa.column(name) for name in wanted.columns}
         self._select = sa.select(*self._columns.values()).select_from(sa.table(wanted.name, schema=schema))
         if wanted.where:
             self._select = self._select.where(sa.text(f"({wanted.where})"))
@@ -197,7 +198,7 @@ class _Reader:
             state["digest"] = str(digest)
 
     def changed(self, state: dict[str, Any]) -> Iterator[Any]:
-        """Yield the rows after the last moment, then what is new within that moment and among the rows without any moment.
+        """Yield the rows after the last moment, then what is new within that moment, and among the rows without one.
 
         In this order: a row that is written meanwhile is found by the later query, or by the next run.
         """
@@ -241,7 +242,7 @@ class _Reader:
             yield from result.partitions(PAGE)
 
     def _arrow(self, page: Sequence[Any]) -> Iterator[Any]:
-        """Turn rows into Arrow with the types that the database declares; rows that hold something else are set aside."""
+        """Give rows the types that the database declares; rows that hold something else are set aside."""
         import dlt
         import pyarrow as pa
 
@@ -261,7 +262,7 @@ class _Reader:
 
 
 def _arrow_type(kind: Any) -> Any:
-    """Give the Arrow type of a database type; None where the values decide (what the driver returns is not foreseeable)."""
+    """Give the Arrow type of a database type; None where the database does not say one: then the values decide."""
     import pyarrow as pa
     from sqlalchemy import types
 

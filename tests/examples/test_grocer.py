@@ -96,7 +96,7 @@ def test_rfm_scores_follow_the_rule_of_equal_scores_for_equal_customers(hub: Ask
 def test_response_per_campaign_equals_the_raw_redemptions(hub: Ask, raw: Ask) -> None:
     """R35, R39."""
     ours = hub(
-        "SELECT m.campaign::INTEGER AS c, count(DISTINCT m.person_id) AS sent, count(DISTINCT e.person_id) AS responded "
+        "SELECT m.campaign::INTEGER AS c, count(DISTINCT m.person_id) AS sent, count(DISTINCT e.person_id) AS came "
         "FROM message AS m LEFT JOIN message_event AS e "
         "ON e.connection = m.connection AND e.message_key = m.source_key GROUP BY 1 ORDER BY 1"
     )

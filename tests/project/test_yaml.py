@@ -14,7 +14,8 @@ WRONG = {
     "a: b: c\n": "f.yaml:1:5: a ':' can't stand here: put the text in quotes, or mend the indentation",
     "a: 'x\nb: 1\n": "f.yaml:3:1: a quotation mark is opened and not closed",
     "a: @x\n": "f.yaml:1:4: a value can't start with @: put it in quotes",
-    "a:\n  b: 1\n c: 2\n": "f.yaml:3:2: the indentation does not match the lines above: keys of one level start in one column",
+    "a:\n  b: 1\n c: 2\n": "f.yaml:3:2: the indentation does not match the lines above: "
+    "keys of one level start in one column",
     "a: [1, 2\nb: 3\n": "f.yaml:2:2: a comma or a closing bracket is missing",
     "a: {url: ${X}}\n": 'f.yaml:1:11: between { } or [ ], put ${NAME} in quotes: "${NAME}"',
     "a: !!python/object:os.system x\n": "f.yaml:1:4: tags such as !name are not supported: write a plain value",

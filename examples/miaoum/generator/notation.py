@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from random import Random
+from zoneinfo import ZoneInfo
 
 FALSE_PHONES = ("0000000000", "06-1234abcd", "geen", "112", "0612345", "n.v.t.")
 #: A number that many people give because it looks like one: valid, and nobody's.
@@ -102,5 +103,11 @@ def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def local_time(moment: datetime) -> datetime:
+    """What the shop's clock on the wall says."""
+    return moment.astimezone(ZoneInfo("Europe/Amsterdam")).replace(tzinfo=None)
+
+
 def sql_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    """The shop's database and its booking tool keep local time, as they do."""
+    return local_time(moment).strftime("%Y-%m-%d %H:%M:%S")

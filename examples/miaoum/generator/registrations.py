@@ -9,7 +9,14 @@ from random import Random
 from openpyxl import Workbook
 
 from examples.miaoum.generator.newcomers import quiet_start, shop_hours
-from examples.miaoum.generator.notation import break_email, dutch_date, mistype, spell_email, spell_international
+from examples.miaoum.generator.notation import (
+    break_email,
+    dutch_date,
+    local_time,
+    mistype,
+    spell_email,
+    spell_international,
+)
 from examples.miaoum.generator.people import Person
 from examples.miaoum.generator.truth import Truth
 
@@ -67,7 +74,7 @@ def registration(key: str, person: Person, until: date, rng: Random, truth: Trut
         spell_international(person.mobile, rng) if person.mobile and rng.random() < 0.7 else None,
         rng.choice(("ja", "ja", "ja", "nee", "")),
         newsletter,
-        registered.replace(tzinfo=None),
+        local_time(registered),
     )
 
 

@@ -298,7 +298,7 @@ def place_order(shop: Shop, person: Person, part: Newcomer | None, moment: datet
         status,
         written,
         sql_time(moment),
-        sql_time(min(shop.end + timedelta(hours=2), moment + timedelta(hours=rng.randint(1, 50)))),
+        sql_time(min(max(shop.end, moment), moment + timedelta(hours=rng.randint(1, 50)))),
     )
     truth.record("shop", "orders", str(number), person.key)
     truth.orders.append((str(number), person.key, status, cents, moment))

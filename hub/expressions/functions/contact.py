@@ -20,7 +20,7 @@ _REGION = Parameter(("text",), optional=True)
 
 
 @subject.function("email(text)", "The e-mail address in the one spelling that identifies a person.", TEXT)
-def email(call: Call) -> Value:
+def _email(call: Call) -> Value:
     clean = sa.func.trim(call[0])
     decided = sa.and_(
         matches(clean, text_constant(_EMAIL)),
@@ -30,8 +30,10 @@ def email(call: Call) -> Value:
     return call.ask("email", _normalise_email, call[0], sa.func.lower(clean), decided, "not an e-mail address")
 
 
-@subject.function("phone(text[, region])", "The phone number as +31612345678; the region is where it was written.", TEXT, _REGION)  # fmt: skip
-def phone(call: Call) -> Value:
+@subject.function(
+    "phone(text[, region])", "The phone number as +31612345678; the region is where it was written.", TEXT, _REGION
+)
+def _phone(call: Call) -> Value:
     region = _region(call)
     try:
         pattern, code = _phone_pattern(region)
@@ -50,7 +52,7 @@ def phone(call: Call) -> Value:
 
 
 @subject.function("postcode(text[, country])", "The postcode as it is stored: 1234AB, 1000.", TEXT, _REGION)
-def postcode(call: Call) -> Value:
+def _postcode(call: Call) -> Value:
     country = _region(call)
     bare = sa.func.upper(replace_all(call[0], text_constant("[ \u00a0\t]"), text_constant("")))
     result: Element
@@ -105,10 +107,10 @@ def _special_domains() -> str:
 @lru_cache
 def _phone_pattern(region: str) -> tuple[str, int]:
     """Give the pattern of a number with any prefix, its national number in the one group, and the country code."""
-    from phonenumbers import PhoneMetadata
+    from phonenumbers import country_code_for_region
 
     from hub.normalise.phone import phone_pattern, phone_prefixes
 
     national = phone_pattern(region).removeprefix("^").removesuffix("$")
     prefixes = "|".join(prefix.replace("+", "[+]") for prefix in phone_prefixes(region))
-    return f"^(?:{prefixes})({national})$", int(PhoneMetadata.metadata_for_region(region).country_code)
+    return f"^(?:{prefixes})({national})$", int(country_code_for_region(region))

@@ -16,11 +16,12 @@ _FORM = Parameter(("text",), optional=True)
 
 
 @subject.function(
-    "date(value[, form])", "The date that a text holds: ISO, the connection's notation, or a form such as 'DD-MM-YYYY'.",
+    "date(value[, form])",
+    "The date that a text holds: ISO, the connection's notation, or a form such as 'DD-MM-YYYY'.",
     _READABLE,
     _FORM,
-)  # fmt: skip
-def date(call: Call) -> Value:
+)
+def _date(call: Call) -> Value:
     if len(call) == 1 or call.arguments[0].type != "text":
         return call.give(call.convert(0, "date").element, "date")
     result = parse_format(call[0], call.arguments[1], sa.Date())
@@ -34,7 +35,7 @@ def date(call: Call) -> Value:
     _READABLE,
     _FORM,
 )
-def timestamp(call: Call) -> Value:
+def _timestamp(call: Call) -> Value:
     if len(call) == 1 or call.arguments[0].type != "text":
         return call.give(call.convert(0, "timestamp").element, "timestamp")
     result = local_moment(parse_format(call[0], call.arguments[1], sa.DateTime()), call.scope)
@@ -43,42 +44,42 @@ def timestamp(call: Call) -> Value:
 
 
 @subject.function("age(birth_date)", "Whole years from a date to the as-of day.", MOMENT)
-def age(call: Call) -> Value:
+def _age(call: Call) -> Value:
     return call.give(_years(call.convert(0, "date").element, today(call.scope)), "integer")
 
 
 @subject.function("years_between(start, end)", "Whole years from one date to another.", MOMENT, MOMENT)
-def years_between(call: Call) -> Value:
+def _years_between(call: Call) -> Value:
     return call.give(_years(call.convert(0, "date").element, call.convert(1, "date").element), "integer")
 
 
 @subject.function("days_since(moment)", "Calendar days from a date or moment to the as-of day.", MOMENT)
-def days_since(call: Call) -> Value:
+def _days_since(call: Call) -> Value:
     return call.give(_days(call.convert(0, "date").element, today(call.scope)), "integer")
 
 
 @subject.function("days_between(start, end)", "Calendar days from one date or moment to another.", MOMENT, MOMENT)
-def days_between(call: Call) -> Value:
+def _days_between(call: Call) -> Value:
     return call.give(_days(call.convert(0, "date").element, call.convert(1, "date").element), "integer")
 
 
 @subject.function("year(moment)", "The year.", MOMENT)
-def year(call: Call) -> Value:
+def _year(call: Call) -> Value:
     return _part(call, "year")
 
 
 @subject.function("month(moment)", "The month: 1 to 12.", MOMENT)
-def month(call: Call) -> Value:
+def _month(call: Call) -> Value:
     return _part(call, "month")
 
 
 @subject.function("day(moment)", "The day of the month: 1 to 31.", MOMENT)
-def day(call: Call) -> Value:
+def _day(call: Call) -> Value:
     return _part(call, "day")
 
 
 @subject.function("weekday(moment)", "The day of the week: 1 is Monday, 7 is Sunday.", MOMENT)
-def weekday(call: Call) -> Value:
+def _weekday(call: Call) -> Value:
     return _part(call, "isodow")
 
 

@@ -11,8 +11,10 @@ from hub.warehouse.constructs import composed, matches, sha256_hex, text_constan
 subject = Subject("hashes")
 
 
-@subject.function("sha256(text)", "SHA-256 of the text as lower hex; an empty text gives none, a hash stays itself.", TEXT)  # fmt: skip
-def sha256(call: Call) -> Value:
+@subject.function(
+    "sha256(text)", "SHA-256 of the text as lower hex; an empty text gives none, a hash stays itself.", TEXT
+)
+def _sha256(call: Call) -> Value:
     hashed = matches(call[0], text_constant("[0-9A-Fa-f]{64}"))
     return call.give(
         sa.case(

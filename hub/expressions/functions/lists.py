@@ -23,7 +23,7 @@ _SHORT = 50
     TEXT,
     Parameter(("text", "integer", "number", "boolean")),
 )
-def lookup(call: Call) -> Value:
+def _lookup(call: Call) -> Value:
     name = str(call.constant(0, "the name of the list"))
     if name not in call.scope.lists:
         raise ExpressionError(

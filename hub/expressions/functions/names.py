@@ -16,18 +16,18 @@ _ONE_NAME = "[A-Z][a-z]*"
 
 
 @subject.function("prefix(surname)", "The prefix of a surname: `van der` of van der Valk; empty without one.", TEXT)
-def prefix(call: Call) -> Value:
+def _prefix_of(call: Call) -> Value:
     return call.ask("prefix", _prefix, call[0], sa.cast(sa.null(), sa.Text()), _has_no_prefix(call[0]), message="")
 
 
 @subject.function("surname_without_prefix(surname)", "The surname without its prefix: `Valk` of van der Valk.", TEXT)
-def surname_without_prefix(call: Call) -> Value:
+def _surname_without_prefix(call: Call) -> Value:
     plain = replace_all(sa.func.trim(call[0]), text_constant("[ ]+"), text_constant(" "))
     return call.ask("surname_without_prefix", _surname, call[0], plain, _has_no_prefix(call[0]), message="")
 
 
 @subject.function("initials(given_name)", "The initials: `J.P.` of Jan Piet.", TEXT)
-def initials(call: Call) -> Value:
+def _initials_of(call: Call) -> Value:
     name = sa.func.trim(call[0])
     fast = sa.func.left(name, sa.literal_column("1")) + text_constant(".")
     return call.ask("initials", _initials, call[0], fast, matches(name, text_constant(_ONE_NAME)), message="")

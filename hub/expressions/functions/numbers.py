@@ -18,7 +18,7 @@ _READABLE = Parameter(("text", "integer", "number"))
 
 
 @subject.function("abs(number)", "The number without its sign.", NUMBER)
-def absolute(call: Call) -> Value:
+def _absolute(call: Call) -> Value:
     return call.give(sa.func.abs(call[0], type_=call[0].type), call.arguments[0].type)
 
 
@@ -28,7 +28,7 @@ def absolute(call: Call) -> Value:
     NUMBER,
     Parameter(("integer",), optional=True),
 )
-def rounded(call: Call) -> Value:
+def _rounded(call: Call) -> Value:
     digits = call.constant(1, "the number of digits") if len(call) == 2 else 0
     if not 0 <= digits <= 4:
         raise ExpressionError("round to 0 to 4 digits", call.arguments[1].column)
@@ -37,22 +37,22 @@ def rounded(call: Call) -> Value:
 
 
 @subject.function("floor(number)", "The whole number below.", NUMBER)
-def floor(call: Call) -> Value:
+def _floor(call: Call) -> Value:
     return call.give(sa.cast(sa.func.floor(call[0]), SQL_INTEGER), "integer")
 
 
 @subject.function("ceil(number)", "The whole number above.", NUMBER)
-def ceil(call: Call) -> Value:
+def _ceil(call: Call) -> Value:
     return call.give(sa.cast(sa.func.ceil(call[0]), SQL_INTEGER), "integer")
 
 
 @subject.function("number(value)", "The number that a text holds, in the connection's notation: 1.234,56.", _READABLE)
-def number(call: Call) -> Value:
+def _number(call: Call) -> Value:
     return call.give(call.convert(0, "number").element, "number")
 
 
 @subject.function("integer(value)", "The whole number that a text holds, in the connection's notation.", _READABLE)
-def integer(call: Call) -> Value:
+def _integer(call: Call) -> Value:
     return call.give(call.convert(0, "integer").element, "integer")
 
 
@@ -62,7 +62,7 @@ def integer(call: Call) -> Value:
     _READABLE,
     TEXT,
 )
-def money(call: Call) -> Value:
+def _money(call: Call) -> Value:
     currency = str(call.constant(1, "the currency"))
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise ExpressionError("a currency is three capitals: 'EUR'", call.arguments[1].column)
@@ -81,5 +81,5 @@ def money(call: Call) -> Value:
     "True for 1, ja, j, yes, y, true; false for 0, nee, n, no, false.",
     Parameter(("text", "integer", "boolean")),
 )
-def boolean(call: Call) -> Value:
+def _boolean(call: Call) -> Value:
     return call.give(call.convert(0, "boolean").element, "boolean")

@@ -11,43 +11,42 @@ from hub.expressions.functions.function import ANY, INTEGER, TEXT, Call, Paramet
 from hub.expressions.scope import ExpressionError
 from hub.expressions.values import INTEGER as SQL_INTEGER
 from hub.expressions.values import Value
-from hub.warehouse import constructs
-from hub.warehouse.constructs import extract_first, text_constant
+from hub.warehouse.constructs import extract_first, matches, text_constant
 
 subject = Subject("text")
 _FORBIDDEN = re.compile(r"\(\?(?!:)|\\[1-9bBAzZGyYmM<>]|[*+?}]\+")
 _LONGEST_PATTERN = 300
-_text = sa.Text()
+_SQL = sa.Text()
 
 
 @subject.function("trim(text)", "The text without spaces around it.", TEXT)
-def trim(call: Call) -> Value:
-    return call.give(sa.func.trim(call[0], type_=_text), "text")
+def _trim(call: Call) -> Value:
+    return call.give(sa.func.trim(call[0], type_=_SQL), "text")
 
 
 @subject.function("lower(text)", "The text in small letters.", TEXT)
-def lower(call: Call) -> Value:
-    return call.give(sa.func.lower(call[0], type_=_text), "text")
+def _lower(call: Call) -> Value:
+    return call.give(sa.func.lower(call[0], type_=_SQL), "text")
 
 
 @subject.function("upper(text)", "The text in capitals.", TEXT)
-def upper(call: Call) -> Value:
-    return call.give(sa.func.upper(call[0], type_=_text), "text")
+def _upper(call: Call) -> Value:
+    return call.give(sa.func.upper(call[0], type_=_SQL), "text")
 
 
 @subject.function("length(text)", "How many characters the text has.", TEXT)
-def length(call: Call) -> Value:
+def _length(call: Call) -> Value:
     return call.give(sa.cast(sa.func.length(call[0]), SQL_INTEGER), "integer")
 
 
 @subject.function("left(text, count)", "The first characters of the text.", TEXT, INTEGER)
-def left(call: Call) -> Value:
-    return call.give(sa.func.left(call[0], sa.cast(call[1], sa.Integer()), type_=_text), "text")
+def _left(call: Call) -> Value:
+    return call.give(sa.func.left(call[0], sa.cast(call[1], sa.Integer()), type_=_SQL), "text")
 
 
 @subject.function("right(text, count)", "The last characters of the text.", TEXT, INTEGER)
-def right(call: Call) -> Value:
-    return call.give(sa.func.right(call[0], sa.cast(call[1], sa.Integer()), type_=_text), "text")
+def _right(call: Call) -> Value:
+    return call.give(sa.func.right(call[0], sa.cast(call[1], sa.Integer()), type_=_SQL), "text")
 
 
 @subject.function(
@@ -57,61 +56,61 @@ def right(call: Call) -> Value:
     INTEGER,
     Parameter(("integer",), optional=True),
 )
-def substring(call: Call) -> Value:
+def _substring(call: Call) -> Value:
     start = call.constant(1, "the position")
     if start < 1:
         raise ExpressionError("the position counts from 1", call.arguments[1].column)
     parts = [call[0], sa.cast(call[1], sa.Integer())]
     if len(call) == 3:
         parts.append(sa.func.greatest(sa.cast(call[2], sa.Integer()), sa.literal_column("0")))
-    return call.give(sa.func.substr(*parts, type_=_text), "text")
+    return call.give(sa.func.substr(*parts, type_=_SQL), "text")
 
 
 @subject.function("replace(text, part, other)", "The text with every `part` replaced by `other`.", TEXT, TEXT, TEXT)
-def replace(call: Call) -> Value:
-    return call.give(sa.func.replace(call[0], call[1], call[2], type_=_text), "text")
+def _replace(call: Call) -> Value:
+    return call.give(sa.func.replace(call[0], call[1], call[2], type_=_SQL), "text")
 
 
 @subject.function("concat(value, ...)", "The values as one text; empty ones are left out.", Parameter(ANY, many=True))
-def concat(call: Call) -> Value:
+def _concat(call: Call) -> Value:
     pieces = [as_text(value, call.scope) for value in call.arguments]
-    return call.give(sa.func.concat(*pieces, type_=_text), "text")
+    return call.give(sa.func.concat(*pieces, type_=_SQL), "text")
 
 
 @subject.function("text(value)", "The value written as text: 12.5, 2026-12-31, true.", Parameter(ANY))
-def text(call: Call) -> Value:
+def _text(call: Call) -> Value:
     return call.give(as_text(call.arguments[0], call.scope), "text")
 
 
 @subject.function(
     "split_part(text, separator, number)", "The part with that number (from 1) between separators.", TEXT, TEXT, INTEGER
 )
-def split_part(call: Call) -> Value:
+def _split_part(call: Call) -> Value:
     number = call.constant(2, "the number of the part")
     if number < 1:
         raise ExpressionError("parts count from 1", call.arguments[2].column)
     if not call.constant(1, "the separator"):
         raise ExpressionError("the separator is empty", call.arguments[1].column)
-    return call.give(sa.func.split_part(call[0], call[1], sa.cast(call[2], sa.Integer()), type_=_text), "text")
+    return call.give(sa.func.split_part(call[0], call[1], sa.cast(call[2], sa.Integer()), type_=_SQL), "text")
 
 
 @subject.function("starts_with(text, part)", "Whether the text begins with the part.", TEXT, TEXT)
-def starts_with(call: Call) -> Value:
+def _starts_with(call: Call) -> Value:
     return call.give(sa.func.starts_with(call[0], call[1], type_=sa.Boolean()), "boolean")
 
 
 @subject.function("contains(text, part)", "Whether the part stands somewhere in the text.", TEXT, TEXT)
-def contains(call: Call) -> Value:
+def _contains(call: Call) -> Value:
     return call.give(sa.func.strpos(call[0], call[1], type_=sa.Integer()) > sa.literal_column("0"), "boolean")
 
 
 @subject.function("matches(text, pattern)", "Whether the whole text fits a regular expression.", TEXT, TEXT)
-def matches(call: Call) -> Value:
-    return call.give(constructs.matches(call[0], text_constant(_pattern(call))), "boolean")
+def _matches(call: Call) -> Value:
+    return call.give(matches(call[0], text_constant(_pattern(call))), "boolean")
 
 
 @subject.function("regex(text, pattern)", "What the first group (...) of a regular expression finds.", TEXT, TEXT)
-def regex(call: Call) -> Value:
+def _regex(call: Call) -> Value:
     pattern = _pattern(call)
     if re.compile(pattern).groups < 1:
         raise ExpressionError("put parentheses around the part of the pattern to take", call.arguments[1].column)

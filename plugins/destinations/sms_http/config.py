@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError, suggest
-from hub.outgoing import Outgoing
+from hub.outgoing import check_url
 from hub.project.models import Duration
 from hub.rate import Rate
 from plugins.destinations.sms_http.fields import placeholders
@@ -70,7 +70,7 @@ class SmsHttpConfig(ConnectionConfig):
         if self.method == "GET" and self.body:
             raise ValueError("a GET request has no body: write the fields under `query`")
         try:
-            Outgoing(self.url, allow_private=self.allow_private)
+            check_url(self.url, allow_private=self.allow_private)
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
         return self

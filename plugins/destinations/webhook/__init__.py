@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.contracts import Capabilities, Check, Destination, Message, Result, SyncBatch
 from hub.hookspecs import hookimpl
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Webhook(Destination):
     """One signed request per batch, with a result per row.
 
-    The request's id follows from its body, so that a repeated request has the same id.
+    A receiver may take the same request id only once. Messages sent again keep their id; rows get a new one each
+    time, for a person who leaves an audience and comes back is news.
     """
 
     name = "webhook"
@@ -64,37 +65,41 @@ class Webhook(Destination):
         if self.config.channel is None:
             return super().send(batch)
         written = [write_message(message) for message in batch]
-        return self._deliver({"channel": self.config.channel}, "messages", written)
+        return self._deliver({"channel": self.config.channel}, "messages", written, occasion="")
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
         """Write or remove rows in one request."""
         written = [write_row(row, batch.operation) for row in batch.rows]
-        return self._deliver({"audience": batch.target, "operation": batch.operation}, "rows", written)
+        envelope = {"audience": batch.target, "operation": batch.operation}
+        return self._deliver(envelope, "rows", written, occasion=repr(self.clock()))
 
-    def _deliver(self, envelope: Mapping[str, str], name: str, written: Sequence[Written]) -> list[Result]:
+    def _deliver(
+        self, envelope: Mapping[str, str], name: str, written: Sequence[Written], occasion: str
+    ) -> list[Result]:
         good = [item for item in written if not item.reason]
         outcomes = {item.id: Result(item.id, "rejected", reason=item.reason) for item in written if item.reason}
         if good:
-            outcomes |= self._post(write(envelope, name, good), [item.id for item in good])
+            body = write(envelope, name, good)
+            identity = "msg_" + hashlib.sha256(occasion.encode() + body).hexdigest()[:32]
+            outcomes |= self._post(identity, body, good)
         return [outcomes[item.id] for item in written]
 
-    def _post(self, body: bytes, ids: Sequence[str]) -> dict[str, Result]:
+    def _post(self, identity: str, body: bytes, items: Sequence[Written]) -> dict[str, Result]:
         with self._outgoing() as receiver:
             try:
-                answer = receiver.request("POST", body, self._headers(body))
+                answer = receiver.request("POST", body, self._headers(identity, body))
             except NotSentError as error:
-                return {identity: Result(identity, "later", reason=str(error)) for identity in ids}
+                return {item.id: Result(item.id, "later", reason=str(error)) for item in items}
             except NoAnswerError as error:
-                return {identity: Result(identity, "unknown", reason=str(error)) for identity in ids}
+                return {item.id: Result(item.id, "unknown", reason=str(error)) for item in items}
         status = status_of(answer, self.config.retriable)
         if status == "accepted":
-            return read_results(answer.body, ids)
-        reason = reason_of(answer)
+            return read_results(answer.body, items)
+        reason = reason_of(answer, *(word for item in items for word in item.personal))
         wait = answer.retry_after if status == "later" else None
-        return {identity: Result(identity, status, reason=reason, retry_after=wait) for identity in ids}
+        return {item.id: Result(item.id, status, reason=reason, retry_after=wait) for item in items}
 
-    def _headers(self, body: bytes) -> dict[str, Any]:
-        identity = "msg_" + hashlib.sha256(body).hexdigest()[:32]
+    def _headers(self, identity: str, body: bytes) -> dict[str, str]:
         timestamp = int(self.clock())
         return {
             "Content-Type": "application/json; charset=utf-8",

@@ -8,29 +8,30 @@ from typing import Any, get_args
 
 from hub.contracts import Result, Status
 from hub.outgoing import clean_reason
+from plugins.destinations.webhook.payload import Written
 
 _STATUSES: dict[str, Status] = {status: status for status in get_args(Status)}
 _LONGEST_ID = 200
 
 
-def read_results(body: bytes, ids: Sequence[str]) -> dict[str, Result]:
+def read_results(body: bytes, items: Sequence[Written]) -> dict[str, Result]:
     """Read {"results": [...]} of a 2xx answer; without a body everything was taken.
 
     A row without a result, or with one that can't be read, is unknown.
     """
     if not body.strip():
-        return {identity: Result(identity, "accepted") for identity in ids}
+        return {item.id: Result(item.id, "accepted") for item in items}
     try:
         answer = json.loads(body)
     except ValueError:
         answer = None
     if not isinstance(answer, dict) or not isinstance(answer.get("results", []), list):
         reason = "the answer is not {results: [...]} as JSON"
-        return {identity: Result(identity, "unknown", reason=reason) for identity in ids}
+        return {item.id: Result(item.id, "unknown", reason=reason) for item in items}
     if "results" not in answer:
-        return {identity: Result(identity, "accepted") for identity in ids}
+        return {item.id: Result(item.id, "accepted") for item in items}
     told = {_identity(entry): entry for entry in answer["results"] if isinstance(entry, dict)}
-    return {identity: _result(identity, told.get(identity)) for identity in ids}
+    return {item.id: _result(item, told.get(item.id)) for item in items}
 
 
 def _identity(entry: dict[str, Any]) -> str:
@@ -38,16 +39,16 @@ def _identity(entry: dict[str, Any]) -> str:
     return str(entry["key"] if "key" in entry else entry.get("id"))
 
 
-def _result(identity: str, entry: dict[str, Any] | None) -> Result:
+def _result(item: Written, entry: dict[str, Any] | None) -> Result:
     if entry is None:
-        return Result(identity, "unknown", reason="the answer says nothing about it")
+        return Result(item.id, "unknown", reason="the answer says nothing about it")
     status = _STATUSES.get(str(entry.get("status")))
     if status is None:
-        return Result(identity, "unknown", reason="the answer gives it no status that we know")
-    remote_id = str(entry.get("id") or entry.get("remote_id") or "")[:_LONGEST_ID] if "key" in entry else ""
-    reason = clean_reason(str(entry.get("reason") or "")) or (
-        "refused without a reason" if status == "rejected" else ""
-    )
+        return Result(item.id, "unknown", reason="the answer gives it no status that we know")
+    remote_id = str(entry.get("id") or "")[:_LONGEST_ID] if "key" in entry else ""
+    reason = clean_reason(str(entry.get("reason") or ""), *item.personal)
+    if status == "rejected" and not reason:
+        reason = "refused without a reason"
     retry_after = entry.get("retry_after")
     wait = float(retry_after) if isinstance(retry_after, int | float) and retry_after >= 0 else None
-    return Result(identity, status, remote_id, reason, wait)
+    return Result(item.id, status, remote_id, reason, wait)

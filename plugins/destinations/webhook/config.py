@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.contracts import Channel, ConnectionConfig
 from hub.errors import ConfigurationError
-from hub.outgoing import Outgoing
+from hub.outgoing import check_url
 from hub.project.models import Duration
 from hub.rate import Rate
 from plugins.destinations.webhook.signature import signing_key
@@ -43,7 +43,7 @@ class WebhookConfig(ConnectionConfig):
     @model_validator(mode="after")
     def _address_is_allowed(self) -> Self:
         try:
-            Outgoing(self.url, allow_private=self.allow_private)
+            check_url(self.url, allow_private=self.allow_private)
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
         return self

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from hub.contracts import Message, Operation, Row
 
+_SHORTEST_WORD = 3
+
 
 @dataclass(frozen=True)
 class Written:
@@ -20,26 +22,30 @@ class Written:
     id: str
     json: str = field(default="", repr=False)
     reason: str = ""
+    personal: frozenset[str] = field(default=frozenset(), repr=False)
+    """The words in it, which a reason of the receiver must not repeat."""
 
 
 def write_row(row: Row, operation: Operation) -> Written:
     """Write a row; a removal needs the key only."""
     fields = row.fields if operation == "upsert" else {}
-    return _write(row.key, {**fields, "key": row.key})
+    return _write(row.key, {**fields, "key": row.key}, row.fields)
 
 
 def write_message(message: Message) -> Written:
     """Write a message with everything that its receiver needs to deliver it."""
+    recipient = asdict(message.recipient)
     return _write(
         message.id,
         {
             "id": message.id,
-            "recipient": asdict(message.recipient),
+            "recipient": recipient,
             "content": message.content,
             "data": message.data,
             "queued_at": message.queued_at,
             "unsubscribe_token": message.unsubscribe_token,
         },
+        {**recipient, **message.data},
     )
 
 
@@ -49,15 +55,14 @@ def write(envelope: Mapping[str, str], name: str, items: Sequence[Written]) -> b
     return f"{head}, {json.dumps(name)}: [{', '.join(item.json for item in items)}]}}".encode()
 
 
-def _write(identity: str, value: Mapping[str, Any]) -> Written:
+def _write(identity: str, value: Mapping[str, Any], personal: Mapping[str, Any]) -> Written:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_json)
         text.encode()
     except (TypeError, ValueError, RecursionError):
-        return Written(
-            identity, reason="a field holds a value that JSON can't: text, numbers, dates and lists can be sent"
-        )
-    return Written(identity, text)
+        return Written(identity, reason="a field holds what JSON can't: send text, numbers, dates or lists")
+    words = {word for value in personal.values() if isinstance(value, str) for word in value.split()}
+    return Written(identity, text, personal=frozenset(word for word in words if len(word) >= _SHORTEST_WORD))
 
 
 def _as_json(value: Any) -> Any:

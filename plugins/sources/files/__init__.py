@@ -2,17 +2,18 @@
 
     erp: {plugin: files, path: ./exports/erp/*.csv, encoding: cp1252, notation: nl}
 
-A file lands once; a file that changed lands again, whole. Each row says in `_file` where it came from. What can't be read as a
-row, such as a line with too few columns, goes to the table `_rejected` with its file, line, reason and text. CSV lands as
-text: the mapping reads numbers and dates, in the notation declared here.
+A file lands once; a file that changed lands again, whole. Each row says in `_file` where it came from. What can't be
+read as a row, such as a line with too few columns, goes to the table `_rejected` with its file, line, reason and text.
+CSV lands as text: the mapping reads numbers and dates, in the notation declared here.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.contracts import Check, ConnectionConfig, Notation, Plugin, Source
 from hub.errors import HubError
@@ -54,6 +55,14 @@ class FilesConfig(ConnectionConfig):
     password: SecretStr | None = Field(None, description="The password of that user, or the secret key of S3.")
     key_file: str | None = Field(None, description="A private key for SFTP.")
     endpoint: str | None = Field(None, description="The URL of an S3 server other than Amazon's.")
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError:
+            raise ValueError(f"there is no encoding '{encoding}'; say, for example, utf-8 or cp1252") from None
 
     @model_validator(mode="after")
     def _names_go_with_no_header(self) -> FilesConfig:

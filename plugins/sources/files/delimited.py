@@ -12,7 +12,7 @@ import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -78,18 +78,23 @@ def read_delimited(stream: BinaryIO, config: FilesConfig) -> Iterator[pa.Table |
     if dialect is None:
         return
     stream.seek(0)
-    done = int(dialect.header)
-    unfit: deque[Any] = deque()
+    if _is_wide(dialect.encoding):
+        yield from _slow(_lines(stream, dialect.encoding), dialect, skip=int(dialect.header))
+        return
+    done, end, unfit, cut = int(dialect.header), _End(stream), deque[Any](), False
     try:
-        for batch in _fast(stream, dialect, unfit):
-            yield pa.Table.from_batches([batch])
-            done, broken = _up_to(done + len(batch), unfit)
+        for batch, following in pairwise(chain(_fast(end, dialect, unfit), [None])):
+            cut = following is None and _ends_open(batch, end.tail, dialect)
+            yield pa.Table.from_batches([batch.slice(0, len(batch) - cut)])
+            done, broken = _up_to(done + len(batch) - cut, unfit)
             yield from _mend(broken, dialect)
-        done, broken = _up_to(done, unfit)
-        yield from _mend(broken, dialect)
     except (pa.ArrowInvalid, UnicodeDecodeError):
+        cut = True
+    if cut:
         stream.seek(0)
         yield from _slow(_lines(stream, dialect.encoding), dialect, skip=done)
+    else:
+        yield from _mend(unfit, dialect)
 
 
 def _dialect(stream: BinaryIO, config: FilesConfig) -> Dialect | None:
@@ -108,7 +113,7 @@ def _dialect(stream: BinaryIO, config: FilesConfig) -> Dialect | None:
     return Dialect(encoding, delimiter, config.quote, config.header, tuple(raw_names([name or "" for name in names])))
 
 
-def _fast(stream: BinaryIO, dialect: Dialect, unfit: deque[Any]) -> Iterator[pa.RecordBatch]:
+def _fast(stream: _End, dialect: Dialect, unfit: deque[Any]) -> Iterator[pa.RecordBatch]:
     """Read with Arrow; records with too few or too many values are appended to `unfit`."""
 
     def skip(row: Any) -> str:
@@ -134,6 +139,31 @@ def _fast(stream: BinaryIO, dialect: Dialect, unfit: deque[Any]) -> Iterator[pa.
             quoted_strings_can_be_null=True,
         ),
     )
+
+
+class _End:
+    """Passes a file on, and keeps its last bytes."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.tail = b""
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        data = self._stream.read(size)
+        self.tail = data[-BLOCK:] if len(data) >= BLOCK else (self.tail + data)[-BLOCK:]
+        return data
+
+
+def _ends_open(batch: Any, tail: bytes, dialect: Dialect) -> bool:
+    """Say whether the last record of a file ends within quotes: Arrow takes it as if it were whole."""
+    if not len(batch):
+        return False
+    last = batch.column(batch.num_columns - 1)[len(batch) - 1].as_py() or ""
+    opened = dialect.quote + last.replace(dialect.quote, dialect.quote * 2)
+    starts = (dialect.delimiter, "\n")
+    return any(tail.endswith((start + opened).encode(dialect.encoding.removesuffix("-sig"))) for start in starts)
 
 
 def _up_to(done: int, unfit: deque[Any]) -> tuple[int, list[Any]]:
@@ -207,7 +237,7 @@ def _misfit(expected: int, found: int, open_quote: bool) -> str:
 
 def _lines(stream: BinaryIO, encoding: str) -> Iterator[Line]:
     """Decode line by line, so that one wrong byte costs one line."""
-    if "\n".encode(encoding) != b"\n" and encoding != "utf-8-sig":
+    if _is_wide(encoding):
         yield from _wide_lines(stream, encoding)
         return
     position = 0
@@ -218,6 +248,10 @@ def _lines(stream: BinaryIO, encoding: str) -> Iterator[Line]:
             wrong = f"not {encoding} at byte {position + error.start} of the file"
             yield Line(number, line.decode("ascii", errors="backslashreplace"), wrong)
         position += len(line)
+
+
+def _is_wide(encoding: str) -> bool:
+    return encoding != "utf-8-sig" and "\n".encode(encoding) != b"\n"
 
 
 def _wide_lines(stream: BinaryIO, encoding: str) -> Iterator[Line]:

@@ -65,6 +65,7 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
         filesystem, root = url_to_fs(url, **_options(config, url))
         filesystem.invalidate_cache()
         above = root if filesystem.isdir(root) else posixpath.dirname(re.split(r"[*?\[]", root, maxsplit=1)[0])
+        patterns: list[tuple[str | None, str]]
         if config.tables:
             patterns = [(table, posixpath.join(root, pattern)) for table, pattern in config.tables.items()]
         elif any(sign in root for sign in "*?[") or filesystem.isfile(root):

@@ -54,7 +54,7 @@ def _with_file(rows: pa.Table, path: str) -> pa.Table:
     return rows.append_column(FILE, name)
 
 
-def _json_lines(stream: BinaryIO, config: FilesConfig) -> Iterator[pa.Table | list[Aside]]:
+def _json_lines(stream: BinaryIO, _: FilesConfig) -> Iterator[pa.Table | list[Aside]]:
     numbered = enumerate(stream, start=1)
     while page := list(islice(numbered, _PAGE)):
         rows: list[dict[str, Any]] = []
@@ -84,7 +84,7 @@ def _json_lines(stream: BinaryIO, config: FilesConfig) -> Iterator[pa.Table | li
         yield aside
 
 
-def _parquet(stream: BinaryIO, config: FilesConfig) -> Iterator[pa.Table]:
+def _parquet(stream: BinaryIO, _: FilesConfig) -> Iterator[pa.Table]:
     import pyarrow.parquet as parquet
 
     try:

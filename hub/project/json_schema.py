@@ -1,0 +1,208 @@
+"""JSON Schemas of the YAML files, so that editors complete keys, explain them, and underline mistakes.
+
+They come from the same models that the loader uses, and know the installed plugins and the project's own columns.
+Files refer to them in their first line: `# yaml-language-server: $schema=../.hub/schema/mapping.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from hub.project.check import FILLED_BY_THE_HUB, RECORD_COLUMNS
+from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.registry import Registry
+from hub.schema import Schema
+from hub.schema.shape import PROVENANCE, RECORD
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PLACEHOLDER = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
+
+JsonSchema = dict[str, Any]
+
+
+def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
+    """Give the schema of each kind of file: hub, schema, mapping, cases, traits, segments, scenario, sync."""
+    return {
+        "hub": _hub(registry),
+        "schema": _of(SchemaFile),
+        "mapping": _mapping(schema),
+        "cases": _cases(schema),
+        "traits": _of(TraitFile),
+        "segments": _of(SegmentFile),
+        "scenario": _of(Scenario),
+        "sync": _of(Sync),
+    }
+
+
+def write_json_schemas(folder: Path, registry: Registry, schema: Schema) -> list[Path]:
+    """Write the schemas as `folder/<kind>.json` and return the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for kind, content in json_schemas(registry, schema).items():
+        path = folder / f"{kind}.json"
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _of(model: type[BaseModel]) -> JsonSchema:
+    found = model.model_json_schema()
+    return {"$schema": DIALECT, **_without_titles(found)}
+
+
+def _without_titles(part: Any) -> Any:
+    """Leave out the titles that pydantic makes up: they only repeat the key, and hide the description in editors."""
+    if isinstance(part, list):
+        return [_without_titles(entry) for entry in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: _without_titles(entry) for key, entry in part.items() if not (key == "title" and isinstance(entry, str))
+    }
+
+
+def _hub(registry: Registry) -> JsonSchema:
+    """Describe hub.yaml; `plugin:` decides which keys a connection has, and `${NAME}` may stand for any value."""
+    found = _of(HubFile)
+    definitions = found.setdefault("$defs", {})
+    choices = []
+    for name, installed in registry.plugins.items():
+        config = _without_titles(installed.plugin.config_model.model_json_schema())
+        for key, definition in config.pop("$defs", {}).items():
+            definitions[f"{name}.{key}"] = _renamed(definition, name)
+        config = _renamed(config, name)
+        config["properties"] = {"plugin": {"const": name}, **config.get("properties", {})}
+        config["description"] = installed.plugin.summary or config.get("description", "")
+        definitions[f"connection.{name}"] = config
+        choices.append(
+            {
+                "if": {"properties": {"plugin": {"const": name}}},
+                "then": {"$ref": f"#/$defs/connection.{name}"},
+            }
+        )
+    found["properties"]["connections"]["additionalProperties"] = {
+        "type": "object",
+        "required": ["plugin"],
+        "properties": {
+            "plugin": {
+                "description": "What kind of system it is.",
+                "oneOf": [
+                    {"const": name, "description": installed.plugin.summary}
+                    for name, installed in registry.plugins.items()
+                ],
+            }
+        },
+        "allOf": choices,
+    }
+    return {key: _with_placeholders(part) if key in ("$defs", "properties") else part for key, part in found.items()}
+
+
+def _renamed(part: Any, prefix: str) -> Any:
+    """Point the references of a plugin's own definitions at their place in the whole."""
+    if isinstance(part, list):
+        return [_renamed(entry, prefix) for entry in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: f"#/$defs/{prefix}.{entry.removeprefix('#/$defs/')}" if key == "$ref" else _renamed(entry, prefix)
+        for key, entry in part.items()
+    }
+
+
+def _with_placeholders(part: Any) -> Any:
+    """Allow `${NAME}` wherever a single value stands; require it where the value is secret."""
+    if isinstance(part, list):
+        return [_with_placeholders(entry) for entry in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "password":
+        described = {"description": part["description"]} if "description" in part else {}
+        return {**PLACEHOLDER, **described}
+    narrow = part.get("type") in ("integer", "number", "boolean") or (
+        part.get("type") == "string" and part.keys() & {"enum", "pattern", "format"}
+    )
+    if narrow:
+        outer = {key: part[key] for key in ("description", "default") if key in part}
+        inner = {key: entry for key, entry in part.items() if key not in outer}
+        return {**outer, "anyOf": [inner, PLACEHOLDER]}
+    return {key: _with_placeholders(entry) for key, entry in part.items()}
+
+
+def _mapping(schema: Schema) -> JsonSchema:
+    """Describe a mapping file: one key per table of the shared schema, with its columns."""
+    found = _of(MappingFile)
+    table_mapping = {"$ref": "#/$defs/TableMapping"}
+    for name, (summary, columns) in _targets(schema).items():
+        one = {
+            "allOf": [table_mapping],
+            "properties": {
+                "columns": {
+                    "properties": {column: {"description": text} for column, text in columns.items()},
+                    "propertyNames": {"enum": list(columns)},
+                }
+            },
+        }
+        found["properties"][name] = {
+            "description": summary,
+            "if": {"type": "array"},
+            "then": {"items": one},
+            "else": one,
+        }
+    found["additionalProperties"] = False
+    return found
+
+
+def _targets(schema: Schema) -> Mapping[str, tuple[str, dict[str, str]]]:
+    """Give the tables that mappings fill, with the columns that they may fill."""
+    found = {}
+    for table in schema.mapped:
+        name = "person" if table.name == "source_record" else table.name
+        if name in FILLED_BY_THE_HUB:
+            continue
+        hidden = RECORD_COLUMNS if name == "person" else {column.name for column in (*PROVENANCE, RECORD)}
+        columns = {column.name: column.summary for column in table.columns if column.name not in hidden}
+        found[name] = (schema["person"].summary if name == "person" else table.summary, columns)
+    return found
+
+
+def _cases(schema: Schema) -> JsonSchema:
+    """Describe a case file: by a sentence, the raw rows that are given and the rows that are expected."""
+    rows = {"type": "array", "items": {"type": "object"}}
+    tables = {
+        table.name: {
+            "description": table.summary,
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {column.name: {"description": column.summary} for column in table.all_columns},
+                "additionalProperties": False,
+            },
+        }
+        for table in schema
+        if table.mapped or table.name == "quarantine"
+    }
+    return {
+        "$schema": DIALECT,
+        "description": "Examples of a mapping that run as tests (`hub test`): given these raw rows, expect these rows.",
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "description": "One example, named by a sentence. Besides `expect`, each key is a raw table with its rows.",
+            "required": ["expect"],
+            "properties": {
+                "expect": {
+                    "description": "Tables of the shared schema with the rows that must be there, all of them; a row "
+                    "shows the columns that matter.",
+                    "type": "object",
+                    "properties": tables,
+                    "additionalProperties": False,
+                }
+            },
+            "additionalProperties": rows,
+        },
+    }

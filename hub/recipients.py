@@ -1,0 +1,50 @@
+"""Where a message goes: an address as it is kept in a decision, and the identifier that a suppression is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hub.contracts import Channel, EmailRecipient, PhoneRecipient, PostalRecipient, Recipient
+
+ADDRESS: Mapping[Channel, tuple[str, ...]] = {
+    "email": ("email",),
+    "sms": ("phone",),
+    "letter": ("street", "house_number", "house_letter", "house_addition", "postcode", "city", "country"),
+}
+"""Per channel, the columns of a person that make the address."""
+
+NEEDED: Mapping[Channel, tuple[str, ...]] = {
+    "email": ("email",),
+    "sms": ("phone",),
+    "letter": ("street", "house_number", "postcode", "city"),
+}
+"""Those without which there is no address."""
+
+Address = Mapping[str, str | None]
+
+
+def identifier(channel: Channel, address: Address) -> str:
+    """Give the normalised text that a suppression of this address is about."""
+    if channel == "letter":
+        parts = ("country", "postcode", "house_number", "house_letter", "house_addition")
+        return "|".join((address.get(part) or "").strip().upper() for part in parts)
+    (column,) = ADDRESS[channel]
+    return address[column] or ""
+
+
+def recipient(channel: Channel, address: Address, name: str) -> Recipient:
+    """Make the recipient of a message."""
+    match channel:
+        case "email":
+            return EmailRecipient(address["email"] or "", name)
+        case "sms":
+            return PhoneRecipient(address["phone"] or "")
+        case "letter":
+            given = {column: (address.get(column) or "") for column in ADDRESS["letter"]}
+            return PostalRecipient(name=name, **{**given, "country": given["country"] or "NL"})
+
+
+def full_name(person: Mapping[str, object]) -> str:
+    """Write a person's name as on an envelope: given name or initials, prefix, surname."""
+    words = (person.get("given_name") or person.get("initials"), person.get("prefix"), person.get("surname"))
+    return " ".join(str(word).strip() for word in words if word and str(word).strip(" .-"))

@@ -1,0 +1,174 @@
+"""Channels: the first one of the step on which the person can be reached and may be written to.
+
+A channel works when a connection sends it, the person has an address for it, consent allows it, and the address is
+not suppressed. The reasons why channels do not work are kept, in the order in which they were tried.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub import consent
+from hub.contracts import Channel
+from hub.ledger import Ledger, hashed
+from hub.normalise.phone import parse_phone
+from hub.project import Project
+from hub.recipients import ADDRESS, NEEDED, identifier
+from hub.stages.decide.plan import Plan
+from hub.warehouse import Transaction
+from hub.warehouse.constructs import json_object
+
+PHONE_KIND = "phone_kind"
+"""The name under which `store.lookup_value` keeps what a number reaches: mobile, fixed, machine, other."""
+
+
+def choose(
+    transaction: Transaction, ledger: Ledger, project: Project, plan: Plan, turn: sa.TableClause, as_of: datetime
+) -> sa.TableClause:
+    """Give per enrolment of `turn`: outcome, channel, connection, address (JSON), consent_key and reason."""
+    given = transaction.hold("given", consent.in_effect(transaction, turn, plan.scenario.purpose, as_of))
+    suppressed = _suppressed(transaction, ledger, project, plan, turn)
+    source: sa.FromClause = turn
+    ways: list[_Way] = []
+    for channel in plan.step.by:
+        way = _Way(channel, plan, turn, given.alias(f"given_{channel}"), suppressed.alias(f"suppressed_{channel}"))
+        source = source.outerjoin(
+            way.given, sa.and_(way.given.c.person_id == turn.c.person_id, way.given.c.channel == channel)
+        ).outerjoin(
+            way.suppressed,
+            sa.and_(way.suppressed.c.enrolment_id == turn.c.enrolment_id, way.suppressed.c.channel == channel),
+        )
+        if channel == "sms":
+            source = source.outerjoin(*_phone_kinds(transaction, turn, source, ways))
+        ways.append(way)
+    return transaction.hold("chosen", _chosen(transaction, turn, source, ways))
+
+
+class _Way:
+    """One channel for everybody: why it does not work (null where it does), and what to use where it does."""
+
+    def __init__(self, channel: Channel, plan: Plan, turn: sa.TableClause, given: Any, suppressed: Any) -> None:
+        self.channel = channel
+        self.given = given
+        self.suppressed = suppressed
+        self.destination = plan.destinations.get(channel)
+        self._purpose = plan.scenario.purpose
+        self._turn = turn
+
+    def problem(self, transaction: Transaction) -> sa.ColumnElement[Any]:
+        """Say why the channel does not work for a person; null where it does."""
+        if self.destination is None:
+            return sa.literal(f"{self.channel}: no connection sends it")
+        checks: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = [
+            (
+                sa.or_(
+                    *(sa.func.coalesce(sa.func.trim(self._turn.c[name]), "") == "" for name in NEEDED[self.channel])
+                ),
+                sa.literal("no complete address" if self.channel == "letter" else f"no {ADDRESS[self.channel][0]}"),
+            )
+        ]
+        if self.channel == "sms":
+            kind = transaction.table("lookup_value").alias(PHONE_KIND)
+            checks.append((sa.func.coalesce(kind.c.output, "") != "mobile", sa.literal("not a mobile number")))
+        checks += [
+            (sa.not_(consent.allowed(self.given.c.given, self._purpose)), consent.refusal(self.given.c.given)),
+            (self.suppressed.c.enrolment_id.is_not(None), sa.literal("suppressed, ") + self.suppressed.c.reason),
+        ]
+        return sa.case(*((failed, sa.literal(f"{self.channel}: ") + why) for failed, why in checks))
+
+    def address(self) -> sa.ColumnElement[str]:
+        """Give the address as JSON."""
+        pairs: list[Any] = []
+        for name in ADDRESS[self.channel]:
+            pairs += [sa.literal(name), self._turn.c[name]]
+        return json_object(*pairs)
+
+
+def _blank(value: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.func.coalesce(sa.func.trim(value), "") == ""
+
+
+def _chosen(transaction: Transaction, turn: sa.TableClause, source: sa.FromClause, ways: list[_Way]) -> sa.Select:
+    problems = [way.problem(transaction) for way in ways]
+    works = [(problem.is_(None), way) for problem, way in zip(problems, ways, strict=True)]
+    none = sa.and_(*(problem.is_not(None) for problem in problems))
+    reasons = [
+        (problem.is_(None), sa.func.concat_ws("; ", *problems[:place], sa.literal(f"{way.channel}: chosen")))
+        for place, (problem, way) in enumerate(zip(problems, ways, strict=True))
+    ]
+    return sa.select(
+        turn.c.enrolment_id,
+        turn.c.record_id,
+        turn.c.entered_at,
+        turn.c.person_id,
+        sa.case((none, sa.literal("refused")), else_=sa.literal("queued")).label("outcome"),
+        sa.case(*((works_, sa.literal(way.channel)) for works_, way in works)).label("channel"),
+        sa.case(*((works_, sa.literal(way.destination or "")) for works_, way in works)).label("connection"),
+        sa.case(*((works_, way.address()) for works_, way in works)).label("address"),
+        sa.case(*((works_, way.given.c.consent_key) for works_, way in works)).label("consent_key"),
+        sa.case(*reasons, else_=sa.func.concat_ws("; ", *problems)).label("reason"),
+    ).select_from(source)
+
+
+def _phone_kinds(
+    transaction: Transaction, turn: sa.TableClause, source: sa.FromClause, before: list[_Way]
+) -> tuple[sa.FromClause, sa.ColumnElement[bool]]:
+    """Find out what the numbers reach that may be needed, once per number, and give the join to that."""
+    import pyarrow as pa
+
+    lookup = transaction.table("lookup_value")
+    known = lookup.alias("known_kind")
+    wanted = (
+        sa.select(turn.c.phone)
+        .select_from(source.outerjoin(known, sa.and_(known.c.function == PHONE_KIND, known.c.input == turn.c.phone)))
+        .where(turn.c.phone.is_not(None), known.c.input.is_(None))
+        .where(*(way.problem(transaction).is_not(None) for way in before))
+        .distinct()
+    )
+    numbers = [number for batch in transaction.arrow(wanted) for number in batch.column(0).to_pylist()]
+    if numbers:
+        kinds = [(parsed.kind if (parsed := parse_phone(number, "NL")) else "") for number in numbers]
+        fresh = transaction.load("phone_kinds", pa.table({"input": numbers, "output": kinds}))
+        transaction.execute(
+            sa.insert(lookup).from_select(
+                ["function", "input", "output"], sa.select(sa.literal(PHONE_KIND), fresh.c.input, fresh.c.output)
+            )
+        )
+    kind = lookup.alias(PHONE_KIND)
+    return kind, sa.and_(kind.c.function == PHONE_KIND, kind.c.input == turn.c.phone)
+
+
+def _suppressed(
+    transaction: Transaction, ledger: Ledger, project: Project, plan: Plan, turn: sa.TableClause
+) -> sa.TableClause:
+    """Give enrolment_id, channel and reason of the addresses that the ledger knows as suppressed."""
+    import pyarrow as pa
+
+    found: list[tuple[str, str, str]] = []
+    if not ledger.suppressions.empty():
+        columns = [turn.c.enrolment_id, *(c for c in turn.c if c.name in {n for ns in ADDRESS.values() for n in ns})]
+        for batch in transaction.arrow(sa.select(*columns)):
+            found += _suppressed_among(batch.to_pylist(), ledger, project, plan)
+    schema = pa.schema([("enrolment_id", pa.string()), ("channel", pa.string()), ("reason", pa.string())])
+    columns_ = [[row[place] for row in found] for place in range(3)]
+    return transaction.load("suppressed", pa.table(columns_, schema=schema))
+
+
+def _suppressed_among(
+    rows: list[dict[str, Any]], ledger: Ledger, project: Project, plan: Plan
+) -> list[tuple[str, str, str]]:
+    marks = {
+        (row["enrolment_id"], channel): hashed(project.key, channel, identifier(channel, row))
+        for row in rows
+        for channel in plan.step.by
+        if row[NEEDED[channel][0]]
+    }
+    known = ledger.suppressions.among(marks.values(), plan.scenario.purpose)
+    return [
+        (enrolment_id, channel, ", ".join(sorted(known[mark].values())))
+        for (enrolment_id, channel), mark in marks.items()
+        if mark in known
+    ]

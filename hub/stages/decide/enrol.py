@@ -1,0 +1,118 @@
+"""Enrol: people whose trigger came enter the scenario, each once, ever."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.expressions import compile_condition
+from hub.people import people, table_scope
+from hub.project import Project
+from hub.project.models import EventTrigger
+from hub.stages.decide.plan import Plan
+from hub.warehouse import Transaction
+
+EVENT_TABLES = ("activity", "web_event")
+"""Where `event: TYPE` looks."""
+
+
+def enrol(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> Counter[str]:
+    """Write an enrolment for everybody whose trigger came within `valid_for`, who is in the target, and never was in.
+
+    An event that arrives late still counts while it is within `valid_for`. The first event in that time is the
+    moment of entry. Who entered through any record never enters again, also not after a merge.
+    """
+    came = transaction.hold("came", _came(transaction, project, plan, as_of))
+    if not transaction.count(came):
+        return Counter()
+    everybody = people(transaction, project, as_of)
+    target = compile_condition(plan.scenario.target, everybody.scope).element
+    entering = transaction.hold(
+        "entering",
+        sa.select(
+            enrolment_id(plan.name, everybody.column("record_id")).label("enrolment_id"),
+            everybody.column("record_id").label("record_id"),
+            came.c.entered_at,
+            _in_control_group(plan, everybody.column("record_id")).label("control"),
+        )
+        .select_from(everybody.source.join(came, came.c.person_id == everybody.column("person_id")))
+        .where(target),
+    )
+    enrolment = transaction.table("enrolment")
+    transaction.execute(
+        sa.insert(enrolment).from_select(
+            ["enrolment_id", "scenario", "version", "record_id", "entered_at", "status", "reason", "ended_at"],
+            sa.select(
+                entering.c.enrolment_id,
+                sa.literal(plan.name),
+                sa.literal(plan.version),
+                entering.c.record_id,
+                entering.c.entered_at,
+                sa.case((entering.c.control, sa.literal("control")), else_=sa.literal("active")),
+                sa.case((entering.c.control, sa.literal("in the control group: gets nothing, to compare with"))),
+                sa.case((entering.c.control, sa.literal(as_of, sa.DateTime(timezone=True)))),
+            ),
+        )
+    )
+    return Counter(entered=transaction.count(entering), control=transaction.count(entering, entering.c.control))
+
+
+def enrolment_id(scenario: str, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """Derive the id of an enrolment: always the same for a scenario and an anchor record."""
+    return sa.func.md5(sa.literal(f"{scenario}|") + record_id)
+
+
+def _came(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> sa.Select:
+    """Give person_id and entered_at of everybody who was triggered and never was in the scenario."""
+    record, enrolment = transaction.table("source_record"), transaction.table("enrolment")
+    events = sa.union_all(
+        *(
+            query
+            for trigger in plan.scenario.trigger.any
+            for query in _events(transaction, project, trigger, as_of - plan.scenario.valid_for, as_of)
+        )
+    ).subquery("events")
+    enrolled = (
+        sa.select(record.c.person_id)
+        .join(enrolment, enrolment.c.record_id == record.c.record_id)
+        .where(enrolment.c.scenario == plan.name)
+        .distinct()
+        .subquery("enrolled")
+    )
+    return (
+        sa.select(record.c.person_id, sa.func.min(events.c.at).label("entered_at"))
+        .join(events, events.c.record_id == record.c.record_id)
+        .outerjoin(enrolled, enrolled.c.person_id == record.c.person_id)
+        .where(enrolled.c.person_id.is_(None))
+        .group_by(record.c.person_id)
+    )
+
+
+def _events(
+    transaction: Transaction, project: Project, trigger: EventTrigger, after: datetime, until: datetime
+) -> list[sa.Select]:
+    names = EVENT_TABLES if trigger.event is not None else (trigger.of or "",)
+    queries = []
+    for name in names:
+        table = transaction.table(name)
+        moment = sa.cast(table.c[transaction.schema[name].time or "at"], sa.DateTime(timezone=True))
+        query = sa.select(table.c.record_id, moment.label("at")).where(moment > after, moment <= until)
+        if trigger.event is not None:
+            query = query.where(table.c.type == trigger.event)
+        if trigger.where is not None:
+            query = query.where(
+                compile_condition(trigger.where, table_scope(transaction, project, name, until)).element
+            )
+        queries.append(query)
+    return queries
+
+
+def _in_control_group(plan: Plan, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Draw the control group by a hash of scenario and person: the draw never changes, and needs no chance."""
+    share = plan.scenario.control_group
+    if share >= 1:
+        return sa.true()
+    drawn = sa.func.substr(sa.func.md5(sa.literal(f"control|{plan.name}|") + record_id), 1, 8)
+    return drawn < sa.literal(f"{int(share * 2**32):08x}")

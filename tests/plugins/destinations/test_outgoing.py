@@ -1,0 +1,92 @@
+"""Where outgoing calls may go (field rules, section "Security")."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from hub.errors import ConfigurationError
+from hub.outgoing import NotSentError, Outgoing, check_url, clean_reason, may_be_called
+
+from .conftest import Api
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
+def test_public_addresses_may_be_called(address: str) -> None:
+    assert may_be_called(address)
+
+
+PRIVATE = ["127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "::1", "fd12:3456::1", "::ffff:10.0.0.1"]
+NEVER = [
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "fe80::1",
+    "224.0.0.1",
+    "0.0.0.0",
+    "::",
+    "fd00:ec2::254",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses_only_where_allowed(address: str) -> None:
+    assert not may_be_called(address)
+    assert may_be_called(address, allow_private=True)
+
+
+@pytest.mark.parametrize("address", NEVER)
+def test_link_local_and_metadata_addresses_never(address: str) -> None:
+    assert not may_be_called(address)
+    assert not may_be_called(address, allow_private=True)
+
+
+def test_an_embedded_private_address_is_not_public() -> None:
+    assert not may_be_called("2002:0a00:0001::")
+    assert not may_be_called("100.64.0.1")
+
+
+@pytest.mark.parametrize("url", ["", "example.nl", "ftp://example.nl/", "https://", "https://exa mple.nl:port/"])
+def test_an_address_must_be_written_in_full(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="write a full address"):
+        check_url(url)
+
+
+def test_a_name_that_moves_inside_after_the_first_look_is_not_followed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    real = socket.getaddrinfo
+
+    def resolve(host: str, port: int, *rest: Any, **options: Any) -> Any:
+        if host != "shop.example":
+            return real(host, port, *rest, **options)
+        looks.append(host)
+        return real("127.0.0.1" if len(looks) == 1 else "169.254.169.254", port, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with Outgoing(f"http://shop.example:{api.port}/", allow_private=True, timeout=5) as shop:
+        answers = [shop.request("POST", b"{}", {}) for _ in range(2)]
+        shop.reach()
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [call.headers["host"] for call in api.calls] == [f"shop.example:{api.port}"] * 2
+    assert looks == ["shop.example"]
+
+
+def test_one_address_inside_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("93.184.216.34", "10.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with Outgoing("https://shop.example/") as shop, pytest.raises(NotSentError, match="not public"):
+        shop.request("POST", b"{}", {})
+
+
+def test_a_reason_from_outside_is_one_short_line_without_personal_data() -> None:
+    said = "User anna@example.nl (tel. 06-1234 5678)\r\nrefused\x00: Anna\u2028has left " + "x" * 300
+    reason = clean_reason(said, "Anna")
+    assert reason.startswith("User [address] (tel. [number]) refused : [hidden] has left xxx")
+    assert len(reason) == 200
+    assert reason.endswith("\u2026")
+
+
+def test_codes_stay_readable_in_a_reason() -> None:
+    assert clean_reason("550 5.1.1 mailbox unknown, ticket 4711") == "550 5.1.1 mailbox unknown, ticket 4711"

@@ -11,7 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 from hub.errors import HubError
 
 PROJECT_ROOT = Path(__file__).parent.parent
+_LAUNCH = Path(__file__).parent / "launch.py"
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,21 @@ def python(*arguments: str | Path, cwd: Path = PROJECT_ROOT) -> Cost:
 def child(command: Sequence[str], cwd: Path = PROJECT_ROOT) -> Cost:
     """Run a command in a child process and return its cost; a failure raises MeasurementError with its last lines."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
-    started = time.perf_counter()
-    with subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    if process.returncode != 0:
-        last = "\n".join(output.strip().splitlines()[-15:])
-        raise MeasurementError(f"{' '.join(command)} ended with exit code {process.returncode}:\n{last}")
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / unit)
+    with tempfile.TemporaryDirectory() as folder:
+        cost = Path(folder) / "cost.json"
+        finished = subprocess.run(
+            [sys.executable, "-S", str(_LAUNCH), str(cost), *command],
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if finished.returncode != 0:
+            last = "\n".join(finished.stdout.strip().splitlines()[-15:])
+            raise MeasurementError(f"{' '.join(command)} ended with exit code {finished.returncode}:\n{last}")
+        return Cost(*json.loads(cost.read_text("utf-8")))
 
 
 def median_of(times: int, measure: Callable[[], Cost]) -> Cost:

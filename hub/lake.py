@@ -181,10 +181,10 @@ def raw_name(name: str) -> str:
     return f"_{words}" if words[0].isdigit() else words
 
 
-def raw_names(names: Sequence[str]) -> list[str]:
-    """Name the columns of one table; a name that is there twice gets a number: `total`, `total_2`."""
+def raw_names(names: Sequence[str], reserved: Iterable[str] = ()) -> list[str]:
+    """Name the columns of one table; a name that is reserved or there twice gets a number: `total`, `total_2`."""
     given: list[str] = []
-    taken: set[str] = set()
+    taken: set[str] = set(reserved)
     for name in names:
         wanted = candidate = raw_name(name)
         number = 2

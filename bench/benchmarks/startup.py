@@ -14,7 +14,7 @@ def run(size: int, folder: Path) -> Result:  # noqa: ARG001 - every benchmark ha
     """Start both several times; `wall_seconds` is what a person waits for."""
     print("starting python and hub ...", flush=True)
     nothing = median_of(REPEATS, lambda: python("-c", "pass"))
-    help_page = median_of(REPEATS, lambda: python("-m", "hub.cli", "--help"))
+    help_page = median_of(REPEATS, lambda: python("-c", "from hub.cli import main; main()", "--help"))
     return Result(
         "startup",
         size,

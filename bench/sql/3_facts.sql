@@ -32,7 +32,7 @@ LEFT JOIN (SELECT source_key::BIGINT AS order_no, person FROM source_record WHER
 WHERE raw.status <> 'test';
 
 CREATE TABLE order_line AS
-SELECT order_no, line_no, person, _dlt_load_id AS load_id, ordered_at, sku, quantity, quantity * line.price AS amount
+SELECT order_no, line_no, person, line._dlt_load_id AS load_id, created_at AS ordered_at, sku, quantity, quantity * price AS amount
 FROM lake_table('shop/order_lines') AS line JOIN sales_order USING (order_no);
 
 CREATE TEMP TABLE mail_address AS

@@ -28,10 +28,14 @@ FROM (
 ) JOIN record_person USING (record)
 GROUP BY person;
 
+CREATE TEMP TABLE home AS
+SELECT lower(surname) AS name, postcode, house_number, min(person) AS household
+FROM profile WHERE surname IS NOT NULL AND street IS NOT NULL GROUP BY ALL;
+
 CREATE TABLE person AS
-SELECT *, CASE WHEN surname IS NOT NULL AND street IS NOT NULL THEN
-    min(person) OVER (PARTITION BY lower(surname), postcode, house_number, surname IS NOT NULL AND street IS NOT NULL) END AS household
-FROM profile;
+SELECT profile.*, home.household
+FROM profile LEFT JOIN home
+    ON lower(surname) = home.name AND profile.postcode = home.postcode AND profile.house_number = home.house_number;
 
 CREATE TABLE household AS
 SELECT household, min(surname) AS surname, min(postcode) AS postcode, min(house_number) AS house_number, count(*) AS members

@@ -5,23 +5,23 @@ SELECT
     person,
     least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY last_order_at)))::INT AS recency,
     least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY order_count)))::INT AS frequency,
-    least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY spent)))::INT AS monetary
-FROM (SELECT person, last_order_at, order_count, coalesce(spent, 0) AS spent FROM order_metrics);
+    least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY spent_lifetime)))::INT AS monetary
+FROM order_metrics WHERE order_count > 0;
 
 CREATE TABLE trait AS
 SELECT
-    person, coalesce(order_count, 0) AS order_count, coalesce(spent, 0) AS spent, first_order_at, last_order_at,
+    person, coalesce(order_count, 0) AS order_count, spent_lifetime, spent_paid, first_order_at, last_order_at,
     coalesce(orders_90d, 0) AS orders_90d, coalesce(orders_365d, 0) AS orders_365d, own_interval, favourite_category,
     coalesce(opens_90d, 0) AS opens_90d, coalesce(clicks_90d, 0) AS clicks_90d, coalesce(visits_90d, 0) AS visits_90d,
     recency, frequency, monetary, opted_in,
     CASE
-        WHEN order_count IS NULL THEN 'prospect'
+        WHEN coalesce(order_count, 0) = 0 THEN 'prospect'
         WHEN days_since > 365 OR days_since > 2 * own_interval THEN 'inactive'
         WHEN order_count = 1 AND days_since <= 90 THEN 'new'
         WHEN orders_365d >= 3 THEN 'loyal'
         ELSE 'active' END AS life_cycle
 FROM person
-LEFT JOIN (SELECT *, (epoch(getvariable('as_of')) - epoch(last_order_at)) / 86400 AS days_since FROM order_metrics) USING (person)
+LEFT JOIN (SELECT *, local_day(getvariable('as_of')) - local_day(last_order_at) AS days_since FROM order_metrics) USING (person)
 LEFT JOIN order_rhythm USING (person)
 LEFT JOIN favourite USING (person)
 LEFT JOIN mail_activity USING (person)
@@ -42,7 +42,7 @@ SELECT person, (
     + opted_in::INT * 64
     + (opens_90d > 0 OR clicks_90d > 0)::INT * 128
     + (visits_90d > 0 AND orders_90d = 0)::INT * 256
-    + coalesce(spent > 500, false)::INT * 512
+    + coalesce(spent_paid > 500, false)::INT * 512
 ) AS mask
 FROM trait;
 

@@ -18,7 +18,7 @@ FROM ordering JOIN (SELECT order_no, sum(quantity * price) AS total FROM line GR
 ORDER BY order_no;
 
 -- shop/order_lines.parquet
-SELECT order_no, line_no, sku, quantity, price FROM line ORDER BY order_no, line_no;
+SELECT order_no, line_no, sku, quantity, price, created_at FROM line ORDER BY order_no, line_no;
 
 -- erp/debtors.csv
 SELECT

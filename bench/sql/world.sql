@@ -171,10 +171,11 @@ JOIN account USING (nth)
 JOIN person ON person.person = drawn.guest_person;
 
 CREATE TEMP TABLE line AS
-SELECT order_no, line_no, sku, quantity, price
+SELECT order_no, line_no, sku, quantity, price, created_at
 FROM (
     SELECT
         order_no,
+        created_at,
         unnest(range(1, lines + 1))::INT AS line_no,
         10 * order_no + unnest(range(1, lines + 1)) AS k
     FROM ordering

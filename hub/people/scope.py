@@ -36,15 +36,14 @@ class People:
         return self.relation.c.person_id
 
 
-def person_scope(
-    transaction: Transaction, project: Project, as_of: datetime, inside: Inside | None = None
-) -> People:
+def person_scope(transaction: Transaction, project: Project, as_of: datetime, inside: Inside | None = None) -> People:
     """Give everybody with their traits, and the scope of conditions about them.
 
     consents('email', 'marketing') is true for those whose newest statement as of the moment is a yes: it fails closed.
     member_of('gold') asks the stored memberships, or `inside` where it is given.
     """
-    relation = _relation(transaction.table("person"), plan_traits(project, as_of))
+    plan = plan_traits(project, as_of)
+    relation = _relation(transaction.table("person"), plan)
     person_id = relation.c.person_id
     stated: dict[str, sa.FromClause] = {}
 
@@ -61,13 +60,13 @@ def person_scope(
         membership = transaction.table("membership")
         return person_id.in_(sa.select(membership.c.person_id).where(membership.c.segment == name))
 
-    return People(relation, _scope(project, as_of, relation, given, inside or stored))
+    return People(relation, _scope(project, as_of, plan, relation, given, inside or stored))
 
 
 def trial_scope(project: Project, as_of: datetime, plan: TraitPlan) -> Scope:
     """Give the scope that conditions are checked in, without a warehouse."""
     relation = _relation(project.schema.table("person"), plan)
-    return _scope(project, as_of, relation, lambda channel, purpose: sa.true(), lambda name: sa.true())
+    return _scope(project, as_of, plan, relation, lambda channel, purpose: sa.true(), lambda name: sa.true())
 
 
 def _relation(person: sa.Table, plan: TraitPlan) -> sa.FromClause:
@@ -81,9 +80,11 @@ def _relation(person: sa.Table, plan: TraitPlan) -> sa.FromClause:
     )
 
 
-def _scope(project: Project, as_of: datetime, relation: sa.FromClause, given: Given, inside: Inside) -> Scope:
+def _scope(
+    project: Project, as_of: datetime, plan: TraitPlan, relation: sa.FromClause, given: Given, inside: Inside
+) -> Scope:
     person = {column.name: column.type for column in project.schema["person"].columns}
-    types = {**plan_traits(project, as_of).types, **person}
+    types = {**plan.types, **person}
     return Scope(
         {name: Name(relation.c[name], type_) for name, type_ in types.items()},
         functions=_functions(given, inside, project.segments),
@@ -96,7 +97,9 @@ def _functions(given: Given, inside: Inside, segments: Mapping[str, Any]) -> dic
     def consents(channel: Any, purpose: Any = "marketing") -> Name:
         for value, known, what in ((channel, CHANNELS, "channel"), (purpose, PURPOSES, "purpose")):
             if value not in known:
-                raise ValueError(f"there is no {what} '{value}'.{suggest(str(value), known)} Known: {', '.join(known)}.")
+                raise ValueError(
+                    f"there is no {what} '{value}'.{suggest(str(value), known)} Known: {', '.join(known)}."
+                )
         return Name(given(channel, purpose), "boolean")
 
     def member_of(segment: Any) -> Name:
@@ -105,6 +108,8 @@ def _functions(given: Given, inside: Inside, segments: Mapping[str, Any]) -> dic
         return Name(inside(segment), "boolean")
 
     return {
-        "consents": ScopeFunction(("channel", "purpose"), consents, 1, "Whether the person's newest statement is a yes."),
+        "consents": ScopeFunction(
+            ("channel", "purpose"), consents, 1, "Whether the person's newest statement is a yes."
+        ),
         "member_of": ScopeFunction(("segment",), member_of, 0, "Whether the person is in a segment."),
     }

@@ -139,7 +139,8 @@ class TraitPlan:
     @property
     def types(self) -> Mapping[str, ExpressionType]:
         """Give the type of each trait, by name, in the order of the trait table's columns."""
-        return {trait.name: trait.type for trait in (*self.of_facts, *self.derived)}
+        found = {trait.name: trait.type for trait in self.of_facts}
+        return {**found, **{trait.name: trait.type for trait in self.derived}}
 
     def table(self) -> sa.TableClause:
         """Give the stored table of traits: person_id and one column per trait."""
@@ -334,7 +335,9 @@ class _Planning:
         if trait is None and name == RFM:
             return DerivedTrait(name, "text", _rfm(names), needs)
         if trait is None:
-            return DerivedTrait(name, "integer", _score(names[SCORES[name]].element, names["order_count"].element), needs)
+            return DerivedTrait(
+                name, "integer", _score(names[SCORES[name]].element, names["order_count"].element), needs
+            )
         scope = Scope(names, timezone=self.project.hub.timezone, as_of=self.as_of)
         value = self._compiled("is", trait.is_ or "", scope)
         self._check("is", value)

@@ -31,12 +31,12 @@ FILLED_COLUMNS = {
 RECORD_COLUMNS = {"record_no", "linked_by", "linked_to"} | set(FILLED_COLUMNS)
 SHORTEST_KEY = 16
 CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
-TEMPLATE_FILES: dict[Channel, tuple[tuple[str, ...], ...]] = {
-    "email": (("subject.txt",), ("email.html", "email.txt")),
-    "sms": (("sms.txt",),),
-    "letter": (("letter.typ",),),
+TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
+    "email": ("subject.txt", "email.txt"),
+    "sms": ("sms.txt",),
+    "letter": ("letter.typ",),
 }
-"""Per channel, what a template's folder needs: of each group, at least one file."""
+"""Per channel, the files that a template's folder needs."""
 
 
 def cross_checks(project: Project, declared: Set[str], complete: bool) -> list[Problem]:
@@ -232,14 +232,10 @@ def _scenario(scenario: Scenario, project: Project) -> Iterator[Problem]:
             )
             continue
         for place, channel in enumerate(step.by):
-            for group in TEMPLATE_FILES[channel]:
-                if not any((folder / file).is_file() for file in group):
+            for file in TEMPLATE_FILES[channel]:
+                if not (folder / file).is_file():
                     yield origin.at_value(
-                        "steps",
-                        number,
-                        "by",
-                        place,
-                        message=f"{channel} needs templates/{step.send}/{' or '.join(group)}",
+                        *("steps", number, "by", place), message=f"{channel} needs templates/{step.send}/{file}"
                     )
 
 

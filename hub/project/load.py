@@ -40,6 +40,15 @@ def load_project(folder: Path, registry: Registry | None = None) -> Project:
     return _Reading(folder.resolve(), registry or Registry()).project()
 
 
+def load_schema(folder: Path) -> Schema:
+    """Read the shared schema with what schema.yaml adds, and nothing else of the project."""
+    reading = _Reading(folder.resolve(), Registry())
+    schema = reading.schema()
+    if reading.problems:
+        raise ConfigurationError(reading.problems)
+    return schema
+
+
 class _Reading:
     """Collects what the files say, and what is wrong with them."""
 
@@ -68,7 +77,7 @@ class _Reading:
             ) from None
         hub = self._hub(secrets)
         key = (secrets.get("HUB_KEY") or "").encode()
-        schema = self._schema()
+        schema = self.schema()
         connections = self._connections(hub, key) if hub else {}
         project = Project(
             folder=self.folder,
@@ -149,7 +158,7 @@ class _Reading:
         self.problems += problems
         return Connection(name, plugin, config, Place(name, self.folder, key)) if config is not None else None
 
-    def _schema(self) -> Schema:
+    def schema(self) -> Schema:
         if not (self.folder / "schema.yaml").is_file():
             return BUILT_IN
         document = self._document("schema.yaml")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.contracts import Channel, ConnectionConfig, Destination, Place, Plugin, Source
+from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin, Source
 from hub.errors import Problem
 from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
 from hub.project.yaml import Document, KeyPath
@@ -24,7 +24,7 @@ class Origin:
         """Tell a problem at a key below."""
         return self.document.at_key(self.path + path, message)
 
-    def at_value(self, *path: str | int | bool, message: str, offset: int = 0) -> Problem:
+    def at_value(self, *path: str | int | bool, message: str, offset: int | None = None) -> Problem:
         """Tell a problem at a value below, `offset` columns into it."""
         return self.document.at_value(self.path + path, message, offset)
 
@@ -43,9 +43,10 @@ class Connection:
         return self.plugin(self.config, self.place)
 
     @property
-    def notation(self) -> str:
+    def notation(self) -> Notation:
         """How this system writes numbers and dates: iso, nl, be or us."""
-        return getattr(self.config, "notation", "iso")
+        found: Notation = getattr(self.config, "notation", "iso")
+        return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Document:
     value: Any
     keys: Mapping[KeyPath, tuple[int, int]] = field(default_factory=dict, repr=False)
     values: Mapping[KeyPath, tuple[int, int]] = field(default_factory=dict, repr=False)
+    quoted: Mapping[KeyPath, str] = field(default_factory=dict, repr=False)
+    """The sign that opens a text which is not plain: a quotation mark, | or >."""
     substituted: Mapping[KeyPath, str] = field(default_factory=dict, repr=False)
     """What stood in the file at the places where `${NAME}` was filled in."""
 
@@ -44,8 +46,12 @@ class Document:
         """Tell a problem at a key; where the key is not there, at the nearest thing around it."""
         return self._at(path, message, (self.keys, self.values))
 
-    def at_value(self, path: KeyPath, message: str, offset: int = 0) -> Problem:
+    def at_value(self, path: KeyPath, message: str, offset: int | None = None) -> Problem:
         """Tell a problem at a value, `offset` columns into it; where it is not there, at what is around it."""
+        if offset is None or self.quoted.get(path) in ("|", ">"):
+            offset = 0
+        elif path in self.quoted:
+            offset += 1
         return self._at(path, message, (self.values, self.keys), offset)
 
     def get(self, path: KeyPath) -> Any:
@@ -110,7 +116,7 @@ def parse(text: str, file: str) -> tuple[Document, list[Problem]]:
         return Document(file, None), builder.problems
     except yaml.MarkedYAMLError as error:
         return Document(file, None), [*builder.problems, _syntax(error, text, file)]
-    return Document(file, builder.value, builder.keys, builder.values), builder.problems
+    return Document(file, builder.value, builder.keys, builder.values, builder.quoted), builder.problems
 
 
 def substitute(document: Document, lookup: Callable[[str], str | None]) -> tuple[Document, list[Problem], list[str]]:
@@ -148,7 +154,7 @@ def substitute(document: Document, lookup: Callable[[str], str | None]) -> tuple
         return filled
 
     value = fill(document.value, ())
-    return Document(document.file, value, document.keys, document.values, original), problems, found
+    return replace(document, value=value, substituted=original), problems, found
 
 
 class _Stop(Exception):
@@ -173,6 +179,7 @@ class _Builder:
         self.value: Any = None
         self.keys: dict[KeyPath, tuple[int, int]] = {}
         self.values: dict[KeyPath, tuple[int, int]] = {}
+        self.quoted: dict[KeyPath, str] = {}
         self.problems: list[Problem] = []
         self._levels: list[_Level] = []
         self._documents = 0
@@ -207,7 +214,9 @@ class _Builder:
         value = _scalar(event)
         level = self._levels[-1] if self._levels else None
         if level is None or isinstance(level.value, list) or level.has_key:
-            self._place(value, event)
+            path = self._place(value, event)
+            if event.style:
+                self.quoted[path] = event.style
             return
         path = (*level.path, value)
         if value is None or isinstance(value, float):

@@ -230,3 +230,76 @@ def _composed_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> s
 def _composed_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
     (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
     return f"nfc_normalize({value})"
+
+
+class _at_end(FunctionElement[Any]):
+    """An aggregate that takes the value of one row, by an order over several values."""
+
+    inherit_cache = True
+    descending: bool
+
+    def __init__(self, value: sa.ColumnElement[Any], *order: sa.ColumnElement[Any]) -> None:
+        self.type = value.type
+        super().__init__(value, *order)
+
+
+class earliest(_at_end):
+    """`earliest(value, order, ...)`: the aggregate value at the smallest order, nulls of either left out."""
+
+    name = "earliest"
+    inherit_cache = True
+    descending = False
+
+
+class latest(_at_end):
+    """`latest(value, order, ...)`: the aggregate value at the greatest order, nulls of either left out."""
+
+    name = "latest"
+    inherit_cache = True
+    descending = True
+
+
+@compiles(earliest)
+@compiles(latest)
+def _at_end_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, order, given = _value_and_order(element, compiler, keywords)
+    by = ", ".join(f"{one} DESC" if element.descending else one for one in order)
+    return f"((array_agg({value} ORDER BY {by}) FILTER (WHERE {given}))[1])"
+
+
+@compiles(earliest, "duckdb")
+@compiles(latest, "duckdb")
+def _at_end_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, order, given = _value_and_order(element, compiler, keywords)
+    by = order[0] if len(order) == 1 else f"row({', '.join(order)})"
+    return f"{'arg_max' if element.descending else 'arg_min'}({value}, {by}) FILTER (WHERE {given})"
+
+
+def _value_and_order(element: Any, compiler: Compiler, keywords: dict[str, Any]) -> tuple[str, list[str], str]:
+    """Render value, order and the condition that none is null; constants stand in the text, as each comes twice."""
+    value, *order = (
+        compiler.process(clause, **{**keywords, "literal_binds": True}) for clause in element.clauses.clauses
+    )
+    return value, order, " AND ".join(f"({one}) IS NOT NULL" for one in (value, *order))
+
+
+class row_json(FunctionElement[str]):
+    """`row_json(relation)`: a whole row of a named relation as a JSON object in text."""
+
+    name = "row_json"
+    inherit_cache = True
+    type = sa.Text()
+
+    def __init__(self, relation: sa.FromClause) -> None:
+        super().__init__(*relation.c)
+        self.relation = relation
+
+
+@compiles(row_json)
+def _row_json_postgresql(element: Any, compiler: Compiler, **_: Any) -> str:
+    return f"CAST(row_to_json({compiler.preparer.quote(element.relation.name)}) AS TEXT)"
+
+
+@compiles(row_json, "duckdb")
+def _row_json_duckdb(element: Any, compiler: Compiler, **_: Any) -> str:
+    return f"CAST(to_json({compiler.preparer.quote(element.relation.name)}) AS TEXT)"

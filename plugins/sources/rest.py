@@ -199,7 +199,7 @@ class Rest(Source):
                     params=params,
                     paginator=_paginator(settings.paginate),
                     data_selector=settings.data,
-                    hooks={"response": [_refuse]},
+                    hooks={"response": []},  # PatientSession looks at the status
                 ):
                     if not all(isinstance(item, dict) for item in page):
                         raise ConfigurationError(
@@ -263,6 +263,7 @@ def _session(auth: Auth | None) -> requests.Session:
                 raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
+            _refuse(response)
             return response
 
     session = PatientSession()
@@ -270,7 +271,7 @@ def _session(auth: Auth | None) -> requests.Session:
     return session
 
 
-def _refuse(response: requests.Response, *_: Any, **__: Any) -> None:
+def _refuse(response: requests.Response) -> None:
     """Refuse what is no answer, in words that say what to mend."""
     where, status = _where(response.request), response.status_code
     if status in (401, 403):

@@ -24,7 +24,13 @@ def test_the_cost_of_a_child_is_its_own_work_and_memory() -> None:
     idle = child([sys.executable, "-c", "pass"])
     busy = child([sys.executable, "-c", burning])
     assert idle.cpu_seconds < 0.4 <= busy.cpu_seconds
-    assert idle.peak_mib < 150 < 200 <= busy.peak_mib
+    assert idle.peak_mib < 100 < 200 <= busy.peak_mib
+
+
+def test_memory_of_the_one_who_measures_is_not_counted() -> None:
+    held = bytearray(b"x" * 300 * 2**20)
+    assert child([sys.executable, "-c", "pass"]).peak_mib < 100
+    assert len(held) == 300 * 2**20
 
 
 def test_a_child_that_fails_says_how() -> None:

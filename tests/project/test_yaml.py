@@ -95,3 +95,10 @@ def test_a_name_that_nothing_sets_is_told_once_per_place() -> None:
         "hub.yaml:2:4: CRM_KEY is not set: set CRM_KEY in the environment, in .env, or in the secrets folder",
         "hub.yaml:3:4: write ${NAME} or ${NAME:-default}, with letters, digits and _",
     ]
+
+
+def test_a_place_inside_a_text_counts_from_its_first_letter() -> None:
+    document, _ = parse('a: total >= x\nb: "total >= x"\nc: |\n  total >= x\n', "f.yaml")
+    places = [document.at_value((key,), "here", offset=9) for key in "abc"]
+    assert [(place.line, place.column) for place in places] == [(1, 13), (2, 14), (3, 4)]
+    assert document.at_value(("b",), "here").column == 4

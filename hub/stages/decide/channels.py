@@ -34,7 +34,9 @@ def choose(
     source: sa.FromClause = turn
     ways: list[_Way] = []
     for channel in plan.step.by:
-        way = _Way(channel, plan, turn, given.alias(f"given_{channel}"), suppressed.alias(f"suppressed_{channel}"))
+        way = _Way(
+            transaction, channel, plan, turn, given.alias(f"given_{channel}"), suppressed.alias(f"suppressed_{channel}")
+        )
         source = source.outerjoin(
             way.given, sa.and_(way.given.c.person_id == turn.c.person_id, way.given.c.channel == channel)
         ).outerjoin(
@@ -42,23 +44,29 @@ def choose(
             sa.and_(way.suppressed.c.enrolment_id == turn.c.enrolment_id, way.suppressed.c.channel == channel),
         )
         if channel == "sms":
-            source = source.outerjoin(*_phone_kinds(transaction, turn, source, ways))
+            _keep_phone_kinds(transaction, turn, source, ways)
+            source = source.outerjoin(
+                way.kind, sa.and_(way.kind.c.function == PHONE_KIND, way.kind.c.input == turn.c.phone)
+            )
         ways.append(way)
-    return transaction.hold("chosen", _chosen(transaction, turn, source, ways))
+    return transaction.hold("chosen", _chosen(turn, source, ways))
 
 
 class _Way:
     """One channel for everybody: why it does not work (null where it does), and what to use where it does."""
 
-    def __init__(self, channel: Channel, plan: Plan, turn: sa.TableClause, given: Any, suppressed: Any) -> None:
+    def __init__(
+        self, transaction: Transaction, channel: Channel, plan: Plan, turn: sa.TableClause, given: Any, suppressed: Any
+    ) -> None:
         self.channel = channel
-        self.given = given
-        self.suppressed = suppressed
+        self.kind = transaction.table("lookup_value").alias(PHONE_KIND)
+        self.given = given.alias(f"given_{channel}")
+        self.suppressed = suppressed.alias(f"suppressed_{channel}")
         self.destination = plan.destinations.get(channel)
         self._purpose = plan.scenario.purpose
         self._turn = turn
 
-    def problem(self, transaction: Transaction) -> sa.ColumnElement[Any]:
+    def problem(self) -> sa.ColumnElement[Any]:
         """Say why the channel does not work for a person; null where it does."""
         if self.destination is None:
             return sa.literal(f"{self.channel}: no connection sends it")
@@ -71,8 +79,7 @@ class _Way:
             )
         ]
         if self.channel == "sms":
-            kind = transaction.table("lookup_value").alias(PHONE_KIND)
-            checks.append((sa.func.coalesce(kind.c.output, "") != "mobile", sa.literal("not a mobile number")))
+            checks.append((sa.func.coalesce(self.kind.c.output, "") != "mobile", sa.literal("not a mobile number")))
         checks += [
             (sa.not_(consent.allowed(self.given.c.given, self._purpose)), consent.refusal(self.given.c.given)),
             (self.suppressed.c.enrolment_id.is_not(None), sa.literal("suppressed, ") + self.suppressed.c.reason),
@@ -91,8 +98,8 @@ def _blank(value: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return sa.func.coalesce(sa.func.trim(value), "") == ""
 
 
-def _chosen(transaction: Transaction, turn: sa.TableClause, source: sa.FromClause, ways: list[_Way]) -> sa.Select:
-    problems = [way.problem(transaction) for way in ways]
+def _chosen(turn: sa.TableClause, source: sa.FromClause, ways: list[_Way]) -> sa.Select:
+    problems = [way.problem() for way in ways]
     works = [(problem.is_(None), way) for problem, way in zip(problems, ways, strict=True)]
     none = sa.and_(*(problem.is_not(None) for problem in problems))
     reasons = [
@@ -113,10 +120,10 @@ def _chosen(transaction: Transaction, turn: sa.TableClause, source: sa.FromClaus
     ).select_from(source)
 
 
-def _phone_kinds(
+def _keep_phone_kinds(
     transaction: Transaction, turn: sa.TableClause, source: sa.FromClause, before: list[_Way]
-) -> tuple[sa.FromClause, sa.ColumnElement[bool]]:
-    """Find out what the numbers reach that may be needed, once per number, and give the join to that."""
+) -> None:
+    """Find out what the numbers reach that may be needed, once per number."""
     import pyarrow as pa
 
     lookup = transaction.table("lookup_value")
@@ -125,7 +132,7 @@ def _phone_kinds(
         sa.select(turn.c.phone)
         .select_from(source.outerjoin(known, sa.and_(known.c.function == PHONE_KIND, known.c.input == turn.c.phone)))
         .where(turn.c.phone.is_not(None), known.c.input.is_(None))
-        .where(*(way.problem(transaction).is_not(None) for way in before))
+        .where(*(way.problem().is_not(None) for way in before))
         .distinct()
     )
     numbers = [number for batch in transaction.arrow(wanted) for number in batch.column(0).to_pylist()]
@@ -137,8 +144,6 @@ def _phone_kinds(
                 ["function", "input", "output"], sa.select(sa.literal(PHONE_KIND), fresh.c.input, fresh.c.output)
             )
         )
-    kind = lookup.alias(PHONE_KIND)
-    return kind, sa.and_(kind.c.function == PHONE_KIND, kind.c.input == turn.c.phone)
 
 
 def _suppressed(

@@ -7,8 +7,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.expressions import compile_condition
-from hub.people import people, table_scope
+from hub.expressions import Scope, compile_condition
+from hub.people.facts import facts
+from hub.people.scope import person_scope
 from hub.project import Project
 from hub.project.models import EventTrigger
 from hub.stages.decide.plan import Plan
@@ -27,17 +28,17 @@ def enrol(transaction: Transaction, project: Project, plan: Plan, as_of: datetim
     came = transaction.hold("came", _came(transaction, project, plan, as_of))
     if not transaction.count(came):
         return Counter()
-    everybody = people(transaction, project, as_of)
+    everybody = person_scope(transaction, project, as_of)
     target = compile_condition(plan.scenario.target, everybody.scope).element
     entering = transaction.hold(
         "entering",
         sa.select(
-            enrolment_id(plan.name, everybody.column("record_id")).label("enrolment_id"),
-            everybody.column("record_id").label("record_id"),
+            enrolment_id(plan.name, everybody.relation.c.record_id).label("enrolment_id"),
+            everybody.relation.c.record_id.label("record_id"),
             came.c.entered_at,
-            _in_control_group(plan, everybody.column("record_id")).label("control"),
+            _in_control_group(plan, everybody.relation.c.record_id).label("control"),
         )
-        .select_from(everybody.source.join(came, came.c.person_id == everybody.column("person_id")))
+        .select_from(everybody.relation.join(came, came.c.person_id == everybody.person_id))
         .where(target),
     )
     enrolment = transaction.table("enrolment")
@@ -71,7 +72,7 @@ def _came(transaction: Transaction, project: Project, plan: Plan, as_of: datetim
         *(
             query
             for trigger in plan.scenario.trigger.any
-            for query in _events(transaction, project, trigger, as_of - plan.scenario.valid_for, as_of)
+            for query in _events(project, trigger, as_of - plan.scenario.valid_for, as_of)
         )
     ).subquery("events")
     enrolled = (
@@ -90,22 +91,26 @@ def _came(transaction: Transaction, project: Project, plan: Plan, as_of: datetim
     )
 
 
-def _events(
-    transaction: Transaction, project: Project, trigger: EventTrigger, after: datetime, until: datetime
-) -> list[sa.Select]:
+def _events(project: Project, trigger: EventTrigger, after: datetime, until: datetime) -> list[sa.Select]:
     names = EVENT_TABLES if trigger.event is not None else (trigger.of or "",)
     queries = []
     for name in names:
-        table = transaction.table(name)
-        moment = sa.cast(table.c[transaction.schema[name].time or "at"], sa.DateTime(timezone=True))
-        query = sa.select(table.c.record_id, moment.label("at")).where(moment > after, moment <= until)
+        happened = facts(project.schema, name)
+        time, record_id = happened.names[happened.table.time or "at"], happened.names["record_id"]
+        moment = sa.cast(time.element, sa.DateTime(timezone=True))
+        conditions = [moment > after, moment <= until]
+        used: frozenset[str] = frozenset()
         if trigger.event is not None:
-            query = query.where(table.c.type == trigger.event)
+            conditions.append(happened.names["type"].element == trigger.event)
         if trigger.where is not None:
-            query = query.where(
-                compile_condition(trigger.where, table_scope(transaction, project, name, until)).element
-            )
-        queries.append(query)
+            where = compile_condition(trigger.where, Scope(happened.names, timezone=project.hub.timezone, as_of=until))
+            conditions.append(where.element)
+            used = where.names
+        queries.append(
+            sa.select(record_id.element.label("record_id"), moment.label("at"))
+            .select_from(happened.relation(used))
+            .where(*conditions)
+        )
     return queries
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from hub.expressions import Name, compile_condition
-from hub.people import people
+from hub.people.scope import person_scope
 from hub.project import Project
 from hub.stages.decide.plan import Plan
 from hub.warehouse import Transaction, Warehouse
@@ -78,12 +79,16 @@ def _doubled(transaction: Transaction, plan: Plan) -> sa.Select:
 
 def _interrupted(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> sa.Select:
     enrolment, record = transaction.table("enrolment"), transaction.table("source_record")
-    everybody = people(transaction, project, as_of, entered_at=Name(enrolment.c.entered_at, "timestamp"))
-    stop_when = compile_condition(plan.scenario.stop_when, everybody.scope).element
+    everybody = person_scope(transaction, project, as_of)
+    scope = replace(
+        everybody.scope,
+        names={**everybody.scope.names, "entered_at": Name(enrolment.c.entered_at, "timestamp")},
+    )
+    stop_when = compile_condition(plan.scenario.stop_when, scope).element
     return (
         sa.select(enrolment.c.enrolment_id)
         .select_from(
-            everybody.source.join(record, record.c.person_id == everybody.column("person_id")).join(
+            everybody.relation.join(record, record.c.person_id == everybody.person_id).join(
                 enrolment, enrolment.c.record_id == record.c.record_id
             )
         )

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from hub.expressions import compile_expression
 from hub.ledger import Ledger
-from hub.people import people
+from hub.people.scope import person_scope
 from hub.project import Project
 from hub.recipients import ADDRESS
 from hub.stages.decide.channels import choose
@@ -136,15 +137,15 @@ def _decisions(
     transaction: Transaction, project: Project, plan: Plan, news: sa.TableClause, as_of: datetime
 ) -> sa.Select:
     """Make decision rows. They keep the values for the template as they are now: an attempt repeats the same bytes."""
-    everybody = people(transaction, project, as_of)
+    everybody = person_scope(transaction, project, as_of)
     person = transaction.schema["person"]
     values: list[Any] = []
     for column in person.all_columns:
         if column.name not in NOT_FOR_TEMPLATES | plan.step.content.keys():
-            values += [sa.literal(column.name), everybody.column(column.name)]
+            values += [sa.literal(column.name), everybody.relation.c[column.name]]
     for name, expression in plan.step.content.items():
         values += [sa.literal(name), compile_expression(expression, everybody.scope).element]
-    expires = news.c.entered_at + sa.literal(plan.scenario.valid_for, sa.Interval())
+    expires = news.c.entered_at + sa.cast(sa.literal(plan.scenario.valid_for, INTERVAL()), INTERVAL())
     queued = news.c.outcome == "queued"
     row: dict[str, sa.ColumnElement[Any]] = {
         "decision_id": news.c.decision_id,
@@ -164,5 +165,5 @@ def _decisions(
         "expires_at": expires,
     }
     return sa.select(*(row[name] for name in DECISION)).select_from(
-        everybody.source.join(news, news.c.person_id == everybody.column("person_id"))
+        everybody.relation.join(news, news.c.person_id == everybody.person_id)
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hub.lake import REJECTED, ROW, raw_name, raw_names
+from hub.lake import LOAD_ID, REJECTED, ROW, raw_name, raw_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,26 +70,30 @@ def _to_arrow(item: Any) -> Any:
 def _fit(item: Any, table: str, source: DltSource, passed_on: Counter[str]) -> Iterator[Any]:
     """Yield the rows that fit their table, under the names of the lake, and the others for the table `_rejected`."""
     import dlt
-    import pyarrow as pa
 
     from hub.arrow import conform, set_aside
 
     if item is None or not len(item):
         return
-    item = item.rename_columns(raw_names(item.column_names))
+    item = item.rename_columns(raw_names(item.column_names, (ROW, LOAD_ID)))
     known = _known_types(source, table)
     fitting, refused = conform(_without_empty_columns(item, known), known)
     if len(fitting):
-        if ROW not in fitting.column_names:
-            first = passed_on[table] + 1
-            fitting = fitting.append_column(ROW, pa.array(range(first, first + len(fitting)), pa.int64()))
-        passed_on[table] += len(fitting)
+        fitting = _numbered(fitting, table, passed_on)
         _declare(source, table, known, fitting.schema)
         yield dlt.mark.with_table_name(fitting, table)
     if refused:
         reasons, raw = zip(*refused, strict=True)
-        passed_on[REJECTED] += len(raw)
-        yield dlt.mark.with_table_name(set_aside(table, reasons, raw), REJECTED)
+        yield dlt.mark.with_table_name(_numbered(set_aside(table, reasons, raw), REJECTED, passed_on), REJECTED)
+
+
+def _numbered(rows: pa.Table, table: str, passed_on: Counter[str]) -> pa.Table:
+    """Count the rows, and give each its place in the load package."""
+    import pyarrow as pa
+
+    first = passed_on[table] + 1
+    passed_on[table] += len(rows)
+    return rows.append_column(ROW, pa.array(range(first, first + len(rows)), pa.int64()))
 
 
 def _known_types(source: DltSource, table: str) -> dict[str, pa.DataType]:

@@ -8,6 +8,7 @@ attach anonymous visits (R3), and households only group (R6): neither merges peo
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,11 +40,10 @@ def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         links = find_links(transaction, records)
         people = _people(transaction, records, links)
         new, moved = _assign(transaction, records, people)
-        best = golden(transaction, links)
-        changed = _rewrite(transaction, "person", best)
-        _rewrite(transaction, "household", transaction.hold("next_household", households(best)))
+        changed = _rewrite(transaction, "person", golden(transaction, links))
+        _rewrite(transaction, "household", households(transaction.table("person")))
         count = transaction.count(records)
-        persons = transaction.count(best)
+        persons = transaction.count(transaction.table("person"))
         remember(transaction, "resolve", mark, as_of)
         counts = {
             "persons": persons,
@@ -145,22 +145,19 @@ def _assign(transaction: Transaction, records: sa.TableClause, people: sa.TableC
     return transaction.count(news, news.c.fresh), transaction.count(news, news.c.moved)
 
 
-def _rewrite(transaction: Transaction, name: str, rows: sa.TableClause) -> int:
+def _rewrite(transaction: Transaction, name: str, query: sa.Select[Any]) -> int:
     """Make a stored table hold exactly these rows by its key, writing only what differs; return how many did."""
     table = transaction.table(name)
     (key,) = table.info["key"]
-    columns = [column.name for column in rows.c]
+    columns = [column.name for column in query.selected_columns]
     if not transaction.scalar(sa.select(sa.exists(sa.select(table.c[key])))):
-        transaction.execute(sa.insert(table).from_select(columns, sa.select(rows)))
-        return transaction.count(rows)
-    news = transaction.hold(
-        f"{name}_news",
-        sa.except_(sa.select(*(rows.c[c] for c in columns)), sa.select(*(table.c[c] for c in columns))),
-    )
-    gone = sa.and_(
-        ~sa.exists(sa.select(rows.c[key]).where(rows.c[key] == table.c[key])),
-    )
+        transaction.execute(sa.insert(table).from_select(columns, query))
+        return transaction.count(table)
+    rows = transaction.hold(f"next_{name}", query)
+    stored = sa.select(*(table.c[column] for column in columns))
+    news = transaction.hold(f"{name}_news", sa.except_(sa.select(rows), stored))
+    kept = sa.exists(sa.select(rows.c[key]).where(rows.c[key] == table.c[key]))
     changed = sa.exists(sa.select(news.c[key]).where(news.c[key] == table.c[key]))
-    transaction.execute(sa.delete(table).where(sa.or_(gone, changed)))
+    transaction.execute(sa.delete(table).where(sa.or_(sa.not_(kept), changed)))
     transaction.execute(sa.insert(table).from_select(columns, sa.select(news)))
     return transaction.count(news)

@@ -23,8 +23,14 @@ def attach(transaction: Transaction, records: sa.TableClause, links: Links, root
         "device_value",
         sa.select(values.c.value, values.c.record_no).where(values.c.type == rules.WEAK, sa.not_(values.c.blocked)),
     )
-    named = sa.select(records.c.record_no).where(records.c.named)
-    known = sa.union(sa.select(values.c.record_no).where(values.c.type != rules.WEAK), named).subquery()
+    known = sa.union(
+        sa.select(device.c.record_no)
+        .join_from(device, values, values.c.record_no == device.c.record_no)
+        .where(values.c.type != rules.WEAK),
+        sa.select(device.c.record_no)
+        .join_from(device, records, records.c.record_no == device.c.record_no)
+        .where(records.c.named),
+    ).subquery()
     holder, visit = device.alias("holder"), device.alias("visit")
     owner = (
         sa.select(

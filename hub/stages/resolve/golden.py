@@ -17,49 +17,49 @@ DERIVED = ("person_id", "record_id", "email", "phone", "household_id", "records"
 HOUSE = ("postcode", "house_number", "house_letter", "house_addition")
 
 
-def golden(transaction: Transaction, links: Links) -> sa.TableClause:
-    """Hold one row per person with the columns of `person`.
+def golden(transaction: Transaction, links: Links) -> sa.Select[Any]:
+    """Select one row per person with the columns of `person`.
 
     Each field is the newest value that is not empty (by the system's own time; the smaller record number decides
     between equals); the surname comes with its prefix and partner's name from one record. E-mail and phone are the
     newest identifiers that are neither false nor a crowd's. The address is the newest complete one, or else the
     newest; an address to live at goes before one to deliver or bill to.
     """
-    ranked = _ranked(transaction, links)
-    address = _address(transaction, ranked)
-    fields = [
-        column
-        for column in transaction.table("person").c
-        if column.name not in DERIVED and column.name not in {postal.name for postal in POSTAL}
-    ]
-    source = transaction.table("source_record")
-    rows = ranked.join(source, source.c.record_id == ranked.c.record_id)
-    named = _filled(source.c.surname)
+    record = transaction.table("source_record")
+    place = sa.func.row_number().over(order_by=[record.c.source_time.asc().nulls_first(), record.c.record_no.desc()])
+    ranked = transaction.hold("ranked_record", sa.select(record.c.record_no, place.label("rank")))
+    contact = _contact(links)
+    elsewhere = {*DERIVED, *(column.name for column in POSTAL)}
+    fields = [column.name for column in transaction.table("person").c if column.name not in elsewhere]
+    named = _filled(record.c.surname)
+    rank = ranked.c.rank
     best = [
-        _best_of_named(source.c[column.name], ranked.c.rank, named)
-        if column.name in SURNAME
-        else _best(source.c[column.name], ranked.c.rank)
-        for column in fields
-        if column.name in source.c
+        _best_of_named(record.c[name], rank, named) if name in SURNAME else _best(record.c[name], rank)
+        for name in fields
+        if name in record.c
     ]
     people = transaction.hold(
         "golden",
         sa.select(
-            ranked.c.person_id,
-            sa.func.min(sa.case((ranked.c.record_no == ranked.c.person_id, ranked.c.record_id))).label("record_id"),
+            record.c.person_id,
+            sa.func.min(sa.case((record.c.record_no == record.c.person_id, record.c.record_id))).label("record_id"),
             *best,
-            _best(ranked.c.email, ranked.c.rank),
-            _best(ranked.c.phone, ranked.c.rank),
+            _best(contact.c.email, rank),
+            _best(contact.c.phone, rank),
             sa.func.count().label("records"),
         )
-        .select_from(rows)
-        .group_by(ranked.c.person_id),
+        .select_from(
+            record.join(ranked, ranked.c.record_no == record.c.record_no).outerjoin(
+                contact, contact.c.record_no == record.c.record_no
+            )
+        )
+        .group_by(record.c.person_id),
     )
-    return _with_household(transaction, people, address)
+    return _with_household(transaction, people, _address(transaction))
 
 
-def households(people: sa.TableClause) -> sa.Select[Any]:
-    """Select the households of golden records: people with one surname at one address (R6: nobody is merged)."""
+def households(people: sa.Table) -> sa.Select[Any]:
+    """Select the households of all persons: people with one surname at one address (R6: nobody is merged)."""
     number = sa.func.concat_ws(" ", people.c.house_number, people.c.house_letter, people.c.house_addition)
     return (
         sa.select(
@@ -74,60 +74,46 @@ def households(people: sa.TableClause) -> sa.Select[Any]:
     )
 
 
-def _ranked(transaction: Transaction, links: Links) -> sa.TableClause:
-    """Hold each record with its person, its contact values, and its rank: the greater, the better."""
-    record = transaction.table("source_record")
+def _contact(links: Links) -> sa.Subquery:
+    """Select the e-mail address and phone number of each record that may be used."""
     values, crowds = links.values, links.crowds
-    contact = (
+    crowded = sa.and_(crowds.c.type == values.c.type, crowds.c.value == values.c.value)
+    return (
         sa.select(
             values.c.record_no,
             sa.func.min(values.c.value).filter(values.c.type == "email").label("email"),
             sa.func.min(values.c.value).filter(values.c.type == "phone").label("phone"),
         )
-        .select_from(
-            values.outerjoin(crowds, sa.and_(crowds.c.type == values.c.type, crowds.c.value == values.c.value))
-        )
+        .select_from(values.outerjoin(crowds, crowded))
         .where(sa.not_(values.c.false), crowds.c.value.is_(None), values.c.type.in_(["email", "phone"]))
         .group_by(values.c.record_no)
-        .subquery()
-    )
-    rank = sa.func.row_number().over(order_by=[record.c.source_time.asc().nulls_first(), record.c.record_no.desc()])
-    return transaction.hold(
-        "ranked_record",
-        sa.select(
-            record.c.record_id,
-            record.c.record_no,
-            record.c.person_id,
-            contact.c.email,
-            contact.c.phone,
-            rank.label("rank"),
-        ).select_from(record.outerjoin(contact, contact.c.record_no == record.c.record_no)),
+        .subquery("contact")
     )
 
 
-def _address(transaction: Transaction, ranked: sa.TableClause) -> sa.TableClause:
+def _address(transaction: Transaction) -> sa.TableClause:
     """Hold the best address per person."""
-    address = transaction.table("address")
+    address, record = transaction.table("address"), transaction.table("source_record")
     complete = sa.and_(*(_filled(address.c[name]) for name in ("street", "house_number", "postcode", "city")))
     passing = sa.func.coalesce(address.c.kind, "").in_(["delivery", "billing"])
     place = sa.func.row_number().over(
-        partition_by=ranked.c.person_id,
+        partition_by=record.c.person_id,
         order_by=[
             complete.desc(),
             passing.asc(),
             address.c.source_time.desc().nulls_last(),
-            ranked.c.record_no,
+            record.c.record_no,
             address.c.source_key,
         ],
     )
     numbered = (
         sa.select(
-            ranked.c.person_id,
+            record.c.person_id,
             complete.label("complete"),
             *(sa.func.nullif(address.c[column.name], "").label(column.name) for column in POSTAL),
             place.label("place"),
         )
-        .join_from(address, ranked, ranked.c.record_id == address.c.record_id)
+        .join_from(address, record, record.c.record_id == address.c.record_id)
         .subquery()
     )
     return transaction.hold(
@@ -135,8 +121,8 @@ def _address(transaction: Transaction, ranked: sa.TableClause) -> sa.TableClause
     )
 
 
-def _with_household(transaction: Transaction, people: sa.TableClause, address: sa.TableClause) -> sa.TableClause:
-    """Hold the rows of `person`: golden records with address, and the household of those who live somewhere."""
+def _with_household(transaction: Transaction, people: sa.TableClause, address: sa.TableClause) -> sa.Select[Any]:
+    """Select the rows of `person`: golden records with address, and the household of those who live somewhere."""
     home = sa.func.concat_ws(
         " ", sa.func.lower(sa.func.trim(people.c.surname)), *(address.c[name] for name in HOUSE)
     ).label("home")
@@ -158,13 +144,10 @@ def _with_household(transaction: Transaction, people: sa.TableClause, address: s
     )
     given = {**dict(address.c.items()), **dict(people.c.items()), "household_id": member.c.household_id}
     columns = [column.name for column in transaction.table("person").c if column.name in given]
-    return transaction.hold(
-        "next_person",
-        sa.select(*(given[name].label(name) for name in columns)).select_from(
-            people.outerjoin(address, address.c.person_id == people.c.person_id).outerjoin(
-                member, member.c.person_id == people.c.person_id
-            )
-        ),
+    return sa.select(*(given[name].label(name) for name in columns)).select_from(
+        people.outerjoin(address, address.c.person_id == people.c.person_id).outerjoin(
+            member, member.c.person_id == people.c.person_id
+        )
     )
 
 

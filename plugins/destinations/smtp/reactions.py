@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dlt.extract import DltResource
 
 FIELDS = ("event_id", "message_id", "type", "at", "url", "code")
+REQUIRED = ("event_id", "message_id", "type", "at")
 TYPES = frozenset({"sent", "delivered", "opened", "clicked", "bounced", "soft_bounced", "complained", "unsubscribed"})
 _PAGE = 32 * 1024 * 1024
 
@@ -29,7 +30,7 @@ _PAGE = 32 * 1024 * 1024
 def reactions(pattern: str, folder: Path) -> DltResource:
     """Give the resource `reactions`; how far each file was read is kept in dlt's state."""
 
-    @dlt.resource(name="reactions", primary_key="event_id", write_disposition="append")
+    @dlt.resource(name="reactions", write_disposition="append")
     def read() -> Iterator[Any]:
         places: dict[str, int] = dlt.current.resource_state().setdefault("read_until", {})
         yield from new_lines(pattern, folder, places)
@@ -114,7 +115,7 @@ def _row(text: str) -> dict[str, str | None] | str:
     if not isinstance(event, dict):
         return "the line is no JSON object"
     row = {name: None if event.get(name) in (None, "") else str(event[name]) for name in FIELDS}
-    missing = [name for name in ("event_id", "message_id", "type", "at") if row[name] is None]
+    missing = [name for name in REQUIRED if row[name] is None]
     if missing:
         return f"no {', no '.join(missing)}"
     if row["type"] not in TYPES:

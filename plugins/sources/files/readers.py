@@ -51,7 +51,7 @@ def read(file: File, config: FilesConfig) -> Iterator[tuple[str, pa.Table]]:
 
 def _with_file(rows: pa.Table, path: str) -> pa.Table:
     name = pa.DictionaryArray.from_arrays(pa.nulls(len(rows), pa.int8()).fill_null(0), pa.array([path]))
-    return rows.append_column(FILE, name)
+    return rows.rename_columns(raw_names(rows.column_names, (FILE,))).append_column(FILE, name)
 
 
 def _json_lines(stream: BinaryIO, _: FilesConfig) -> Iterator[pa.Table | list[Aside]]:

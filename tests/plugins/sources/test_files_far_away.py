@@ -114,7 +114,11 @@ class S3World(SourceWorld):
 
         self.endpoint, self.bucket, self.count = endpoint, bucket, 0
         self.client = boto3.client(
-            "s3", endpoint_url=endpoint, aws_access_key_id="hub", aws_secret_access_key=PASSWORD, region_name="us-east-1"
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id="hub",
+            aws_secret_access_key=PASSWORD,
+            region_name="us-east-1",
         )
         self.client.create_bucket(Bucket=bucket)
 

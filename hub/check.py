@@ -1,0 +1,125 @@
+"""What the expressions of a project say wrong: checked against the schema, without data, before anything runs.
+
+`load_project` has checked the form of the files and the names in them; this checks what is written in expressions
+and templates. Both tell every mistake with its file, line and column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from hub.errors import ConfigurationError, Problem
+from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
+from hub.lake import Lake
+from hub.people.facts import facts
+from hub.people.scope import trial_scope
+from hub.people.segments import segment_problems
+from hub.people.traits import plan_traits, trait_problems
+from hub.project import MappedTable, Origin, Project
+from hub.project.models import EventTrigger, Scenario, Sync
+from hub.registry import Registry
+from hub.stages.map.problems import problems_of_mapping
+from hub.templates import Renderer, load_template
+
+EVENTS = "activity"
+"""The table whose columns a trigger by event may use."""
+
+
+def check_project(
+    project: Project, as_of: datetime, lake: Lake | None = None, registry: Registry | None = None
+) -> list[Problem]:
+    """Find every mistake in mappings' expressions, traits, segments, scenarios, syncs and templates.
+
+    The names of raw columns are checked for tables that have landed in `lake`. What uses traits is checked when the
+    traits are right: else each of their mistakes would be told again and again.
+    """
+    registry = registry or Registry()
+    found = [problem for mapped in project.mappings for problem in _mapping(mapped, project, lake, registry)]
+    in_traits = trait_problems(project, as_of)
+    found += in_traits
+    if not in_traits:
+        found += segment_problems(project, as_of)
+        scope = trial_scope(project, as_of, plan_traits(project, as_of))
+        for scenario in project.scenarios.values():
+            found += _scenario(scenario, project, scope)
+        for sync in project.syncs.values():
+            found += _sync(sync, project, scope)
+    renderer = Renderer(registry.template_filters)
+    for scenario in project.scenarios.values():
+        found += _templates(scenario, project, renderer)
+    return sorted(set(found))
+
+
+def _mapping(mapped: MappedTable, project: Project, lake: Lake | None, registry: Registry) -> Iterator[Problem]:
+    raw = lake.columns(mapped.connection, mapped.mapping.from_) if lake is not None else {}
+    origin = project.origin(mapped)
+    for path, message, column in problems_of_mapping(
+        mapped,
+        project.schema,
+        raw or None,
+        project.connections[mapped.connection].notation,
+        project.hub.timezone,
+        registry.functions,
+    ):
+        if path[:1] == ("lookups",):
+            yield origin.document.at_value(path, message)
+        else:
+            yield origin.at_value(*path, message=message, offset=column - 1)
+
+
+def _scenario(scenario: Scenario, project: Project, scope: Scope) -> Iterator[Problem]:
+    origin = project.origins["scenario", scenario.scenario]
+    for number, trigger in enumerate(scenario.trigger.any):
+        yield from _trigger(trigger, ("trigger", "any", number, "where"), origin, project, scope)
+    yield from _condition(scenario.target, scope, origin, "target")
+    person = project.schema.table("person")
+    entered = Name(person.c.person_id, "timestamp")
+    with_entry = replace(scope, names={**scope.names, "entered_at": entered})
+    yield from _condition(scenario.stop_when, with_entry, origin, "stop_when")
+    for number, step in enumerate(scenario.steps):
+        for name, expression in step.content.items():
+            yield from _value(expression, scope, origin, "steps", number, "content", name)
+
+
+def _trigger(
+    trigger: EventTrigger, path: tuple[str | int, ...], origin: Origin, project: Project, scope: Scope
+) -> Iterator[Problem]:
+    if trigger.where is not None:
+        names = facts(project.schema, trigger.of or EVENTS).names
+        rows = Scope(names, timezone=scope.timezone, as_of=scope.as_of)
+        yield from _condition(trigger.where, rows, origin, *path)
+
+
+def _sync(sync: Sync, project: Project, scope: Scope) -> Iterator[Problem]:
+    origin = project.origins["sync", sync.sync]
+    yield from _value(sync.key, scope, origin, "key")
+    for name, expression in sync.fields.items():
+        yield from _value(expression, scope, origin, "fields", name)
+
+
+def _condition(written: str, scope: Scope, origin: Origin, *path: str | int) -> Iterator[Problem]:
+    try:
+        compile_condition(written, scope)
+    except ExpressionError as error:
+        yield origin.at_value(*path, message=error.message, offset=error.column - 1)
+
+
+def _value(written: str, scope: Scope, origin: Origin, *path: str | int) -> Iterator[Problem]:
+    try:
+        compile_expression(written, scope)
+    except ExpressionError as error:
+        yield origin.at_value(*path, message=error.message, offset=error.column - 1)
+
+
+def _templates(scenario: Scenario, project: Project, renderer: Renderer) -> Iterator[Problem]:
+    """Parse the templates that a scenario sends."""
+    for step in scenario.steps:
+        for channel in step.by:
+            try:
+                renderer.check(load_template(project.templates, step.send, channel))
+            except ConfigurationError as error:
+                for problem in error.problems:
+                    file = problem.file or f"templates/{step.send}"
+                    yield replace(problem, file=file)

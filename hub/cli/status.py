@@ -1,0 +1,86 @@
+"""`hub status`: the last runs, what there is, what was set aside, and the messages by state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.cli.answer import Answer
+from hub.cli.project import open_project
+from hub.cli.published import ask
+from hub.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hub.project import Project
+
+RUNS = 5
+
+
+def status(folder: Path | None) -> Answer:
+    """Read the ledger and the published tables; changes nothing."""
+    project = open_project(folder)
+    data = {"project": project.hub.name, **_ledger(project), **_warehouse(project)}
+    return Answer(data, lambda console: _show(console, data))
+
+
+def _ledger(project: Project) -> dict[str, Any]:
+    from hub.ledger import open_ledger
+
+    ledger = open_ledger(project.hub.ledger, project.state)
+    try:
+        runs = [
+            {
+                "run": run_id,
+                "as_of": as_of,
+                "stages": [report["stage"] for report in reports if not report["skipped"]],
+                "failures": [failure for report in reports for failure in report["failures"]],
+            }
+            for run_id, as_of, reports in ledger.runs(RUNS)
+        ]
+        return {"runs": runs, "messages": ledger.outbox.counts(), "waiting": ledger.outbox.waiting()}
+    finally:
+        ledger.close()
+
+
+def _warehouse(project: Project) -> dict[str, Any]:
+    """Count the published rows; nothing is there before the first run."""
+    names = [table.name for table in project.schema if table.mapped or table.group == "people"]
+    counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS rows FROM \"{name}\"" for name in names)  # noqa: S608 - names of the schema
+    aside = (
+        "SELECT connection, target, reason, count(*) AS rows FROM quarantine GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3"
+    )
+    try:
+        found = {row["name"]: row["rows"] for row in ask(project, counts).to_pylist() if row["rows"]}
+        return {"tables": found, "quarantine": ask(project, aside).to_pylist()}
+    except ConfigurationError:
+        return {"tables": {}, "quarantine": []}
+
+
+def _show(console: Console, data: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    console.print(data["project"], style="bold", markup=False)
+    if not data["runs"]:
+        console.print("No run yet: start one with `hub run`.")
+    for run in data["runs"]:
+        outcome = f"[red]{len(run['failures'])} failed[/]" if run["failures"] else "[green]ok[/]"
+        console.print(
+            f"  {run['run']}  as of {run['as_of']:%Y-%m-%d %H:%M}  {outcome}  {', '.join(dict.fromkeys(run['stages']))}"
+        )
+    for title, counts in (("Rows", data["tables"]), ("Messages", data["messages"])):
+        if counts:
+            table = Table(title=title, title_justify="left", show_header=False)
+            table.add_column()
+            table.add_column(justify="right")
+            for name, rows in counts.items():
+                table.add_row(name, f"{rows:,}")
+            console.print(table)
+    if data["quarantine"]:
+        table = Table(title="Set aside", title_justify="left")
+        for heading in ("connection", "table", "reason", "rows"):
+            table.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
+        for row in data["quarantine"]:
+            table.add_row(row["connection"], row["target"], row["reason"], f"{row['rows']:,}")
+        console.print(table)

@@ -1,0 +1,160 @@
+"""The last look: whether a message may still go, the moment before it does. No configuration can remove this step.
+
+It fails closed: a message goes when the newest statements allow it, its address is not suppressed, nothing has
+interrupted its scenario, and the decision behind it is still there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub import consent
+from hub.contracts import Channel
+from hub.expressions import Name, compile_condition
+from hub.ledger import Ledger, Queued, hashed
+from hub.people.scope import person_scope
+from hub.project import Project
+from hub.recipients import identifier
+from hub.warehouse import Transaction, Warehouse
+
+GONE = "the decision behind it is gone"
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """A message that may go, with what was decided: where to, and the values for its template."""
+
+    queued: Queued
+    address: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the last look found: messages that may go, and id -> reason for those that may not, or not any more."""
+
+    cleared: Sequence[Cleared]
+    refused: Mapping[str, str]
+    cancelled: Mapping[str, str]
+
+
+def last_look(
+    warehouse: Warehouse, ledger: Ledger, project: Project, messages: Sequence[Queued], as_of: datetime
+) -> Looked:
+    """Check messages as of a moment."""
+    with warehouse.begin() as transaction:
+        looked_at = _load(transaction, messages)
+        decided = {row.decision_id: row for row in transaction.rows(_decided(transaction, looked_at))}
+        refused = _without_consent(transaction, looked_at, decided, messages, as_of)
+        cancelled = _interrupted(transaction, project, looked_at, messages, as_of)
+    addresses = {id_: json.loads(row.address) for id_, row in decided.items()}
+    refused |= _suppressed(ledger, project, messages, addresses)
+    cleared = [
+        Cleared(message, addresses[message.id], json.loads(decided[message.id].content))
+        for message in messages
+        if message.id not in refused and message.id not in cancelled
+    ]
+    return Looked(cleared, refused, {id_: why for id_, why in cancelled.items() if id_ not in refused})
+
+
+def _load(transaction: Transaction, messages: Sequence[Queued]) -> sa.TableClause:
+    import pyarrow as pa
+
+    names = ("id", "channel", "purpose", "scenario")
+    columns = {name: pa.array([getattr(message, name) for message in messages], pa.string()) for name in names}
+    return transaction.load("looked_at", pa.table(columns))
+
+
+def _decided(transaction: Transaction, looked_at: sa.TableClause) -> sa.Select:
+    decision, record = transaction.table("decision"), transaction.table("source_record")
+    return (
+        sa.select(decision.c.decision_id, decision.c.address, decision.c.content, record.c.person_id)
+        .join(looked_at, looked_at.c.id == decision.c.decision_id)
+        .join(record, record.c.record_id == decision.c.record_id)
+        .where(decision.c.outcome == "queued", decision.c.address.is_not(None), decision.c.content.is_not(None))
+    )
+
+
+def _without_consent(
+    transaction: Transaction,
+    looked_at: sa.TableClause,
+    decided: Mapping[str, Any],
+    messages: Sequence[Queued],
+    as_of: datetime,
+) -> dict[str, str]:
+    """Give id -> reason; everything that is not found to be allowed is refused."""
+    decision, record = transaction.table("decision"), transaction.table("source_record")
+    refused: dict[str, str] = {message.id: GONE for message in messages if message.id not in decided}
+    for purpose in {message.purpose for message in messages}:
+        people = transaction.hold(
+            "people_looked_at",
+            sa.select(looked_at.c.id, looked_at.c.channel, record.c.person_id)
+            .join(decision, decision.c.decision_id == looked_at.c.id)
+            .join(record, record.c.record_id == decision.c.record_id)
+            .where(looked_at.c.purpose == purpose),
+        )
+        given = consent.in_effect(transaction, people, purpose, as_of).subquery("given")
+        verdict = sa.select(
+            people.c.id, consent.allowed(given.c.given, purpose).label("allowed"), consent.refusal(given.c.given)
+        ).outerjoin_from(
+            people, given, sa.and_(given.c.person_id == people.c.person_id, given.c.channel == people.c.channel)
+        )
+        for id_, allowed, why in transaction.rows(verdict):
+            if not allowed:
+                refused[id_] = why
+    return refused
+
+
+def _interrupted(
+    transaction: Transaction,
+    project: Project,
+    looked_at: sa.TableClause,
+    messages: Sequence[Queued],
+    as_of: datetime,
+) -> dict[str, str]:
+    decision, record, enrolment = (transaction.table(name) for name in ("decision", "source_record", "enrolment"))
+    cancelled: dict[str, str] = {}
+    for name in {message.scenario for message in messages}:
+        scenario = project.scenarios.get(name)
+        if scenario is None:
+            why = "its scenario is no longer there"
+            cancelled |= {message.id: why for message in messages if message.scenario == name}
+            continue
+        everybody = person_scope(transaction, project, as_of)
+        names = {**everybody.scope.names, "entered_at": Name(enrolment.c.entered_at, "timestamp")}
+        stop_when = compile_condition(scenario.stop_when, replace(everybody.scope, names=names)).element
+        found = (
+            sa.select(looked_at.c.id)
+            .join(decision, decision.c.decision_id == looked_at.c.id)
+            .join(enrolment, enrolment.c.enrolment_id == decision.c.enrolment_id)
+            .join(record, record.c.record_id == decision.c.record_id)
+            .join(everybody.relation, everybody.person_id == record.c.person_id)
+            .where(looked_at.c.scenario == name, stop_when)
+        )
+        cancelled |= {row.id: f"interrupted: {scenario.stop_when}" for row in transaction.rows(found)}
+    return cancelled
+
+
+def _suppressed(
+    ledger: Ledger, project: Project, messages: Sequence[Queued], addresses: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    marks: dict[str, str] = {}
+    for message in messages:
+        if message.id in addresses:
+            channel: Channel = message.channel  # type: ignore[assignment]  # a column of text
+            marks[message.id] = hashed(project.key, channel, identifier(channel, addresses[message.id]))
+    refused: dict[str, str] = {}
+    for purpose in {message.purpose for message in messages}:
+        known = ledger.suppressions.among(
+            (marks[message.id] for message in messages if message.purpose == purpose and message.id in marks), purpose
+        )
+        for message in messages:
+            if message.purpose == purpose and (reasons := known.get(marks.get(message.id, ""))):
+                refused[message.id] = "suppressed, " + ", ".join(sorted(reasons.values()))
+    return refused

@@ -1,0 +1,41 @@
+"""Enrich: compute every trait of every person, as of a moment.
+
+All traits over one table are aggregated in one pass over it; scores and expressions over traits follow in the order
+of what they use. A fact counts for the person whose record it belongs to, and only if it happened by the moment.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from hub.people.traits import definitions, plan_traits
+from hub.project import Project
+from hub.report import Report
+from hub.stages.enrich.aggregate import aggregates
+from hub.stages.enrich.derive import derived
+from hub.warehouse import Warehouse
+from hub.warehouse.state import fingerprint, remember, seen
+
+
+def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
+    """Make the table `trait` hold one row per person with all traits.
+
+    Windows count calendar days in the project's time zone, so that the same data on the same day needs no second run.
+    """
+    with warehouse.begin() as transaction:
+        today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
+        mark = fingerprint(
+            *(seen(transaction, stage) for stage in ("map", "resolve", "decide")),
+            today,
+            project.hub.timezone,
+            sorted((name, trait.model_dump_json()) for name, trait in definitions(project).items()),
+        )
+        if seen(transaction, "enrich") == mark and transaction.exists("trait", stored=True):
+            return Report("enrich", skipped=True)
+        plan = plan_traits(project, as_of)
+        found = aggregates(transaction, project, plan.of_facts, as_of)
+        transaction.replace("trait", derived(transaction.table("person"), plan, found))
+        people = transaction.count(plan.table())
+        remember(transaction, "enrich", mark, as_of)
+    return Report("enrich", rows_in=people, rows_out=people, counts={"traits": len(plan.types)})

@@ -1,0 +1,49 @@
+"""Derive: put the aggregates beside each person, then compute what builds on them, layer upon layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.people.traits import DerivedTrait, TraitPlan
+from hub.schema.shape import SQL_TYPES
+
+WITHOUT_ROWS = {"count": 0, "exists": False}
+"""What people without a single row have; other traits are null for them."""
+
+
+def derived(person: sa.Table, plan: TraitPlan, found: Mapping[str, sa.FromClause]) -> sa.Select[Any]:
+    """Select person_id and all traits, in the order of the plan's types."""
+    relation: sa.FromClause = person
+    for held in dict.fromkeys(found.values()):
+        relation = relation.outerjoin(held, held.c.person_id == person.c.person_id)
+    base: list[sa.ColumnElement[Any]] = [column for column in person.c if column.name not in plan.types]
+    for trait in plan.of_facts:
+        value: sa.ColumnElement[Any] = found[trait.name].c[trait.name]
+        if trait.way in WITHOUT_ROWS:
+            value = sa.func.coalesce(value, WITHOUT_ROWS[trait.way])
+        base.append(value.label(trait.name))
+    layer = sa.select(*base).select_from(relation).subquery("layer_0")
+    for number, traits in enumerate(_layers(plan.derived), start=1):
+        layer = (
+            sa.select(*layer.c, *(trait.element.label(trait.name) for trait in traits))
+            .select_from(layer)
+            .subquery(f"layer_{number}")
+        )
+    return sa.select(
+        layer.c.person_id,
+        *(sa.cast(layer.c[name], SQL_TYPES[type_]).label(name) for name, type_ in plan.types.items()),  # type: ignore[index]
+    )
+
+
+def _layers(traits: tuple[DerivedTrait, ...]) -> list[list[DerivedTrait]]:
+    """Group traits so that each uses only those of groups before its own."""
+    height: dict[str, int] = {}
+    for trait in traits:
+        height[trait.name] = 1 + max((height[name] for name in trait.needs if name in height), default=-1)
+    return [
+        [trait for trait in traits if height[trait.name] == level]
+        for level in range(max(height.values(), default=-1) + 1)
+    ]

@@ -1,0 +1,75 @@
+"""Newest: which rows are older versions of a row, in the same load packages or in the store.
+
+The newest source time wins; without one a row counts as older than any. Among equals the later load package wins, then
+the later row. So the result does not depend on the order of arrival.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.stages.map.rows import Rows
+from hub.warehouse import Transaction
+from hub.warehouse.constructs import text_constant
+
+
+def mark_older(transaction: Transaction, rows: Rows, connection: str, stored: bool) -> None:
+    """Find the rows that a newer version supersedes. `stored`: the store has rows of this connection already."""
+    table = rows.table
+    parts: list[sa.Select[Any]] = []
+    good = table.c["_reason"].is_(None)
+    twice = transaction.hold(
+        "map_twice",
+        sa.select(table.c["_key"]).where(good).group_by(table.c["_key"]).having(sa.func.count() > sa.literal_column("1")),
+    )
+    if transaction.count(twice):
+        parts.append(_losers(table, [good, table.c["_key"].in_(sa.select(twice.c["_key"]))], [table.c["_key"]]))
+    if stored:
+        target = transaction.table(rows.translation.table.name)
+        same = sa.and_(target.c.connection == text_constant(connection), target.c.source_key == table.c["_key"])
+        older = sa.or_(table.c["_time"].is_(None), table.c["_time"] < target.c.source_time)
+        parts.append(
+            sa.select(table.c["_load"], table.c["_row"])
+            .select_from(table.join(target, same))
+            .where(good, target.c.source_time.is_not(None), older)
+        )
+    if rows.failed:
+        repeated = [table.c["_reason"].is_not(None), table.c["_key"].is_not(None)]
+        parts.append(_losers(table, repeated, [table.c["_key"], table.c["_reason"], table.c["_load"]]))
+    if not parts:
+        return
+    query = sa.union(*parts).subquery()
+    older_rows = transaction.hold("map_older", sa.select(query.c["_load"], query.c["_row"]))
+    found = transaction.rows(
+        sa.select(table.c["_load"], sa.func.count(), sa.func.count(table.c["_reason"]))
+        .select_from(
+            table.join(
+                older_rows,
+                sa.and_(older_rows.c["_load"] == table.c["_load"], older_rows.c["_row"] == table.c["_row"]),
+            )
+        )
+        .group_by(table.c["_load"])
+    )
+    if found:
+        rows.older = older_rows
+        rows.superseded = {str(load): int(count) - int(failed) for load, count, failed in found}
+        rows.superseded_failed = {str(load): int(failed) for load, _, failed in found}
+
+
+def _losers(
+    table: sa.TableClause, conditions: list[sa.ColumnElement[bool]], partition: list[sa.ColumnElement[Any]]
+) -> sa.Select[Any]:
+    place = sa.func.row_number().over(partition_by=partition, order_by=newest_first(table)).label("place")
+    ranked = sa.select(table.c["_load"], table.c["_row"], place).where(*conditions).subquery()
+    return sa.select(ranked.c["_load"], ranked.c["_row"]).where(ranked.c.place > sa.literal_column("1"))
+
+
+def newest_first(table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+    """Order rows by the declared order, the winner first."""
+    return [
+        table.c["_time"].desc().nulls_last(),
+        sa.cast(table.c["_load"], sa.Double()).desc(),
+        table.c["_row"].desc(),
+    ]

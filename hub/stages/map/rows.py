@@ -1,0 +1,192 @@
+"""Rows: read the raw rows of one mapping once, into a temporary table of typed values with a reason where they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.lake import LOAD_ID, ROW
+from hub.stages.map.lookups import fill, joined
+from hub.stages.map.translate import IdentifierRule, Translation
+from hub.warehouse import Transaction
+from hub.warehouse.constructs import text_constant
+
+KEY_IS_EMPTY = "key is empty"
+
+
+@dataclass(frozen=True)
+class LoadCount:
+    """What one load package gave: rows that passed `where`, and those of them that failed."""
+
+    load_id: str
+    rows: int
+    failed: int
+    warned: int
+
+
+@dataclass
+class Rows:
+    """The temporary table: `_load`, `_row`, `_key`, `_time`, `_record`, `_reason`, and per rule
+
+    `c_<column>` values, `i_<n>` identifiers (`o_<n>` as written, `n_<n>` unreadable), the same with `gi_`, `go_`, `gn_`
+    for guests, `_person` (the key of the person's record), `s_<n>_...` statements. `older` holds (`_load`, `_row`) of
+    rows that a newer version supersedes.
+    """
+
+    translation: Translation
+    table: sa.TableClause
+    counts: Sequence[LoadCount]
+    older: sa.TableClause | None = None
+    superseded: dict[str, int] = field(default_factory=dict)
+    """How many good rows are older versions, per load."""
+    superseded_failed: dict[str, int] = field(default_factory=dict)
+    """How many failed rows repeat another one, per load."""
+
+    @property
+    def failed(self) -> int:
+        """Count the rows that failed."""
+        return sum(count.failed for count in self.counts)
+
+    def good(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
+        """Give relation and conditions of all rows that did not fail, older versions included."""
+        return self.table, [self.table.c["_reason"].is_(None)] if self.failed else []
+
+    def fresh(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
+        """Give relation and conditions of the newest good row per key."""
+        source, conditions = self.good()
+        return self._without_older(source, conditions)
+
+    def set_aside(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
+        """Give relation and conditions of the rows that failed, each key once per reason."""
+        return self._without_older(self.table, [self.table.c["_reason"].is_not(None)])
+
+    def _without_older(
+        self, source: sa.FromClause, conditions: list[sa.ColumnElement[bool]]
+    ) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
+        if self.older is None:
+            return source, conditions
+        same = sa.and_(self.older.c["_load"] == self.table.c["_load"], self.older.c["_row"] == self.table.c["_row"])
+        return source.outerjoin(self.older, same), [*conditions, self.older.c["_row"].is_(None)]
+
+
+def read(transaction: Transaction, translation: Translation, raw: sa.FromClause, connection: str) -> Rows:
+    """Evaluate a mapping over its raw rows and count what failed."""
+    fill(transaction, raw, translation.lookups)
+    given = _given(translation, raw)
+    query = _judged(transaction, translation, given, connection)
+    table = transaction.hold("map_rows", query)
+    return Rows(translation, table, _count(transaction, translation, table))
+
+
+def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
+    """Compute every expression once per raw row."""
+    columns: list[sa.ColumnElement[Any]] = [
+        raw.c[LOAD_ID].label("_load"),
+        raw.c[ROW].label("_row"),
+        _required(translation.key).label("_key"),
+        _required(translation.updated_at).label("_time"),
+    ]
+    columns += [element.label(f"c_{name}") for name, element in translation.columns.items()]
+    columns += [element.label(f"r_{name}") for name, element in translation.raw_for_checks.items()]
+    if translation.person is not None:
+        columns.append(translation.person.label("_person"))
+    columns += _identifier_columns("", translation.identifiers) + _identifier_columns("g", translation.guests)
+    for position, statement in enumerate(translation.statements):
+        columns.append(statement.says.label(f"s_{position}"))
+        columns += [element.label(f"s_{position}_{name}") for name, element in statement.computed.items()]
+    columns += [condition.label(f"f_{number}") for number, (condition, _) in enumerate(_failures(translation))]
+    query = sa.select(*columns).select_from(joined(raw, translation.lookups))
+    if translation.where is not None:
+        query = query.where(translation.where)
+    return query.subquery("given")
+
+
+def _required(element: sa.ColumnElement[Any] | None) -> sa.ColumnElement[Any]:
+    if element is None:
+        raise TypeError("a translation with problems cannot be read")
+    return element
+
+
+def _identifier_columns(prefix: str, rules: Sequence[IdentifierRule]) -> list[sa.ColumnElement[Any]]:
+    columns: list[sa.ColumnElement[Any]] = []
+    for position, rule in enumerate(rules):
+        columns += [rule.value.label(f"{prefix}i_{position}"), rule.original.label(f"{prefix}o_{position}")]
+        if rule.unread is not None:
+            columns.append(rule.unread.label(f"{prefix}n_{position}"))
+    return columns
+
+
+def _failures(translation: Translation) -> list[tuple[sa.ColumnElement[bool], str]]:
+    """Give one condition per message."""
+    by_message: dict[str, list[sa.ColumnElement[bool]]] = {}
+    for condition, message in translation.failures:
+        by_message.setdefault(message, []).append(condition)
+    return [(sa.or_(*conditions), message) for message, conditions in by_message.items()]
+
+
+def _judged(
+    transaction: Transaction, translation: Translation, given: sa.Subquery, connection: str
+) -> sa.Select[Any]:
+    """Say for each row whose it is and why it fails, if it does."""
+    source: sa.FromClause = given
+    record: sa.ColumnElement[Any] | None = None
+    if translation.table.name == "source_record":
+        record = text_constant(f"{connection}:") + given.c["_key"]
+    elif translation.through is not None:
+        table, column = translation.through
+        owner = transaction.table(table).alias("owner")
+        record = owner.c.record_id
+        source = given.outerjoin(
+            owner,
+            sa.and_(owner.c.connection == text_constant(connection), owner.c.source_key == given.c[f"c_{column}"]),
+        )
+    elif translation.table.personal:
+        record = _record(translation, given, connection)
+    kept = [column for column in given.c if not column.name.startswith(("f_", "r_"))]
+    reasons: list[tuple[Any, Any]] = [(given.c["_key"].is_(None), text_constant(KEY_IS_EMPTY))]
+    for number, (_, message) in enumerate(_failures(translation)):
+        reasons.append((given.c[f"f_{number}"], text_constant(message)))
+    reasons += [
+        (sa.not_(check.condition.self_group()), text_constant(check.text))
+        for check in translation.checks
+        if not check.warn
+    ]
+    columns: list[Any] = [*kept, sa.case(*reasons, else_=sa.cast(sa.null(), sa.Text())).label("_reason")]
+    if record is not None:
+        columns.append(record.label("_record"))
+    columns += [
+        sa.not_(check.condition.self_group()).label(f"w_{number}")
+        for number, check in enumerate(translation.checks)
+        if check.warn
+    ]
+    return sa.select(*columns).select_from(source)
+
+
+def _record(translation: Translation, given: sa.Subquery, connection: str) -> sa.ColumnElement[Any]:
+    """Name the record: the person's own, else a bare one for the first identifier that is there."""
+    ways: list[tuple[Any, Any]] = []
+    if translation.person is not None:
+        person = given.c["_person"]
+        ways.append((person.is_not(None), text_constant(f"{connection}:") + person))
+    for position, rule in enumerate(translation.guests):
+        value = given.c[f"gi_{position}"]
+        ways.append((value.is_not(None), text_constant(f"{connection}:{rule.type}:") + value))
+    null = sa.cast(sa.null(), sa.Text())
+    return sa.case(*ways, else_=null) if ways else null
+
+
+def _count(transaction: Transaction, translation: Translation, table: sa.TableClause) -> list[LoadCount]:
+    warnings = [number for number, check in enumerate(translation.checks) if check.warn]
+    one, none = sa.literal_column("1"), sa.literal_column("0")
+    warned: sa.ColumnElement[Any] = none
+    if warnings:
+        any_warning = sa.or_(*(table.c[f"w_{number}"] for number in warnings))
+        warned = sa.func.sum(sa.case((sa.and_(any_warning, table.c["_reason"].is_(None)), one), else_=none))
+    load = table.c["_load"]
+    found = transaction.rows(
+        sa.select(load, sa.func.count(), sa.func.count(table.c["_reason"]), warned).group_by(load).order_by(load)
+    )
+    return [LoadCount(str(load_id), int(rows), int(failed), int(warned)) for load_id, rows, failed, warned in found]

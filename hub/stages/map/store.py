@@ -1,0 +1,282 @@
+"""Store: bring mapped rows into the tables of the shared schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.stages.map.newest import newest_first
+from hub.stages.map.rows import Rows
+from hub.stages.map.translate import IDENTIFIERS, StatementRule
+from hub.warehouse import Transaction
+from hub.warehouse.constructs import text_constant
+
+STATEMENT = "statement:"
+"""How the key of a derived consent or preference begins."""
+
+
+def has_rows(transaction: Transaction, table: str, connection: str) -> bool:
+    """Say whether the store has rows of a connection in a table."""
+    stored = transaction.table(table)
+    found = transaction.scalar(
+        sa.select(sa.literal_column("1")).select_from(stored).where(_of(stored, connection)).limit(1)
+    )
+    return found is not None
+
+
+def store_rows(transaction: Transaction, rows: Rows, connection: str, stored: bool) -> None:
+    """Insert or update the newest good rows in their table."""
+    source, conditions = rows.fresh()
+    values = _values(rows, connection)
+    query = sa.select(*(element.label(name) for name, element in values.items())).select_from(source).where(*conditions)
+    target = transaction.table(rows.translation.table.name)
+    if stored and _known(transaction, rows, connection):
+        transaction.merge(target, transaction.hold("map_fresh", query))
+    else:
+        transaction.execute(sa.insert(target).from_select(list(values), query))
+
+
+def _values(rows: Rows, connection: str) -> Mapping[str, sa.ColumnElement[Any]]:
+    table = rows.table
+    values: dict[str, sa.ColumnElement[Any]] = {
+        "connection": text_constant(connection),
+        "source_key": table.c["_key"],
+        "source_time": table.c["_time"],
+        "load_id": table.c["_load"],
+    }
+    if "_record" in table.c:
+        values["record_id"] = table.c["_record"]
+    return values | {name: table.c[f"c_{name}"] for name in rows.translation.columns}
+
+
+def _known(transaction: Transaction, rows: Rows, connection: str) -> bool:
+    """Say whether the store knows one of the keys: plain inserts are cheaper for rows that are all new."""
+    source, conditions = rows.fresh()
+    target = transaction.table(rows.translation.table.name)
+    known = sa.exists().where(_of(target, connection), target.c.source_key == rows.table.c["_key"])
+    query = sa.select(sa.literal_column("1")).select_from(source).where(*conditions, known).limit(1)
+    return transaction.scalar(query) is not None
+
+
+def _of(table: sa.FromClause, connection: str) -> sa.ColumnElement[bool]:
+    return table.c.connection == text_constant(connection)
+
+
+# identifiers of records
+
+
+def store_identifiers(transaction: Transaction, rows: Rows, connection: str, stored: bool) -> None:
+    """Give the records the identifiers that their newest row has; earlier ones of the same kinds go."""
+    rules = rows.translation.identifiers
+    if not rules:
+        return
+    source, conditions = rows.fresh()
+    table = rows.table
+    identifier = transaction.table("identifier")
+    if stored:
+        records = sa.select(table.c["_record"]).select_from(source).where(*conditions)
+        transaction.execute(
+            sa.delete(identifier).where(
+                _of(identifier, connection),
+                identifier.c.type.in_([text_constant(rule.type) for rule in rules]),
+                identifier.c.record_id.in_(records),
+            )
+        )
+    parts = []
+    for position, rule in enumerate(rules):
+        value = table.c[f"i_{position}"]
+        columns = [
+            text_constant(connection).label("connection"),
+            table.c["_key"].label("source_key"),
+            table.c["_time"].label("source_time"),
+            table.c["_load"].label("load_id"),
+            table.c["_record"].label("record_id"),
+            text_constant(rule.type).label("type"),
+            value.label("value"),
+            table.c[f"o_{position}"].label("original"),
+        ]
+        parts.append(sa.select(*columns).select_from(source).where(*conditions, value.is_not(None)))
+    names = [column.name for column in parts[0].selected_columns]
+    transaction.execute(sa.insert(identifier).from_select(names, sa.union_all(*parts)))
+
+
+# bare records: people of whom only an identifier is known
+
+
+def store_bare_records(transaction: Transaction, rows: Rows, connection: str) -> None:
+    """Make a record for each identifier that stands alone on a row, with all identifiers of that row."""
+    rules = rows.translation.guests
+    if not rules:
+        return
+    source, conditions = rows.fresh()
+    table = rows.table
+    if rows.translation.person is not None:
+        conditions = [*conditions, table.c["_person"].is_(None)]
+    parts = []
+    for position, rule in enumerate(rules):
+        value = table.c[f"gi_{position}"]
+        columns = [
+            table.c["_record"].label("record_id"),
+            text_constant(rule.type).label("type"),
+            value.label("value"),
+            sa.func.min(table.c[f"go_{position}"]).label("original"),
+            sa.func.min(table.c["_load"]).label("load_id"),
+        ]
+        parts.append(
+            sa.select(*columns)
+            .select_from(source)
+            .where(*conditions, value.is_not(None))
+            .group_by(table.c["_record"], value)
+        )
+    united = sa.union_all(*parts).subquery()
+    bare = transaction.hold("map_bare", sa.select(united))
+    identifier, record = transaction.table("identifier"), transaction.table("source_record")
+    key = sa.func.substr(bare.c.record_id, sa.literal_column(str(len(connection) + 2)), type_=sa.Text())
+    known = sa.exists().where(
+        identifier.c.record_id == bare.c.record_id,
+        identifier.c.type == bare.c.type,
+        identifier.c.value == bare.c.value,
+    )
+    new = sa.select(
+        text_constant(connection), key, bare.c.load_id, bare.c.record_id, bare.c.type, bare.c.value, bare.c.original
+    ).where(sa.not_(known))
+    names = ["connection", "source_key", "load_id", "record_id", "type", "value", "original"]
+    transaction.execute(sa.insert(identifier).from_select(names, new))
+    there = sa.exists().where(record.c.record_id == bare.c.record_id)
+    fresh = (
+        sa.select(text_constant(connection), key, sa.func.min(bare.c.load_id), bare.c.record_id)
+        .where(sa.not_(there))
+        .group_by(bare.c.record_id)
+    )
+    transaction.execute(
+        sa.insert(record).from_select(["connection", "source_key", "load_id", "record_id"], fresh)
+    )
+
+
+def is_bare(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Tell bare records (and their identifiers) by their key: `email:anna@example.nl`."""
+    return sa.or_(*(table.c.source_key.like(text_constant(f"{type_}:%")) for type_ in IDENTIFIERS))
+
+
+# consent and preference
+
+
+def store_statements(transaction: Transaction, rows: Rows, connection: str) -> None:
+    """Add what the rows state about consent and preference; earlier statements stay.
+
+    Every version of a row counts, not only the newest: each may state something else.
+    """
+    for position, rule in enumerate(rows.translation.statements):
+        _store_statement(transaction, rows, connection, position, rule)
+
+
+def _store_statement(
+    transaction: Transaction, rows: Rows, connection: str, position: int, rule: StatementRule
+) -> None:
+    table = rows.table
+    source, conditions = rows.good()
+    says, at = table.c[f"s_{position}"], table.c[f"s_{position}_at"]
+    seconds = sa.cast(sa.cast(sa.func.floor(sa.extract("epoch", at)), sa.BigInteger()), sa.Text())
+    kind = ":".join(rule.constants[name] for name in ("channel", "purpose", "message_type") if name in rule.constants)
+    mapped = rows.translation.mapped
+    beginning = f"{STATEMENT}{mapped.target}:{mapped.mapping.from_}:"
+    key = text_constant(beginning) + table.c["_key"] + text_constant(f":{position}:{kind}:") + seconds
+    values: dict[str, sa.ColumnElement[Any]] = {
+        "connection": text_constant(connection),
+        "source_key": key,
+        "source_time": table.c["_time"],
+        "load_id": table.c["_load"],
+        "record_id": table.c["_record"],
+        **{name: text_constant(value) for name, value in rule.constants.items()},
+        **{name: table.c[f"s_{position}_{name}"] for name in rule.computed},
+    }
+    conditions = [*conditions, says, table.c["_record"].is_not(None)]
+    query = sa.select(*(element.label(name) for name, element in values.items())).select_from(source).where(*conditions)
+    target = transaction.table(rule.target)
+    if rows.older is not None:
+        query = _newest_statements(query, table, list(values))
+    if has_rows(transaction, rule.target, connection):
+        transaction.merge(target, transaction.hold("map_statements", query), newer="source_time")
+    else:
+        transaction.execute(sa.insert(target).from_select(list(values), query))
+
+
+def _newest_statements(query: sa.Select[Any], table: sa.TableClause, names: Sequence[str]) -> sa.Select[Any]:
+    key = query.selected_columns["source_key"]
+    place = sa.func.row_number().over(partition_by=key, order_by=newest_first(table)).label("place")
+    ranked = query.add_columns(place).subquery()
+    return sa.select(*(ranked.c[name] for name in names)).where(ranked.c.place == sa.literal_column("1"))
+
+
+# references
+
+
+def repair_owners(transaction: Transaction, table: str, through: str, column: str, connection: str) -> None:
+    """Give rows that came before the row they refer to, or whose row changed hands, its record."""
+    rows, owner = transaction.table(table), transaction.table(through).alias("owner")
+    transaction.execute(
+        sa.update(rows)
+        .values(record_id=owner.c.record_id)
+        .where(
+            _of(rows, connection),
+            _of(owner, connection),
+            owner.c.source_key == rows.c[column],
+            rows.c.record_id.is_distinct_from(owner.c.record_id),
+        )
+    )
+
+
+# a changed mapping
+
+
+def clear(transaction: Transaction, target: str, connection: str) -> None:
+    """Take out what earlier forms of a connection's mappings to one table left, before all is mapped again.
+
+    Records of people stay (their numbers must not change) and are marked: `sweep` removes those not seen again.
+    """
+    record, identifier = transaction.table("source_record"), transaction.table("identifier")
+    if target == "person":
+        transaction.execute(
+            sa.update(record)
+            .values(load_id=None, source_time=None)
+            .where(_of(record, connection), sa.not_(is_bare(record)))
+        )
+        transaction.execute(sa.delete(identifier).where(_of(identifier, connection), sa.not_(is_bare(identifier))))
+    else:
+        table = transaction.table(target)
+        derived = table.c.source_key.like(text_constant(f"{STATEMENT}%"))
+        transaction.execute(sa.delete(table).where(_of(table, connection), sa.not_(derived)))
+    for derived_table in ("consent", "preference"):
+        table = transaction.table(derived_table)
+        own = table.c.source_key.like(text_constant(f"{STATEMENT}{target}:%"))
+        transaction.execute(sa.delete(table).where(_of(table, connection), own))
+
+
+def sweep(transaction: Transaction, target: str, connection: str) -> None:
+    """Remove the records that a changed mapping no longer gives."""
+    if target == "person":
+        record = transaction.table("source_record")
+        unseen = sa.and_(_of(record, connection), record.c.load_id.is_(None), sa.not_(is_bare(record)))
+        transaction.execute(sa.delete(record).where(unseen))
+
+
+def sweep_bare_records(transaction: Transaction, connection: str) -> None:
+    """Remove bare records that no row of the connection belongs to any more."""
+    owned = [
+        sa.select(table.c.record_id).where(_of(table, connection), table.c.record_id.is_not(None))
+        for table in (
+            transaction.table(shape.name)
+            for shape in transaction.schema.mapped
+            if shape.personal and shape.name not in {"source_record", "identifier"}
+        )
+    ]
+    kept = sa.union(*owned).subquery()
+    for name in ("identifier", "source_record"):
+        table = transaction.table(name)
+        transaction.execute(
+            sa.delete(table).where(
+                _of(table, connection), is_bare(table), table.c.record_id.not_in(sa.select(kept.c.record_id))
+            )
+        )

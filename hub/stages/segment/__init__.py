@@ -1,0 +1,121 @@
+"""Segment: say who belongs where, and since when.
+
+All segments of a project are evaluated in one scan over people and traits, so that the hundredth segment costs no
+more than its predicate. What changed since the last evaluation is kept as transitions, each exactly once (R26).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.people.scope import People
+from hub.people.segments import Conditions, segment_conditions
+from hub.project import Project
+from hub.report import Report
+from hub.warehouse import Transaction, Warehouse
+from hub.warehouse.state import fingerprint, remember, seen
+
+
+def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
+    """Refresh memberships as of a moment and record who entered or left.
+
+    Evaluating twice for the same moment changes nothing. When two people turn out to be one, the memberships of the
+    one that is gone pass to the other: nobody enters a second time.
+    """
+    with warehouse.begin() as transaction:
+        definitions = sorted((name, it.where) for name, it in project.segments.items())
+        mark = fingerprint(seen(transaction, "enrich"), seen(transaction, "feedback"), definitions)
+        if seen(transaction, "segment") == mark:
+            return Report("segment", skipped=True)
+        _follow_merges(transaction)
+        members = _members(transaction, *segment_conditions(transaction, project, as_of))
+        entered, left = _difference(transaction, members, as_of)
+        people = transaction.count(transaction.table("person"))
+        counts = {
+            "segments": len(project.segments),
+            "memberships": transaction.count(members),
+            "entered": entered,
+            "left": left,
+        }
+        remember(transaction, "segment", mark, as_of)
+    return Report("segment", rows_in=people, rows_out=people, counts=counts)
+
+
+def _members(transaction: Transaction, people: People, conditions: Conditions) -> sa.TableClause:
+    """Hold (person_id, segment) for everybody in each segment."""
+    columns: Iterable[sa.ColumnElement[bool]] = (element.label(name) for name, element in conditions.items())
+    evaluated = transaction.hold("evaluated", sa.select(people.person_id.label("person_id"), *columns))
+    return transaction.hold(
+        "members",
+        sa.union_all(
+            sa.select(sa.cast(sa.null(), sa.BigInteger()).label("person_id"), sa.literal("").label("segment")).where(
+                sa.false()
+            ),
+            *(
+                sa.select(evaluated.c.person_id, sa.literal(name).label("segment")).where(evaluated.c[name])
+                for name in conditions
+            ),
+        ),
+    )
+
+
+def _follow_merges(transaction: Transaction) -> None:
+    """Give the memberships of people who were merged into others to those, where they are no members themselves."""
+    membership, record = transaction.table("membership"), transaction.table("source_record")
+    moved = transaction.hold(
+        "moved_membership",
+        sa.select(membership.c.person_id.label("before"), record.c.person_id, membership.c.segment, membership.c.since)
+        .join_from(membership, record, record.c.record_no == membership.c.person_id)
+        .where(record.c.person_id != membership.c.person_id),
+    )
+    if not transaction.count(moved):
+        return
+    transaction.execute(sa.delete(membership).where(membership.c.person_id.in_(sa.select(moved.c.before))))
+    present = sa.exists(sa.select(membership.c.since)).where(
+        membership.c.person_id == moved.c.person_id, membership.c.segment == moved.c.segment
+    )
+    transaction.execute(
+        sa.insert(membership).from_select(
+            ["person_id", "segment", "since"],
+            sa.select(moved.c.person_id, moved.c.segment, sa.func.min(moved.c.since))
+            .where(~present)
+            .group_by(moved.c.person_id, moved.c.segment),
+        )
+    )
+
+
+def _difference(transaction: Transaction, members: sa.TableClause, as_of: datetime) -> tuple[int, int]:
+    """Write who entered and who left since the last evaluation; return how many."""
+    membership, transition = transaction.table("membership"), transaction.table("transition")
+    same = sa.and_(membership.c.person_id == members.c.person_id, membership.c.segment == members.c.segment)
+    entered = transaction.hold(
+        "entered", sa.select(members).where(~sa.exists(sa.select(membership.c.since).where(same)))
+    )
+    left = transaction.hold(
+        "left_segment",
+        sa.select(membership.c.person_id, membership.c.segment).where(
+            ~sa.exists(sa.select(members.c.person_id).where(same))
+        ),
+    )
+    counts = transaction.count(entered), transaction.count(left)
+    at = sa.literal(as_of, sa.DateTime(timezone=True))
+    if counts[1]:
+        gone = sa.and_(left.c.person_id == membership.c.person_id, left.c.segment == membership.c.segment)
+        transaction.execute(sa.delete(membership).where(sa.exists(sa.select(left.c.person_id).where(gone))))
+    if counts[0]:
+        transaction.execute(
+            sa.insert(membership).from_select(
+                ["person_id", "segment", "since"], sa.select(entered.c.person_id, entered.c.segment, at)
+            )
+        )
+    for kind, rows in (("entered", entered), ("left", left)):
+        transaction.execute(
+            sa.insert(transition).from_select(
+                ["person_id", "segment", "kind", "at"],
+                sa.select(rows.c.person_id, rows.c.segment, sa.literal(kind), at),
+            )
+        )
+    return counts

@@ -1,0 +1,12 @@
+"""What plugin authors test with: a conformance suite for each shape, inherited in a few lines.
+
+A suite runs against a real stand-in for the other system, in this process, offline and in seconds.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite("hub.testing.destinations", "hub.testing.sources")
+
+from hub.testing.destinations import DestinationSuite as DestinationSuite  # noqa: E402 - rewriting is registered first
+from hub.testing.sources import SourceSuite as SourceSuite  # noqa: E402
+from hub.testing.sources import SourceWorld as SourceWorld  # noqa: E402

@@ -1,0 +1,168 @@
+"""print: letters as PDF with the address in the window of a Dutch envelope, in the drop of a printer.
+
+Per batch the drop gets the PDFs and then, last, a manifest: `letters-<name>.csv`. File names follow from the messages'
+ids, so that a letter sent again replaces its own file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from hub.contracts import Capabilities, Check, Destination, Message, PostalRecipient, Result
+from hub.errors import HubError, RejectedError, TemporaryError
+from hub.hookspecs import hookimpl
+from hub.normalise.address import PostalAddress, address_lines, why_unaddressable
+from plugins.destinations.print.config import PrintConfig
+from plugins.destinations.print.drop import Drop, open_drop
+from plugins.destinations.print.letters import Letter, Press, Sheet
+from plugins.destinations.print.manifest import Entry, write_manifest
+
+if TYPE_CHECKING:
+    from hub.contracts import Plugin
+
+# Millimetres from the left edge of A4, folded in three, for the windows of Dutch DL and C5/6 envelopes; the height of
+# the address, and where the letter begins below it.
+_LEFT = {"left": 25.0, "right": 110.0}
+_TOP = 50.0
+_BODY = 98.0
+
+
+@dataclass(frozen=True)
+class _Addressed:
+    """A letter that can be set, and to whom it goes."""
+
+    letter: Letter
+    recipient: PostalRecipient
+
+
+class Print(Destination):
+    """Sets letters and puts them into the drop; a letter without a full address is rejected with the reason."""
+
+    name = "print"
+    summary = "Sets letters as PDF and puts them, with a manifest, into a printer's folder or SFTP server."
+    config_model = PrintConfig
+    config: PrintConfig
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Letters; idempotent while files stay in the drop, if each letter has a file of its own."""
+        window = self.config.kept_for if self.config.files == "letter" else None
+        return Capabilities(channel="letter", batch_size=self.config.batch_size, idempotency_window=window)
+
+    def check(self) -> Check:
+        """Look at the drop, and put nothing there."""
+        try:
+            with open_drop(self.config, self.place.folder) as drop:
+                return Check(True, drop.look())
+        except HubError as error:
+            return Check(False, str(error))
+
+    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Put the letters of a batch into the drop, then the manifest that announces them."""
+        outcomes: dict[str, Result] = {}
+        letters: list[_Addressed] = []
+        for message in batch:
+            try:
+                letters.append(self._addressed(message))
+            except RejectedError as error:
+                outcomes[message.id] = Result(message.id, "rejected", reason=str(error))
+        if letters:
+            try:
+                with (
+                    Press(self._sheet(), self.place.folder / self.config.assets) as press,
+                    open_drop(self.config, self.place.folder) as drop,
+                ):
+                    outcomes |= self._put(letters, press, drop)
+            except TemporaryError as error:
+                outcomes |= {item.letter.id: _later(item.letter.id, error) for item in letters}
+        return [outcomes[message.id] for message in batch]
+
+    def _addressed(self, message: Message) -> _Addressed:
+        """Make a letter of a message. Raises RejectedError where it would not arrive."""
+        to = message.recipient
+        if not isinstance(to, PostalRecipient):
+            raise RejectedError("the recipient has no postal address")
+        is_belgian = to.country == "BE"
+        address = PostalAddress(
+            recipient=(to.name,),
+            street=to.street,
+            house_number=to.house_number,
+            postcode=to.postcode,
+            city=to.city,
+            country=to.country,
+            letter=to.house_letter,
+            addition="" if is_belgian else to.house_addition,
+            box=to.house_addition if is_belgian else "",
+        )
+        reason = why_unaddressable(address)
+        if reason is None and not message.content.get("typst", "").strip():
+            reason = "it has no text"
+        if reason is not None:
+            raise RejectedError(reason)
+        lines = address_lines(address, self.config.sent_from)
+        return _Addressed(Letter(message.id, lines, message.content["typst"], message.data, message.queued_at), to)
+
+    def _put(self, letters: Sequence[_Addressed], press: Press, drop: Drop) -> dict[str, Result]:
+        outcomes: dict[str, Result] = {}
+        entries: list[Entry] = []
+        if self.config.files == "batch":
+            letters, outcomes = _settable(letters, press)
+            if letters:
+                name = f"letters-{_name_of(letters)}.pdf"
+                drop.put(name, press.set([item.letter for item in letters]))
+                entries = [
+                    Entry(item.letter.id, name, page, item.recipient)
+                    for item, page in zip(letters, press.first_pages(), strict=True)
+                ]
+        else:
+            for item in letters:
+                try:
+                    pdf = press.set([item.letter])
+                except RejectedError as error:
+                    outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
+                    continue
+                name = f"{quote(item.letter.id, safe='')}.pdf"
+                drop.put(name, pdf)
+                entries.append(Entry(item.letter.id, name, 1, item.recipient))
+        if entries:
+            drop.put(f"letters-{_name_of(entries)}.csv", write_manifest(entries))
+        outcomes |= {entry.id: Result(entry.id, "accepted", remote_id=entry.file) for entry in entries}
+        return outcomes
+
+    def _sheet(self) -> Sheet:
+        left = _LEFT[self.config.window]
+        return Sheet(left, _TOP, _BODY, self.config.return_address, self.config.language)
+
+
+def _settable(letters: Sequence[_Addressed], press: Press) -> tuple[Sequence[_Addressed], dict[str, Result]]:
+    """Leave out the letters that can't be set: only where the batch as a whole can't, they are tried one by one."""
+    outcomes: dict[str, Result] = {}
+    try:
+        press.set([item.letter for item in letters])
+    except RejectedError:
+        for item in letters:
+            try:
+                press.set([item.letter])
+            except RejectedError as error:
+                outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
+    return [item for item in letters if item.letter.id not in outcomes], outcomes
+
+
+def _name_of(items: Sequence[_Addressed] | Sequence[Entry]) -> str:
+    """Name a batch by the ids of its letters."""
+    ids = sorted(item.id if isinstance(item, Entry) else item.letter.id for item in items)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+
+
+def _later(identity: str, error: TemporaryError) -> Result:
+    return Result(identity, "later", reason=str(error))
+
+
+@hookimpl
+def hub_plugins() -> list[type[Plugin]]:
+    """Hand over the destination."""
+    return [Print]

@@ -1,0 +1,37 @@
+"""Each benchmark runs, at a tiny size, and ends in the promised form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main, names, run
+
+FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_mib"]
+
+
+@pytest.mark.parametrize(
+    ("name", "also"),
+    [
+        ("files", {"csv_ratio", "parquet_ratio", "csv_rows_per_cpu_second", "parquet_rows_per_cpu_second"}),
+        ("rest", {"rows_per_cpu_second", "reference_rows_per_cpu_second"}),
+    ],
+)
+def test_a_benchmark_measures_both_sides(name: str, also: set[str], tmp_path: Path) -> None:
+    told = json.loads(run(name, 300, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    assert (told["name"], told["size"]) == (name, 300)
+    assert told["cpu_seconds"] > 0
+    assert told["reference_cpu_seconds"] > 0
+    assert told["peak_mib"] > 10
+    assert also <= told.keys()
+
+
+def test_an_unknown_benchmark_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["pipelines", "300"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in names())

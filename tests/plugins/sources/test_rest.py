@@ -1,0 +1,279 @@
+"""The source `rest` against a real HTTP server on loopback."""
+
+import base64
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from hub.contracts import Place
+from hub.errors import ConfigurationError, TemporaryError
+from hub.incremental import MANY
+from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from plugins.sources.rest import Rest, RestConfig
+
+TOKEN = "s3same-0pen"
+
+
+class Api:
+    """A JSON API; `answer(path, parameters, headers)` returns (status, headers, body)."""
+
+    def __init__(self, answer):
+        self.asked = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                url = urlsplit(self.path)
+                parameters = dict(parse_qsl(url.query))
+                api.asked.append((url.path, parameters))
+                status, headers, body = answer(url.path, parameters, self.headers)
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                for name, value in {
+                    "Content-Type": "application/json",
+                    "Content-Length": len(content),
+                    **headers,
+                }.items():
+                    self.send_header(name, str(value))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def serve():
+    """Start an API that answers with the given function."""
+    started = []
+
+    def start(answer):
+        started.append(Api(answer))
+        return started[-1]
+
+    yield start
+    for api in started:
+        api.close()
+
+
+class ApiWorld(SourceWorld):
+    """An API that wants a token, hands out pages of two, and filters by the time of the last change."""
+
+    plugin = Rest
+    secrets = (TOKEN, "wr0ng-s3same")
+
+    def __init__(self, serve):
+        self.records = {}
+        self.api = serve(self.answer)
+
+    def answer(self, path, parameters, headers):
+        if headers.get("Authorization") != f"Bearer {TOKEN}":
+            return 401, {}, {"error": "who are you?"}
+        found = [r for r in self.records.values() if r["changed_at"] >= parameters.get("since", "")]
+        start = 2 * (int(parameters["page"]) - 1)
+        return 200, {}, {"meta": {"found": len(found)}, "items": found[start : start + 2]}
+
+    def config(self, token=TOKEN):
+        return RestConfig(
+            url=self.api.url,
+            auth={"type": "bearer", "token": token},
+            resources={
+                "people": {
+                    "path": "people",
+                    "data": "items",
+                    "paginate": {"by": "page"},
+                    "cursor": {"field": "changed_at", "param": "since"},
+                }
+            },
+        )
+
+    def wrong_config(self):
+        return self.config("wr0ng-s3same")
+
+    def write(self, records):
+        self.records.update({record["id"]: record for record in records})
+
+
+class TestRestConforms(SourceSuite):
+    @pytest.fixture
+    def world(self, serve):
+        return ApiWorld(serve)
+
+
+@pytest.fixture
+def lands(tmp_path):
+    """Land the list `things` of an API; every call is a run of the same connection."""
+
+    def run(api, auth=None, **settings):
+        config = RestConfig(url=api.url, auth=auth, resources={"things": {"path": "things", **settings}})
+        landing = Landing(Rest(config, Place(CONNECTION, tmp_path)), tmp_path)
+        landing.report = landing.run()
+        return landing
+
+    return run
+
+
+def ids(landing):
+    return [row["id"] for row in landing.rows("things")]
+
+
+THINGS = [{"id": number} for number in range(5)]
+
+
+def by_page(path, parameters, headers):
+    page, size = int(parameters["page"]), int(parameters["per_page"])
+    return 200, {}, THINGS[(page - 1) * size : page * size]
+
+
+def by_offset(path, parameters, headers):
+    start, size = int(parameters["offset"]), int(parameters["limit"])
+    return 200, {}, {"data": THINGS[start : start + size], "total": 5}
+
+
+def by_cursor(path, parameters, headers):
+    start = int(parameters.get("after", 0))
+    return 200, {}, {"data": THINGS[start : start + 2], "meta": {"next": start + 2 if start < 4 else None}}
+
+
+def by_link(path, parameters, headers):
+    start = int(parameters.get("from", 0))
+    return 200, {}, {"data": THINGS[start : start + 2], "next": f"/things?from={start + 2}" if start < 4 else None}
+
+
+def by_header(path, parameters, headers):
+    start = int(parameters.get("from", 0))
+    link = {"Link": f'<http://{headers["Host"]}/things?from={start + 2}>; rel="next"'} if start < 4 else {}
+    return 200, link, THINGS[start : start + 2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "settings"),
+    [
+        (by_page, {"paginate": {"by": "page", "size": 2, "size_param": "per_page"}}),
+        (by_offset, {"paginate": {"by": "offset", "size": 2, "total": "total"}, "data": "data"}),
+        (by_cursor, {"paginate": {"by": "cursor", "param": "after", "next": "meta.next"}, "data": "data"}),
+        (by_link, {"paginate": {"by": "link", "next": "next"}, "data": "data"}),
+        (by_header, {"paginate": {"by": "header"}}),
+    ],
+    ids=["page", "offset", "cursor", "link", "header"],
+)
+def test_every_kind_of_pages_is_read_to_the_end(serve, lands, answer, settings):
+    assert ids(lands(serve(answer), **settings)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("auth", "right"),
+    [
+        ({"type": "bearer", "token": TOKEN}, lambda q, h: h.get("Authorization") == f"Bearer {TOKEN}"),
+        (
+            {"type": "basic", "user": "hub", "password": TOKEN},
+            lambda q, h: h.get("Authorization") == "Basic " + base64.b64encode(f"hub:{TOKEN}".encode()).decode(),
+        ),
+        ({"type": "api_key", "name": "X-Key", "token": TOKEN}, lambda q, h: h.get("X-Key") == TOKEN),
+        ({"type": "api_key", "name": "key", "token": TOKEN, "place": "query"}, lambda q, h: q.get("key") == TOKEN),
+    ],
+    ids=["bearer", "basic", "key in a header", "key in the query"],
+)
+def test_every_kind_of_login_works(serve, lands, auth, right):
+    api = serve(lambda path, parameters, headers: (200, {}, THINGS) if right(parameters, headers) else (401, {}, {}))
+    assert ids(lands(api, auth)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (401, {}, r"the API refuses the login \(401\); mend `auth`"),
+        (403, {}, r"the API refuses the login \(403\); mend `auth`"),
+        (404, {}, r"there is nothing here \(404\); mend `url` or `path`"),
+        (400, {}, r"the API refuses the request \(400\); mend `params`"),
+        (200, b"<html>Please log in</html>", "the answer is no JSON; mend `url` or `path`"),
+        (200, [1, 2], "things: the answer holds no list of items; say where it is in `data`"),
+    ],
+)
+def test_what_the_configuration_must_mend_is_said_in_words(serve, lands, status, body, message):
+    api = serve(lambda *_: (status, {}, body))
+    with pytest.raises(ConfigurationError, match=f"^{CONNECTION}: .*{message}"):
+        lands(api, {"type": "api_key", "name": "key", "token": TOKEN, "place": "query"})
+
+
+def test_a_busy_api_is_asked_again_after_as_long_as_it_wants(serve, lands):
+    times = []
+
+    def busy_once(*_):
+        times.append(time.monotonic())
+        return (200, {}, THINGS) if len(times) > 1 else (429, {"Retry-After": "1"}, {})
+
+    assert ids(lands(serve(busy_once))) == [0, 1, 2, 3, 4]
+    assert times[1] - times[0] >= 1
+
+
+def test_an_api_that_stumbles_is_asked_again(serve, lands):
+    answers = iter([(503, {}, b"<html>"), (500, {}, {}), (200, {}, THINGS)])
+    assert ids(lands(serve(lambda *_: next(answers)))) == [0, 1, 2, 3, 4]
+
+
+def test_an_api_that_stays_down_is_worth_a_later_run(serve, lands):
+    api = serve(lambda *_: (503, {"Retry-After": "0"}, {}))
+    with pytest.raises(TemporaryError, match=f"{CONNECTION}: {api.url}/things: the API answers 503"):
+        lands(api)
+
+
+def test_a_server_that_is_not_there_is_worth_a_later_run(serve, lands, tmp_path):
+    api = serve(lambda *_: (200, {}, []))
+    api.close()
+    with pytest.raises(TemporaryError, match="no answer"):
+        lands(api)
+
+
+def test_a_list_without_cursor_lands_again_only_when_it_changed(serve, lands):
+    things = list(THINGS)
+    api = serve(lambda *_: (200, {}, things))
+    lands(api)
+    things.reverse()
+    assert lands(api).report.loads == ()
+    things.append({"id": 5})
+    assert lands(api).report.rows == {"things": 6}
+
+
+def test_an_api_that_knows_no_filter_is_filtered_here(serve, lands):
+    things = [{"id": 1, "v": 10}, {"id": 2, "v": 20}, {"id": 3, "v": None}]
+    api = serve(lambda *_: (200, {}, things))
+    lands(api, cursor={"field": "v"})
+    things += [{"id": 4, "v": 15}, {"id": 5, "v": 20}, {"id": 6, "v": 30}, {"id": 7, "v": None}]
+    assert ids(lands(api, cursor={"field": "v"})) == [1, 2, 3, 5, 6, 7]
+    assert lands(api, cursor={"field": "v"}).report.loads == ()
+
+
+def test_many_records_of_one_moment_land_once(serve, lands):
+    things = [{"id": number, "v": 1} for number in range(MANY + 1)]
+    api = serve(lambda *_: (200, {}, things))
+    assert lands(api, cursor={"field": "v"}).report.rows == {"things": MANY + 1}
+    assert lands(api, cursor={"field": "v"}).report.loads == ()
+    things.append({"id": -1, "v": 1})
+    assert -1 in ids(lands(api, cursor={"field": "v"}))
+
+
+def test_the_first_run_asks_from_the_initial_value(serve, lands):
+    api = serve(lambda *_: (200, {}, [{"id": 1, "at": "2026-02-01"}]))
+    settings = {"cursor": {"field": "at", "param": "since", "initial": "2026-01-01"}, "params": {"kind": "x"}}
+    lands(api, **settings)
+    lands(api, **settings)
+    assert [asked for _, asked in api.asked] == [
+        {"kind": "x", "since": "2026-01-01"},
+        {"kind": "x", "since": "2026-02-01"},
+    ]

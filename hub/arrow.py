@@ -56,14 +56,15 @@ def column(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
         try:
             return pa.array(values, kind)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            pass
+            if pa.types.is_string(kind):
+                return pa.array([as_text(value) for value in values], kind)
     first = next((value for value in values if value is not None), None)
     if not isinstance(first, dict | list | tuple | set):
         try:
             inferred = pa.array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
             inferred = None
-        if inferred is not None and not pa.types.is_nested(inferred.type):
+        if inferred is not None and not _is_foreign(inferred.type):
             return inferred
         if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
             return pa.array([None if value is None else float(value) for value in values], pa.float64())
@@ -76,11 +77,16 @@ def as_text(value: Any) -> str | None:
         return value
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=str)
-    if isinstance(value, dict | list | tuple | bool | int | float):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=as_text)
+    if isinstance(value, dict | list | tuple | set | bool | int | float):
+        return _JSON.encode(value)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _json_value(value: Any) -> Any:
+    return sorted(value, key=str) if isinstance(value, set) else as_text(value)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_value)
 
 
 def conform(table: pa.Table, known: Mapping[str, pa.DataType]) -> tuple[pa.Table, list[tuple[str, str]]]:
@@ -109,7 +115,7 @@ def conform(table: pa.Table, known: Mapping[str, pa.DataType]) -> tuple[pa.Table
 
 
 def _flat(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_nested(values.type):
+    if _is_foreign(values.type):
         return pa.chunked_array([pa.array([as_text(value) for value in values.to_pylist()], pa.string())])
     if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
         return values.cast(pa.string())
@@ -137,6 +143,13 @@ def _cast_one(value: pa.Scalar, wanted: pa.DataType) -> Any:
         return value.cast(wanted).as_py()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
+
+
+def _is_foreign(kind: pa.DataType) -> bool:
+    """Say whether the lake has no such type, and holds its values as text."""
+    return isinstance(kind, pa.BaseExtensionType) or bool(
+        pa.types.is_nested(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind)
+    )
 
 
 def _is_number(kind: pa.DataType) -> bool:

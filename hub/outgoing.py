@@ -232,7 +232,7 @@ def _one_line(text: str) -> str:
 
 def describe(error: Exception) -> str:
     """Say what an error of the network was, in a few words."""
-    text = error.strerror if isinstance(error, OSError) else str(error)
+    text = getattr(error, "strerror", None) or str(error)
     return clean_reason(text or type(error).__name__)
 
 

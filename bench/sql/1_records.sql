@@ -37,11 +37,30 @@ SELECT nextval('record_number'), 'erp', debtor_number, NULL, _dlt_load_id, NULL,
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM lake_table('erp/debtors');
 
-INSERT INTO said
-SELECT nextval('record_number'), 'guest', order_no::VARCHAR, updated_at, _dlt_load_id, email(billing_email), billing_email,
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM lake_table('shop/orders')
-WHERE customer_id IS NULL AND status <> 'test';
+-- People of whom only an identifier is known: one record per value and system.
+
+CREATE TEMP TABLE guest_order AS
+SELECT order_no, email(billing_email) AS email, billing_email AS original, _dlt_load_id AS load_id
+FROM lake_table('shop/orders') WHERE customer_id IS NULL AND status <> 'test' AND email(billing_email) IS NOT NULL;
+
+CREATE TEMP TABLE mail_address AS
+SELECT original, email(original) AS email, load_id
+FROM (SELECT email AS original, min(_dlt_load_id) AS load_id FROM lake_table('mailings/events') GROUP BY email);
+
+INSERT INTO said (record, connection, source_key, load_id, email, raw_email)
+SELECT nextval('record_number'), 'guest', email, load_id, email, original
+FROM (SELECT email, min(load_id) AS load_id, min(original) AS original FROM guest_order GROUP BY email);
+
+INSERT INTO said (record, connection, source_key, load_id, email, raw_email)
+SELECT nextval('record_number'), 'mailings', email, load_id, email, original
+FROM (SELECT email, min(load_id) AS load_id, min(original) AS original FROM mail_address WHERE email IS NOT NULL GROUP BY email);
+
+INSERT INTO said (record, connection, source_key, load_id, customer_number)
+SELECT nextval('record_number'), 'web', customer_number, load_id, customer_number
+FROM (
+    SELECT customer_id::VARCHAR AS customer_number, min(_dlt_load_id) AS load_id
+    FROM lake_table('web/events') WHERE customer_id IS NOT NULL GROUP BY customer_id
+);
 
 CREATE TABLE identifier AS
 SELECT record, type, value, original,

@@ -8,9 +8,6 @@ LEFT JOIN (
     FROM identifier WHERE record <> anchor AND holders <= 40 GROUP BY record
 ) AS link USING (record);
 
-CREATE TABLE email_person AS
-SELECT email, min(person) AS person FROM said JOIN record_person USING (record) WHERE email IS NOT NULL GROUP BY email;
-
 CREATE TABLE customer_person AS
 SELECT source_key::BIGINT AS customer_id, person FROM source_record WHERE connection = 'shop';
 
@@ -28,20 +25,22 @@ SELECT
     money(total_incl) AS total
 FROM lake_table('shop/orders') AS raw
 LEFT JOIN customer_person USING (customer_id)
-LEFT JOIN (SELECT source_key::BIGINT AS order_no, person FROM source_record WHERE connection = 'guest') AS guest USING (order_no)
+LEFT JOIN (
+    SELECT order_no, person FROM guest_order JOIN source_record ON connection = 'guest' AND source_key = email
+) AS guest USING (order_no)
 WHERE raw.status <> 'test';
 
 CREATE TABLE order_line AS
 SELECT order_no, line_no, person, line._dlt_load_id AS load_id, created_at AS ordered_at, sku, quantity, quantity * price AS amount
-FROM lake_table('shop/order_lines') AS line JOIN sales_order USING (order_no);
-
-CREATE TEMP TABLE mail_address AS
-SELECT raw, person FROM (SELECT DISTINCT email AS raw FROM lake_table('mailings/events')) JOIN email_person ON email = email(raw);
+FROM lake_table('shop/order_lines') AS line LEFT JOIN sales_order USING (order_no);
 
 CREATE TABLE message_event AS
 SELECT event_id, person, _dlt_load_id AS load_id,
     CASE type WHEN 'open' THEN 'opened' WHEN 'click' THEN 'clicked' WHEN 'bounce' THEN 'bounced' ELSE type END AS type, "at", campaign
-FROM lake_table('mailings/events') LEFT JOIN mail_address ON raw = email;
+FROM lake_table('mailings/events') AS event
+LEFT JOIN (
+    SELECT original, person FROM mail_address JOIN source_record ON connection = 'mailings' AND source_key = email
+) AS reader ON reader.original = event.email;
 
 CREATE TABLE web_event AS
 SELECT event_id, person, _dlt_load_id AS load_id, type, "at", url, sku, visitor

@@ -34,7 +34,7 @@ SELECT person, arg_max(category, (quantity, latest, -position)) AS favourite_cat
 FROM (
     SELECT person, category, position, sum(quantity) AS quantity, max(ordered_at) AS latest
     FROM order_line JOIN (SELECT sku, category, dense_rank() OVER (ORDER BY category) AS position FROM product) USING (sku)
-    GROUP BY person, category, position
+    WHERE person IS NOT NULL GROUP BY person, category, position
 )
 GROUP BY person;
 

@@ -13,6 +13,7 @@ UNION ALL SELECT 'identifiers.' || type, count(DISTINCT value) FROM identifier G
 UNION ALL SELECT 'orders', count(*) FROM sales_order
 UNION ALL SELECT 'orders.with_person', count(person_id) FROM sales_order
 UNION ALL SELECT 'order_lines', count(*) FROM order_line
+UNION ALL SELECT 'order_lines.with_person', count(person_id) FROM order_line
 UNION ALL SELECT 'spent_cents', sum(spent_paid * 100)::BIGINT FROM trait
 UNION ALL SELECT 'opens_90d', sum(opens_90d) FROM trait
 UNION ALL SELECT 'clicks_90d', sum(clicks_90d) FROM trait

@@ -101,8 +101,12 @@ def run(
 @app.command()
 def preview(
     what: Annotated[str, typer.Argument(metavar="mapping", help="What to preview: mapping.")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The mapping file's name: shop for mappings/shop.yaml.")],
-    rows: Annotated[int, typer.Option("--rows", min=1, max=1000, help="How many sample rows per table.")] = 3,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The table that is mapped: sales_order, or shop.sales_order.")
+    ],
+    rows: Annotated[
+        int, typer.Option("--rows", metavar="N", min=1, max=1000, help="How many sample rows per table.")
+    ] = 3,
     project: Project = None,
     json: Json = False,
 ) -> None:
@@ -129,7 +133,9 @@ def explain(
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="A SELECT over the tables that the last run published.")],
-    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")] = Format.table,
+    format: Annotated[
+        Format, typer.Option("--format", "-f", metavar="table|csv|json", help="How to write the answer.")
+    ] = Format.table,
     raw: Annotated[
         bool, typer.Option("--raw", help="CSV for machines: values that a spreadsheet would run stay as they are.")
     ] = False,

@@ -25,7 +25,7 @@ def plugins(folder: Path | None) -> Answer:
             "package": installed.package,
             "version": installed.version,
             "keys": _keys(installed.plugin.config_model),
-            "can": _abilities(installed.plugin),
+            "can": abilities(installed.plugin),
             "connections": used.get(name, []),
         }
         for name, installed in Registry().plugins.items()
@@ -37,7 +37,7 @@ def _keys(model: Any) -> dict[str, str]:
     return {field.alias or name: field.description or "" for name, field in model.model_fields.items()}
 
 
-def _abilities(plugin: Any) -> list[str]:
+def abilities(plugin: Any) -> list[str]:
     """Say which of the optional parts of its shape a plugin has."""
     from hub.contracts import Destination, Source
 

@@ -8,9 +8,10 @@ from hub.ledger.ledger import Ledger, open_ledger
 from hub.ledger.outbox import Intent, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
 from hub.ledger.states import FINAL, State
-from hub.ledger.suppression import Suppression, Suppressions, hashed
+from hub.ledger.suppression import EVERYTHING, Suppression, Suppressions, hashed
 
 __all__ = [
+    "EVERYTHING",
     "FINAL",
     "Intent",
     "Ledger",

@@ -99,6 +99,15 @@ class Outbox:
                 found.update({row.id: row.state for row in rows})
         return found
 
+    def attempted(self, ids: Sequence[str]) -> dict[str, State]:
+        """Return the states of the messages among `ids` that were handed to a destination at least once."""
+        found: dict[str, State] = {}
+        with self._engine.begin() as connection:
+            for chunk in _chunks(ids):
+                tried = sa.select(outbox.c.id, outbox.c.state).where(outbox.c.id.in_(chunk), outbox.c.attempts > 0)
+                found.update({row.id: row.state for row in connection.execute(tried)})
+        return found
+
     def counts(self) -> dict[State, int]:
         """Count the messages by state."""
         with self._engine.begin() as connection:

@@ -287,7 +287,7 @@ class row_json(FunctionElement[str]):
     """`row_json(relation)`: a whole row of a named relation as a JSON object in text."""
 
     name = "row_json"
-    inherit_cache = True
+    inherit_cache = False
     type = sa.Text()
 
     def __init__(self, relation: sa.FromClause) -> None:

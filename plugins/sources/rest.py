@@ -14,6 +14,7 @@ in it changed. The API's `param` must include the moment it is given (>=), as mo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -179,7 +180,6 @@ class Rest(Source):
         self, name: str, settings: RestResource, cursor: Cursor | None, last: str | int | None = None
     ) -> Iterator[list[dict[str, Any]]]:
         """Ask for page after page."""
-        import requests
         from dlt.sources.helpers.rest_client.client import RESTClient
 
         params: dict[str, Any] = dict(settings.params)
@@ -193,23 +193,16 @@ class Rest(Source):
             params[cursor.param] = last if last is not None else cursor.initial
         with _session(self.config.auth) as session:
             client = RESTClient(self.config.url, headers=dict(self.config.headers), session=session)
-            try:
-                for page in client.paginate(
-                    settings.path,
-                    params=params,
-                    paginator=_paginator(settings.paginate),
-                    data_selector=settings.data,
-                    hooks={"response": []},  # PatientSession looks at the status
-                ):
-                    if not all(isinstance(item, dict) for item in page):
-                        raise ConfigurationError(
-                            f"{name}: the answer holds no list of items; say where it is in `data`"
-                        )
-                    yield page
-            except requests.JSONDecodeError:
-                raise ConfigurationError(
-                    f"{self.config.url}, {settings.path}: the answer is no JSON; mend `url` or `path`"
-                ) from None
+            for page in client.paginate(
+                settings.path,
+                params=params,
+                paginator=_paginator(settings.paginate),
+                data_selector=settings.data,
+                hooks={"response": []},  # the session looks at the status
+            ):
+                if not all(isinstance(item, dict) for item in page):
+                    raise ConfigurationError(f"{name}: the answer holds no list of items; say where it is in `data`")
+                yield page
 
 
 class _Again:
@@ -264,6 +257,8 @@ def _session(auth: Auth | None) -> requests.Session:
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
             _refuse(response)
+            answer = _parse(response)
+            response.json = lambda **_: answer  # type: ignore[method-assign]  # or each part of dlt parses it again
             return response
 
     session = PatientSession()
@@ -284,6 +279,16 @@ def _refuse(response: requests.Response) -> None:
         raise ConfigurationError(
             f"{where}: the API refuses the request ({status}); mend `params`, `paginate` or `cursor`"
         )
+
+
+def _parse(response: requests.Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        kind = response.headers.get("Content-Type", "of no type").split(";")[0]
+        raise ConfigurationError(
+            f"{_where(response.request)}: the answer is no JSON ({kind}); mend `url` or `path`"
+        ) from None
 
 
 def _where(request: Any) -> str:

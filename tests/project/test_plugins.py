@@ -74,7 +74,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_strangers_package_works_like_ours(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(site, "schakel-weather", "schakel_weather", WEATHER)
     (tmp_path / "hub.yaml").write_text(
-        'name: Sky\nconnections:\n  sky: {plugin: weather, city: Delft, key: "${SKY_KEY}"}\n  csv: {plugin: files, path: x}\n'
+        "name: Sky\nconnections:\n"
+        '  sky: {plugin: weather, city: Delft, key: "${SKY_KEY}"}\n'
+        "  csv: {plugin: files, path: ./x}\n"
     )
     monkeypatch.setenv("SKY_KEY", "canary-sky")
     registry = Registry()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_values_keep_their_types(lake, lands, rows):
         "truth": True,
         "amount": Decimal("12.50"),
         "day": date(2025, 2, 28),
-        "local": datetime(2025, 1, 1, 12),
+        "local": datetime.fromisoformat("2025-01-01 12:00"),
         "moment": datetime(2025, 1, 1, 12, tzinfo=UTC),
         "bytes": b"\x00\xff",
         "nested": '{"a":[1,null]}',
@@ -206,6 +207,45 @@ def test_errors_name_the_connection_and_never_quote_a_row(lands, caplog, error, 
         lands(orders=[[{"id": 1}], error])
     assert type(caught.value) is raised
     assert "anna@example.nl" not in str(caught.value) + caplog.text
+
+
+def test_no_row_stays_behind_in_the_working_folder(lands, tmp_path):
+    canary = "canary-0612345678"
+
+    def found():
+        return [path for path in (tmp_path / "work").rglob("*") if path.is_file() and canary.encode() in path.read_bytes()]
+
+    lands(orders=[[{"name": canary}]])
+    assert found() == []
+    with pytest.raises(PluginError):
+        lands(orders=[[{"name": canary}], ValueError(canary)])
+    lands(orders=[])
+    assert found() == []
+
+
+def test_a_lake_in_s3_is_written_and_read_like_a_folder(tmp_path, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from moto.server import ThreadedMotoServer
+
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hub")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3same")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    import boto3
+
+    boto3.client("s3").create_bucket(Bucket="company")
+    lake = Lake("s3://company/lake")
+    land(lake, "shop", Counting(2), tmp_path / "work", AS_OF)
+    shutil.rmtree(tmp_path / "work")
+    report = land(lake, "shop", Counting(3), tmp_path / "work", AS_OF)
+    assert report.rows == {"numbers": 1}
+    assert [len(load.files["numbers"]) for load in lake.loads("shop")] == [1, 1]
+    assert all(path.startswith("s3://company/lake/raw_shop/numbers/") for path in lake.loads("shop")[0].files["numbers"])
+    assert lake.columns("shop", "numbers")["number"] == pa.int64()
+    server.stop()
 
 
 def test_a_temporary_failure_is_tried_again(lake, tmp_path, rows):

@@ -44,9 +44,7 @@ def unsubscribe_token(key: bytes, message_id: str) -> str:
     return f"{message_id}.{hmac.new(key, f'unsubscribe|{message_id}'.encode(), sha256).hexdigest()}"
 
 
-def _message(
-    one: Cleared, project: Project, destination: Destination, renderer: Renderer, pinned: str
-) -> Message:
+def _message(one: Cleared, project: Project, destination: Destination, renderer: Renderer, pinned: str) -> Message:
     channel: Channel = one.queued.channel  # type: ignore[assignment]  # a column of text
     token = unsubscribe_token(project.key, one.queued.id)
     values = {

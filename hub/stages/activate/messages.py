@@ -29,6 +29,9 @@ from hub.warehouse import Warehouse
 PORTION = 1_000
 """How many messages get their last look together: few enough that the look is fresh, enough to work in sets."""
 
+LATER_IN_A_ROW = 5
+"""So many messages that are to come later, one after the other, mean that the destination takes nothing now."""
+
 NOT_TAKEN = ("later", "rejected", "unknown")
 
 
@@ -40,6 +43,7 @@ class Outcome:
     reasons: Counter[str] = field(default_factory=Counter)
     """Why destinations did not take messages, and how many."""
     failure: str = ""
+    later_in_a_row: int = 0
 
     def failures(self, connection: str) -> list[str]:
         """Say what went wrong: the destination itself, or that every message failed, with the reasons grouped."""
@@ -139,9 +143,7 @@ class _Queue:
         outbox.move(looked.refused, "refused", self.as_of)
         outbox.move(looked.cancelled, "cancelled", self.as_of)
         outbox.move(unrenderable, "rejected", self.as_of)
-        outcome.counts.update(
-            refused=len(looked.refused), cancelled=len(looked.cancelled), rejected=len(unrenderable)
-        )
+        outcome.counts.update(refused=len(looked.refused), cancelled=len(looked.cancelled), rejected=len(unrenderable))
         outcome.reasons.update(unrenderable.values())
         return ready, {message.id: message.attempts for message in due}
 
@@ -159,8 +161,14 @@ class _Queue:
         outcome.counts.update(result.status for result in answer.results)
         outcome.reasons.update(result.reason for result in answer.results if result.status != "accepted")
         outcome.failure = answer.failure
-        if not outcome.failure and all(result.status == "later" for result in answer.results):
-            outcome.failure = f"takes nothing now: {answer.results[0].reason}"
+        self._watch(answer.results, outcome)
+
+    def _watch(self, results: Sequence[Result], outcome: Outcome) -> None:
+        """Tell a destination that takes nothing from one that asks a few messages to wait."""
+        for result in results:
+            outcome.later_in_a_row = outcome.later_in_a_row + 1 if result.status == "later" else 0
+        if not outcome.failure and outcome.later_in_a_row >= LATER_IN_A_ROW:
+            outcome.failure = f"takes nothing now: {results[-1].reason}"
 
     def _settlement(self, result: Result, attempts: int) -> Settlement:
         if result.status == "later":

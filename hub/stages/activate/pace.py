@@ -48,6 +48,6 @@ def wait_before(attempts: int, id_: str, retry_after: float | None) -> timedelta
 
     The spread (up to a quarter more) comes from the id and not from chance, so that a replay is the same.
     """
-    doubled = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempts, 20))
+    doubled = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(attempts, 20)))
     spread = int.from_bytes(sha256(f"{id_}:{attempts}".encode()).digest()[:4], "big") / 2**32
     return max(doubled * (1 + spread / 4), timedelta(seconds=retry_after or 0))

@@ -20,6 +20,7 @@ from hub.stages.decide.leave import leave, retire
 from hub.stages.decide.plan import Plan, plans
 from hub.stages.decide.queue import queue
 from hub.warehouse import Warehouse
+from hub.warehouse.state import fingerprint, remember, seen
 
 
 def decide(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime) -> Report:
@@ -56,4 +57,5 @@ def _decide(warehouse: Warehouse, ledger: Ledger, project: Project, plan: Plan, 
         counts.update(queue(transaction, ledger, project, plan, as_of))
         if counts["queued"]:
             expect_hand_over(transaction, as_of)
+            remember(transaction, "decide", fingerprint(seen(transaction, "decide"), plan.name, as_of), as_of)
     return counts

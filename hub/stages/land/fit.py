@@ -93,7 +93,7 @@ def _numbered(rows: pa.Table, table: str, passed_on: Counter[str]) -> pa.Table:
 
     first = passed_on[table] + 1
     passed_on[table] += len(rows)
-    return rows.append_column(ROW, pa.array(range(first, first + len(rows)), pa.int64()))
+    return rows.append_column(ROW, pa.arange(first, first + len(rows)))
 
 
 def _known_types(source: DltSource, table: str) -> dict[str, pa.DataType]:

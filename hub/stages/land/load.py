@@ -48,6 +48,9 @@ def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
         pipeline.run(source, write_disposition="append", schema_contract=CONTRACT, loader_file_format="parquet")
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is sorted by what the reader does next
         raise failure(error, connection, plugin.name) from None
+    finally:
+        # dlt keeps the last run's errors here, and those may quote a row.
+        (work / raw_name(connection) / "trace.pickle").unlink(missing_ok=True)
     return passed_on
 
 

@@ -1,0 +1,86 @@
+"""Map: turn what the systems said into rows of the shared schema.
+
+Each mapping reads the load packages that it has not seen yet, all at once, in sets; a mapping that changed reads all of
+them again. Of several versions of a row the newest source time wins, not the newest arrival. Rows that cannot be mapped
+go to quarantine with the reason, and return by themselves when the mapping or the data is mended.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hub.contracts import Function
+from hub.errors import HubError
+from hub.lake import Lake
+from hub.project import Project
+from hub.registry import Registry
+from hub.report import Report
+from hub.stages.map.connection import ConnectionMapping, Outcome
+from hub.stages.map.groups import seen
+from hub.stages.map.preview import PreviewRow, preview_mapping
+from hub.stages.map.problems import problems_of_mapping
+from hub.stages.map.raw import LakeData
+from hub.warehouse import Warehouse
+
+__all__ = ["PreviewRow", "map_loads", "plugin_functions", "preview_mapping", "problems_of_mapping"]
+
+
+def map_loads(warehouse: Warehouse, project: Project, lake: Lake, as_of: datetime) -> Report:
+    """Map what is new in the lake, one transaction per connection.
+
+    A connection that fails is left as it was, and told in `failures`; the others go on. Mapping twice changes nothing.
+    Counts: rows mapped, superseded by a newer version, in quarantine, left out by `where`, warned of; and per table.
+    """
+    with warehouse.begin() as transaction:
+        known = seen(transaction)
+    connections = dict.fromkeys([*(mapped.connection for mapped in project.mappings), *known])
+    plugins = plugin_functions(project)
+    total = Outcome()
+    failures: list[str] = []
+    for connection in connections:
+        try:
+            with warehouse.begin() as transaction:
+                work = ConnectionMapping(transaction, project, LakeData(lake), connection, as_of, plugins)
+                outcome = work.run(known.get(connection, {}))
+        except HubError as error:
+            failures.append(f"{connection}: {error}")
+        except Exception as error:  # noqa: BLE001 - an engine's error may quote values: name its kind only
+            failures.append(f"{connection}: mapping failed with {type(error).__name__}")
+        else:
+            _add(total, outcome)
+    return Report(
+        stage="map",
+        rows_in=total.rows,
+        rows_out=total.mapped + total.superseded,
+        set_aside=total.failed + total.left_out,
+        counts={
+            "mapped": total.mapped,
+            "superseded": total.superseded,
+            "quarantined": total.failed,
+            "left out": total.left_out,
+            "warnings": total.warned,
+            "unreadable identifiers": total.notes,
+            **dict(sorted(total.tables.items())),
+        }
+        if total.work
+        else {},
+        failures=tuple(failures),
+        skipped=not total.work and not failures,
+    )
+
+
+def plugin_functions(project: Project) -> dict[str, Function]:
+    """Give the functions that plugins add to expressions, where the project has mappings that could call them."""
+    return Registry().functions if project.mappings else {}
+
+
+def _add(total: Outcome, outcome: Outcome) -> None:
+    total.rows += outcome.rows
+    total.mapped += outcome.mapped
+    total.superseded += outcome.superseded
+    total.failed += outcome.failed
+    total.left_out += outcome.left_out
+    total.warned += outcome.warned
+    total.notes += outcome.notes
+    total.tables.update(outcome.tables)
+    total.work = total.work or outcome.work

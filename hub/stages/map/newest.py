@@ -6,6 +6,7 @@ the later row. So the result does not depend on the order of arrival.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,9 +21,10 @@ def mark_older(transaction: Transaction, rows: Rows, connection: str, stored: bo
     table = rows.table
     parts: list[sa.Select[Any]] = []
     good = table.c["_reason"].is_(None)
+    one: sa.ColumnElement[int] = sa.literal_column("1")
     twice = transaction.hold(
         "map_twice",
-        sa.select(table.c["_key"]).where(good).group_by(table.c["_key"]).having(sa.func.count() > sa.literal_column("1")),
+        sa.select(table.c["_key"]).where(good).group_by(table.c["_key"]).having(sa.func.count() > one),
     )
     if transaction.count(twice):
         parts.append(_losers(table, [good, table.c["_key"].in_(sa.select(twice.c["_key"]))], [table.c["_key"]]))
@@ -59,7 +61,7 @@ def mark_older(transaction: Transaction, rows: Rows, connection: str, stored: bo
 
 
 def _losers(
-    table: sa.TableClause, conditions: list[sa.ColumnElement[bool]], partition: list[sa.ColumnElement[Any]]
+    table: sa.TableClause, conditions: Sequence[sa.ColumnElement[bool]], partition: Sequence[sa.ColumnElement[Any]]
 ) -> sa.Select[Any]:
     place = sa.func.row_number().over(partition_by=partition, order_by=newest_first(table)).label("place")
     ranked = sa.select(table.c["_load"], table.c["_row"], place).where(*conditions).subquery()

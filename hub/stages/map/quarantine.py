@@ -57,9 +57,7 @@ def put(transaction: Transaction, rows: Rows, raw: sa.FromClause, connection: st
                 continue
             source, conditions = rows.fresh()
             conditions = [*conditions, table.c[label]]
-            count = int(
-                transaction.scalar(sa.select(sa.func.count()).select_from(source).where(*conditions)) or 0
-            )
+            count = int(transaction.scalar(sa.select(sa.func.count()).select_from(source).where(*conditions)) or 0)
             if count:
                 reason = text_constant(rule.message)
                 _insert(transaction, rows, raw, connection, fingerprint, "identifier", reason, source, conditions)
@@ -80,9 +78,7 @@ def _insert(
 ) -> None:
     table = rows.table
     same = sa.and_(raw.c[LOAD_ID] == table.c["_load"], raw.c[ROW] == table.c["_row"])
-    key = sa.func.coalesce(
-        table.c["_key"], text_constant("#") + sa.cast(table.c["_row"], sa.Text()), type_=sa.Text()
-    )
+    key = sa.func.coalesce(table.c["_key"], text_constant("#") + sa.cast(table.c["_row"], sa.Text()), type_=sa.Text())
     values = [
         text_constant(connection),
         text_constant(rows.translation.mapped.mapping.from_),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sqlalchemy as sa
 
 from hub.expressions import ExpressionType, Name
-from hub.expressions.values import moment_value, sql_type
+from hub.expressions.conversion import moment_value
+from hub.expressions.values import sql_type
 from hub.lake import LOAD_ID, ROW, Lake, Load
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
@@ -25,8 +26,9 @@ LOADED_AT = "loaded_at"
 class RawData(Protocol):
     """Where raw rows come from: the lake, or the rows of a case."""
 
-    strict: bool
-    """Whether a column that no load has is a mistake; in a case it is only not given."""
+    @property
+    def strict(self) -> bool:
+        """Say whether a column that no load has is a mistake; in a case it is only not given."""
 
     def loads(self, connection: str) -> Sequence[Load]:
         """Give the complete load packages, in order."""
@@ -96,9 +98,9 @@ def unknown_names() -> Names:
 
 def described_names(columns: Mapping[str, pa.DataType], timezone: str) -> Names:
     """Give names for known raw columns, to check expressions without any rows."""
-    from hub.warehouse.arrow import sql_columns
-
     import pyarrow as pa
+
+    from hub.warehouse.arrow import sql_columns
 
     described = sa.table("raw", *sql_columns(pa.schema(list(columns.items()))))
     loaded = {LOADED_AT: Name(sa.cast(sa.null(), sa.DateTime(timezone=True)), "timestamp")}
@@ -151,7 +153,10 @@ def _element(column: Any, here: pa.DataType, known: pa.DataType, timezone: str) 
     if pa.types.is_floating(here):  # NaN is what some exports write for nothing
         column = sa.func.nullif(column, sa.cast(text_constant("NaN"), sa.Double()), type_=sa.Double())
     if type_ == "timestamp" and pa.types.is_timestamp(here) and here.tz is None:
-        return sa.func.timezone(text_constant(timezone), column, type_=sa.DateTime(timezone=True))
+        local: sa.ColumnElement[Any] = sa.func.timezone(
+            text_constant(timezone), column, type_=sa.DateTime(timezone=True)
+        )
+        return local
     if expression_type(here) != type_ or pa.types.is_time(here) or type_ == "null":
         return sa.cast(column, sql_type(type_))
     element: sa.ColumnElement[Any] = column

@@ -29,9 +29,9 @@ class LoadCount:
 
 @dataclass
 class Rows:
-    """The temporary table: `_load`, `_row`, `_key`, `_time`, `_record`, `_reason`, and per rule
+    """The temporary table: `_load`, `_row`, `_key`, `_time`, `_record`, `_reason`, and what follows.
 
-    `c_<column>` values, `i_<n>` identifiers (`o_<n>` as written, `n_<n>` unreadable), the same with `gi_`, `go_`, `gn_`
+    Per rule: `c_<column>` values, `i_<n>` identifiers (`o_<n>` as written, `n_<n>` unreadable), `gi_<n>` and so on
     for guests, `_person` (the key of the person's record), `s_<n>_...` statements. `older` holds (`_load`, `_row`) of
     rows that a newer version supersedes.
     """
@@ -87,7 +87,7 @@ def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
         raw.c[LOAD_ID].label("_load"),
         raw.c[ROW].label("_row"),
         _required(translation.key).label("_key"),
-        _required(translation.updated_at).label("_time"),
+        _required(translation.time).label("_time"),
     ]
     columns += [element.label(f"c_{name}") for name, element in translation.columns.items()]
     columns += [element.label(f"r_{name}") for name, element in translation.raw_for_checks.items()]
@@ -127,9 +127,7 @@ def _failures(translation: Translation) -> list[tuple[sa.ColumnElement[bool], st
     return [(sa.or_(*conditions), message) for message, conditions in by_message.items()]
 
 
-def _judged(
-    transaction: Transaction, translation: Translation, given: sa.Subquery, connection: str
-) -> sa.Select[Any]:
+def _judged(transaction: Transaction, translation: Translation, given: sa.Subquery, connection: str) -> sa.Select[Any]:
     """Say for each row whose it is and why it fails, if it does."""
     source: sa.FromClause = given
     record: sa.ColumnElement[Any] | None = None
@@ -180,8 +178,9 @@ def _record(translation: Translation, given: sa.Subquery, connection: str) -> sa
 
 def _count(transaction: Transaction, translation: Translation, table: sa.TableClause) -> list[LoadCount]:
     warnings = [number for number, check in enumerate(translation.checks) if check.warn]
-    one, none = sa.literal_column("1"), sa.literal_column("0")
-    warned: sa.ColumnElement[Any] = none
+    one: sa.ColumnElement[Any] = sa.literal_column("1")
+    none: sa.ColumnElement[Any] = sa.literal_column("0")
+    warned = none
     if warnings:
         any_warning = sa.or_(*(table.c[f"w_{number}"] for number in warnings))
         warned = sa.func.sum(sa.case((sa.and_(any_warning, table.c["_reason"].is_(None)), one), else_=none))

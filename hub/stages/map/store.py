@@ -30,7 +30,8 @@ def store_rows(transaction: Transaction, rows: Rows, connection: str, stored: bo
     """Insert or update the newest good rows in their table."""
     source, conditions = rows.fresh()
     values = _values(rows, connection)
-    query = sa.select(*(element.label(name) for name, element in values.items())).select_from(source).where(*conditions)
+    columns = [element.label(name) for name, element in values.items()]
+    query = sa.select(*columns).select_from(source).where(*conditions)
     target = transaction.table(rows.translation.table.name)
     if stored and _known(transaction, rows, connection):
         transaction.merge(target, transaction.hold("map_fresh", query))
@@ -56,8 +57,8 @@ def _known(transaction: Transaction, rows: Rows, connection: str) -> bool:
     source, conditions = rows.fresh()
     target = transaction.table(rows.translation.table.name)
     known = sa.exists().where(_of(target, connection), target.c.source_key == rows.table.c["_key"])
-    query = sa.select(sa.literal_column("1")).select_from(source).where(*conditions, known).limit(1)
-    return transaction.scalar(query) is not None
+    found = transaction.scalar(sa.select(sa.literal_column("1")).select_from(source).where(*conditions, known).limit(1))
+    return found is not None
 
 
 def _of(table: sa.FromClause, connection: str) -> sa.ColumnElement[bool]:
@@ -150,9 +151,7 @@ def store_bare_records(transaction: Transaction, rows: Rows, connection: str) ->
         .where(sa.not_(there))
         .group_by(bare.c.record_id)
     )
-    transaction.execute(
-        sa.insert(record).from_select(["connection", "source_key", "load_id", "record_id"], fresh)
-    )
+    transaction.execute(sa.insert(record).from_select(["connection", "source_key", "load_id", "record_id"], fresh))
 
 
 def is_bare(table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -172,9 +171,7 @@ def store_statements(transaction: Transaction, rows: Rows, connection: str) -> N
         _store_statement(transaction, rows, connection, position, rule)
 
 
-def _store_statement(
-    transaction: Transaction, rows: Rows, connection: str, position: int, rule: StatementRule
-) -> None:
+def _store_statement(transaction: Transaction, rows: Rows, connection: str, position: int, rule: StatementRule) -> None:
     table = rows.table
     source, conditions = rows.good()
     says, at = table.c[f"s_{position}"], table.c[f"s_{position}_at"]

@@ -74,7 +74,8 @@ class Translation:
     table: Table
     where: sa.ColumnElement[bool] | None = None
     key: sa.ColumnElement[str] | None = None
-    updated_at: sa.ColumnElement[Any] | None = None
+    time: sa.ColumnElement[Any] | None = None
+    """When the row was last changed: by `updated_at`, or else by its load package."""
     columns: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
     person: sa.ColumnElement[str] | None = None
     through: tuple[str, str] | None = None
@@ -123,16 +124,20 @@ class _Translator:
             result.where = where.element if where else None
         result.key = self._assigned(("key",), mapping.key, "text", "key")
         if mapping.updated_at is not None:
-            result.updated_at = self._assigned(("updated_at",), mapping.updated_at, "timestamp", "updated_at")
+            result.time = self._assigned(("updated_at",), mapping.updated_at, "timestamp", "updated_at")
+        else:
+            result.time = self.scope.names["loaded_at"].element
         for name, rule in mapping.columns.items():
             self._column(name, rule)
         self._whose()
         if mapping.identifiers and self.table.name != "source_record":
-            self._problem(("identifiers",), "only person has identifiers; use `person` or `guest` to say whose row it is")
+            self._problem(
+                ("identifiers",), "only person has identifiers; use `person` or `guest` to say whose row it is"
+            )
         result.identifiers = [
-            rule
+            identifier
             for name, text in mapping.identifiers.items()
-            if (rule := self._identifier(("identifiers", name), name, text)) is not None
+            if (identifier := self._identifier(("identifiers", name), name, text)) is not None
         ]
         for position, consent in enumerate(mapping.consent):
             self._consent(("consent", position), consent)
@@ -301,16 +306,13 @@ class _Translator:
         stated = at.element if at is not None else sa.cast(sa.null(), sa.DateTime(timezone=True))
         computed = {"channel": channel.element, "at": self._moment(stated)}
         constants = {"message_type": statement.message_type}
-        self.result.statements.append(
-            StatementRule("preference", constants, computed, channel.element.is_not(None))
-        )
+        self.result.statements.append(StatementRule("preference", constants, computed, channel.element.is_not(None)))
 
     def _moment(self, stated: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Give the moment of a statement: its own, else the record's, else that of the load."""
-        ways = [stated, *([self.result.updated_at] if self.result.updated_at is not None else [])]
-        return sa.func.coalesce(
-            *ways, self.scope.names["loaded_at"].element, type_=sa.DateTime(timezone=True)
-        )
+        record = [] if self.result.time is None else [self.result.time]
+        loaded = self.scope.names["loaded_at"].element
+        return sa.func.coalesce(stated, *record, loaded, type_=sa.DateTime(timezone=True))
 
     # checks
 

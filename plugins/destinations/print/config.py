@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, model_validator
 
 from hub.contracts import ConnectionConfig
-from hub.project.models import Duration
+from hub.units import Duration
 
 
 class PrintConfig(ConnectionConfig):

@@ -1,7 +1,8 @@
 """Letters as PDF, by Typst.
 
-A template is Typst markup. It reads its values as `data`, for example `#data.salutation`, and shows pictures of the
-project by `#asset("logo.svg", width: 3cm)`. Values never become markup, whatever they hold.
+A template is Typst markup. It reads its values as `data`, for example `#data.salutation` (or as JSON from
+`sys.inputs.data`), and shows pictures of the project by `#asset("logo.svg", width: 3cm)`. Values never become markup,
+whatever they hold.
 """
 
 from __future__ import annotations

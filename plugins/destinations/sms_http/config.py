@@ -9,8 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError, suggest
 from hub.outgoing import check_url
-from hub.project.models import Duration
-from hub.rate import Rate
+from hub.units import Duration, Rate
 from plugins.destinations.sms_http.fields import placeholders
 
 VALUES = ("id", "phone", "digits", "text", "sender")

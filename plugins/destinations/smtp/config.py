@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.contracts import ConnectionConfig
 from hub.normalise.email import normalise_email
-from hub.rate import Rate
+from hub.units import Rate
 
 Protection = Literal["starttls", "tls", "none"]
 

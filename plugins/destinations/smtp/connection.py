@@ -95,7 +95,7 @@ class Connection:
             refused = self._envelope(server, mail)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            return Outcome("later", f"{self.place} hung up before the mail: {_name(error)}")
+            return Outcome("later", f"{self.place} hung up before the mail: {describe(error)}")
         if refused is not None:
             return refused
         return self._content(server, mail)
@@ -117,7 +117,7 @@ class Connection:
             return self._refusal(server, mail, error.smtp_code, error.smtp_error)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            return Outcome("unknown", f"no answer to the mail from {self.place}: {_name(error)}")
+            return Outcome("unknown", f"no answer to the mail from {self.place}: {describe(error)}")
         if code // 100 == 2:
             return Outcome("accepted")
         return self._refusal(server, mail, code, text)
@@ -188,7 +188,3 @@ def _own_name() -> str:
     """Name this machine in the greeting; looking its full name up in the DNS may take long where there is none."""
     name = socket.gethostname()
     return name if "." in name else "localhost"
-
-
-def _name(error: Exception) -> str:
-    return "time-out" if isinstance(error, TimeoutError) else type(error).__name__

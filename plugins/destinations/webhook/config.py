@@ -9,8 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from hub.contracts import Channel, ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
-from hub.project.models import Duration
-from hub.rate import Rate
+from hub.units import Duration, Rate
 from plugins.destinations.webhook.signature import signing_key
 
 

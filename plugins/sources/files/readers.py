@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from gzip import BadGzipFile
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,6 +27,7 @@ _PAGE = 20_000
 
 Aside = tuple[int, str, str]
 """A line that is no row: its number, the reason, its text."""
+Part = pa.Table | list[Aside]
 
 
 def read(file: File, config: FilesConfig) -> Iterator[tuple[str, pa.Table]]:
@@ -36,7 +38,7 @@ def read(file: File, config: FilesConfig) -> Iterator[tuple[str, pa.Table]]:
     reader = {"csv": read_delimited, "excel": _excel, "jsonl": _json_lines, "parquet": _parquet}[file.format]
     try:
         with file.open() as stream:
-            for part in reader(stream, config):
+            for part in _ahead(reader(stream, config)):
                 if isinstance(part, list):
                     if part:
                         lines, reasons, texts = zip(*part, strict=True)
@@ -49,12 +51,21 @@ def read(file: File, config: FilesConfig) -> Iterator[tuple[str, pa.Table]]:
         yield REJECTED, set_aside(file.table, ["the file ends too early; have it exported again"], [""], file.path)
 
 
+def _ahead(parts: Iterator[Part]) -> Iterator[Part]:
+    """Read the next part while the one before is being written: Arrow does both outside Python's lock."""
+    with ThreadPoolExecutor(1) as reading:
+        coming = reading.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = reading.submit(next, parts, None)
+            yield part
+
+
 def _with_file(rows: pa.Table, path: str) -> pa.Table:
     name = pa.DictionaryArray.from_arrays(pa.nulls(len(rows), pa.int8()).fill_null(0), pa.array([path]))
     return rows.rename_columns(raw_names(rows.column_names, (FILE,))).append_column(FILE, name)
 
 
-def _json_lines(stream: BinaryIO, _: FilesConfig) -> Iterator[pa.Table | list[Aside]]:
+def _json_lines(stream: BinaryIO, _: FilesConfig) -> Iterator[Part]:
     numbered = enumerate(stream, start=1)
     while page := list(islice(numbered, _PAGE)):
         rows: list[dict[str, Any]] = []
@@ -114,7 +125,7 @@ def _excel(stream: BinaryIO, config: FilesConfig) -> Iterator[pa.Table]:
 
 
 def _cells(values: list[Any]) -> pa.Array:
-    """Type a column of cells: dates and numbers where all are, else text; whole numbers lose their `.0`."""
+    """Type a column of cells: dates and numbers where all are, else text (also where all are empty)."""
     values = [
         None if value == "" else int(value) if isinstance(value, float) and value.is_integer() else value
         for value in values
@@ -125,4 +136,4 @@ def _cells(values: list[Any]) -> pa.Array:
             value if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
             for value in values
         ]
-    return column(values)
+    return column(values) if kinds else pa.nulls(len(values), pa.string())

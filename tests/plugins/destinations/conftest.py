@@ -22,11 +22,14 @@ class Mail:
 
 @dataclass
 class Postbox:
-    """An SMTP server that keeps what it takes; `answers` says what it replies to RCPT and DATA by recipient."""
+    """An SMTP server that keeps what it takes.
+
+    `rcpt_answers` and `data_answers` say what it replies by recipient; after DATA also "hang up" or "silence".
+    """
 
     mails: list[Mail] = field(default_factory=list)
     rcpt_answers: dict[str, str] = field(default_factory=dict)
-    data_answers: dict[str, str | Callable[[Session], str]] = field(default_factory=dict)
+    data_answers: dict[str, str] = field(default_factory=dict)
     port: int = 0
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
@@ -41,9 +44,11 @@ class Postbox:
             assert server.transport is not None
             server.transport.close()
             return "250 OK"
+        if answer == "silence":
+            await asyncio.sleep(1)
         content = envelope.original_content or b""
         self.mails.append(Mail(str(envelope.mail_from), tuple(envelope.rcpt_tos), content))
-        return str(answer)
+        return answer
 
 
 class FreePort(Controller):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pypdf import PdfReader
 
 from hub.contracts import EmailRecipient, Message, Place, PostalRecipient
+from hub.errors import ConfigurationError
 from hub.testing.destinations import DestinationSuite, closed_port, sample_message
 from plugins.destinations.print import Print
 from plugins.destinations.print.config import PrintConfig
@@ -49,19 +50,33 @@ class TestPrintInOneFile(TestPrintIntoAFolder):
         return {"folder": "out/letters", "files": "batch"}
 
 
+class OldFashioned(asyncssh.SFTPServer):
+    """An SFTP server that can't rename over a file, as old ones can't."""
+
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        raise asyncssh.SFTPOpUnsupported("no such extension")
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        if Path(self.map_path(newpath).decode()).exists():
+            raise asyncssh.SFTPFailure("it exists")
+        super().posix_rename(oldpath, newpath)
+
+
 @dataclass(frozen=True)
 class SftpServer:
     port: int
     root: Path
     host_key: str
+    client_key: str
 
 
 @pytest.fixture
-def sftp(tmp_path: Path) -> Iterator[SftpServer]:
-    """An SFTP server whose folder is <root>/drop; the account is printer / kattenluik."""
+def sftp(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SftpServer]:
+    """An SFTP server whose folder is <root>/drop; the account is printer with the password kattenluik, or a key."""
     root = tmp_path / "sftp"
     (root / "drop").mkdir(parents=True)
-    key = asyncssh.generate_private_key("ssh-ed25519")
+    host_key, client_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    kind = getattr(request, "param", asyncssh.SFTPServer)
 
     class Login(asyncssh.SSHServer):
         def begin_auth(self, username: str) -> bool:
@@ -70,8 +85,14 @@ def sftp(tmp_path: Path) -> Iterator[SftpServer]:
         def password_auth_supported(self) -> bool:
             return True
 
+        def public_key_auth_supported(self) -> bool:
+            return True
+
         def validate_password(self, username: str, password: str) -> bool:
             return (username, password) == ("printer", "kattenluik")
+
+        def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+            return username == "printer" and key.public_data == client_key.public_data
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -79,9 +100,9 @@ def sftp(tmp_path: Path) -> Iterator[SftpServer]:
 
     async def listen() -> asyncssh.SSHAcceptor:
         def chrooted(channel: asyncssh.SSHServerChannel) -> asyncssh.SFTPServer:
-            return asyncssh.SFTPServer(channel, chroot=str(root).encode())
+            return kind(channel, chroot=str(root).encode())
 
-        return await asyncssh.create_server(Login, "127.0.0.1", 0, server_host_keys=[key], sftp_factory=chrooted)
+        return await asyncssh.create_server(Login, "127.0.0.1", 0, server_host_keys=[host_key], sftp_factory=chrooted)
 
     async def close(acceptor: asyncssh.SSHAcceptor) -> None:
         acceptor.close()
@@ -92,7 +113,8 @@ def sftp(tmp_path: Path) -> Iterator[SftpServer]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
-    yield SftpServer(acceptor.get_port(), root, key.export_public_key().decode())
+    public, private = host_key.export_public_key().decode(), client_key.export_private_key().decode()
+    yield SftpServer(acceptor.get_port(), root, public, private)
     asyncio.run_coroutine_threadsafe(close(acceptor), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
@@ -210,6 +232,15 @@ def test_a_letter_shows_pictures_of_the_project_and_nothing_else_of_the_disk(tmp
     assert "escape the project root" in hidden.reason
 
 
+@pytest.mark.parametrize("files", ["letter", "batch"])
+def test_a_template_sees_the_values_of_its_own_letter_only(tmp_path: Path, files: str) -> None:
+    source = "#json(bytes(sys.inputs.data)).nickname\n\n#repr(sys.inputs)"
+    results = make(tmp_path, files=files).send([letter(1, source=source, nickname="Noor"), letter(2, nickname="Teun")])
+    page = text_of(tmp_path / "drop" / results[0].remote_id)[0]
+    assert page.count("Noor") == 2
+    assert "Teun" not in page
+
+
 def test_a_letter_set_again_gives_the_same_bytes(tmp_path: Path) -> None:
     (result,) = make(tmp_path / "a").send([letter()])
     make(tmp_path / "b").send([letter()])
@@ -290,6 +321,7 @@ def test_a_letter_that_would_not_arrive_is_rejected_with_the_reason(
 # sftp -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("sftp", [asyncssh.SFTPServer, OldFashioned], indirect=True)
 def test_letters_go_over_sftp_and_replace_their_own_files(tmp_path: Path, sftp: SftpServer) -> None:
     destination = make(tmp_path, **sftp_config(sftp))
     for _ in range(2):
@@ -299,6 +331,29 @@ def test_letters_go_over_sftp_and_replace_their_own_files(tmp_path: Path, sftp: 
     assert len(names) == 2
     assert names[1] == "sample-letter-0001.pdf"
     assert "SCHEVENINGEN" in text_of(sftp.root / "drop" / names[1])[0]
+
+
+def test_an_account_may_have_a_key_instead_of_a_password(tmp_path: Path, sftp: SftpServer) -> None:
+    destination = make(tmp_path, **sftp_config(sftp, password=None, key=sftp.client_key))
+    assert destination.check().ok, destination.check().message
+    (result,) = destination.send([letter()])
+    assert (result.status, result.reason) == ("accepted", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"password": None, "key": "no key"}, "key: this is no private key"),
+        ({"host_key": "ssh-ed25519 AAAA"}, "host_key: this is no public key"),
+    ],
+)
+def test_a_key_that_is_none_is_a_mistake_in_the_configuration(
+    tmp_path: Path, sftp: SftpServer, changes: dict[str, Any], message: str
+) -> None:
+    destination = make(tmp_path, **sftp_config(sftp, **changes))
+    assert message in destination.check().message
+    with pytest.raises(ConfigurationError, match=message):
+        destination.send([letter()])
 
 
 @pytest.mark.parametrize(

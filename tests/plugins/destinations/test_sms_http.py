@@ -244,12 +244,26 @@ def test_the_providers_id_is_found_where_the_configuration_says(path: str, body:
         ({"url": "api.example.nl"}, "write a full address"),
         ({"url": "http://api.example.nl/", "allow_private": False}, "needs https"),
         ({"url": "https://user:pw@api.example.nl/"}, "put a name and password into a header"),
-        ({"idempotency_window": "soon"}, "14 days, 36 hours"),
+        ({"idempotency_window": "soon"}, "24 hours, 14 days"),
     ],
 )
 def test_a_mistake_in_the_configuration_says_how_to_mend_it(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         make(settings.pop("url", "https://api.example.nl/"), **settings)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("90 minutes", timedelta(minutes=90)),
+        ("1 hour", timedelta(hours=1)),
+        ("2 days", timedelta(days=2)),
+        ("1 week", timedelta(weeks=1)),
+    ],
+)
+def test_a_length_of_time_is_written_with_its_unit(written: str, meant: timedelta) -> None:
+    destination = make("https://api.example.nl/", idempotency_window=written)
+    assert destination.capabilities.idempotency_window == meant
 
 
 def test_the_idempotency_window_is_the_providers() -> None:

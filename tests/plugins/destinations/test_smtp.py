@@ -185,6 +185,14 @@ def test_a_connection_lost_after_the_mail_leaves_its_fate_unknown(postbox: Any) 
     assert first.remote_id == message_id_header("sample-email-0001", "miaoum.example")
 
 
+def test_a_server_that_falls_silent_after_the_mail_leaves_its_fate_unknown(postbox: Any) -> None:
+    postbox.data_answers["anna@example.nl"] = "silence"
+    (result,) = make(postbox.port, timeout=0.3).send([message_to("anna@example.nl")])
+    assert result.status == "unknown"
+    assert result.reason.startswith(f"no answer to the mail from the SMTP server 127.0.0.1:{postbox.port}: ")
+    assert "timed out" in result.reason
+
+
 # encryption and sign-in -----------------------------------------------------------------------------------------------
 
 

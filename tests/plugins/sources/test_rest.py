@@ -201,7 +201,7 @@ def test_every_kind_of_login_works(serve, lands, auth, right):
         (403, {}, r"the API refuses the login \(403\); mend `auth`"),
         (404, {}, r"there is nothing here \(404\); mend `url` or `path`"),
         (400, {}, r"the API refuses the request \(400\); mend `params`"),
-        (200, b"<html>Please log in</html>", "the answer is no JSON; mend `url` or `path`"),
+        (200, b"<html>Please log in</html>", r"the answer is no JSON \(application/json\); mend `url` or `path`"),
         (200, [1, 2], "things: the answer holds no list of items; say where it is in `data`"),
     ],
 )

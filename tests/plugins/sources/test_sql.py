@@ -100,11 +100,12 @@ def values(landing, table, *columns):
 
 def test_values_keep_the_types_of_the_database(execute, lands):
     execute(
-        "CREATE TABLE things (id INTEGER, total NUMERIC(10, 2), share FLOAT, paid BOOLEAN, day DATE, at TIMESTAMP, name TEXT)",
+        "CREATE TABLE things (id INTEGER, total NUMERIC(10, 2), share FLOAT, paid BOOLEAN, day DATE, at TIMESTAMP, "
+        "name TEXT)",
         "INSERT INTO things VALUES (1, 12.10, 0.5, true, '2025-02-28', '2025-01-01 10:00:00', 'Zoë')",
     )
     assert values(lands(tables=["things"]), "things", "id", "total", "share", "paid", "day", "at", "name") == [
-        (1, Decimal("12.10"), 0.5, True, date(2025, 2, 28), datetime(2025, 1, 1, 10), "Zoë")
+        (1, Decimal("12.10"), 0.5, True, date(2025, 2, 28), datetime.fromisoformat("2025-01-01 10:00"), "Zoë")
     ]
 
 

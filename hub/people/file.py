@@ -1,0 +1,393 @@
+"""A person's file: everything the hub knows of one person, from where, and why each message was or was not sent.
+
+It reads what the last run published, so that a run and a reader never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from hub.errors import HubError
+from hub.project import Project
+from hub.schema.shape import STORE
+from hub.schema.tables import POSTAL
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Ask = Callable[[str], "pa.Table"]
+"""Runs one SQL statement on what was published."""
+
+RECENT = 10
+"""How many orders, web events and the like are shown; all are counted."""
+
+COUNTED_ELSEWHERE = ("source_record", "identifier", "consent", "message", "message_event")
+
+
+class NobodyError(HubError):
+    """No person, or no single person, goes by the given number, address or key."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of the golden record, and the record that it came from."""
+
+    name: str
+    value: Any
+    record_id: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One record of the person in a system, and why it is the person's."""
+
+    record_id: str
+    record_no: int
+    connection: str
+    at: datetime | None
+    load_id: str | None
+    linked_by: str | None
+    linked_to: str | None
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """A value that points at the person."""
+
+    type: str
+    value: str
+    record_id: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the person stated about consent; `newest` per channel and purpose."""
+
+    channel: str
+    purpose: str
+    given: bool | None
+    at: datetime | None
+    text: str | None
+    basis: str | None
+    evidence: str | None
+    record_id: str
+    key: str
+    newest: bool
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A segment that the person is in."""
+
+    segment: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Transition:
+    """When the person entered or left a segment."""
+
+    segment: str
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class MessageEvent:
+    """What happened to a message."""
+
+    type: str
+    at: datetime | None
+    url: str | None
+    code: str | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message to the person, with what happened to it in the order of time."""
+
+    key: str
+    connection: str
+    channel: str | None
+    campaign: str | None
+    scenario: str | None
+    step: str | None
+    sent_at: datetime | None
+    events: tuple[MessageEvent, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A message that was decided, or refused with the reason."""
+
+    scenario: str
+    step: str
+    outcome: str
+    channel: str | None
+    connection: str | None
+    reason: str | None
+    consent_key: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """The person's way through one scenario."""
+
+    scenario: str
+    entered_at: datetime | None
+    status: str
+    reason: str | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one table holds about the person: how many rows, and the most recent ones."""
+
+    table: str
+    count: int
+    recent: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class PersonFile:
+    """Everything about one person; lists have the newest first."""
+
+    person_id: int
+    fields: tuple[Field, ...]
+    household: int | None
+    records: tuple[SourceRecord, ...]
+    identifiers: tuple[Identifier, ...]
+    consents: tuple[Statement, ...]
+    traits: Mapping[str, Any]
+    segments: tuple[Membership, ...]
+    transitions: tuple[Transition, ...]
+    messages: tuple[Message, ...]
+    other_events: tuple[MessageEvent, ...] = field(default=())
+    """Events of messages that another system sent without telling of the message itself."""
+    enrolments: tuple[Enrolment, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    facts: tuple[Facts, ...] = ()
+
+
+def find_person(project: Project, ask: Ask, text: str) -> int:
+    """Find who goes by a person's number, record, e-mail address, phone, customer number or card.
+
+    A number that a person had before a merge finds the person of today. Raises NobodyError.
+    """
+    reading = _Reading(project, ask)
+    record, identifier = project.schema.table("source_record"), project.schema.table("identifier")
+    text = text.strip()
+    if text.isdecimal() and len(text) < 19:
+        found = reading.rows(sa.select(record.c.person_id).where(record.c.record_no == int(text)))
+        if found:
+            return int(found[0]["person_id"])
+    values = sorted(_spellings(project, text))
+    by_value = (
+        sa.select(record.c.person_id)
+        .join_from(identifier, record, record.c.record_id == identifier.c.record_id)
+        .where(
+            sa.or_(
+                identifier.c.value.in_(values),
+                sa.and_(
+                    identifier.c.type.in_(["customer_number", "loyalty_card"]),
+                    identifier.c.value.endswith(f":{text}", autoescape=True),
+                ),
+            )
+        )
+    )
+    by_record = sa.select(record.c.person_id).where(record.c.record_id == text)
+    people = [int(row["person_id"]) for row in reading.rows(sa.union(by_value, by_record)) if row["person_id"]]
+    if not people:
+        raise NobodyError("nobody goes by this number, address or key: give a person's number, e-mail, phone or record")
+    if len(people) > 1:
+        listed = ", ".join(str(person) for person in sorted(people)[:RECENT])
+        raise NobodyError(f"{len(people)} people go by this: ask again by a person's number: {listed}")
+    return people[0]
+
+
+def explain(project: Project, ask: Ask, text: str) -> PersonFile:
+    """Gather everything about the person whom `text` points at (see `find_person`). Raises NobodyError."""
+    person_id = find_person(project, ask, text)
+    return _Reading(project, ask).file(person_id)
+
+
+def _spellings(project: Project, text: str) -> set[str]:
+    """Give the ways in which a value may be stored."""
+    from hub.normalise.email import normalise_email
+    from hub.normalise.phone import parse_phone
+
+    region = project.hub.locale.rpartition("-")[2].upper()
+    phone = parse_phone(text, region)
+    return {text, text.lower(), *filter(None, [normalise_email(text), phone.e164 if phone else None])}
+
+
+class _Reading:
+    """Reads the published tables of one project."""
+
+    def __init__(self, project: Project, ask: Ask) -> None:
+        self.project = project
+        self.ask = ask
+        self.table = project.schema.table
+
+    def rows(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[dict[str, Any]]:
+        """Run a query; its values stand in the text, quoted by the engine's own rules."""
+        compiled = query.compile(dialect=_dialect(self.project), compile_kwargs={"literal_binds": True})
+        found: list[dict[str, Any]] = self.ask(str(compiled)).to_pylist()
+        return found
+
+    def file(self, person_id: int) -> PersonFile:
+        records = self._all("source_record", "person_id", [person_id], "record_no")
+        ids = [str(record["record_id"]) for record in records]
+        numbers = [int(record["record_no"]) for record in records]
+        identifiers = self._of("identifier", ids, "source_time")
+        golden = self._one(self.table("person"), person_id)
+        consents = self._of("consent", ids, "at")
+        newest: dict[tuple[str, str], Any] = {}
+        for row in consents:
+            newest.setdefault((row["channel"], row["purpose"]), row["at"])
+        messages, others = self._messages(ids)
+        return PersonFile(
+            person_id=person_id,
+            fields=tuple(self._fields(golden, records, identifiers, self._of("address", ids, "source_time"))),
+            household=golden.get("household_id"),
+            records=tuple(_made(SourceRecord, row, at=row["source_time"]) for row in records),
+            identifiers=tuple(_made(Identifier, row, at=row["source_time"]) for row in identifiers),
+            consents=tuple(
+                _made(
+                    Statement,
+                    row,
+                    key=f"{row['connection']}:{row['source_key']}",
+                    newest=newest[row["channel"], row["purpose"]] == row["at"],
+                )
+                for row in consents
+            ),
+            traits=self._traits(person_id),
+            segments=tuple(
+                _made(Membership, row) for row in self._all("membership", "person_id", [person_id], "segment")
+            ),
+            transitions=tuple(
+                _made(Transition, row) for row in self._all("transition", "person_id", numbers, "at", newest=True)
+            ),
+            messages=messages,
+            other_events=others,
+            enrolments=tuple(_made(Enrolment, row) for row in self._of("enrolment", ids, "entered_at")),
+            decisions=tuple(_made(Decision, row) for row in self._of("decision", ids, "at")),
+            facts=tuple(self._facts(ids)),
+        )
+
+    def _one(self, table: sa.Table | sa.TableClause, person_id: int) -> dict[str, Any]:
+        found = self.rows(sa.select(table).where(table.c.person_id == person_id))
+        return found[0] if found else {}
+
+    def _all(
+        self, table_name: str, column: str, values: Iterable[Any], order: str, newest: bool = False
+    ) -> list[dict[str, Any]]:
+        table = self.table(table_name)
+        by = table.c[order].desc().nulls_last() if newest else table.c[order]
+        rest = [table.c[name] for name in table.info["key"]]
+        return self.rows(sa.select(table).where(table.c[column].in_(list(values))).order_by(by, *rest))
+
+    def _of(self, table_name: str, record_ids: list[str], order: str) -> list[dict[str, Any]]:
+        return self._all(table_name, "record_id", record_ids, order, newest=True)
+
+    def _fields(
+        self,
+        golden: Mapping[str, Any],
+        records: list[dict[str, Any]],
+        identifiers: list[dict[str, Any]],
+        addresses: list[dict[str, Any]],
+    ) -> Iterable[Field]:
+        """Give each field that has a value, with the newest record that says so."""
+        postal = {column.name for column in POSTAL}
+        for name, value in golden.items():
+            if value is None or name in ("person_id", "record_id", "household_id", "records"):
+                continue
+            if name in ("email", "phone"):
+                said = [row for row in identifiers if row["type"] == name and row["value"] == value]
+            elif name in postal:
+                said = [row for row in addresses if all((row[it] or None) == golden[it] for it in postal)]
+            else:
+                said = [row for row in records if row.get(name) == value]
+            dated = [row for row in said if row["source_time"] is not None]
+            best = max(dated, key=lambda row: row["source_time"]) if dated else next(iter(said), None)
+            yield Field(name, value, best["record_id"] if best else None, best["source_time"] if best else None)
+
+    def _traits(self, person_id: int) -> dict[str, Any]:
+        catalogue = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
+        there = sa.select(catalogue.c.table_name).where(
+            catalogue.c.table_name == "trait", catalogue.c.table_schema == STORE
+        )
+        if not self.rows(there):
+            return {}
+        trait = sa.table("trait", sa.column("person_id", sa.BigInteger()), schema=STORE)
+        query: sa.Select[Any] = (
+            sa.select(sa.literal_column("*")).select_from(trait).where(trait.c.person_id == person_id)
+        )
+        found = self.rows(query)
+        return {name: value for name, value in found[0].items() if name != "person_id"} if found else {}
+
+    def _messages(self, record_ids: list[str]) -> tuple[tuple[Message, ...], tuple[MessageEvent, ...]]:
+        happened = self._of("message_event", record_ids, "at")
+        sent = self._of("message", record_ids, "sent_at")
+        events: dict[str, list[MessageEvent]] = {str(row["source_key"]): [] for row in sent}
+        others: list[MessageEvent] = []
+        for row in happened:
+            events.get(row["message_key"], others).append(_made(MessageEvent, row))
+        messages = (
+            _made(Message, row, key=row["source_key"], events=tuple(reversed(events[row["source_key"]])))
+            for row in sent
+        )
+        return tuple(messages), tuple(others)
+
+    def _facts(self, record_ids: list[str]) -> Iterable[Facts]:
+        """Count the person's rows of every table, and show the most recent ones."""
+        tables = [it for it in self.project.schema if it.personal and it.mapped and it.name not in COUNTED_ELSEWHERE]
+        counts = self.rows(
+            sa.union_all(
+                *(
+                    sa.select(sa.literal(table.name).label("name"), sa.func.count().label("rows")).where(
+                        self.table(table.name).c.record_id.in_(record_ids)
+                    )
+                    for table in tables
+                )
+            )
+        )
+        number = {row["name"]: int(row["rows"]) for row in counts}
+        for table in tables:
+            if not number[table.name]:
+                continue
+            stored = self.table(table.name)
+            query = (
+                sa.select(stored)
+                .where(stored.c.record_id.in_(record_ids))
+                .order_by(stored.c[table.time or "source_time"].desc().nulls_last(), stored.c.source_key)
+                .limit(RECENT)
+            )
+            recent = ({name: value for name, value in row.items() if value is not None} for row in self.rows(query))
+            yield Facts(table.name, number[table.name], tuple(recent))
+
+
+def _made(kind: Any, row: Mapping[str, Any], **given: Any) -> Any:
+    """Make a part of the file from the row's columns of the same names."""
+    from dataclasses import fields
+
+    return kind(**{it.name: given[it.name] if it.name in given else row[it.name] for it in fields(kind)})
+
+
+def _dialect(project: Project) -> sa.Dialect:
+    if project.hub.engine == "duckdb":
+        from hub.warehouse.duckdb_dialect import Dialect
+
+        return Dialect()  # type: ignore[no-untyped-call]
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]

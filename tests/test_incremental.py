@@ -1,0 +1,31 @@
+"""What sources remember of rows."""
+
+from hub.incremental import MANY, Digest, Moment, mark
+
+
+def test_a_row_is_known_by_its_whole_content():
+    assert mark((1, "a")) == mark((1, "a"))
+    assert mark((1, "a")) != mark((1, "b"))
+
+
+def test_the_order_of_keys_and_empty_values_make_no_other_row():
+    assert mark({"a": 1, "b": 2, "c": None}) == mark({"b": 2, "a": 1})
+
+
+def test_the_order_of_rows_makes_no_other_digest():
+    one, other, more = Digest(), Digest(), Digest()
+    one.add([(1,), (2,)])
+    other.add([(2,), (1,)])
+    more.add([(1,), (2,), (2,)])
+    assert str(one) == str(other) != str(more)
+
+
+def test_few_rows_are_remembered_one_by_one_and_many_together():
+    few, many, same = Moment(), Moment(), Moment()
+    few.add([(1,), (2,)])
+    assert few.remembered() == {"seen": sorted([mark((1,)), mark((2,))])}
+    many.add((number,) for number in range(MANY + 1))
+    for number in reversed(range(MANY + 1)):
+        same.add([(number,)])
+    assert set(many.remembered()) == {"digest"}
+    assert many.remembered() == same.remembered()

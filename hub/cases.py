@@ -1,290 +1,308 @@
-"""Cases: the examples beside a mapping, run as tests through the real lake and the real map stage.
+"""Cases: examples beside each mapping that run as tests. Given these raw rows, expect these rows.
 
-    a negative total is set aside:
-      orders: [{order_no: 78, total: "-3.00"}]
-      expect: {sales_order: [], quarantine: [{reason: total >= 0}]}
+    a guest order joins on the billing address:
+      orders: [{order_no: 77, customer_id: null, billing_email: " Anna@Example.nl "}]
+      expect:
+        sales_order: [{source_key: "77"}]
+        identifier: [{type: email, value: anna@example.nl}]
 
-Each table under `expect` must hold exactly the rows shown; a row shows the columns that matter. Raw columns that a case
-leaves out are empty. `as_of` says when it is, where that matters.
+The map stage itself does the work, on an embedded warehouse of its own; each case is rolled back after it was compared.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from hub.errors import ConfigurationError, Problem, suggest
-from hub.expressions import ExpressionError, names_in
-from hub.lake import LOAD_ID, ROW, Lake
-from hub.project import MappedTable, Project
-from hub.project.models import Translated
-from hub.project.yaml import Document, read
-from hub.stages.map import map_loads
-from hub.warehouse import Warehouse, open_warehouse
+from hub.contracts import Function
+from hub.errors import ConfigurationError, suggest
+from hub.lake import LOAD_ID, ROW, Load, raw_name
+from hub.project import Project
+from hub.project import yaml as places
+from hub.stages.map import plugin_functions
+from hub.stages.map.connection import ConnectionMapping
+from hub.warehouse import Transaction, Warehouse, open_warehouse
 
-ENDING = ".cases.yaml"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 EXPECT = "expect"
-AS_OF = "as_of"
+LOAD = "1"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+"""The as-of moment of cases where none is given."""
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case: where it is written, and what differs from what it expects."""
+    """What became of one case; without differences it holds."""
 
     file: str
     line: int
     name: str
-    differences: tuple[str, ...]
+    differences: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Say whether everything is as expected."""
+        """Say whether the case holds."""
         return not self.differences
 
 
-def run_cases(project: Project, now: datetime) -> list[CaseResult]:
-    """Run the cases of all mappings. Raises ConfigurationError with everything that is wrong in the case files."""
-    results: list[CaseResult] = []
-    problems: list[Problem] = []
-    for document, mapped in _files(project):
-        wrong = list(_problems(document, mapped, project))
-        problems += wrong
-        if not wrong and not problems:
-            results += _run_file(document, mapped, project, now)
-    if problems:
-        raise ConfigurationError(problems)
-    return results
+def run_cases(project: Project, as_of: datetime = NOON) -> list[CaseResult]:
+    """Run the cases beside every mapping file of a project, in the order of files and cases."""
+    files = [mapping.file for mapping in project.mappings]
+    beside = {file: file.with_name(f"{file.stem}.cases.yaml") for file in dict.fromkeys(files)}
+    found = [(file, cases) for file, cases in beside.items() if cases.is_file()]
+    if not found:
+        return []
+    plugins = plugin_functions(project)
+    with _warehouse(project) as warehouse:
+        return [
+            result
+            for file, cases in found
+            for result in _File(warehouse, project, file, cases, as_of, plugins).results()
+        ]
 
 
-def _files(project: Project) -> Iterator[tuple[Document, list[MappedTable]]]:
-    """Give the case files, each with the mappings of the file that it stands beside."""
-    by_file: dict[Path, list[MappedTable]] = {}
-    for mapped in project.mappings:
-        by_file.setdefault(mapped.file, []).append(mapped)
-    paths = {file.with_name(file.stem + ENDING): mapped for file, mapped in by_file.items()}
-    known = {**{path: [] for path in (project.folder / "mappings").glob(f"*{ENDING}")}, **paths}
-    for path, mapped in sorted(known.items()):
-        if path.is_file():
-            inside = path.is_relative_to(project.folder)
-            document, problems = read(path, str(path.relative_to(project.folder)) if inside else path.name)
-            if not mapped:
-                mapping = path.name.replace(ENDING, ".yaml")
-                problems.append(Problem(document.file, 0, 0, f"stands beside no mapping: there is no {mapping}"))
-            if problems:
-                raise ConfigurationError(problems)
-            yield document, mapped
-
-
-def _problems(document: Document, mapped: Sequence[MappedTable], project: Project) -> Iterator[Problem]:
-    if not isinstance(document.value, dict):
-        yield Problem(document.file, 1, 1, "write cases as `a sentence: {raw table: [rows], expect: {table: [rows]}}`")
-        return
-    raw = {table.mapping.from_ for table in mapped}
-    tables = {table.name: table for table in project.schema if table.mapped or table.name == "quarantine"}
-    for name, case in document.value.items():
-        if not isinstance(case, dict) or not isinstance(case.get(EXPECT), dict):
-            yield document.at_key((name,), f"the case needs `{EXPECT}:` with tables and their rows")
-            continue
-        for table, rows in case.items():
-            if table not in (EXPECT, AS_OF):
-                if table not in raw:
-                    yield document.at_key(
-                        (name, table), f"no mapping reads a raw table '{table}'.{suggest(table, raw)}"
-                    )
-                yield from _not_rows(document, (name, table), rows)
-        for table, rows in case[EXPECT].items():
-            found = tables.get(table)
-            if found is None:
-                near = suggest(table, tables)
-                yield document.at_key((name, EXPECT, table), f"there is no table '{table}' that mappings fill.{near}")
-                continue
-            wrong = list(_not_rows(document, (name, EXPECT, table), rows))
-            yield from wrong
-            columns = [column.name for column in found.all_columns]
-            for number, row in enumerate(rows if not wrong else ()):
-                for column in row:
-                    if column not in columns:
-                        near = suggest(column, columns)
-                        place = (name, EXPECT, table, number, column)
-                        yield document.at_key(place, f"{table} has no column '{column}'.{near}")
-
-
-def _not_rows(document: Document, path: tuple[str, ...], rows: Any) -> Iterator[Problem]:
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        yield document.at_value(path, f"write {path[-1]} as a list of rows: [{{column: value}}]")
-
-
-def _run_file(
-    document: Document, mapped: Sequence[MappedTable], project: Project, now: datetime
-) -> Iterator[CaseResult]:
-    """Run the cases of one file, one after the other, in one warehouse that is emptied in between."""
-    alone = replace(project, mappings=tuple(mapped))
+@contextmanager
+def _warehouse(project: Project) -> Iterator[Warehouse]:
     with TemporaryDirectory() as folder:
-        warehouse = open_warehouse("duckdb", project.schema, Path(folder) / "state", [Path(folder)])
+        warehouse = open_warehouse("duckdb", project.schema, Path(folder))
         try:
-            for number, (name, case) in enumerate(document.value.items()):
-                line = document.keys[name,][0]
-                differences = _run_case(case, alone, warehouse, Path(folder) / f"lake-{number}", now)
-                yield CaseResult(document.file, line, str(name), tuple(differences))
+            yield warehouse
         finally:
             warehouse.close()
 
 
-def _run_case(case: Row, project: Project, warehouse: Warehouse, lake: Path, now: datetime) -> list[str]:
-    as_of = now
-    if AS_OF in case:
-        as_of = _moment(str(case[AS_OF]), project.hub.timezone) or now
-    connection = project.mappings[0].connection
-    for table, rows in case.items():
-        if table not in (EXPECT, AS_OF) and rows:
-            _land(Lake(lake), lake, connection, table, rows, _raw_columns(project, table), as_of)
-    _empty(warehouse)
-    report = map_loads(warehouse, project, Lake(lake), as_of)
-    if report.failures:
-        return list(report.failures)
-    differences: list[str] = []
-    with warehouse.begin() as transaction:
-        for table, expected in case[EXPECT].items():
-            stored = transaction.table(table)
-            actual = [dict(row._mapping) for row in transaction.rows(sa.select(stored))]
-            differences += _differences(table, expected, actual, project.hub.timezone)
-    return differences
+@dataclass(frozen=True)
+class _File:
+    """The cases beside one mapping file."""
+
+    warehouse: Warehouse
+    project: Project
+    mapping: Path
+    cases: Path
+    as_of: datetime
+    plugins: Mapping[str, Function]
+
+    def results(self) -> Iterator[CaseResult]:
+        shown = self.cases.relative_to(self.project.folder) if self._is_own else self.cases
+        document, problems = places.read(self.cases, str(shown))
+        for problem in problems:
+            yield CaseResult(problem.file, problem.line, self.cases.name, (problem.message,))
+        if problems:
+            return
+        for name, case in (document.value or {}).items():
+            line = document.at_key((name,), "").line
+            yield CaseResult(str(shown), line, str(name), tuple(self._run(name, case, document)))
+
+    @property
+    def _is_own(self) -> bool:
+        return self.cases.is_relative_to(self.project.folder)
+
+    def _run(self, name: str, case: Any, document: places.Document) -> Iterator[str]:
+        wrong = list(self._form(case))
+        if wrong:
+            yield from wrong
+            return
+        beside = [mapped for mapped in self.project.mappings if mapped.file == self.mapping]
+        connection = beside[0].connection
+        mappings = tuple(mapped for mapped in beside if mapped.connection == connection)
+        project = replace(self.project, mappings=mappings)
+        tables = {table: rows for table, rows in case.items() if table != EXPECT}
+        known = {mapped.mapping.from_ for mapped in mappings}
+        for table in tables.keys() - known:
+            yield f"no mapping reads the raw table '{table}'.{suggest(table, known)}"
+        problem: ConfigurationError | None = None
+        for typed in (False, True):
+            data = _Given(connection, tables, self.as_of, _plain_paths(document, name) if typed else frozenset())
+            with self.warehouse.begin() as transaction:
+                try:
+                    ConnectionMapping(transaction, project, data, connection, self.as_of, self.plugins).run({})
+                except ConfigurationError as error:
+                    problem = problem or error
+                else:
+                    yield from _differences(transaction, case[EXPECT], ZoneInfo(self.project.hub.timezone))
+                    problem = None
+                transaction.connection.rollback()
+            if problem is None:
+                return
+        if problem is not None:
+            yield from str(problem).splitlines()
+
+    def _form(self, case: Any) -> Iterator[str]:
+        if not isinstance(case, dict) or not isinstance(case.get(EXPECT), dict):
+            yield "a case has raw tables with their rows, and `expect:` with tables and the rows that must be there"
+            return
+        for where, tables in (("", case), (f"{EXPECT}.", case[EXPECT])):
+            for table, rows in tables.items():
+                if table == EXPECT and not where:
+                    continue
+                if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                    yield f"{where}{table} is a list of rows: [{{column: value}}]"
+        for table, rows in case[EXPECT].items():
+            shape = self.project.schema.get(table)
+            if shape is None:
+                hint = suggest(table, (known.name for known in self.project.schema))
+                yield f"there is no table '{table}' to expect.{hint}"
+                continue
+            names = [column.name for column in shape.all_columns]
+            for row in rows if isinstance(rows, list) else ():
+                for column in row if isinstance(row, dict) else ():
+                    if column not in names:
+                        yield f"{table} has no column '{column}'.{suggest(str(column), names)}"
 
 
-def _empty(warehouse: Warehouse) -> None:
-    with warehouse.begin() as transaction:
-        for table in transaction.schema:
-            if table.name != "stage_state":
-                transaction.execute(sa.delete(transaction.table(table.name)))
+def _plain_paths(document: places.Document, name: str) -> frozenset[tuple[Any, ...]]:
+    """Give the places of plain texts below a case: those without quotes may be dates."""
+    return frozenset(path[1:] for path in document.values if path[0] == name and path not in document.quoted)
 
 
-def _raw_columns(project: Project, raw_table: str) -> set[str]:
-    """Find the raw columns that the mappings of a raw table use: those a case leaves out are there, and empty."""
-    found: set[str] = set()
-    for mapped in project.mappings:
-        mapping = mapped.mapping
-        if mapping.from_ != raw_table:
-            continue
-        person = mapping.person if isinstance(mapping.person, dict) else {"": mapping.person}
-        written = [
-            mapping.where,
-            mapping.key,
-            mapping.updated_at,
-            *mapping.guest.values(),
-            *mapping.identifiers.values(),
-        ]
-        written += [value for name, value in person.items() if name != "through"]
-        for value in mapping.columns.values():
-            written += [value.from_, value.else_] if isinstance(value, Translated) else [value]
-        for consent in mapping.consent:
-            written += [consent.given, consent.at, consent.evidence]
-        for preference in mapping.preference:
-            written += [preference.channel, preference.at]
-        for expression in written:
-            found |= _names(expression) if expression is not None else frozenset()
-        for check in mapping.checks:
-            found |= _names(check if isinstance(check, str) else next(iter(check))) - mapping.columns.keys()
-    return found - {"loaded_at", "source_key"}
+@dataclass(frozen=True)
+class _Given:
+    """The raw rows of a case, as one load package. Plain texts at the places in `dates` are read as dates."""
 
+    connection: str
+    rows: Mapping[str, Sequence[Row]]
+    as_of: datetime
+    dates: frozenset[tuple[Any, ...]]
+    strict: bool = field(default=False)
 
-def _names(expression: str) -> frozenset[str]:
-    try:
-        return names_in(expression)
-    except ExpressionError:
-        return frozenset()
+    @cached_property
+    def tables(self) -> dict[str, pa.Table]:
+        return {table: self._table(table, rows) for table, rows in self.rows.items() if rows}
 
+    def loads(self, connection: str) -> Sequence[Load]:
+        """Give the one load package."""
+        files = {table: (table,) for table in self.tables}
+        return [Load(connection, LOAD, self.as_of, files)] if connection == self.connection else []
 
-def _land(
-    lake: Lake, folder: Path, connection: str, table: str, rows: Sequence[Row], columns: set[str], as_of: datetime
-) -> None:
-    """Write rows into a lake of their own, as one complete load package."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    def columns(self, connection: str, table: str, loads: Sequence[Load]) -> Mapping[str, pa.DataType]:
+        """Give the columns that the rows name."""
+        return {column.name: column.type for column in self.tables[table].schema}
 
-    from hub.arrow import table_of
+    def count(self, load: Load, table: str) -> int:
+        """Count the rows."""
+        return len(self.tables[table])
 
-    load_id = f"{as_of.timestamp():.6f}"
-    content = table_of([{**dict.fromkeys(sorted(columns)), **row} for row in rows])
-    for number, column in enumerate(content.schema):
-        if pa.types.is_null(column.type):
-            content = content.set_column(number, column.name, content.column(number).cast(pa.string()))
-    content = content.append_column(LOAD_ID, pa.array([load_id] * len(rows)))
-    content = content.append_column(ROW, pa.array(range(1, len(rows) + 1), pa.int64()))
-    dataset = folder / lake.dataset_name(connection)
-    (dataset / table).mkdir(parents=True, exist_ok=True)
-    pq.write_table(content, dataset / table / f"{load_id}.1.parquet")
-    (dataset / "_dlt_loads").mkdir(exist_ok=True)
-    record = {"load_id": load_id, "status": 0, "inserted_at": as_of.isoformat()}
-    (dataset / "_dlt_loads" / f"{load_id}.jsonl").write_text(json.dumps(record), encoding="utf-8")
+    def relation(self, transaction: Transaction, table: str, loads: Sequence[Load]) -> sa.FromClause:
+        """Copy the rows in."""
+        return transaction.load("case_rows", self.tables[table])
 
+    def _table(self, table: str, rows: Sequence[Row]) -> pa.Table:
+        import pyarrow as pa
 
-# comparing -----------------------------------------------------------------------------------------------------------
-
-
-def _differences(table: str, expected: Sequence[Row], actual: Sequence[Row], timezone: str) -> Iterator[str]:
-    """Tell which expected rows are not there, and which rows are there and not expected."""
-    left = list(actual)
-    shown = list(dict.fromkeys(column for row in expected for column in row))
-    missing = []
-    for wanted in expected:
-        same = next((row for row in left if all(_same(value, row[c], timezone) for c, value in wanted.items())), None)
-        if same is None:
-            missing.append(wanted)
-        else:
-            left.remove(same)
-    for wanted in missing:
-        yield f"{table}: expected {_told(wanted)}, and there is no such row"
-    for row in left:
-        told = {column: row[column] for column in shown} or {
-            column: value for column, value in row.items() if value is not None
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        columns = {
+            raw_name(str(name)): _array([self._value(table, position, name, row) for position, row in enumerate(rows)])
+            for name in names
         }
-        yield f"{table}: there is a row that is not expected: {_told(told)}"
+        columns[LOAD_ID] = pa.array([LOAD] * len(rows), pa.string())
+        columns[ROW] = pa.array(range(1, len(rows) + 1), pa.int64())
+        return pa.table(columns)
+
+    def _value(self, table: str, position: int, name: Any, row: Row) -> Any:
+        value = row.get(name)
+        if isinstance(value, str) and (table, position, name) in self.dates:
+            try:
+                return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+            except ValueError:
+                return value
+        return json.dumps(value) if isinstance(value, list | dict) else value
 
 
-def _same(expected: Any, actual: Any, timezone: str) -> bool:
-    """Compare a value as YAML writes it with one as the warehouse holds it."""
-    if expected is None or actual is None:
-        return expected is None and actual is None
-    if isinstance(actual, bool) or isinstance(expected, bool):
-        return expected is actual
-    if isinstance(actual, int | float | Decimal):
+def _array(values: Sequence[Any]) -> pa.Array:
+    """Make a column; values of several kinds are text, as a file of text would have them."""
+    import pyarrow as pa
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float}:
+        return pa.array([None if value is None else float(value) for value in values])
+    if kinds == {datetime} and any(value and value.tzinfo for value in values):
+        aware = [value if value is None or value.tzinfo else value.replace(tzinfo=UTC) for value in values]
+        return pa.array(aware, pa.timestamp("us", "UTC"))
+    if len(kinds) > 1:
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+    return pa.array(values)
+
+
+def _differences(transaction: Transaction, expect: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Iterator[str]:
+    aside = [row[0] for row in transaction.rows(sa.select(transaction.table("quarantine").c.reason).order_by("reason"))]
+    found = False
+    for table, wanted in expect.items():
+        for difference in _table_differences(transaction, table, wanted, zone):
+            found = True
+            yield difference
+    if found and aside and "quarantine" not in expect:
+        yield f"set aside: {'; '.join(aside)}"
+
+
+def _table_differences(transaction: Transaction, table: str, wanted: Sequence[Row], zone: ZoneInfo) -> Iterator[str]:
+    stored = transaction.table(table)
+    columns = list(dict.fromkeys(column for row in wanted for column in row)) or [stored.c[0].name]
+    query = sa.select(*(stored.c[column] for column in columns)).order_by(
+        *(stored.c[name] for name in stored.info["key"])
+    )
+    left = [dict(zip(columns, row, strict=True)) for row in transaction.rows(query)]
+    missing = []
+    for row in wanted:
+        match = next((there for there in left if _fits(row, there, zone)), None)
+        if match is None:
+            missing.append(row)
+        else:
+            left.remove(match)
+    for row in missing:
+        yield f"{table}: expected {_shown(row)}, but {_instead(left)}"
+    if not missing:
+        for there in left:
+            yield f"{table}: there is a row too many: {_shown(there)}"
+
+
+def _instead(left: Sequence[Row]) -> str:
+    if not left:
+        return "there is no such row"
+    return "there is " + " and ".join(_shown(there) for there in left[:3])
+
+
+def _shown(row: Row) -> str:
+    return "{" + ", ".join(f"{name}: {'null' if value is None else value}" for name, value in row.items()) + "}"
+
+
+def _fits(wanted: Row, there: Row, zone: ZoneInfo) -> bool:
+    return all(_same(value, there[name], zone) for name, value in wanted.items())
+
+
+def _same(wanted: Any, there: Any, zone: ZoneInfo) -> bool:
+    """Compare a value of YAML with a stored one: numbers as numbers, moments as local times where no zone is given."""
+    if wanted is None or there is None or isinstance(there, bool):
+        return wanted is there
+    if isinstance(there, int | Decimal | float):
         try:
-            return Decimal(str(expected)) == Decimal(str(actual))
+            return not isinstance(wanted, bool) and Decimal(str(wanted)) == Decimal(str(there))
         except InvalidOperation:
             return False
-    if isinstance(actual, datetime):
-        return _moment(str(expected), timezone) == (actual if actual.tzinfo else actual.replace(tzinfo=UTC))
-    if isinstance(actual, date):
-        return str(expected) == actual.isoformat()
-    return str(expected) == str(actual)
+    if isinstance(there, datetime):
+        return _same_moment(str(wanted), there, zone)
+    return str(wanted) == str(there)
 
 
-def _moment(written: str, timezone: str) -> datetime | None:
+def _same_moment(wanted: str, there: datetime, zone: ZoneInfo) -> bool:
     try:
-        found = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(wanted)
     except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))
-
-
-def _told(row: Row) -> str:
-    return "{" + ", ".join(f"{column}: {_written(value)}" for column, value in row.items()) + "}"
-
-
-def _written(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+        return False
+    if len(wanted) == 10:
+        return there.astimezone(zone).date() == moment.date()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)) == there

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PUBLIC = {"hub.contracts", "hub.errors", "hub.hookspecs", "hub.log", "hub.normalise"}
+PUBLIC = {
+    "hub.arrow",
+    "hub.contracts",
+    "hub.errors",
+    "hub.hookspecs",
+    "hub.incremental",
+    "hub.lake",
+    "hub.log",
+    "hub.normalise",
+    "hub.outgoing",
+    "hub.units",
+}
 PLUGINS = sorted(ROOT.glob("plugins/*/*.py")) + sorted(ROOT.glob("plugins/*/*/*.py"))
 
 

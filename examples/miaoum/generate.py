@@ -16,6 +16,7 @@ from examples.miaoum.generator.crm import Crm, write_crm
 from examples.miaoum.generator.erp import write_erp
 from examples.miaoum.generator.mail import write_mail
 from examples.miaoum.generator.newcomers import choose_newcomers
+from examples.miaoum.generator.notation import crowd_share
 from examples.miaoum.generator.people import make_people
 from examples.miaoum.generator.registrations import write_registrations
 from examples.miaoum.generator.shop import Shop, write_shop
@@ -39,9 +40,9 @@ def generate(folder: Path, people: int = 5000, seed: int = 17, until: date = UNT
 
     population, plan = choose_newcomers(make_people(people, dice("people"), until), dice("newcomers"), until)
     truth = Truth()
-    shop = Shop(make_catalogue(), until, dice("shop"), truth)
+    shop = Shop(make_catalogue(), until, dice("shop"), truth, crowd_share(people))
     write_shop(population, plan, shop, folder / "shop.db")
-    write_crm(population, plan, Crm(until, dice("crm"), truth, shop.accounts), folder / "crm")
+    write_crm(population, plan, Crm(until, dice("crm"), truth, shop.accounts, crowd_share(people)), folder / "crm")
     write_erp(population, plan, shop.accounts, until, dice("erp"), truth, folder / "erp")
     write_registrations(population, until, dice("events"), truth, folder / "events" / "registrations.xlsx")
     write_web(population, plan, shop.accounts, shop.products, until, dice("web"), truth, folder / "web")

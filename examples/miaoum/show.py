@@ -26,7 +26,10 @@ OPENING = (
 )
 
 RECORDS = "select connection, count(*) as records from source_record group by connection order by records desc"
-PEOPLE = "select count(*) as people, sum(records) as records, max(records) as most from person"
+PEOPLE = """
+    select case when email is null and phone is null and surname is null and given_name is null then 'strangers' else 'people' end
+        as kind, count(*) as people, sum(records) as records, max(records) as most from person group by 1
+"""
 LINKS = """
     select linked_by, count(*) as records from source_record
     where linked_by is not null group by linked_by order by records desc
@@ -38,12 +41,19 @@ QUARANTINE = """
 SEGMENTS = "select segment, count(*) as people from membership group by segment order by people desc, segment"
 WELCOME = """
     select outcome, channel, reason, count(*) as people from decision where scenario = 'welcome'
-    group by outcome, channel, reason order by outcome, people desc
+    group by outcome, channel, reason
+    union all
+    select 'stopped', null, reason, count(*) from enrolment where scenario = 'welcome' and status = 'stopped' group by reason
+    order by outcome, people desc
 """
 REACTIONS = """
     select type, count(*) as events from message_event where connection = 'mail' group by type order by events desc
 """
-WITHDRAWN = "select count(*) as people from consent where connection = 'mail' and not given"
+WITHDRAWN = "select count(distinct person_id) as people from consent where connection = 'mail' and not given"
+SOMEBODY = """
+    select p.email from decision d join source_record r on r.record_id = d.record_id join person p on p.person_id = r.person_id
+    where d.scenario = 'welcome' and d.outcome = 'queued' and d.channel = 'email' order by p.records desc, p.email limit 1
+"""
 
 Ask = Callable[[str], list[dict[str, Any]]]
 
@@ -86,8 +96,12 @@ def landed(result: RunReport) -> Table:
 
 
 def people(ask: Ask) -> Table:
-    (total,) = ask(PEOPLE)
-    title = f"{int(total['records']):,} records are {total['people']:,} people (one of them has {total['most']})"
+    kinds = {row["kind"]: row for row in ask(PEOPLE)}
+    known, strangers = kinds["people"], kinds.get("strangers", {"people": 0})
+    title = (
+        f"{int(known['records']):,} records are {known['people']:,} people (one of them has {known['most']}); "
+        f"{strangers['people']:,} visitors never said who they are"
+    )
     table = grid(title, ("records by system", ""), ("", "right"), ("tied together by", ""), ("records", "right"))
     systems, links = ask(RECORDS), ask(LINKS)
     for place in range(max(len(systems), len(links))):
@@ -151,7 +165,7 @@ def proof(console: Console, outside: World, second: RunReport) -> int:
     doubles = sum(mail.copies - 1 for mail in mails) + texts.attempts - len(texts.sent)
     letters = len(list((outside.folder / "out" / "letters").rglob("*.pdf")))
     members = sum(len(members) for members in outside.audiences.members.values())
-    sent = sum(report.counts.get("sent", 0) for report in second.reports if report.stage == "activate")
+    sent = sum(report.counts.get("accepted", 0) for report in second.reports if report.stage == "activate")
     table = grid("Outside the hub", ("arrived during this demo", ""), ("", "right"))
     table.add_row("mails, each Message-ID once", f"{len(mails):,}")
     table.add_row("text messages", f"{len(texts.sent):,}")

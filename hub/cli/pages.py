@@ -110,8 +110,8 @@ def _cli() -> Iterator[str]:
     yield ""
     yield " ".join(EXIT_CODES.split())
     yield ""
-    yield "Errors are words on standard error. With `--json`, every command answers with JSON on standard output; an error"
-    yield "is then an object with `error` and `problems` (`file`, `line`, `column`, `message`)."
+    yield "Errors are words on standard error. With `--json`, every command answers with JSON on standard output; an"
+    yield "error is then an object with `error` and `problems` (`file`, `line`, `column`, `message`)."
     for name, sub in command.commands.items():
         yield ""
         yield f"## hub {name}"
@@ -148,8 +148,8 @@ def _functions() -> Iterator[str]:
 
     yield "# Functions"
     yield ""
-    yield "Expressions in YAML are SQL over the columns in scope, with the usual operators, `case`, `in`, `between`, `like`"
-    yield "and `is null`, and these functions. `hub check` refuses everything else. Plugins may add functions"
+    yield "Expressions in YAML are SQL over the columns in scope, with the usual operators, `case`, `in`, `between`,"
+    yield "`like` and `is null`, and these functions. `hub check` refuses everything else. Plugins may add functions"
     yield "(`hub_functions`)."
     for subject, functions in groupby(FUNCTIONS.values(), key=lambda function: function.subject):
         yield ""
@@ -180,8 +180,8 @@ def _plugins() -> Iterator[str]:
 
     yield "# Plugins"
     yield ""
-    yield "These come with the hub; `hub plugins` lists all that are installed. Every key may hold `${NAME}`; the secret"
-    yield "ones must."
+    yield "These come with the hub; `hub plugins` lists all that are installed. Every key may hold `${NAME}`; the"
+    yield "secret ones must."
     for name, installed in Registry().plugins.items():
         if installed.package != "schakel":
             continue

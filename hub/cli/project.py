@@ -39,9 +39,9 @@ def open_project(given: Path | None) -> Project:
 
 
 def moment(given: str | None, project: Project) -> datetime:
-    """Read --as-of in the project's time zone; now where it is absent."""
+    """Read --as-of in the project's time zone; now, in whole seconds, where it is absent."""
     if given is None:
-        return datetime.now(UTC)
+        return datetime.now(UTC).replace(microsecond=0)
     try:
         found = datetime.fromisoformat(given)
     except ValueError:

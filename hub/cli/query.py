@@ -62,12 +62,12 @@ def _table(console: Console, names: list[str], rows: list[dict[str, Any]]) -> No
         number = any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows[:SHOWN])
         table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
     for row in rows[:SHOWN]:
-        table.add_row(*(Text(_printable(_text(row[name]))) for name in names))
+        table.add_row(*(Text(printable(_text(row[name]))) for name in names))
     console.print(table)
     more = f"; the first {SHOWN} are shown, --format csv has all" if len(rows) > SHOWN else ""
     console.print(f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'}{more}")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Take control characters out: values come from strangers, and a terminal obeys them."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)

@@ -97,11 +97,8 @@ def _table(console: Console, report: RunReport) -> None:
         table.add_column(heading, justify="right")
     table.add_column("what it did", overflow="fold")
     for stage in report.reports:
-        did = (
-            "no news"
-            if stage.skipped
-            else ", ".join(f"{what.replace('_', ' ')} {n:,}" for what, n in stage.counts.items())
-        )
+        counts = [f"{what.replace('_', ' ')} {count:,}" for what, count in stage.counts.items() if count]
+        did = "no news" if stage.skipped else ", ".join(counts)
         numbers = ("",) * 3 if stage.skipped else (f"{stage.rows_in:,}", f"{stage.rows_out:,}", f"{stage.set_aside:,}")
         table.add_row(stage.stage, stage.subject, *numbers, "failed" if stage.failures else did)
     console.print(table)

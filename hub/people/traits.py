@@ -165,8 +165,9 @@ def trait_problems(project: Project, as_of: datetime) -> list[Problem]:
 
 
 def definitions(project: Project) -> dict[str, Trait]:
-    """Give the project's own traits and the built-in ones."""
-    return {**BUILT_IN, **project.traits}
+    """Give the project's own traits and the built-in ones, but for those that a column of person stands for."""
+    person = project.schema["person"]
+    return {**{name: it for name, it in BUILT_IN.items() if person.column(name) is None}, **project.traits}
 
 
 class _Mistake(Exception):

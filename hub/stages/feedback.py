@@ -5,8 +5,8 @@ ledger (a receipt moves its message on; bounces, complaints and unsubscribes sup
 the channel. Each event counts once, by its own key, in whatever order and however often it comes in.
 
 By RFC 3463 and 5965: 5.1.x, or a hard bounce without a code: the address does not exist, nothing goes there any more.
-5.2.2, 4.x.x and other failures: soft; three in 30 days suppress. 5.7.x: a policy of the other side; look at it, the
-address is fine. A complaint or an unsubscribe stops marketing to the address.
+5.2.2, 4.x.x and other failures: soft; three in 30 days suppress. 5.7.x: a policy of the other side, which the report
+counts for a person to look at; the address is fine. A complaint or an unsubscribe stops marketing to the address.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from hub import log
 from hub.contracts import Channel
 from hub.ledger import EVERYTHING, Ledger, Reaction, State, Suppression, hashed
 from hub.ledger.reactions import Load
@@ -100,10 +99,6 @@ def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
         counts.update(_settle(ledger, project, events[start : start + PORTION], as_of))
     ledger.reactions.finish(loads)
     taken_in, unknown = counts.pop("events", 0), counts["unknown_message"]
-    if counts["policy"]:
-        log.get(__name__).warning(
-            "mail was refused by policy: look at sender, signature and content", counts=counts["policy"]
-        )
     return Report(
         "feedback",
         rows_in=taken_in,
@@ -117,13 +112,12 @@ def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
 def _loads(transaction: Transaction) -> dict[Load, int]:
     """Count the events that are settled here, by load package and type."""
     event = transaction.table("message_event")
-    load = sa.func.coalesce(event.c.load_id, "")
     counted = (
-        sa.select(event.c.connection, load, event.c.type, sa.func.count())
+        sa.select(event.c.connection, event.c.load_id, event.c.type, sa.func.count())
         .where(event.c.type.in_(SETTLED_HERE))
-        .group_by(event.c.connection, load, event.c.type)
+        .group_by(event.c.connection, event.c.load_id, event.c.type)
     )
-    return {(row[0], row[1], row[2]): row[3] for row in transaction.rows(counted)}
+    return {(row[0], row[1] or "", row[2]): row[3] for row in transaction.rows(counted)}
 
 
 def _changed(loads: Mapping[Load, int], known: Mapping[Load, int]) -> list[Load]:

@@ -148,7 +148,9 @@ class local_date(FunctionElement[Any]):
 
 @compiles(local_date)
 def _local_date(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    moment, zone = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    # the zone stands in the text: DuckDB counts the parameters of AT TIME ZONE from right to left
+    moment = compiler.process(element.clauses.clauses[0], **keywords)
+    zone = compiler.process(element.clauses.clauses[1], **{**keywords, "literal_binds": True})
     return f"CAST(({moment} AT TIME ZONE {zone}) AS DATE)"
 
 

@@ -135,7 +135,7 @@ class Rest(Source):
         ]
 
     def _whole(self, name: str, settings: RestResource) -> Iterator[Any]:
-        """Yield all pages, if the list is not the same as when it was last read."""
+        """Yield all pages, if the list is not the same as when it was last read; it is held in memory meanwhile."""
         import dlt
 
         from hub.arrow import table_of

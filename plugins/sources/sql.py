@@ -190,7 +190,7 @@ class _Reader:
 
     def whole(self, state: dict[str, Any]) -> Iterator[pa.Table]:
         """Yield all rows, if the table is not the same as when it was last read."""
-        if state.get("digest") != self._digest(self._select):
+        if "digest" not in state or state["digest"] != self._digest(self._select):
             digest = Digest()
             for page in self._pages(self._select):
                 digest.add(map(tuple, page))

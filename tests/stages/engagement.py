@@ -105,6 +105,20 @@ WELCOME = Scenario.model_validate(
     }
 )
 
+SYNC = {
+    "sync": "gold",
+    "from": {"segment": "gold"},
+    "to": {"connection": "ads", "audience": "Customers A"},
+    "fields": {"email": "email", "first_name": "given_name"},
+    "consent": {"channel": "ads"},
+    "guards": {"removes": "50%"},
+}
+
+
+def gold(**changes: Any) -> Sync:
+    return Sync.model_validate({**SYNC, **changes})
+
+
 CONNECTIONS: Mapping[str, RecorderConfig] = {
     "mail": RecorderConfig(channel="email"),
     "texts": RecorderConfig(channel="sms"),

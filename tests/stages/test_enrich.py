@@ -315,6 +315,32 @@ def test_a_second_run_on_the_same_day_has_nothing_to_do(warehouse: Warehouse) ->
     assert trait(warehouse, "shop:1", "life_cycle") == "inactive"
 
 
+def test_a_fact_that_is_dated_later_today_counts_from_that_moment(warehouse: Warehouse) -> None:
+    record(warehouse, "shop:1")
+    order(warehouse, "shop:1", "1", NOON + timedelta(hours=2))
+    run(warehouse)
+    assert run(warehouse, as_of=NOON + timedelta(hours=1)).skipped
+    assert not run(warehouse, as_of=NOON + timedelta(hours=2)).skipped
+    assert trait(warehouse, "shop:1", "order_count") == 1
+    assert run(warehouse, as_of=NOON + timedelta(hours=3)).skipped
+    assert not run(warehouse, as_of=NOON + timedelta(hours=1)).skipped
+    assert trait(warehouse, "shop:1", "order_count") == 0
+
+
+def test_a_column_of_person_stands_for_the_built_in_trait_of_its_name(
+    open_on_engine: Callable[[Schema], Warehouse],
+) -> None:
+    schema = BUILT_IN.extended({"person": [Column("age", "integer")], "source_record": [Column("age", "integer")]}, [])
+    warehouse = open_on_engine(schema)
+    its = project({"grown_up": {"is": "age >= 18"}}, schema=schema)
+    with warehouse.begin() as transaction:
+        stored = transaction.table("source_record")
+        transaction.execute(stored.insert().values(connection="crm", source_key="1", record_id="crm:1", age=40))
+    resolve(warehouse, its, NOON)
+    enrich(warehouse, its, NOON)
+    assert trait(warehouse, "crm:1", "grown_up") is True
+
+
 def test_new_data_or_another_definition_is_news(warehouse: Warehouse) -> None:
     record(warehouse, "shop:1")
     run(warehouse)

@@ -30,8 +30,9 @@ def shop(warehouse: Warehouse, tmp_path: Path) -> Iterator[Shop]:
 
 
 def message_id(shop: Shop) -> str:
-    (id_,) = shop.rows("decision", "decision_id")
-    return str(id_)
+    return next(
+        str(id_) for record_id, id_ in shop.rows("decision", "record_id", "decision_id") if record_id == "shop:1"
+    )
 
 
 def react(shop: Shop, key: str, type_: str, code: str | None = None, **more: Any) -> None:

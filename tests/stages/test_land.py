@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -187,6 +188,19 @@ def test_the_feedback_of_a_destination_lands_like_a_source(lake, tmp_path):
     assert report.rows == {"events": 1}
 
 
+def test_a_plugin_without_any_resource_lands_nothing(lands, lake, tmp_path):
+    class Silent(Destination):
+        name = "silent"
+        capabilities = Capabilities()
+
+        def check(self):
+            return Check(True, "")
+
+    assert lands().loads == ()
+    assert land(lake, "print", Silent(None, Place("print", Path())), tmp_path / "work", AS_OF).loads == ()
+    assert (lake.completed("shop"), lake.completed("print")) == ({}, {})
+
+
 @pytest.mark.parametrize(
     ("error", "raised", "message"),
     [
@@ -213,7 +227,9 @@ def test_no_row_stays_behind_in_the_working_folder(lands, tmp_path):
     canary = "canary-0612345678"
 
     def found():
-        return [path for path in (tmp_path / "work").rglob("*") if path.is_file() and canary.encode() in path.read_bytes()]
+        return [
+            path for path in (tmp_path / "work").rglob("*") if path.is_file() and canary.encode() in path.read_bytes()
+        ]
 
     lands(orders=[[{"name": canary}]])
     assert found() == []
@@ -243,7 +259,9 @@ def test_a_lake_in_s3_is_written_and_read_like_a_folder(tmp_path, monkeypatch):
     report = land(lake, "shop", Counting(3), tmp_path / "work", AS_OF)
     assert report.rows == {"numbers": 1}
     assert [len(load.files["numbers"]) for load in lake.loads("shop")] == [1, 1]
-    assert all(path.startswith("s3://company/lake/raw_shop/numbers/") for path in lake.loads("shop")[0].files["numbers"])
+    assert all(
+        path.startswith("s3://company/lake/raw_shop/numbers/") for path in lake.loads("shop")[0].files["numbers"]
+    )
     assert lake.columns("shop", "numbers")["number"] == pa.int64()
     server.stop()
 
@@ -284,6 +302,20 @@ def test_a_second_run_of_one_connection_is_refused_while_the_first_goes_on(lake,
     go_on.set()
     first.join(20)
     assert [load.connection for load in lake.loads("shop")] == ["shop"]
+
+
+def test_connections_land_side_by_side(lake, tmp_path):
+    def run(connection):
+        pages = [[{"from": connection, "id": number}] for number in range(20)]
+        for _ in range(2):
+            report = land(lake, connection, Told(one=pages, two=pages), tmp_path / "work", AS_OF)
+            assert report.rows == {"one": 20, "two": 20}
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(run, ["shop", "crm", "erp"]))
+    for connection in ("shop", "crm", "erp"):
+        assert {row["from"] for row in landed(lake, connection, "two")} == {connection}
+        assert len(landed(lake, connection, "two")) == 40
 
 
 def test_a_run_writes_nowhere_but_in_the_lake_and_its_working_folder(tmp_path, monkeypatch):

@@ -140,6 +140,17 @@ def test_consent_is_the_newest_statement_over_all_records_and_fails_closed(wareh
     assert len([name for name, segment in found if segment == "silent"]) == 7 - 3
 
 
+def test_a_consent_that_is_dated_later_today_counts_from_that_moment(warehouse: Warehouse) -> None:
+    record(warehouse, "crm:1")
+    later = NOON + timedelta(hours=2)
+    fact(warehouse, "consent", "crm:1", "1", channel="email", purpose="marketing", given=True, at=later)
+    run(warehouse, {"newsletter": "consents('email')"})
+    assert members(warehouse) == []
+    its = project({}, {"newsletter": "consents('email')"})
+    assert segment(warehouse, its, NOON + timedelta(hours=1)).skipped
+    assert segment(warehouse, its, later).counts["entered"] == 1
+
+
 def test_a_segment_that_is_no_longer_defined_has_no_members(warehouse: Warehouse) -> None:
     record(warehouse, "crm:1")
     run(warehouse, {"all": "true", "some": "true"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from hub.errors import ConfigurationError, TemporaryError
+from hub.errors import ConfigurationError
 from hub.schema import BUILT_IN, Column, Schema, Table
 from hub.warehouse import Warehouse, open_warehouse
 from hub.warehouse.state import fingerprint, remember, seen
@@ -49,9 +51,13 @@ def test_all_tables_of_the_shared_schema_are_there_and_empty(warehouse: Warehous
 
 
 def test_an_error_in_a_transaction_leaves_nothing_behind(warehouse: Warehouse) -> None:
-    with pytest.raises(ZeroDivisionError), warehouse.begin() as transaction:
-        transaction.execute(sa.insert(transaction.table("sales_order")).values(order("1", 5)))
-        raise ZeroDivisionError
+    def work() -> None:
+        with warehouse.begin() as transaction:
+            transaction.execute(sa.insert(transaction.table("sales_order")).values(order("1", 5)))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
     assert totals(warehouse) == {}
 
 
@@ -195,16 +201,29 @@ def test_a_fingerprint_tells_its_parts_apart() -> None:
     assert fingerprint("1") != fingerprint(1)
 
 
+ANOTHER_RUN = """
+import sys
+from pathlib import Path
+from hub.errors import TemporaryError
+from hub.schema import BUILT_IN
+from hub.warehouse import open_warehouse
+try:
+    with open_warehouse(sys.argv[1], BUILT_IN, Path(sys.argv[2])).claim():
+        print("went ahead")
+except TemporaryError as error:
+    print(error)
+"""
+
+
 def test_one_run_at_a_time_may_write(engine: str, warehouse: Warehouse, tmp_path: Path) -> None:
-    with warehouse.claim(), pytest.raises(TemporaryError, match="another run"):
-        other = open_warehouse(engine, BUILT_IN, tmp_path / ".hub")
-        try:
-            with other.claim():
-                pass
-        finally:
-            other.close()
+    def another_run() -> str:
+        command = [sys.executable, "-c", ANOTHER_RUN, engine, str(tmp_path / ".hub")]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     with warehouse.claim():
-        pass
+        assert "Wait for it to end, or stop it" in another_run()
+    warehouse.close()
+    assert another_run() == "went ahead\n"
 
 
 def test_an_unknown_engine_is_told_without_its_password(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Crm:
     rng: Random
     truth: Truth
     accounts: dict[str, list[int]]
+    crowd: float
     contacts: list[Row] = field(default_factory=list)
     companies: list[Row] = field(default_factory=list)
     calls: list[Row] = field(default_factory=list)
@@ -156,7 +157,7 @@ def write_mobile(crm: Crm, person: Person, key: str, noisy: bool) -> str | None:
         value = rng.choice(FALSE_PHONES)
         crm.truth.false_value("crm", "contacts", key, "mobile", value, "no such number")
         return value
-    if noisy and chance < 0.03:
+    if noisy and chance < 0.02 + crm.crowd:
         crm.truth.false_value("crm", "contacts", key, "mobile", CROWD_PHONE, "nobody's number")
         return CROWD_PHONE
     if person.mobile is None or (noisy and chance > 0.9):

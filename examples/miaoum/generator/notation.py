@@ -9,6 +9,13 @@ from zoneinfo import ZoneInfo
 FALSE_PHONES = ("0000000000", "06-1234abcd", "geen", "112", "0612345", "n.v.t.")
 #: A number that many people give because it looks like one: valid, and nobody's.
 CROWD_PHONE = "0612345678"
+
+
+def crowd_share(people: int) -> float:
+    """The share of records with that number: a crowd is a crowd in a small shop too."""
+    return max(0.01, 60 / people)
+
+
 FALSE_EMAILS = ("onbekend", "geen e-mail", "test@test.nl", "noreply@", "-")
 
 

@@ -67,6 +67,7 @@ class Shop:
     until: date
     rng: Random
     truth: Truth
+    crowd: float
     accounts: dict[str, list[int]] = field(default_factory=dict)
     rows: dict[str, list[tuple]] = field(default_factory=dict)
 
@@ -245,7 +246,7 @@ def write_mobile(shop: Shop, person: Person, part: Newcomer | None, key: int) ->
         value = rng.choice(FALSE_PHONES)
         shop.truth.false_value("shop", "customers", str(key), "mobile", value, "no such number")
         return value
-    if chance < 0.03:
+    if chance < 0.02 + shop.crowd:
         shop.truth.false_value("shop", "customers", str(key), "mobile", CROWD_PHONE, "nobody's number")
         return CROWD_PHONE
     return spell_phone(person.mobile, rng) if person.mobile and chance < 0.8 else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from hub.people.span import next_moment, remembered_as, still_holds
 from hub.people.traits import definitions, plan_traits
 from hub.project import Project
 from hub.report import Report
@@ -21,7 +22,8 @@ from hub.warehouse.state import fingerprint, remember, seen
 def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     """Make the table `trait` hold one row per person with all traits.
 
-    Windows count calendar days in the project's time zone, so that the same data on the same day needs no second run.
+    Windows count calendar days in the project's time zone, so that the same data on the same day needs no second run
+    (unless a fact in it is dated between the two moments).
     """
     with warehouse.begin() as transaction:
         today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
@@ -31,11 +33,13 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             project.hub.timezone,
             sorted((name, trait.model_dump_json()) for name, trait in definitions(project).items()),
         )
-        if seen(transaction, "enrich") == mark and transaction.exists("trait", stored=True):
+        if still_holds(seen(transaction, "enrich"), mark, as_of) and transaction.exists("trait", stored=True):
             return Report("enrich", skipped=True)
         plan = plan_traits(project, as_of)
         found = aggregates(transaction, project, plan.of_facts, as_of)
         transaction.replace("trait", derived(transaction.table("person"), plan, found))
         people = transaction.count(plan.table())
-        remember(transaction, "enrich", mark, as_of)
+        times = {trait.facts.table.name: trait.facts.time for trait in plan.of_facts}
+        moments = [time.element for time in times.values() if time is not None and time.type == "timestamp"]
+        remember(transaction, "enrich", remembered_as(mark, as_of, next_moment(transaction, moments, as_of)), as_of)
     return Report("enrich", rows_in=people, rows_out=people, counts={"traits": len(plan.types)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from hub.stages.land.settings import dlt_settings
 
 if TYPE_CHECKING:
     from dlt.common.schema.typing import TSchemaContractDict
-    from dlt.extract import DltSource
+    from dlt.extract import DltResource, DltSource
     from dlt.pipeline.pipeline import Pipeline
 
 ATTEMPTS = 3
@@ -35,17 +36,23 @@ def load_new(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
         wait=_pause,
         reraise=True,
     )
-    with dlt_settings():
-        return retrying(_attempt, lake, connection, plugin, work)
+    return retrying(_attempt, lake, connection, plugin, work)
 
 
 def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Path) -> Counter[str]:
     try:
-        _complete_pending(lake, connection, work)
-        pipeline = _pipeline(lake, connection, work)
-        source = _source(connection, plugin)
-        passed_on = fit_resources(source)
-        pipeline.run(source, write_disposition="append", schema_contract=CONTRACT, loader_file_format="parquet")
+        if isinstance(plugin, Destination) and type(plugin).feedback is Destination.feedback:
+            return Counter()  # it has no feedback, and need not pay for the import of dlt
+        with dlt_settings():
+            resources = list(plugin.resources() if isinstance(plugin, Source) else plugin.feedback())
+            if not resources:
+                return Counter()
+            _complete_pending(lake, connection, work)
+            source = _source(connection, resources)
+            passed_on = fit_resources(source)
+            _pipeline(lake, connection, work).run(
+                source, write_disposition="append", schema_contract=CONTRACT, loader_file_format="parquet"
+            )
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is sorted by what the reader does next
         raise failure(error, connection, plugin.name) from None
     finally:
@@ -92,12 +99,11 @@ def _pipeline(lake: Lake, connection: str, work: Path) -> Pipeline:
     )
 
 
-def _source(connection: str, plugin: Source | Destination) -> DltSource:
+def _source(connection: str, resources: Sequence[DltResource]) -> DltSource:
     from dlt.common.schema import Schema
     from dlt.extract import DltSource
 
-    given = plugin.resources() if isinstance(plugin, Source) else plugin.feedback()
-    return DltSource(Schema(raw_name(connection)), raw_name(connection), list(given))
+    return DltSource(Schema(raw_name(connection)), raw_name(connection), resources)
 
 
 def _pause(state: Any) -> float:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from hub.people.scope import People
 from hub.people.segments import Conditions, segment_conditions
+from hub.people.span import next_moment, remembered_as, still_holds
 from hub.project import Project
 from hub.report import Report
 from hub.warehouse import Transaction, Warehouse
@@ -28,7 +29,7 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     with warehouse.begin() as transaction:
         definitions = sorted((name, it.where) for name, it in project.segments.items())
         mark = fingerprint(seen(transaction, "enrich"), seen(transaction, "feedback"), definitions)
-        if seen(transaction, "segment") == mark:
+        if still_holds(seen(transaction, "segment"), mark, as_of):
             return Report("segment", skipped=True)
         _follow_merges(transaction)
         members = _members(transaction, *segment_conditions(transaction, project, as_of))
@@ -40,7 +41,9 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             "entered": entered,
             "left": left,
         }
-        remember(transaction, "segment", mark, as_of)
+        consent = transaction.table("consent")
+        end = next_moment(transaction, [sa.func.coalesce(consent.c.at, consent.c.source_time)], as_of)
+        remember(transaction, "segment", remembered_as(mark, as_of, end), as_of)
     return Report("segment", rows_in=people, rows_out=people, counts=counts)
 
 

@@ -108,39 +108,54 @@ class Print(Destination):
 
     def _put(self, letters: Sequence[_Addressed], press: Press, drop: Drop) -> dict[str, Result]:
         outcomes: dict[str, Result] = {}
-        entries: list[Entry] = []
         if self.config.files == "batch":
-            letters, outcomes = _settable(letters, press)
-            if letters:
-                name = f"letters-{_name_of(letters)}.pdf"
-                drop.put(name, press.set([item.letter for item in letters]))
-                entries = [
-                    Entry(item.letter.id, name, page, item.recipient)
-                    for item, page in zip(letters, press.first_pages(), strict=True)
-                ]
+            entries = self._put_batch(letters, press, drop, outcomes)
         else:
-            for item in letters:
-                try:
-                    pdf = press.set([item.letter])
-                except RejectedError as error:
-                    outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
-                    continue
-                name = f"{quote(item.letter.id, safe='')}.pdf"
-                drop.put(name, pdf)
-                entries.append(Entry(item.letter.id, name, 1, item.recipient))
+            entries = self._put_each(letters, press, drop, outcomes)
         if entries:
             drop.put(f"letters-{_name_of(entries)}.csv", write_manifest(entries))
         outcomes |= {entry.id: Result(entry.id, "accepted", remote_id=entry.file) for entry in entries}
         return outcomes
+
+    def _put_each(
+        self, letters: Sequence[_Addressed], press: Press, drop: Drop, outcomes: dict[str, Result]
+    ) -> list[Entry]:
+        entries: list[Entry] = []
+        for item in letters:
+            try:
+                pdf = press.set([item.letter])
+            except RejectedError as error:
+                outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
+                continue
+            name = f"{quote(item.letter.id, safe='')}.pdf"
+            drop.put(name, pdf)
+            entries.append(Entry(item.letter.id, name, 1, item.recipient))
+        return entries
+
+    def _put_batch(
+        self, letters: Sequence[_Addressed], press: Press, drop: Drop, outcomes: dict[str, Result]
+    ) -> list[Entry]:
+        good = _settable(letters, press, outcomes)
+        if not good:
+            return []
+        try:
+            pdf = press.set([item.letter for item in good])
+        except RejectedError as error:
+            reason = f"the letters can't share one file (`files: letter` keeps them apart): {error}"
+            outcomes.update({item.letter.id: Result(item.letter.id, "later", reason=reason) for item in good})
+            return []
+        name = f"letters-{_name_of(good)}.pdf"
+        drop.put(name, pdf)
+        pages = press.first_pages()
+        return [Entry(item.letter.id, name, page, item.recipient) for item, page in zip(good, pages, strict=True)]
 
     def _sheet(self) -> Sheet:
         left = _LEFT[self.config.window]
         return Sheet(left, _TOP, _BODY, self.config.return_address, self.config.language)
 
 
-def _settable(letters: Sequence[_Addressed], press: Press) -> tuple[Sequence[_Addressed], dict[str, Result]]:
+def _settable(letters: Sequence[_Addressed], press: Press, outcomes: dict[str, Result]) -> Sequence[_Addressed]:
     """Leave out the letters that can't be set: only where the batch as a whole can't, they are tried one by one."""
-    outcomes: dict[str, Result] = {}
     try:
         press.set([item.letter for item in letters])
     except RejectedError:
@@ -149,7 +164,7 @@ def _settable(letters: Sequence[_Addressed], press: Press) -> tuple[Sequence[_Ad
                 press.set([item.letter])
             except RejectedError as error:
                 outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
-    return [item for item in letters if item.letter.id not in outcomes], outcomes
+    return [item for item in letters if item.letter.id not in outcomes]
 
 
 def _name_of(items: Sequence[_Addressed] | Sequence[Entry]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from hub.contracts import Capabilities, Check, Destination, EmailRecipient, Message, Result
+from hub.contracts import Capabilities, Check, Destination, Message, Result
 from hub.hookspecs import hookimpl
 from plugins.destinations.smtp.config import SmtpConfig
 from plugins.destinations.smtp.connection import Connection, UnreachableError
@@ -40,7 +40,7 @@ class Smtp(Destination):
     def check(self) -> Check:
         """Connect, encrypt and log in, and send nothing."""
         try:
-            with Connection(self.config) as connection:
+            with Connection(self.config, self.place.folder) as connection:
                 connection.open()
                 return Check(True, f"{connection.place} is ready ({connection.protection})")
         except UnreachableError as error:
@@ -48,7 +48,7 @@ class Smtp(Destination):
 
     def send(self, batch: Sequence[Message]) -> Sequence[Result]:
         """Send one mail per message; a mail that is refused does not keep the others."""
-        with Connection(self.config) as connection:
+        with Connection(self.config, self.place.folder) as connection:
             return [self._send(message, connection) for message in batch]
 
     def unsubscribe_url(self, token: str) -> str:
@@ -67,14 +67,13 @@ class Smtp(Destination):
         return (reactions(self.config.reactions, self.place.folder),)
 
     def _send(self, message: Message, connection: Connection) -> Result:
-        if not isinstance(message.recipient, EmailRecipient):
-            return Result(message.id, "rejected", reason="the recipient has no e-mail address")
         try:
             mail = compose(message, self.config, self.unsubscribe_url(message.unsubscribe_token))
         except Unmailable as error:
             return Result(message.id, "rejected", reason=str(error))
         outcome = connection.deliver(mail)
-        remote_id = message_id_header(message.id, self.config.sender_domain) if outcome.status != "rejected" else ""
+        given_away = outcome.status in {"accepted", "unknown"}
+        remote_id = message_id_header(message.id, self.config.sender_domain) if given_away else ""
         return Result(message.id, outcome.status, remote_id, outcome.reason, outcome.retry_after)
 
 

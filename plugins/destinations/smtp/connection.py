@@ -11,6 +11,7 @@ import smtplib
 import socket
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -42,8 +43,10 @@ class Outcome:
 class Connection:
     """Opens at the first mail, and opens again once the server hung up. Use it as a context manager."""
 
-    def __init__(self, config: SmtpConfig) -> None:
+    def __init__(self, config: SmtpConfig, folder: Path) -> None:
+        """Keep the configuration; files that it names lie in `folder`."""
         self._config = config
+        self._folder = folder
         self._server: smtplib.SMTP | None = None
         self._given_up: UnreachableError | None = None
 
@@ -167,7 +170,8 @@ class Connection:
             raise UnreachableError(f"{self.place} refuses the username or the password") from None
 
     def _certificates(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._config.trust)
+        trust = self._config.trust
+        return ssl.create_default_context(cafile=self._folder / trust if trust is not None else None)
 
     def _remedy(self, error: Exception) -> str:
         if isinstance(error, smtplib.SMTPNotSupportedError):

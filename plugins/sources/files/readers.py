@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from gzip import BadGzipFile
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from zipfile import BadZipFile
 
 import pyarrow as pa
@@ -27,7 +27,7 @@ _PAGE = 20_000
 
 Aside = tuple[int, str, str]
 """A line that is no row: its number, the reason, its text."""
-Part = pa.Table | list[Aside]
+Part: TypeAlias = "pa.Table | list[Aside]"
 
 
 def read(file: File, config: FilesConfig) -> Iterator[tuple[str, pa.Table]]:

@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +120,13 @@ class Api:
 
 @pytest.fixture
 def api() -> Iterator[Api]:
+    with serve_http() as state:
+        yield state
+
+
+@contextmanager
+def serve_http(certificate: Path | None = None) -> Iterator[Api]:
+    """Serve HTTP on loopback, or HTTPS with a certificate."""
     state = Api()
 
     class Handler(BaseHTTPRequestHandler):
@@ -146,6 +158,10 @@ def api() -> Iterator[Api]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     state.port = server.server_address[1]
@@ -154,3 +170,30 @@ def api() -> Iterator[Api]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def write_certificate(path: Path, host: str) -> Path:
+    """Write a certificate for a host name or address, and its key, into one PEM file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    is_address = host.replace(".", "").isdigit()
+    subject = x509.IPAddress(ip_address(host)) if is_address else x509.DNSName(host)
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([subject]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path.write_bytes(made.public_bytes(encoding) + key.private_bytes(encoding, form, serialization.NoEncryption()))
+    return path

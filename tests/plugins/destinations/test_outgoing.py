@@ -1,6 +1,7 @@
 """Where outgoing calls may go (field rules, section "Security")."""
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from hub.errors import ConfigurationError
 from hub.outgoing import NotSentError, Outgoing, check_url, clean_reason, may_be_called
 
-from .conftest import Api
+from .conftest import Api, serve_http, write_certificate
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
@@ -71,6 +72,37 @@ def test_a_name_that_moves_inside_after_the_first_look_is_not_followed(
     assert [answer.status for answer in answers] == [200, 200]
     assert [call.headers["host"] for call in api.calls] == [f"shop.example:{api.port}"] * 2
     assert looks == ["shop.example"]
+
+
+def resolve_shop_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *rest: Any, **options: Any) -> Any:
+        return real("127.0.0.1" if host == "shop.example" else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+def test_a_certificate_belongs_to_the_name_though_the_address_is_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = write_certificate(tmp_path / "right.pem", "shop.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(right))
+    resolve_shop_to_loopback(monkeypatch)
+    with serve_http(right) as api, Outgoing(f"https://shop.example:{api.port}/", allow_private=True) as shop:
+        assert shop.request("POST", b"{}", {}).status == 200
+
+
+def test_a_certificate_of_another_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = write_certificate(tmp_path / "other.pem", "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(other))
+    resolve_shop_to_loopback(monkeypatch)
+    with (
+        serve_http(other) as api,
+        Outgoing(f"https://shop.example:{api.port}/", allow_private=True) as shop,
+        pytest.raises(NotSentError, match="certificate"),
+    ):
+        shop.request("POST", b"{}", {})
 
 
 def test_one_address_inside_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:

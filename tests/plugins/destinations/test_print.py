@@ -294,6 +294,15 @@ def test_a_template_that_fails_for_one_letter_does_not_keep_the_others(tmp_path:
     assert results[1].reason == 'the letter\'s template: dictionary does not contain key "nickname"'
 
 
+def test_letters_that_can_not_share_a_file_wait_and_say_why(tmp_path: Path) -> None:
+    alone = '#set heading(numbering: "1")\n= Aanbod <offer>\nZie @offer.'
+    results = make(tmp_path, files="batch").send([letter(1, source=alone), letter(2, source=alone)])
+    assert [result.status for result in results] == ["later", "later"]
+    assert "`files: letter` keeps them apart" in results[0].reason
+    (result,) = make(tmp_path).send([letter(1, source=alone)])
+    assert result.status == "accepted"
+
+
 def test_a_reason_does_not_repeat_the_values(tmp_path: Path) -> None:
     (result,) = make(tmp_path).send([letter(source="#panic(data.salutation)")])
     assert result.status == "rejected"

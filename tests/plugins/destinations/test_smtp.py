@@ -4,7 +4,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -20,6 +20,8 @@ from plugins.destinations.smtp import Smtp
 from plugins.destinations.smtp.config import SmtpConfig
 from plugins.destinations.smtp.mail import message_id_header, message_id_of
 from plugins.destinations.smtp.reactions import new_lines
+
+from .conftest import write_certificate
 
 SENDER = "Mia(ou)m <hallo@miaoum.example>"
 UNSUBSCRIBE = "https://www.miaoum.example/unsubscribe"
@@ -198,33 +200,7 @@ def test_a_server_that_falls_silent_after_the_mail_leaves_its_fate_unknown(postb
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 with its key, in one file."""
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "loopback.pem"
-    path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
+    return write_certificate(tmp_path / "loopback.pem", "127.0.0.1")
 
 
 @pytest.fixture
@@ -240,9 +216,8 @@ def secure_postbox(start_postbox: Callable[..., Any], certificate: Path) -> Any:
 
 
 def test_mail_is_sent_encrypted_and_signed_in(secure_postbox: Any, certificate: Path) -> None:
-    destination = make(
-        secure_postbox.port, security="starttls", trust=certificate, username="hub", password="kattenluik"
-    )
+    settings = {"security": "starttls", "username": "hub", "password": "kattenluik"}
+    destination = make(secure_postbox.port, certificate.parent, trust=certificate.name, **settings)
     assert destination.check().message == (
         f"the SMTP server 127.0.0.1:{secure_postbox.port} is ready (encrypted by STARTTLS)"
     )

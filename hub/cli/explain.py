@@ -1,0 +1,104 @@
+"""`hub explain PERSON`: the person's file, for a person to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.cli.answer import Answer
+from hub.cli.project import open_project
+from hub.cli.published import ask
+from hub.cli.query import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hub.people.file import Message, PersonFile
+
+
+def explain(folder: Path | None, person: str) -> Answer:
+    """Tell everything that the last run published about a person."""
+    from hub.people.file import explain as file_of
+
+    project = open_project(folder)
+    found = file_of(project, partial(ask, project), person)
+    return Answer(asdict(found), lambda console: _show(console, found))
+
+
+def _show(console: Console, file: PersonFile) -> None:
+    name = " ".join(
+        str(field.value) for field in file.fields if field.name in ("given_name", "prefix", "surname") and field.value
+    )
+    console.print(f"Person {file.person_id}: {printable(name) or 'no name'}", style="bold", markup=False)
+    tell = partial(_section, console)
+    tell(
+        "Known",
+        ((field.name, field.value, field.record_id, field.at) for field in file.fields if field.value is not None),
+    )
+    tell(
+        "Records, and why they are this person's",
+        (
+            (
+                record.record_id,
+                f"{record.linked_by} shared with {record.linked_to}" if record.linked_by else "alone",
+                record.at,
+            )
+            for record in file.records
+        ),
+    )
+    tell("Points at the person", ((it.type, it.value, it.record_id) for it in file.identifiers))
+    tell(
+        "Consent",
+        (
+            (
+                it.channel,
+                it.purpose,
+                "given" if it.given else "refused",
+                it.at,
+                it.text,
+                it.record_id,
+                "" if it.newest else "older",
+            )
+            for it in file.consents
+        ),
+    )
+    tell("Traits", ((name, value) for name, value in file.traits.items() if value is not None))
+    tell("In segments", ((it.segment, it.since) for it in file.segments))
+    tell("Entered and left", ((it.segment, it.kind, it.at) for it in file.transitions))
+    tell("In scenarios", ((it.scenario, it.status, it.entered_at, it.reason) for it in file.enrolments))
+    tell("Decided", ((it.scenario, it.step, it.outcome, it.channel, it.reason, it.at) for it in file.decisions))
+    tell("Messages", (_message(message) for message in file.messages))
+    tell("Other reactions", ((it.type, it.at, it.url) for it in file.other_events))
+    tell("And", ((facts.table, f"{facts.count:,}") for facts in file.facts if facts.count))
+
+
+def _message(message: Message) -> Sequence[Any]:
+    events = ", ".join(f"{event.type} {_text(event.at)}" for event in message.events)
+    return (message.channel, message.campaign or message.step, message.connection, message.sent_at, events)
+
+
+def _section(console: Console, title: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Print a heading and its rows, where there are any."""
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[Text(printable(_text(value))) for value in row] for row in rows]
+    if not cells:
+        return
+    table = Table.grid(padding=(0, 2))
+    for row in cells:
+        table.add_row("", *row)
+    console.print(f"\n{title}", style="bold", markup=False)
+    console.print(table)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)

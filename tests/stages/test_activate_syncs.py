@@ -1,0 +1,209 @@
+"""Audience syncs: the difference, only acknowledged rows, guards, and consent (R43)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.contracts import Result, Row
+from hub.errors import TemporaryError
+from hub.project.models import Segment
+from hub.report import Report
+from hub.stages.activate import activate
+from hub.warehouse import Warehouse
+from hub.warehouse.state import remember
+from tests.stages.engagement import NOW, Recorder, Shop, gold, shop_in
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse, tmp_path: Path) -> Iterator[Shop]:
+    with shop_in(tmp_path, warehouse, segments={"gold": Segment(where="true")}, syncs=[gold()]) as opened:
+        yield opened
+    Recorder.answers.clear()
+
+
+def member(shop: Shop, number: int, consent: Sequence[str] = ("ads",), **columns: Any) -> None:
+    shop.person(number, consent=consent, **{"email": f"p{number}@example.nl", "given_name": f"P{number}", **columns})
+    shop.insert("membership", person_id=number, segment="gold", since=NOW)
+
+
+def leave(shop: Shop, *numbers: int) -> None:
+    with shop.warehouse.begin() as transaction:
+        membership = transaction.table("membership")
+        transaction.execute(membership.delete().where(membership.c.person_id.in_(numbers)))
+
+
+def run(shop: Shop, later: timedelta = timedelta(0)) -> Report:
+    return activate(shop.warehouse, shop.ledger, shop.project, NOW + later)
+
+
+def calls(shop: Shop) -> list[tuple[str, str]]:
+    found = [(entry["operation"], entry["key"]) for entry in shop.taken("ads")]
+    (shop.project.folder / "ads.jsonl").unlink(missing_ok=True)
+    return sorted(found)
+
+
+def test_members_with_consent_go_and_only_what_changed_goes_again(shop: Shop) -> None:
+    for number in (1, 2, 3):
+        member(shop, number)
+    assert dict(run(shop).counts) == {"synced": 3}
+    assert shop.taken("ads")[0].keys() == {"target", "operation", "key", "email", "first_name", "status"}
+    assert shop.taken("ads")[0]["target"] == "Customers A"
+    calls(shop)
+    assert run(shop).skipped
+    assert calls(shop) == []
+    shop.update("person", {"person_id": 2}, given_name="Renamed", city="Elsewhere")
+    shop.update("person", {"person_id": 3}, city="Elsewhere")
+    member(shop, 4)
+    leave(shop, 1)
+    assert dict(run(shop).counts) == {"synced": 2, "removed": 1}
+    assert calls(shop) == [("remove", "1"), ("upsert", "2"), ("upsert", "4")]
+    assert shop.rows("audience_state", "sync", "row_key") == [("gold", "2"), ("gold", "3"), ("gold", "4")]
+
+
+@pytest.mark.parametrize("statements", [[], [("ads", False)], [("email", True)], [("ads", None)]])
+def test_without_consent_nobody_goes(shop: Shop, statements: list[tuple[str, bool | None]]) -> None:
+    member(shop, 1, consent=())
+    for channel, given in statements:
+        shop.consent("shop:1", channel, given)
+    assert run(shop).skipped
+    assert calls(shop) == []
+
+
+@pytest.mark.parametrize("leaving", ["remove", "keep"])
+def test_who_withdraws_consent_is_removed_also_where_leavers_are_kept(shop: Shop, leaving: Any) -> None:
+    shop = shop.with_(syncs={"gold": gold(leaving=leaving)})
+    for number in (1, 2, 3, 4):
+        member(shop, number)
+    run(shop)
+    calls(shop)
+    shop.consent("shop:1", "ads", given=False, at=NOW)
+    leave(shop, 2)
+    run(shop)
+    assert calls(shop) == [("remove", "1")] + ([("remove", "2")] if leaving == "remove" else [])
+
+
+def test_an_empty_key_does_not_go_and_a_shared_key_goes_once(shop: Shop) -> None:
+    shop = shop.with_(syncs={"gold": gold(key="email")})
+    member(shop, 1, email="same@example.nl")
+    member(shop, 2, email="same@example.nl")
+    member(shop, 3, email=None)
+    member(shop, 4, email=" ")
+    assert dict(run(shop).counts) == {"synced": 1}
+    assert calls(shop) == [("upsert", "same@example.nl")]
+    assert run(shop).skipped
+
+
+def test_a_guard_stops_a_run_that_would_remove_too_many_and_nothing_is_sent(shop: Shop) -> None:
+    for number in (1, 2, 3, 4):
+        member(shop, number)
+    run(shop)
+    calls(shop)
+    leave(shop, 1, 2, 3)
+    member(shop, 5)
+    (failure,) = run(shop).failures
+    assert failure.startswith(
+        "sync gold: this run would remove 3 of 4 rows (75%), more than the 50% that `guards: removes` allows; nothing "
+        "was sent."
+    )
+    assert calls(shop) == []
+    shop.insert("membership", person_id=2, segment="gold", since=NOW)
+    assert run(shop).failures == ()
+    assert calls(shop) == [("remove", "1"), ("remove", "3"), ("upsert", "5")]
+
+
+def test_rows_that_failed_stay_different_and_go_again(shop: Shop) -> None:
+    for number in (1, 2, 3):
+        member(shop, number)
+    status = {"1": "accepted", "2": "rejected", "3": "unknown"}
+    shop.answer("ads", lambda rows: [Result(row.key, status[row.key]) for row in rows])  # type: ignore[arg-type]
+    report = run(shop)
+    assert (report.rows_in, report.rows_out, dict(report.counts)) == (3, 1, {"synced": 1, "not_synced": 2})
+    assert report.failures == ()
+    assert shop.rows("audience_state", "row_key") == ["1"]
+    calls(shop)
+    Recorder.answers.clear()
+    run(shop)
+    assert calls(shop) == [("upsert", "2"), ("upsert", "3")]
+
+
+def test_a_removal_that_failed_is_tried_again(shop: Shop) -> None:
+    for number in (1, 2):
+        member(shop, number)
+    run(shop)
+    calls(shop)
+    leave(shop, 1)
+    shop.answer("ads", lambda rows: [Result(row.key, "later", reason="busy") for row in rows])
+    assert run(shop).failures == ("sync gold: ads takes nothing now: busy",)
+    Recorder.answers.clear()
+    calls(shop)
+    run(shop)
+    assert calls(shop) == [("remove", "1")]
+
+
+def test_when_every_row_fails_the_run_fails_with_the_reasons_grouped(shop: Shop) -> None:
+    for number in (1, 2, 3):
+        member(shop, number)
+    shop.answer("ads", lambda rows: [Result(row.key, "rejected", reason="no such audience") for row in rows])
+    report = run(shop)
+    assert report.failures == ("sync gold: none of 3 rows was taken: 3 x no such audience",)
+    assert (report.rows_in, report.set_aside) == (3, 3)
+
+
+def test_batches_keep_to_the_size_of_the_destination_and_what_was_acknowledged_before_a_break_stays(
+    shop: Shop,
+) -> None:
+    sizes: list[int] = []
+
+    def breaks_off(rows: Sequence[Row]) -> Sequence[Result]:
+        sizes.append(len(rows))
+        if len(sizes) > 2:
+            raise TemporaryError("down", retry_after=600)
+        return [Result(row.key, "accepted", f"remote-{row.key}") for row in rows]
+
+    for number in range(1, 251):
+        member(shop, number, consent=())
+    with shop.warehouse.begin() as transaction:
+        record, consent = transaction.table("source_record"), transaction.table("consent")
+        import sqlalchemy as sa
+
+        values = [sa.literal("shop"), record.c.source_key, record.c.record_id, sa.literal("ads"), sa.true()]
+        more = [sa.literal("marketing"), sa.literal(NOW, sa.DateTime(timezone=True))]
+        names = ["connection", "source_key", "record_id", "channel", "given", "purpose", "at"]
+        transaction.execute(sa.insert(consent).from_select(names, sa.select(*values, *more)))
+    shop.answer("ads", breaks_off)
+    report = run(shop)
+    assert sizes == [100, 100, 50]
+    assert report.failures == ("sync gold: down",)
+    acknowledged = shop.rows("audience_state", "row_key", "remote_id")
+    assert len(acknowledged) == 200
+    assert all(remote == f"remote-{key}" for key, remote in acknowledged)
+
+
+def test_a_run_without_news_compares_nothing_and_news_is_seen(shop: Shop) -> None:
+    def segments_evaluated(mark: str) -> None:
+        with shop.warehouse.begin() as transaction:
+            remember(transaction, "segment", mark, NOW)
+
+    member(shop, 1)
+    segments_evaluated("first")
+    run(shop)
+    calls(shop)
+    member(shop, 2)  # without the mark of the stage before it, this is no news
+    run(shop)
+    assert calls(shop) == []
+    segments_evaluated("second")
+    run(shop)
+    assert calls(shop) == [("upsert", "2")]
+
+
+def test_a_changed_sync_is_news(shop: Shop) -> None:
+    member(shop, 1)
+    with shop.warehouse.begin() as transaction:
+        remember(transaction, "segment", "same", NOW)
+    run(shop)
+    calls(shop)
+    run(shop.with_(syncs={"gold": gold(fields={"email": "email"})}))
+    assert calls(shop) == [("upsert", "1")]

@@ -49,7 +49,7 @@ def in_effect(transaction: Transaction, people: sa.FromClause, purpose: str, as_
         sa.select(
             stated.c.person_id,
             stated.c.channel,
-            sa.func.bool_and(stated.c.given).label("given"),
+            sa.func.bool_and(stated.c.given, type_=sa.Boolean()).label("given"),
             sa.func.min(stated.c.consent_key).label("consent_key"),
         )
         .join(

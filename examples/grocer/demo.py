@@ -26,7 +26,7 @@ from hub.warehouse.duckdb import query
 
 HERE = Path(__file__).parent
 DATES = (datetime(2017, 4, 1, tzinfo=UTC), datetime(2017, 7, 1, tzinfo=UTC), datetime(2017, 10, 1, tzinfo=UTC))
-LAST = datetime(2018, 1, 1, 6, tzinfo=UTC)
+LAST = datetime(2018, 1, 2, tzinfo=UTC)  # the data ends in the first hours of 2018
 
 RESPONSE = """
 SELECT m.campaign::INTEGER AS campaign,
@@ -114,7 +114,7 @@ def main() -> None:
     console.print(
         as_table("Response per campaign: the ten with the most households", query(published, RESPONSE).to_pylist())
     )
-    console.print(as_table("Response per segment, as of 1 January 2018", query(published, BY_SEGMENT).to_pylist()))
+    console.print(as_table("Response per segment, as of 2 January 2018", query(published, BY_SEGMENT).to_pylist()))
     console.print(
         "Where to look next:\n"
         "  .venv/bin/hub query --project examples/grocer 'SELECT rfm, count(*) FROM trait GROUP BY 1 ORDER BY 2 DESC'\n"

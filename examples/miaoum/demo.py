@@ -14,12 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from examples.miaoum import show
 from examples.miaoum.world import make_data, world
 from hub import log, pipeline
+from hub.errors import HubError
 from hub.project.load import load_project
 from hub.report import Report
 
@@ -60,7 +62,7 @@ def main() -> int:
         second = run(console, "A day later: the same run again", NEXT_DAY)
         show.feedback(console, FOLDER)
         doubles = show.proof(console, outside, second)
-    console.print(show.next_steps(time.perf_counter() - started))
+    show.next_steps(console, FOLDER, time.perf_counter() - started)
     failures = [*first.failures, *second.failures]
     for failure in failures:
         console.print(f"[red]{failure}[/]")
@@ -93,4 +95,8 @@ def run(console: Console, title: str, as_of: datetime) -> pipeline.RunReport:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except HubError as error:
+        Console(stderr=True).print(f"[red]{escape(str(error))}")
+        sys.exit(error.exit_code)

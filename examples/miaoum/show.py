@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -27,8 +29,9 @@ OPENING = (
 
 RECORDS = "select connection, count(*) as records from source_record group by connection order by records desc"
 PEOPLE = """
-    select case when email is null and phone is null and surname is null and given_name is null then 'strangers' else 'people' end
-        as kind, count(*) as people, sum(records) as records, max(records) as most from person group by 1
+    select case when coalesce(email, phone, surname, given_name) is null then 'strangers' else 'people' end as kind,
+        count(*) as people, sum(records) as records, max(records) as most
+    from person group by 1
 """
 LINKS = """
     select linked_by, count(*) as records from source_record
@@ -43,16 +46,20 @@ WELCOME = """
     select outcome, channel, reason, count(*) as people from decision where scenario = 'welcome'
     group by outcome, channel, reason
     union all
-    select 'stopped', null, reason, count(*) from enrolment where scenario = 'welcome' and status = 'stopped' group by reason
+    select 'stopped', null, reason, count(*) from enrolment where scenario = 'welcome' and status = 'stopped'
+    group by reason
     order by outcome, people desc
 """
 REACTIONS = """
     select type, count(*) as events from message_event where connection = 'mail' group by type order by events desc
 """
 WITHDRAWN = "select count(distinct person_id) as people from consent where connection = 'mail' and not given"
+MEMBERS = "select count(*) as people from audience_state where sync = 'gold_customers'"
 SOMEBODY = """
-    select p.email from decision d join source_record r on r.record_id = d.record_id join person p on p.person_id = r.person_id
-    where d.scenario = 'welcome' and d.outcome = 'queued' and d.channel = 'email' order by p.records desc, p.email limit 1
+    select p.email from decision d
+    join source_record r on r.record_id = d.record_id join person p on p.person_id = r.person_id
+    where d.scenario = 'welcome' and d.outcome = 'queued' and d.channel = 'email'
+    order by p.records desc, p.email limit 1
 """
 
 Ask = Callable[[str], list[dict[str, Any]]]
@@ -81,6 +88,7 @@ def run(console: Console, folder: Path, result: RunReport) -> None:
 
 def grid(title: str, *columns: tuple[str, str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold magenta", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.show_header = any(name for name, _ in columns)
     for name, justify in columns:
         table.add_column(name, justify="right" if justify == "right" else "left")
     return table
@@ -164,32 +172,43 @@ def proof(console: Console, outside: World, second: RunReport) -> int:
     mails, texts = outside.mailbox.mails, outside.sms
     doubles = sum(mail.copies - 1 for mail in mails) + texts.attempts - len(texts.sent)
     letters = len(list((outside.folder / "out" / "letters").rglob("*.pdf")))
-    members = sum(len(members) for members in outside.audiences.members.values())
     sent = sum(report.counts.get("accepted", 0) for report in second.reports if report.stage == "activate")
-    table = grid("Outside the hub", ("arrived during this demo", ""), ("", "right"))
-    table.add_row("mails, each Message-ID once", f"{len(mails):,}")
-    table.add_row("text messages", f"{len(texts.sent):,}")
+    with asking(outside.folder) as ask:
+        (members,) = ask(MEMBERS)
+    table = grid("Outside the hub", ("", ""), ("", "right"))
+    table.add_row("mails that arrived during this demo", f"{len(mails):,}")
+    table.add_row("text messages that arrived during this demo", f"{len(texts.sent):,}")
     table.add_row("letters as PDF in the print drop", f"{letters:,}")
-    table.add_row("members of the audience 'Customers A'", f"{members:,}")
-    table.add_row("[bold]sent by the second run", f"[bold]{sent:,}")
-    table.add_row("[bold]anything twice", f"[bold]{doubles:,}")
+    table.add_row("people in the audience 'Customers A', acknowledged", f"{members['people']:,}")
+    table.add_row("[bold]messages sent by the second run", f"[bold]{sent:,}")
+    table.add_row("[bold]messages that came twice", f"[bold]{doubles:,}")
     console.print(table)
     return doubles
 
 
-def next_steps(seconds: float) -> Panel:
+def next_steps(console: Console, folder: Path, seconds: float) -> None:
     """Where to look next."""
-    lines = [
-        f"All of it took {seconds:.0f} seconds. Where to look next:",
-        "",
-        "  hub --project examples/miaoum status                       what ran, what waits",
-        '  hub --project examples/miaoum query "select * from person limit 5"',
-        "  hub --project examples/miaoum explain EMAIL                 everything known of one person, and why",
-        "  hub --project examples/miaoum test                          the examples beside the mappings",
-        "",
-        "  examples/miaoum/scenarios/welcome.yaml                      what was decided here, in 20 lines",
-        "  examples/miaoum/out/letters   examples/miaoum/out/mails     what went out",
-        "",
-        "  make demo again: nobody is welcomed twice. make clean-demo starts over.",
-    ]
-    return Panel("\n".join(lines), title="[bold]Done", border_style="green", expand=False)
+    with asking(folder) as ask:
+        somebody = next((row["email"] for row in ask(SOMEBODY)), "EMAIL")
+    place = near(folder)
+    hub = near(Path(sys.executable).with_name("hub"))
+    steps = Table.grid(padding=(0, 3))
+    for command, what in (
+        (f"{hub} status -p {place}", "what ran, what waits, what was set aside"),
+        (f"{hub} explain -p {place} {somebody}", "everything known of one person, from where, and why"),
+        (f'{hub} query -p {place} "select * from person limit 5"', "ask anything"),
+        (f"{hub} test -p {place}", "the examples beside the mappings"),
+        (f"{place}/scenarios/welcome.yaml", "who was welcomed, how, and when not"),
+        (f"{place}/out/mails  {place}/out/letters", "what went out"),
+        ("make demo", "once more: nobody is welcomed twice"),
+        (f"rm -r {place}/{{data,lake,out,.hub}}", "start over"),
+    ):
+        steps.add_row(f"[cyan]{escape(command)}", what)
+    text = f"All of it took {seconds:.0f} seconds. Where to look next:"
+    console.print(Panel(Group(text, "", steps), title="[bold]Done", border_style="green", expand=False))
+
+
+def near(path: Path) -> str:
+    """A path as one types it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -28,9 +28,13 @@ def check(folder: Path | None) -> Answer:
     return Answer(
         {"ok": True, "problems": [], "counts": counts},
         lambda console: console.print(
-            "Everything is in order: " + ", ".join(f"{count} {what}" for what, count in counts.items()) + "."
+            "Everything is in order: " + ", ".join(_counted(what, count) for what, count in counts.items()) + "."
         ),
     )
+
+
+def _counted(what: str, count: int) -> str:
+    return f"{count} {what.removesuffix('s') if count == 1 else what}"
 
 
 def _counts(project: Project) -> dict[str, int]:

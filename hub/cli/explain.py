@@ -90,6 +90,8 @@ def _section(console: Console, title: str, rows: Iterable[Sequence[Any]]) -> Non
     if not cells:
         return
     table = Table.grid(padding=(0, 2))
+    for _ in range(1 + max(len(row) for row in cells)):
+        table.add_column(overflow="fold")
     for row in cells:
         table.add_row("", *row)
     console.print(f"\n{title}", style="bold", markup=False)

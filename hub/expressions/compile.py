@@ -315,12 +315,20 @@ class _Compiler:
             else:
                 left, right = self._comparable(subject, self.value(branch.this))
                 conditions.append(left.element == right.element)
-            results.append(self.value(branch.args["true"]))
+            results.append(self._guarded(branch.args["true"], [*map(_fails, conditions[:-1]), conditions[-1]]))
         default = node.args.get("default")
-        results.append(self.value(default) if default is not None else null())
+        results.append(self._guarded(default, list(map(_fails, conditions))) if default is not None else null())
         values, type_ = unify(results, self.scope, "case")
         whens = [(condition, value.element) for condition, value in zip(conditions, values, strict=False)]
         return Value(sa.type_coerce(sa.case(*whens, else_=values[-1].element), sql_type(type_)), type_, column_of(node))
+
+    def _guarded(self, node: exp.Expression, conditions: list[Element]) -> Value:
+        """Compile a branch that counts only where the conditions hold."""
+        before = self.found.guards
+        self.found.guards = [*before, *conditions]
+        value = self.value(node)
+        self.found.guards = before
+        return value
 
     # calls
 
@@ -367,13 +375,17 @@ class _Compiler:
         constants = [str(call.constant(1 + position, "a constant")) for position in range(function.constants)]
         key = ":".join([function.name, *constants])
         return call.ask(
-            key, lambda given: function.call(given, *constants), call[0], None, None, f"not valid for {call.name}()"
+            key, lambda given: function.call(given, *constants), call[0], None, f"not valid for {call.name}()"
         )
 
 
 def _grouped(element: Element) -> Element:
     grouping: Element = element.self_group()
     return grouping
+
+
+def _fails(condition: Element) -> Element:
+    return condition.is_not(sa.true())
 
 
 def _plus(moment: Element, length: Element, sign: str) -> Element:

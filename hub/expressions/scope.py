@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -72,27 +73,43 @@ class Scope:
     plugins: Mapping[str, Function] = field(default_factory=dict)
 
 
+Fast = Callable[[Element], tuple[Element, sa.ColumnElement[bool]]]
+"""From an input to the value as the engine computes it, and the condition under which that is certainly right."""
+
+
 @dataclass(frozen=True)
 class Lookup:
-    """Values that `call` computes once per distinct input, kept in `store.lookup_value` under `function`.
+    """Values that are computed once per distinct input: by the engine where `fast` decides, else by `call`.
 
-    Join `table` (an alias of that table) to the rows on `condition`, after its values were filled in for every `input`
-    where `needed` holds.
+    Fill the temporary table `name` (columns `input`, `output`) for every `input` of the rows where `needed` holds, and
+    join it to the rows on `condition`. What `call` gives is kept in `store.lookup_value` under `function`. Lookups of
+    the same name are one and the same.
     """
 
+    name: str
     function: str
     call: Callable[[str], str | None] = field(compare=False)
     input: Element = field(compare=False)
     needed: sa.ColumnElement[bool] = field(compare=False)
-    table: sa.FromClause = field(compare=False)
+    fast: Fast | None = field(compare=False)
+    depends: tuple[Lookup, ...] = field(compare=False, default=())
+    """The lookups whose values are part of `input` or `needed`."""
+
+    @property
+    def table(self) -> sa.TableClause:
+        """Give the temporary table."""
+        return _values(self.name)
 
     @property
     def condition(self) -> sa.ColumnElement[bool]:
-        """Give the join condition: the value's own row, where the engine cannot decide by itself."""
-        return sa.and_(
-            self.table.c.function == self.function,
-            self.table.c.input == sa.case((self.needed, self.input)),
-        )
+        """Give the join condition."""
+        return self.table.c.input == self.input
+
+
+@cache
+def _values(name: str) -> sa.TableClause:
+    """Give the one table of a name: SQLAlchemy tells tables apart by the object."""
+    return sa.table(name, sa.column("input", sa.Text()), sa.column("output", sa.Text()))
 
 
 @dataclass(frozen=True)

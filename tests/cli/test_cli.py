@@ -95,7 +95,7 @@ def test_check_tells_every_mistake_of_form_with_exit_code_2(hub: Any, corner: Pa
 
 def test_check_tells_every_mistake_in_expressions(hub: Any, corner: Path) -> None:
     change(corner / "mappings/shop.yaml", "trim(surname)", "trm(surname)")
-    change(corner / "segments/shop.yaml", "orders >= 3", "ordrs >= 3")
+    change(corner / "segments/shop.yaml", "order_count >= 3", "ordr_count >= 3")
     change(corner / "scenarios/welcome.yaml", "> entered_at", "> entered")
     change(corner / "scenarios/welcome.yaml", "{city: city}", "{city: citty}")
     answered = hub("check", "--project", str(corner))
@@ -106,7 +106,7 @@ def test_check_tells_every_mistake_in_expressions(hub: Any, corner: Path) -> Non
         "scenarios/welcome.yaml:14:21",
         "segments/shop.yaml:3:21",
     ]
-    assert "there is no 'ordrs'. Did you mean 'orders'?" in answered.stderr
+    assert "there is no 'ordr_count'. Did you mean 'order_count'?" in answered.stderr
 
 
 def test_check_tells_traits_that_need_each_other_and_broken_templates(hub: Any, corner: Path) -> None:
@@ -117,7 +117,7 @@ def test_check_tells_traits_that_need_each_other_and_broken_templates(hub: Any, 
 
 
 def test_mistakes_are_json_for_machines(hub: Any, corner: Path) -> None:
-    change(corner / "segments/shop.yaml", "where: orders", "were: orders")
+    change(corner / "segments/shop.yaml", "where: order_count", "were: order_count")
     answered = hub("check", "--json", "--project", str(corner))
     assert answered.exit_code == 2
     assert json.loads(answered.stdout)["problems"][0] == {

@@ -14,10 +14,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from examples.miaoum import show
 from examples.miaoum.demo import AS_OF, NEXT_DAY, SEED
 from examples.miaoum.show import Ask, asking
 from examples.miaoum.world import World, make_data, world
 from hub import pipeline
+from hub.cases import run_cases
+from hub.check import check_project
 from hub.project.load import load_project
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "miaoum"
@@ -56,6 +59,7 @@ class Played:
 
 @contextmanager
 def played(folder: Path, people: int) -> Iterator[Played]:
+    folder.mkdir(exist_ok=True)
     copy_project(folder)
     make_data(folder, people)
     with world(folder) as outside:
@@ -287,6 +291,49 @@ def test_each_message_not_sent_has_its_reason(demo: Played, newcomers: dict[str,
             assert row["reason"] in decisions[0]["reason"], row["kind"]
 
 
+def test_who_ordered_meanwhile_is_interrupted_and_who_is_too_young_never_enters(
+    demo: Played, newcomers: dict[str, set[int]]
+) -> None:
+    rows = demo.ask("""
+        select r.person_id, e.status, e.reason from enrolment e join source_record r on r.record_id = e.record_id
+        where e.scenario = 'welcome'
+    """)
+    enrolments = {row["person_id"]: row for row in rows}
+    for row in demo.truth("welcome"):
+        (person,) = newcomers[row["person"]]
+        if row["kind"] == "ordered":
+            assert enrolments[person]["status"] == "stopped"
+            assert enrolments[person]["reason"].startswith("interrupted")
+        elif row["kind"] == "under_16":
+            assert person not in enrolments
+
+
+def test_the_welcome_speaks_of_the_animal_that_the_person_buys_for(
+    demo: Played, newcomers: dict[str, set[int]]
+) -> None:
+    truth = {row["person"]: row for row in demo.truth("persons")}
+    rows = demo.ask("""
+        select r.person_id, d.decision_id, d.content from decision d join source_record r on r.record_id = d.record_id
+        where d.scenario = 'welcome' and d.channel = 'email'
+    """)
+    decided = {row["person_id"]: row for row in rows}
+    subjects = {mail.message_id.strip("<>").partition("@")[0]: mail.subject for mail in demo.outside.mailbox.mails}
+    dutch = {"cat": "kat", "dog": "hond", "rodent": "knaagdier", "bird": "vogel"}
+    told: Counter[str] = Counter()
+    for row in demo.truth("welcome"):
+        person = truth[row["person"]]
+        if row["channel"] != "email" or (person["orders"] and person["favourite_species"] is None):
+            continue
+        decision = decided[next(iter(newcomers[row["person"]]))]
+        species = person["favourite_species"] or "any"
+        assert json.loads(decision["content"])["species"] == species
+        subject = subjects[decision["decision_id"]]
+        assert subject.endswith(f"je {dutch[species]}" if species in dutch else "eerste bestelling")
+        told[species] += 1
+    assert told["any"]
+    assert told["cat"]
+
+
 # Nothing twice
 
 
@@ -339,6 +386,29 @@ def test_an_unsubscribe_withdraws_the_consent_of_that_person_only(demo: Played) 
         select p.email from membership m join person p on p.person_id = m.person_id where m.segment = 'newsletter'
     """)
     assert not addresses & {row["email"] for row in members}
+
+
+# The project itself
+
+
+def test_every_example_beside_the_mappings_holds(demo: Played) -> None:
+    results = run_cases(load_project(demo.folder))
+    assert len(results) >= 15
+    assert [result for result in results if result.differences] == []
+
+
+def test_nothing_in_the_project_is_wrong(demo: Played) -> None:
+    assert check_project(load_project(demo.folder), AS_OF) == []
+
+
+def test_postgresql_decides_the_same(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with played(tmp_path / "duckdb", 400) as embedded:
+        monkeypatch.setenv("HUB_ENGINE", postgres_url)
+        with played(tmp_path / "postgresql", 400) as server:
+            for question in (show.WELCOME, show.SEGMENTS, show.PEOPLE, show.QUARANTINE, show.REACTIONS, show.LINKS):
+                assert sorted(map(str, server.ask(question))) == sorted(map(str, embedded.ask(question)))
+            assert server.second.failures == ()
+            assert len(server.outside.mailbox.mails) == server.mails_of_first == embedded.mails_of_first
 
 
 # What must not be known

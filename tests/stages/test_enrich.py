@@ -104,7 +104,7 @@ def test_windows_count_whole_calendar_days_in_the_time_zone_of_the_project(wareh
 
 def test_a_window_holds_across_the_night_the_clock_changes(warehouse: Warehouse) -> None:
     record(warehouse, "shop:1")
-    # Amsterdam leaves summer time on 25 October 2026: 24 October begins at 22:00 UTC, two days and an hour before the 26th
+    # Amsterdam leaves summer time on 25 October 2026: 24 October began at 22:00 UTC, 49 hours before the 26th
     order(warehouse, "shop:1", "1", datetime(2026, 10, 23, 22, 0, tzinfo=UTC))
     order(warehouse, "shop:1", "2", datetime(2026, 10, 23, 21, 59, tzinfo=UTC))
     traits = {"recent": {"of": "sales_order", "count": True, "within": "2 days"}}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from hub.expressions.conversion import convert
-from hub.expressions.scope import Element, ExpressionError, ExpressionType, Failure, Lookup, Scope
+from hub.expressions.scope import Element, ExpressionError, ExpressionType, Failure, Fast, Lookup, Scope
 from hub.expressions.values import Value, is_blank
-from hub.schema import BUILT_IN
 
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 ANY: tuple[ExpressionType, ...] = ("text", "integer", "number", "boolean", "date", "timestamp", "interval")
 
 
@@ -33,6 +35,8 @@ class Found:
     lookups: list[Lookup] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    guards: list[sa.ColumnElement[bool]] = field(default_factory=list)
+    """The conditions of the `case` branches around: elsewhere nothing needs to be looked up."""
 
 
 @dataclass(frozen=True)
@@ -70,37 +74,33 @@ class Call:
         return Value(element, type_, self.column)
 
     def ask(
-        self,
-        function: str,
-        call: Callable[[str], str | None],
-        input_: Element,
-        fast: Element | None,
-        decided: sa.ColumnElement[bool] | None,
-        message: str,
+        self, function: str, call: Callable[[str], str | None], input_: Element, fast: Fast | None, message: str
     ) -> Value:
-        """Give what the engine decides itself where `decided` holds, else what a library says.
+        """Give what is computed once per distinct value, by the engine where it is certain, else by a library.
 
         Where `message` is not empty, values that were given and are not valid are told as failures.
         """
         if not self.scope.lookups_allowed:
             raise ExpressionError(f"{self.name}() can be used in mappings only: map it to a column first", self.column)
-        known = next((lookup for lookup in self.found.lookups if _same(lookup, function, input_)), None)
-        undecided = sa.not_(is_blank(input_))
-        if decided is not None:
-            undecided = sa.and_(undecided, sa.not_(decided))
-        if known is None:
-            known = Lookup(function, call, input_, undecided, BUILT_IN.table("lookup_value").alias())
-            self.found.lookups.append(known)
-        output = known.table.c.output
-        result = output if decided is None or fast is None else sa.case((decided, fast), else_=output)
+        given = sa.not_(is_blank(input_))
+        needed = sa.and_(*self.found.guards, given) if self.found.guards else given
+        written = _written(input_, needed)
+        depends = tuple(earlier for earlier in self.found.lookups if earlier.name in written)
+        name = f"values_{sha256(repr([function, written]).encode()).hexdigest()[:16]}"
+        lookup = Lookup(name, function, call, input_, needed, fast, depends)
+        if lookup not in self.found.lookups:
+            self.found.lookups.append(lookup)
+        output = lookup.table.c.output
         if message:
-            failed = sa.and_(undecided, output.is_(None))
-            self.found.failures.append(Failure(failed, message))
-        return self.give(result, "text")
+            self.found.failures.append(Failure(sa.and_(needed, output.is_(None)), message))
+        return self.give(output, "text")
 
 
-def _same(lookup: Lookup, function: str, input_: Element) -> bool:
-    return lookup.function == function and lookup.input.compare(input_)
+def _written(*elements: Element) -> str:
+    """Write elements out: lookups of equal text share their values."""
+    return "; ".join(
+        str(element.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})) for element in elements
+    )
 
 
 Build = Callable[[Call], Value]

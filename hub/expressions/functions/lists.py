@@ -39,4 +39,4 @@ def _lookup(call: Call) -> Value:
         ]
         return call.give(sa.case(*whens), "text")
     mark = sha256(repr(sorted(entries.items(), key=str)).encode()).hexdigest()[:16]
-    return call.ask(f"lookup:{mark}", entries.get, given, None, None, message="")
+    return call.ask(f"lookup:{mark}", entries.get, given, None, message="")

@@ -12,25 +12,38 @@ from hub.warehouse.constructs import matches, replace_all, text_constant
 subject = Subject("names")
 
 _ONE_WORD_OR_CAPITAL = "[A-Z].*|[^ \t\r\n\u00a0]*"
+_PLAIN_WORDS = "[A-Z][A-Za-z'-]*(?: +[A-Za-z'-]+)*"
 _ONE_NAME = "[A-Z][a-z]*"
 
 
 @subject.function("prefix(surname)", "The prefix of a surname: `van der` of van der Valk; empty without one.", TEXT)
 def _prefix_of(call: Call) -> Value:
-    return call.ask("prefix", _prefix, call[0], sa.cast(sa.null(), sa.Text()), _has_no_prefix(call[0]), message="")
+    return call.ask("prefix", _prefix, call[0], _no_prefix, message="")
 
 
 @subject.function("surname_without_prefix(surname)", "The surname without its prefix: `Valk` of van der Valk.", TEXT)
 def _surname_without_prefix(call: Call) -> Value:
-    plain = replace_all(sa.func.trim(call[0]), text_constant("[ ]+"), text_constant(" "))
-    return call.ask("surname_without_prefix", _surname, call[0], plain, _has_no_prefix(call[0]), message="")
+    return call.ask("surname_without_prefix", _surname, call[0], _whole_surname, message="")
 
 
 @subject.function("initials(given_name)", "The initials: `J.P.` of Jan Piet.", TEXT)
 def _initials_of(call: Call) -> Value:
-    name = sa.func.trim(call[0])
-    fast = sa.func.left(name, sa.literal_column("1")) + text_constant(".")
-    return call.ask("initials", _initials, call[0], fast, matches(name, text_constant(_ONE_NAME)), message="")
+    return call.ask("initials", _initials, call[0], _one_initial, message="")
+
+
+def _no_prefix(surname: Element) -> tuple[Element, sa.ColumnElement[bool]]:
+    return sa.cast(sa.null(), sa.Text()), _has_no_prefix(surname)
+
+
+def _whole_surname(surname: Element) -> tuple[Element, sa.ColumnElement[bool]]:
+    spaced = replace_all(sa.func.trim(surname), text_constant("[ ]+"), text_constant(" "))
+    return spaced, matches(sa.func.trim(surname), text_constant(_PLAIN_WORDS))
+
+
+def _one_initial(given_name: Element) -> tuple[Element, sa.ColumnElement[bool]]:
+    name = sa.func.trim(given_name)
+    first = sa.func.left(name, sa.literal_column("1"), type_=sa.Text())
+    return first + text_constant("."), matches(name, text_constant(_ONE_NAME))
 
 
 def _has_no_prefix(surname: Element) -> sa.ColumnElement[bool]:

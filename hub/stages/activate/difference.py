@@ -90,7 +90,7 @@ def _audience(transaction: Transaction, project: Project, sync: Sync, as_of: dat
     chosen = (
         sa.select(
             eligible.c.row_key,
-            sa.func.bool_or(eligible.c.in_segment).label("in_segment"),
+            sa.func.bool_or(eligible.c.in_segment, type_=sa.Boolean()).label("in_segment"),
             sa.func.coalesce(
                 sa.func.min(sa.case((eligible.c.in_segment, eligible.c.person_id))), sa.func.min(eligible.c.person_id)
             ).label("person_id"),
@@ -104,7 +104,7 @@ def _audience(transaction: Transaction, project: Project, sync: Sync, as_of: dat
     return sa.select(
         chosen.c.row_key,
         chosen.c.in_segment,
-        sa.func.md5(json_object(*pairs)).label("row_hash"),
+        sa.func.md5(json_object(*pairs), type_=sa.Text()).label("row_hash"),
         *(element.label(f"f{place}") for place, element in enumerate(fields.values())),
     ).select_from(everybody.relation.join(chosen, chosen.c.person_id == everybody.person_id))
 

@@ -62,7 +62,7 @@ def enrol(transaction: Transaction, project: Project, plan: Plan, as_of: datetim
 
 def enrolment_id(scenario: str, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """Derive the id of an enrolment: always the same for a scenario and an anchor record."""
-    return sa.func.md5(sa.literal(f"{scenario}|") + record_id)
+    return sa.func.md5(sa.literal(f"{scenario}|") + record_id, type_=sa.Text())
 
 
 def _came(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> sa.Select:

@@ -102,7 +102,7 @@ def _news(transaction: Transaction, plan: Plan, chosen: sa.TableClause) -> sa.Se
 
 def decision_id(plan: Plan, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """Derive the id of a decision and its message from scenario, step, person and occurrence (there is one)."""
-    return sa.func.md5(sa.literal(f"{plan.name}|{plan.step.send}|1|") + record_id)
+    return sa.func.md5(sa.literal(f"{plan.name}|{plan.step.send}|1|") + record_id, type_=sa.Text())
 
 
 def _write(transaction: Transaction, project: Project, plan: Plan, news: sa.TableClause, as_of: datetime) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from hub.errors import InternalError
 from hub.people.facts import Facts
 from hub.people.traits import FactTrait
 from hub.project import Project
@@ -79,7 +80,7 @@ def _aggregate(trait: FactTrait) -> sa.ColumnElement[Any]:
         case "first" | "last":
             time = trait.facts.time
             if time is None or value is None:
-                raise AssertionError("planning lets `first` and `last` through only with a time and a value")
+                raise InternalError("planning lets `first` and `last` through only with a time and a value")
             given = value if condition is None else sa.case((condition, value))
             pick = earliest if trait.way == "first" else latest
             # rows of one moment: the smaller value by its own order for first, the greater for last
@@ -122,7 +123,7 @@ def _median_interval(rows: sa.Select[tuple[int]], trait: FactTrait, timezone: st
     """Select the median number of days between the days on which each person has rows."""
     time = trait.facts.time
     if time is None:
-        raise AssertionError("planning lets `median_interval` through only with a time")
+        raise InternalError("planning lets `median_interval` through only with a time")
     if trait.condition is not None:
         rows = rows.where(trait.condition)
     day = time.element if time.type == "date" else local_date(time.element, timezone)

@@ -28,7 +28,17 @@ from hub.warehouse import Transaction
 from hub.warehouse.state import fingerprint, remember, seen
 
 STATE = "map"
-_TEMPORARY = ("map_rows", "map_raw_numbered", "map_twice", "map_older", "map_fresh", "map_bare", "map_statements")
+_TEMPORARY = (
+    "map_rows",
+    "map_raw_numbered",
+    "map_twice",
+    "map_older",
+    "map_fresh",
+    "map_bare",
+    "map_statements",
+    "map_values",
+    "map_answers",
+)
 
 
 @dataclass
@@ -79,6 +89,7 @@ class ConnectionMapping:
     outcome: Outcome = field(default_factory=Outcome)
     touched: set[str] = field(default_factory=set)
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
+    lookups: set[str] = field(default_factory=set)
 
     def run(self, known: Mapping[str, Seen]) -> Outcome:
         """Map every load package that a mapping has not seen, and all of them for a mapping that changed."""
@@ -98,7 +109,7 @@ class ConnectionMapping:
         if any(group.former for group in work):
             store.sweep_bare_records(self.transaction, self.connection)
         self._remember(work)
-        for name in _TEMPORARY:
+        for name in (*_TEMPORARY, *self.lookups):
             self.transaction.execute(DropTable(sa.Table(name, sa.MetaData()), if_exists=True))
         return self.outcome
 
@@ -121,6 +132,7 @@ class ConnectionMapping:
             return problems
         table = translation.table.name
         stored = store.has_rows(self.transaction, table, self.connection)
+        self.lookups |= {lookup.name for lookup in translation.lookups}
         rows = read(self.transaction, translation, raw, self.connection)
         mark_older(self.transaction, rows, self.connection, stored)
         store.store_rows(self.transaction, rows, self.connection, stored)

@@ -158,7 +158,7 @@ class _Translator:
         except ExpressionError as error:
             self._problem(path, error.message, error.column)
             return None
-        self.result.lookups.extend(compiled.lookups)
+        self.result.lookups.extend(lookup for lookup in compiled.lookups if lookup not in self.result.lookups)
         return compiled
 
     def _value(self, path: KeyPath, text: str, type_: Type) -> Compiled | None:

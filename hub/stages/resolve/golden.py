@@ -31,13 +31,8 @@ def golden(transaction: Transaction, links: Links) -> sa.Select[Any]:
     contact = _contact(links)
     elsewhere = {*DERIVED, *(column.name for column in POSTAL)}
     fields = [column.name for column in transaction.table("person").c if column.name not in elsewhere]
-    named = _filled(record.c.surname)
     rank = ranked.c.rank
-    best = [
-        _best_of_named(record.c[name], rank, named) if name in SURNAME else _best(record.c[name], rank)
-        for name in fields
-        if name in record.c
-    ]
+    best = _chosen(transaction, [record.c[name] for name in fields if name in record.c], rank)
     people = transaction.hold(
         "golden",
         sa.select(
@@ -153,6 +148,23 @@ def _with_household(transaction: Transaction, people: sa.TableClause, address: s
 
 def _filled(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return sa.and_(column.is_not(None), column != "")
+
+
+def _chosen(
+    transaction: Transaction, fields: list[sa.Column[Any]], rank: sa.ColumnElement[Any]
+) -> list[sa.ColumnElement[Any]]:
+    """Choose the best value of each field; those that no record has need no work."""
+    record = transaction.table("source_record")
+    (counts,) = transaction.rows(sa.select(*(sa.func.count(column).label(column.name) for column in fields)))
+    best: list[sa.ColumnElement[Any]] = []
+    for column, count in zip(fields, counts, strict=True):
+        if not count:
+            best.append(sa.cast(sa.null(), column.type).label(column.name))
+        elif column.name in SURNAME:
+            best.append(_best_of_named(column, rank, _filled(record.c.surname)))
+        else:
+            best.append(_best(column, rank))
+    return best
 
 
 def _best(column: sa.ColumnElement[Any], rank: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

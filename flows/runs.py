@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hub.project.load import load_project
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -18,16 +17,21 @@ from prefect.tasks import Task
 from hub import pipeline
 from hub.errors import HubError, TemporaryError
 from hub.pipeline import RunReport, Stage, Work
+from hub.project.load import load_project
 from hub.report import Report
 
 RETRY_SECONDS = (10.0, 60.0)
 
 
 class RunFailedError(HubError):
-    """Marks the flow run as failed; its message lists what went wrong."""
+    """Marks the flow run as failed; its message lists what went wrong, `report` has the rest."""
+
+    def __init__(self, report: RunReport) -> None:
+        super().__init__("; ".join(report.failures))
+        self.report = report
 
 
-def _is_temporary(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+def _is_temporary(_task: Task[Any, Any], _task_run: TaskRun, state: State[Any]) -> bool:
     try:
         state.result()
     except TemporaryError:
@@ -69,7 +73,11 @@ def _figures(report: Report) -> dict[str, int]:
     }
 
 
-@flow(name="hub", flow_run_name="{names}", persist_result=False, validate_parameters=False)
+def _run_name() -> str:
+    return ", ".join(flow_run.parameters["names"]) or "everything"
+
+
+@flow(name="hub", flow_run_name=_run_name, persist_result=False, validate_parameters=False)
 def hub_flow(folder: str, names: list[str], as_of: str | None = None) -> RunReport:
     """Run stages or flows of the project in `folder`, as of a moment (ISO 8601) or the scheduled time.
 
@@ -78,11 +86,17 @@ def hub_flow(folder: str, names: list[str], as_of: str | None = None) -> RunRepo
     moment = datetime.fromisoformat(as_of) if as_of else flow_run.scheduled_start_time
     report = pipeline.run(load_project(Path(folder)), moment, names, step=_step)
     if not report.ok:
-        raise RunFailedError("; ".join(report.failures))
+        raise RunFailedError(report)
     return report
 
 
 def run_as_flow(folder: Path, names: Sequence[str], as_of: datetime) -> RunReport:
-    """Run here and now, as a flow run of the Prefect server that PREFECT_API_URL names."""
-    result: RunReport = hub_flow(str(folder), list(names), as_of.isoformat())
+    """Run here and now, as a flow run of the Prefect server that PREFECT_API_URL names.
+
+    A connection that failed is in the report; any other failure is raised.
+    """
+    try:
+        result: RunReport = hub_flow(str(folder), list(names), as_of.isoformat())
+    except RunFailedError as failed:
+        return failed.report
     return result

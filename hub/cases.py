@@ -167,7 +167,7 @@ class _File:
 
 def _plain_paths(document: places.Document, name: str) -> frozenset[tuple[Any, ...]]:
     """Give the places of plain texts below a case: those without quotes may be dates."""
-    return frozenset(path[1:] for path in document.values if path[0] == name and path not in document.quoted)
+    return frozenset(path[1:] for path in document.values if path[:1] == (name,) and path not in document.quoted)
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,9 @@ def _instead(left: Sequence[Row]) -> str:
 
 
 def _shown(row: Row) -> str:
-    return "{" + ", ".join(f"{name}: {'null' if value is None else value}" for name, value in row.items()) + "}"
+    words = {None: "null", True: "true", False: "false"}
+    shown = {name: words[value] if value is None or isinstance(value, bool) else value for name, value in row.items()}
+    return "{" + ", ".join(f"{name}: {value}" for name, value in shown.items()) + "}"
 
 
 def _fits(wanted: Row, there: Row, zone: ZoneInfo) -> bool:

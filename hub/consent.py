@@ -17,7 +17,7 @@ CLOCKS_APART = timedelta(days=1)
 
 
 def in_effect(transaction: Transaction, people: sa.FromClause, purpose: str, as_of: datetime) -> sa.Select:
-    """Give the consent in effect of `people` (which has person_id): person_id, channel, given, consent_key.
+    """Give the consent in effect of `people` (which has person_id): person_id, channel, given, at, consent_key.
 
     `given` is never null; `consent_key` names the statement (`connection:key`) that proves it. Nobody has more than
     one row per channel; who never stated anything has none.
@@ -50,6 +50,7 @@ def in_effect(transaction: Transaction, people: sa.FromClause, purpose: str, as_
             stated.c.person_id,
             stated.c.channel,
             sa.func.bool_and(stated.c.given, type_=sa.Boolean()).label("given"),
+            sa.func.max(stated.c.at).label("at"),
             sa.func.min(stated.c.consent_key).label("consent_key"),
         )
         .join(

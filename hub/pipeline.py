@@ -191,7 +191,7 @@ def land_connection(project: Project, connection: Connection, lake: Lake, as_of:
     try:
         landed = land(lake, connection.name, plugin, project.state / "dlt", as_of)
     except HubError as error:
-        return Report("land", subject=connection.name, failures=(f"{connection.name}: {error}",))
+        return Report("land", subject=connection.name, failures=(str(error),))
     rows = sum(landed.rows.values())
     return Report(
         "land",

@@ -131,7 +131,7 @@ class Renderer:
         channel: Channel = given["channel"]
         parts: dict[str, BoundTemplate | str] = {}
         for file, text in given["parts"].items():
-            if file.endswith(".typ"):
+            if file.endswith(".typ") or not ("{{" in text or "{%" in text):
                 parts[file] = text
                 continue
             environment = self._environment(given["blocks"], escape=file.endswith(".html"))

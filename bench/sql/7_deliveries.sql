@@ -22,6 +22,12 @@ WHERE now.content IS DISTINCT FROM before.content;
 DELETE FROM acknowledged;
 INSERT INTO acknowledged SELECT * FROM intended;
 
+-- An address that mail bounced from for good gets nothing any more.
+CREATE TABLE suppressed AS
+SELECT DISTINCT mail_address.email
+FROM lake_table('mailings/events') AS event JOIN mail_address ON mail_address.original = event.email
+WHERE event.type = 'bounce' AND mail_address.email IS NOT NULL;
+
 INSERT INTO message
 SELECT person, 'welcome', 'email', email, json_object('category', coalesce(favourite_category, 'any')), entered_at, getvariable('as_of')
 FROM (
@@ -33,4 +39,5 @@ FROM (
 JOIN trait USING (person)
 JOIN person USING (person)
 WHERE life_cycle IN ('prospect', 'new') AND (last_order_at > entered_at) IS NOT TRUE AND email IS NOT NULL
+    AND email NOT IN (SELECT suppressed.email FROM suppressed)
     AND NOT EXISTS (SELECT 1 FROM message AS sent WHERE sent.person = person.person AND sent.scenario = 'welcome');

@@ -38,7 +38,7 @@ SELECT
     noisy_email(address.email, i, 90) AS email,
     'campaign-' || (1 + dice(i, 91) % 24) AS campaign,
     CASE WHEN chance(i, 92) < 0.55 THEN 'delivered' WHEN chance(i, 92) < 0.85 THEN 'open'
-        WHEN chance(i, 92) < 0.98 THEN 'click' ELSE 'bounce' END AS type,
+        WHEN chance(i, 92) < 0.995 THEN 'click' ELSE 'bounce' END AS type,
     before_as_of(i, 93, 400) AS at
 FROM (
     SELECT i, 1 + (dice(i, 94) % (SELECT count(*) FROM address))::BIGINT AS nth

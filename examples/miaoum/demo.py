@@ -19,7 +19,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from examples.miaoum import show
-from examples.miaoum.world import make_data, world
+from examples.miaoum.world import PEOPLE, make_data, world
 from hub import log, pipeline
 from hub.errors import HubError
 from hub.project.load import load_project
@@ -43,35 +43,35 @@ SAYS: dict[str, str] = {
 }
 
 
-def main() -> int:
-    """Play the demo in the example's folder; 0 when all went well."""
+def main(folder: Path = FOLDER, people: int = PEOPLE) -> int:
+    """Play the demo in a project's folder; 0 when all went well, 1 when something failed or came twice."""
     started = time.perf_counter()
     console = Console()
     log.configure(level="error")
     console.print(Panel.fit(show.OPENING, border_style="magenta", title="[bold]Mia(ou)m[/]"))
     with console.status("Making the pet shop's data …"):
-        fresh = make_data(FOLDER)
+        fresh = make_data(folder, people)
     console.print(
-        "The pet shop's data is " + ("new" if fresh else "there already") + ": [dim]examples/miaoum/data[/]\n"
+        f"The pet shop's data is {'new' if fresh else 'there already'}: [dim]{show.near(folder / 'data')}[/]\n"
     )
-    with world(FOLDER) as outside:
-        first = run(console, "A Monday morning: the first run", AS_OF)
-        show.run(console, FOLDER, first)
+    with world(folder) as outside:
+        first = run(console, folder, "A Monday morning: the first run", AS_OF)
+        show.run(console, folder, first)
         path = outside.mailbox.react(outside.reactions, SEED, AS_OF)
         show.reactions(console, path)
-        second = run(console, "A day later: the same run again", NEXT_DAY)
-        show.feedback(console, FOLDER)
+        second = run(console, folder, "A day later: the same run again", NEXT_DAY)
+        show.feedback(console, folder)
         doubles = show.proof(console, outside, second)
-    show.next_steps(console, FOLDER, time.perf_counter() - started)
+    show.next_steps(console, folder, time.perf_counter() - started)
     failures = [*first.failures, *second.failures]
     for failure in failures:
-        console.print(f"[red]{failure}[/]")
+        console.print(f"[red]{escape(failure)}")
     return 1 if failures or doubles else 0
 
 
-def run(console: Console, title: str, as_of: datetime) -> pipeline.RunReport:
+def run(console: Console, folder: Path, title: str, as_of: datetime) -> pipeline.RunReport:
     """Walk the pipeline under a progress bar."""
-    project = load_project(FOLDER)
+    project = load_project(folder)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<44}"),

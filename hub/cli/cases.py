@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ def test(folder: Path | None) -> Answer:
     """Run all cases; exit code 1 where one differs."""
     from hub.cases import run_cases
 
-    results = run_cases(open_project(folder), datetime.now(UTC))
+    results = run_cases(open_project(folder))
     failed = sum(not result.ok for result in results)
     data = {"ok": not failed, "cases": [{**asdict(result), "ok": result.ok} for result in results]}
     return Answer(data, lambda console: _show(console, results, failed), 1 if failed else 0)

@@ -6,7 +6,7 @@ functions and names are allow-listed.
 
 from __future__ import annotations
 
-from hub.expressions.compile import assign, compile_condition, compile_expression, names_in
+from hub.expressions.compile import assign, compile_condition, compile_expression, compile_text, names_in
 from hub.expressions.functions import FUNCTIONS
 from hub.expressions.functions.function import FunctionDoc
 from hub.expressions.scope import (
@@ -34,5 +34,6 @@ __all__ = [
     "assign",
     "compile_condition",
     "compile_expression",
+    "compile_text",
     "names_in",
 ]

@@ -46,12 +46,19 @@ def assign(written: str, scope: Scope, to: ExpressionType) -> Compiled:
     given = compiler.value(parse(written))
     value, failures = convert(given, to, scope)
     compiler.found.failures.extend(failures)
-    if to == "text" and not value.is_constant:
+    if to == "text" and given.type == "text" and not given.is_constant and not compiler.is_looked_up(value.element):
         blank = text_constant("")
         value = Value(sa.case((sa.func.trim(value.element) != blank, value.element)), "text", value.column)
     if to == "number":
         value = Value(sa.cast(value.element, NUMBER), "number", value.column)
     return compiler.compiled(value)
+
+
+def compile_text(written: str, scope: Scope) -> Compiled:
+    """Compile an expression and give its value as text, whatever its type is."""
+    compiler = _Compiler(scope)
+    value = compiler.value(parse(written))
+    return compiler.compiled(Value(as_text(value, scope), "text", value.column))
 
 
 def names_in(written: str) -> frozenset[str]:
@@ -77,6 +84,10 @@ class _Compiler:
             for failure in self.found.failures
         )
         return Compiled(value.element, value.type, tuple(self.found.lookups), failures, frozenset(self.found.names))
+
+    def is_looked_up(self, element: Element) -> bool:
+        """Say whether an element is the plain result of a lookup, which is never blank."""
+        return any(element is lookup.table.c.output for lookup in self.found.lookups)
 
     def value(self, node: exp.Expression) -> Value:
         handler = _NODES.get(type(node))

@@ -8,11 +8,12 @@ from hub.ledger.ledger import Ledger, open_ledger
 from hub.ledger.outbox import Intent, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
 from hub.ledger.states import FINAL, State
-from hub.ledger.suppression import EVERYTHING, Suppression, Suppressions, hashed
+from hub.ledger.suppression import EVERYTHING, UNSUBSCRIBED, Suppression, Suppressions, hashed
 
 __all__ = [
     "EVERYTHING",
     "FINAL",
+    "UNSUBSCRIBED",
     "Intent",
     "Ledger",
     "Outbox",

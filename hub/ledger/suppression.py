@@ -21,6 +21,9 @@ from hub.ledger.upsert import insert_new
 EVERYTHING = "all"
 """The purpose of a suppression that stops service messages too: the address does not exist."""
 
+UNSUBSCRIBED = "unsubscribed"
+"""The reason of a suppression that a newer consent lifts."""
+
 CHUNK = 500
 
 
@@ -41,6 +44,15 @@ class Suppression:
     source: str
     at: datetime
 
+    def stops(self, purpose: str, given_at: datetime | None) -> bool:
+        """Say whether it stops a message of a purpose to somebody whose consent is from `given_at`.
+
+        An unsubscribe ends with a newer yes from the person; a complaint and an address that does not exist do not.
+        """
+        if self.purpose not in (EVERYTHING, purpose):
+            return False
+        return not (self.reason == UNSUBSCRIBED and given_at is not None and given_at > self.at)
+
 
 class Suppressions:
     """The suppressed addresses of a ledger."""
@@ -49,32 +61,44 @@ class Suppressions:
         self._engine = engine
 
     def add(self, suppressions: Sequence[Suppression]) -> int:
-        """Suppress addresses; return how many were not suppressed for that purpose yet."""
-        wanted = {(entry.hash, entry.purpose): entry for entry in suppressions}
+        """Suppress addresses; return how many were not suppressed for that purpose yet.
+
+        One that was keeps the strongest reason: a complaint goes before an unsubscribe, then the newest counts.
+        """
+        wanted = {(entry.hash, entry.purpose): entry for entry in sorted(suppressions, key=_weight)}
         known = self.among(entry.hash for entry in suppressions)
-        fresh = [entry for (hash_, purpose), entry in wanted.items() if purpose not in known.get(hash_, {})]
+        held = {(entry.hash, entry.purpose): entry for entries in known.values() for entry in entries}
+        fresh = [entry for key, entry in wanted.items() if key not in held]
+        stronger = [entry for key, entry in wanted.items() if key in held and _weight(entry) > _weight(held[key])]
+        table = tables.suppression
         with self._engine.begin() as connection:
-            insert_new(connection, tables.suppression, [asdict(entry) for entry in fresh])
+            insert_new(connection, table, [asdict(entry) for entry in fresh])
+            for entry in stronger:
+                connection.execute(
+                    sa.update(table)
+                    .where(table.c.hash == entry.hash, table.c.purpose == entry.purpose)
+                    .values(reason=entry.reason, source=entry.source, at=entry.at)
+                )
         return len(fresh)
 
-    def among(self, hashes: Iterable[str], purpose: str | None = None) -> dict[str, dict[str, str]]:
-        """Return which of the hashes are suppressed: hash -> {purpose: reason}.
-
-        With `purpose`, only suppressions that stop messages of that purpose.
-        """
+    def among(self, hashes: Iterable[str]) -> dict[str, list[Suppression]]:
+        """Return the suppressions of those hashes that have any."""
         table = tables.suppression
         wanted = sorted(set(hashes))
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, list[Suppression]] = {}
         with self._engine.begin() as connection:
             for start in range(0, len(wanted), CHUNK):
                 statement = sa.select(table).where(table.c.hash.in_(wanted[start : start + CHUNK]))
-                if purpose is not None:
-                    statement = statement.where(table.c.purpose.in_([EVERYTHING, purpose]))
-                for row in connection.execute(statement):
-                    found.setdefault(row.hash, {})[row.purpose] = row.reason
+                for row in connection.execute(statement.order_by(table.c.purpose)):
+                    found.setdefault(row.hash, []).append(Suppression(**row._mapping))
         return found
 
     def empty(self) -> bool:
         """Say whether nobody is suppressed."""
         with self._engine.begin() as connection:
             return connection.execute(sa.select(tables.suppression.c.hash).limit(1)).first() is None
+
+
+def _weight(entry: Suppression) -> tuple[bool, datetime]:
+    """Order the suppressions of one address: the greatest is the one to keep."""
+    return entry.reason != UNSUBSCRIBED, entry.at

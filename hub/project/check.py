@@ -39,24 +39,31 @@ TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
 """Per channel, the files that a template's folder needs."""
 
 
-def cross_checks(project: Project, declared: Set[str], complete: bool) -> list[Problem]:
+def cross_checks(project: Project, declared: Set[str], complete: bool, unread: Set[str]) -> list[Problem]:
     """Find names that lead nowhere.
 
     `declared` are the connections that hub.yaml names, also those with mistakes of their own; what depends on what
-    connections can do is checked only where all of them are `complete`.
+    connections can do is checked only where all of them are `complete`. What files or folders that are `unread` would
+    give is not missed: their own mistakes come first.
     """
-    capabilities = _capabilities(project) if complete else {}
-    found: list[Problem] = [
-        *_hub(project),
-        *_names(project),
-        *(problem for mapped in project.mappings for problem in _mapping(mapped, project, declared)),
-        *_traits(project),
-    ]
+    complete = complete and "hub.yaml" not in unread
+    capabilities, failing = _capabilities(project) if complete else ({}, [])
+    found: list[Problem] = [*failing, *_hub(project), *_names(project)]
+    for mapped in project.mappings:
+        if "hub.yaml" not in unread:
+            found += _connection_of(mapped, project, declared)
+        if "schema.yaml" not in unread:
+            found += _mapping(mapped, project, declared if "hub.yaml" not in unread else None)
+    if "schema.yaml" not in unread:
+        found += _traits(project)
     for scenario in project.scenarios.values():
-        found += _scenario(scenario, project)
+        if "schema.yaml" not in unread:
+            found += _triggers(scenario, project)
+        found += _steps(scenario, project)
     for sync in project.syncs.values():
-        found += _sync(sync, project, declared)
-    if complete:
+        found += _segment_of(sync, project) if "segments" not in unread else ()
+        found += _connection_of_sync(sync, project, declared) if "hub.yaml" not in unread else ()
+    if complete and not failing:
         found += _channels(project, capabilities)
         found += _key(project, capabilities)
         for sync in project.syncs.values():
@@ -64,13 +71,21 @@ def cross_checks(project: Project, declared: Set[str], complete: bool) -> list[P
     return found
 
 
-def _capabilities(project: Project) -> dict[str, Capabilities]:
-    found = {}
+def _capabilities(project: Project) -> tuple[dict[str, Capabilities], list[Problem]]:
+    """Ask each destination what it can do, as configured; a plugin that can't even say that is a problem."""
+    found: dict[str, Capabilities] = {}
+    failing: list[Problem] = []
     for connection in project.destinations:
-        plugin = connection.open()
-        if isinstance(plugin, Destination):
-            found[connection.name] = plugin.capabilities
-    return found
+        try:
+            plugin = connection.open()
+            if isinstance(plugin, Destination):
+                found[connection.name] = plugin.capabilities
+        except Exception as error:  # noqa: BLE001 - a stranger's plugin may raise anything; its message may hold a secret
+            message = (
+                f"the plugin '{connection.plugin.name}' fails with {type(error).__name__}: report it to its author"
+            )
+            failing.append(project.origins["connection", connection.name].at_key(message=message))
+    return found, failing
 
 
 def _hub(project: Project) -> Iterator[Problem]:
@@ -129,12 +144,15 @@ def _at_name(origin: Origin, kind: str, message: str) -> Problem:
 # mappings ------------------------------------------------------------------------------------------------------------
 
 
-def _mapping(mapped: MappedTable, project: Project, declared: Set[str]) -> Iterator[Problem]:
-    origin, target, mapping = project.origin(mapped), mapped.target, mapped.mapping
+def _connection_of(mapped: MappedTable, project: Project, declared: Set[str]) -> Iterator[Problem]:
     if mapped.connection not in declared:
         near = suggest(mapped.connection, declared)
-        document = origin.document
+        document = project.origin(mapped).document
         yield document.at_value(("connection",), f"hub.yaml has no connection '{mapped.connection}'.{near}")
+
+
+def _mapping(mapped: MappedTable, project: Project, declared: Set[str] | None) -> Iterator[Problem]:
+    origin, target, mapping = project.origin(mapped), mapped.target, mapped.mapping
     mappable = [table.name for table in project.schema.mapped if table.name not in FILLED_BY_THE_HUB] + ["person"]
     if target not in mappable:
         near = suggest(target, mappable)
@@ -166,7 +184,9 @@ def _columns(origin: Origin, target: str, table: Table, mapping: TableMapping) -
         yield origin.at_key("columns", name, message=remedy)
 
 
-def _whose(origin: Origin, target: str, table: Table, mapping: TableMapping, declared: Set[str]) -> Iterator[Problem]:
+def _whose(
+    origin: Origin, target: str, table: Table, mapping: TableMapping, declared: Set[str] | None
+) -> Iterator[Problem]:
     """Check how rows find their person."""
     only_person = {"identifiers": mapping.identifiers, "consent": mapping.consent, "preference": mapping.preference}
     if target == "person":
@@ -196,7 +216,7 @@ def _whose(origin: Origin, target: str, table: Table, mapping: TableMapping, dec
                     name,
                     message=f"there is no kind of identifier '{kind}'.{near or known}",
                 )
-            if system and system not in declared:
+            if system and declared is not None and system not in declared:
                 yield origin.at_key(
                     part, name, message=f"hub.yaml has no connection '{system}'.{suggest(system, declared)}"
                 )
@@ -214,7 +234,7 @@ def _traits(project: Project) -> Iterator[Problem]:
             )
 
 
-def _scenario(scenario: Scenario, project: Project) -> Iterator[Problem]:
+def _triggers(scenario: Scenario, project: Project) -> Iterator[Problem]:
     origin = project.origins["scenario", scenario.scenario]
     timed = [table.name for table in project.schema if table.personal and table.time]
     for number, trigger in enumerate(scenario.trigger.any):
@@ -223,6 +243,10 @@ def _scenario(scenario: Scenario, project: Project) -> Iterator[Problem]:
             yield origin.at_value(
                 "trigger", "any", number, "of", message=f"the table '{trigger.of}' {what}.{suggest(trigger.of, timed)}"
             )
+
+
+def _steps(scenario: Scenario, project: Project) -> Iterator[Problem]:
+    origin = project.origins["scenario", scenario.scenario]
     for number, step in enumerate(scenario.steps):
         folder = project.templates / step.send
         if not re.fullmatch(r"[\w-]+", step.send) or not folder.is_dir():
@@ -239,11 +263,15 @@ def _scenario(scenario: Scenario, project: Project) -> Iterator[Problem]:
                     )
 
 
-def _sync(sync: Sync, project: Project, declared: Set[str]) -> Iterator[Problem]:
+def _segment_of(sync: Sync, project: Project) -> Iterator[Problem]:
     origin = project.origins["sync", sync.sync]
     if sync.from_.segment not in project.segments:
         near = suggest(sync.from_.segment, project.segments)
         yield origin.at_value("from", "segment", message=f"there is no segment '{sync.from_.segment}'.{near}")
+
+
+def _connection_of_sync(sync: Sync, project: Project, declared: Set[str]) -> Iterator[Problem]:
+    origin = project.origins["sync", sync.sync]
     if sync.to.connection not in declared:
         near = suggest(sync.to.connection, declared)
         yield origin.at_value("to", "connection", message=f"hub.yaml has no connection '{sync.to.connection}'.{near}")

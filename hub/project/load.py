@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hub.contracts import Place
-from hub.errors import ConfigurationError, PluginError, Problem
+from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
 from hub.project.form import secrets_in_clear, validate
@@ -31,6 +31,7 @@ from hub.settings import Secrets
 Form = TypeVar("Form", bound=BaseModel)
 Origins = dict[tuple[str, ...], Origin]
 
+FOLDERS = ("mappings", "traits", "segments", "scenarios", "syncs", "templates")
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
@@ -58,6 +59,8 @@ class _Reading:
         self.problems: list[Problem] = []
         self.origins: Origins = {}
         self.secret_values: list[str] = []
+        self.unread: set[str] = set()
+        """The kinds of files of which at least one has mistakes of form: what they would give is not known."""
 
     def project(self) -> Project:
         if not (self.folder / "hub.yaml").is_file():
@@ -92,8 +95,9 @@ class _Reading:
             key=key,
             origins=self.origins,
         )
+        self._misnamed_folders()
         declared = self._declared_connections()
-        self.problems += cross_checks(project, declared, complete=declared == set(connections))
+        self.problems += cross_checks(project, declared, declared == set(connections), self.unread)
         if self.problems:
             raise ConfigurationError([self._without_secrets(problem) for problem in self.problems])
         return project
@@ -252,6 +256,13 @@ class _Reading:
         found[name] = thing
         self.origins[kind, name] = origin
 
+    def _misnamed_folders(self) -> None:
+        """Point at folders of YAML that are not read because of a slip in their name."""
+        for path in sorted(self.folder.iterdir()):
+            near = suggest(path.name, FOLDERS)
+            if path.name not in FOLDERS and near and path.is_dir() and any(path.glob("*.yaml")):
+                self.problems.append(Problem(f"{path.name}/", 0, 0, f"is not read.{near}"))
+
     def _documents(self, folder: str) -> Iterator[tuple[Path, Document]]:
         for path in sorted((self.folder / folder).glob("*")):
             if path.suffix == ".yml":
@@ -269,10 +280,12 @@ class _Reading:
         return document
 
     def _form(self, model: type[Form], document: Document) -> Form | None:
-        if document.value is None:
-            return None
-        form, problems = validate(model, document)
-        self.problems += problems
+        form = None
+        if document.value is not None:
+            form, problems = validate(model, document)
+            self.problems += problems
+        if form is None:
+            self.unread.add(document.file.partition("/")[0])
         return form
 
 

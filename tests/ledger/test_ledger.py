@@ -82,12 +82,31 @@ def test_an_address_is_suppressed_once_per_purpose(ledger: Ledger) -> None:
     bounce = Suppression("h2", "all", "bounced 5.1.1", "mail:2", NOW)
     assert ledger.suppressions.add([complaint, bounce, complaint]) == 2
     assert ledger.suppressions.add([complaint]) == 0
-    assert ledger.suppressions.among(["h1", "h2", "h3"]) == {
-        "h1": {"marketing": "complained"},
-        "h2": {"all": "bounced 5.1.1"},
-    }
-    assert ledger.suppressions.among(["h1", "h2"], "service") == {"h2": {"all": "bounced 5.1.1"}}
+    assert ledger.suppressions.among(["h1", "h2", "h3"]) == {"h1": [complaint], "h2": [bounce]}
     assert not ledger.suppressions.empty()
+
+
+def test_an_unsubscribe_ends_with_a_newer_yes_and_nothing_else_does() -> None:
+    before, after = NOW - timedelta(days=1), NOW + timedelta(days=1)
+    unsubscribed = Suppression("h1", "marketing", "unsubscribed", "mail:1", NOW)
+    assert [unsubscribed.stops("marketing", at) for at in (None, before, NOW, after)] == [True, True, True, False]
+    assert not unsubscribed.stops("service", None)
+    assert Suppression("h1", "marketing", "complained", "mail:1", NOW).stops("marketing", after)
+    assert Suppression("h1", "all", "bounced 5.1.1", "mail:1", NOW).stops("service", after)
+
+
+def test_a_newer_unsubscribe_counts_anew_and_a_complaint_is_never_weakened(ledger: Ledger) -> None:
+    first = Suppression("h1", "marketing", "unsubscribed", "mail:1", NOW)
+    second = Suppression("h1", "marketing", "unsubscribed", "mail:2", NOW + timedelta(days=9))
+    complaint = Suppression("h1", "marketing", "complained", "mail:3", NOW + timedelta(days=3))
+    ledger.suppressions.add([first])
+    ledger.suppressions.add([second, first])
+    assert [(entry.reason, entry.at) for entry in ledger.suppressions.among(["h1"])["h1"]] == [
+        ("unsubscribed", second.at)
+    ]
+    ledger.suppressions.add([complaint])
+    ledger.suppressions.add([Suppression("h1", "marketing", "unsubscribed", "mail:4", NOW + timedelta(days=11))])
+    assert ledger.suppressions.among(["h1"]) == {"h1": [complaint]}
 
 
 def test_soft_bounces_are_counted_inside_the_window_and_each_once(ledger: Ledger) -> None:

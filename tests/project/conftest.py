@@ -64,7 +64,12 @@ class Pigeon(Destination):
 class Board(Destination):
     name = "board"
     config_model = PigeonConfig
-    capabilities = Capabilities(syncs=True)
+
+    @property
+    def capabilities(self):
+        if self.config.loft == "broken":
+            raise RuntimeError("canary")
+        return Capabilities(syncs=True)
 
     def check(self):
         return Check(True, "the board hangs")

@@ -117,6 +117,31 @@ def test_empty_and_misnamed_files_are_told(shop: Any) -> None:
     ]
 
 
+def test_what_a_broken_file_would_give_is_not_missed_elsewhere(shop: Any) -> None:
+    shop.write("schema.yaml", "columns: {product: {size: txt}}\n")
+    shop.change("mappings/till.yaml", "total:", "size_of_till:")
+    shop.change("segments/till.yaml", "where:", "were:")
+    shop.change("hub.yaml", "name: Corner shop", "name: [Corner shop]")
+    shop.change("mappings/till.yaml", "connection: till", "connection: tills")
+    assert [problem.split(": ")[0] for problem in shop.problems()] == [
+        "hub.yaml:1:7",
+        "schema.yaml:1:28",
+        "segments/till.yaml:2:3",
+        "segments/till.yaml:2:14",
+    ]
+
+
+def test_a_folder_with_a_slip_in_its_name_is_told(shop: Any) -> None:
+    shop.write("segment/more.yaml", "segments: {}\n")
+    shop.write("exports/more.yaml", "a: 1\n")
+    assert shop.problems() == ["segment/: is not read. Did you mean 'segments'?"]
+
+
+def test_a_plugin_that_fails_to_say_what_it_can_do_is_told_without_its_message(shop: Any) -> None:
+    shop.change("hub.yaml", "loft: wall", "loft: broken")
+    assert shop.problems() == ["hub.yaml:5:3: the plugin 'board' fails with RuntimeError: report it to its author"]
+
+
 def test_columns_and_tables_of_ones_own_join_the_schema(shop: Any) -> None:
     shop.write(
         "schema.yaml",

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,6 @@ def project(folder: Path, window: timedelta | None) -> Project:
     connections = {
         name: Connection(name, Recorder, config, Place(name, folder, KEY)) for name, config in configs.items()
     }
-    from dataclasses import replace
-
     return replace(made, connections=connections)
 
 

@@ -22,7 +22,6 @@ from hub.people.traits import plan_traits
 from hub.project import Connection, Project
 from hub.project.models import HubFile, Scenario, Segment, Sync
 from hub.schema import BUILT_IN
-from hub.schema.shape import SQL_TYPES
 from hub.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -265,10 +264,10 @@ def shop_in(folder: Path, warehouse: Warehouse, **project: Any) -> Iterator[Shop
     url = "sqlite" if warehouse.name == "duckdb" else warehouse.engine.url.render_as_string(hide_password=False)
     ledger = open_ledger(url, folder / ".hub")
     shop = Shop(project_in(folder, **project), warehouse, ledger)
-    types = plan_traits(shop.project, NOW).types
+    columns = [
+        sa.cast(sa.null(), column.type).label(column.name) for column in plan_traits(shop.project, NOW).table().c
+    ]
     with warehouse.begin() as transaction:
-        columns = [sa.cast(sa.null(), SQL_TYPES[type_]).label(name) for name, type_ in types.items()]
-        nobody = sa.select(sa.cast(sa.null(), sa.BigInteger()).label("person_id"), *columns).where(sa.false())
-        transaction.replace("trait", nobody)
+        transaction.replace("trait", sa.select(*columns).where(sa.false()))
     yield shop
     ledger.close()

@@ -3,20 +3,24 @@
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from hub.contracts import Message, Result
+from hub.contracts import Message, Place, Result, Status
 from hub.errors import ConfigurationError, TemporaryError
-from hub.ledger import Suppression, hashed
+from hub.ledger import Suppression, hashed, tables
 from hub.outgoing import NoAnswerError
+from hub.project import Connection
 from hub.report import Report
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
+from tests.ledger.test_outbox import WELCOME as INTENT
 from tests.stages.engagement import CONNECTIONS, KEY, NOW, Recorder, RecorderConfig, Shop, shop_in
 
 HOUR = timedelta(hours=1)
@@ -37,7 +41,7 @@ def send(shop: Shop, later: timedelta = timedelta(0)) -> Report:
     return activate(shop.warehouse, shop.ledger, shop.project, NOW + later)
 
 
-def answering(status: str, **more: Any) -> Any:
+def answering(status: Status, **more: Any) -> Any:
     return lambda batch: [Result(message.id, status, **more) for message in batch]
 
 
@@ -159,10 +163,6 @@ def test_a_message_whose_decision_is_gone_does_not_go(shop: Shop) -> None:
 
 
 def test_a_message_written_into_the_outbox_past_decide_does_not_go(shop: Shop) -> None:
-    from dataclasses import replace
-
-    from tests.ledger.test_outbox import WELCOME as INTENT
-
     shop.person(1, email="a@example.nl")
     shop.ledger.outbox.add([replace(INTENT, id="forged", record_id="shop:1", template="t")])
     assert dict(send(shop).counts) == {"refused": 1}
@@ -309,9 +309,6 @@ def test_an_unknown_outcome_is_tried_again_with_the_same_id_inside_the_window_on
 
 
 def _connected(shop: Shop, configs: dict[str, RecorderConfig]) -> dict[str, Any]:
-    from hub.contracts import Place
-    from hub.project import Connection
-
     folder = shop.project.folder
     return {name: Connection(name, Recorder, config, Place(name, folder, KEY)) for name, config in configs.items()}
 
@@ -418,10 +415,6 @@ def test_sending_is_committed_before_the_call(shop: Shop) -> None:
 
 
 def test_no_personal_data_is_in_report_or_ledger_after_failures(shop: Shop) -> None:
-    import sqlalchemy as sa
-
-    from hub.ledger import tables
-
     shop.answer("mail", breaking(ValueError("kanarie@example.nl")))
     shop.newcomer(1, given_name="Kanarie", email="kanarie@example.nl")
     report = run(shop)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from hub.contracts import Result, Row
 from hub.errors import TemporaryError
@@ -167,8 +168,6 @@ def test_batches_keep_to_the_size_of_the_destination_and_what_was_acknowledged_b
         member(shop, number, consent=())
     with shop.warehouse.begin() as transaction:
         record, consent = transaction.table("source_record"), transaction.table("consent")
-        import sqlalchemy as sa
-
         values = [sa.literal("shop"), record.c.source_key, record.c.record_id, sa.literal("ads"), sa.true()]
         more = [sa.literal("marketing"), sa.literal(NOW, sa.DateTime(timezone=True))]
         names = ["connection", "source_key", "record_id", "channel", "given", "purpose", "at"]

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from hub.errors import ConfigurationError
-from hub.ledger import Suppression, hashed
+from hub.ledger import Suppression, hashed, tables
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
 from tests.stages.engagement import CONNECTIONS, KEY, NOW, WELCOME, Shop, shop_in
@@ -132,8 +133,6 @@ def test_a_suppressed_address_is_passed_over(shop: Shop) -> None:
 
 
 def test_who_is_not_in_the_target_does_not_enter(shop: Shop) -> None:
-    from datetime import date
-
     shop.newcomer(1, birth_date=date(2010, 3, 2))
     shop.newcomer(2, birth_date=date(2010, 3, 3))
     run(shop)
@@ -305,10 +304,6 @@ def _break(*_: object) -> None:
 
 
 def test_the_ledger_holds_no_personal_data(shop: Shop) -> None:
-    import sqlalchemy as sa
-
-    from hub.ledger import tables
-
     shop.newcomer(1, given_name="Kanarie", email="kanarie@example.nl")
     run(shop)
     with shop.ledger.engine.begin() as connection:

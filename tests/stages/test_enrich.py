@@ -209,6 +209,14 @@ def test_a_favourite_goes_by_number_then_by_the_latest_then_by_name(warehouse: W
     assert [trait(warehouse, record_id, "likes") for record_id in visits] == ["dog", "cat", "cat", "cat"]
 
 
+def test_a_trait_may_have_any_name(warehouse: Warehouse) -> None:
+    record(warehouse, "web:1")
+    fact(warehouse, "web_event", "web:1", "1", at=days_ago(1), subject="dog", url="/a")
+    names = ("place", "value", "weight", "time", "day", "gap", "order", "of_web_event", "select")
+    run(warehouse, {name: {"of": "web_event", "favourite": "subject"} for name in names})
+    assert trait(warehouse, "web:1", *names) == ("dog",) * len(names)
+
+
 def test_first_and_last_of_one_moment_are_decided_by_the_value(warehouse: Warehouse) -> None:
     record(warehouse, "shop:1")
     for key, coupon in (("1", "B"), ("2", "C"), ("3", "A")):

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from hub.contracts import Result
 from hub.ledger import hashed
 from hub.report import Report
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.stages.feedback import feedback
 from hub.warehouse import Warehouse
+from hub.warehouse.state import seen
 from tests.stages.engagement import KEY, NOW, Shop, shop_in
+from tests.stages.test_decide import visit
 
 DAY = timedelta(days=1)
 MARK = hashed(KEY, "email", "person1@example.nl")
@@ -52,6 +55,10 @@ def settle(shop: Shop, later: timedelta = DAY) -> Report:
 
 def state(shop: Shop) -> str:
     return shop.ledger.outbox.states([message_id(shop)])[message_id(shop)]
+
+
+def reasons(shop: Shop) -> dict[str, str]:
+    return {entry.purpose: entry.reason for entry in shop.ledger.suppressions.among([MARK]).get(MARK, [])}
 
 
 def test_a_receipt_moves_its_message_on(shop: Shop) -> None:
@@ -97,7 +104,7 @@ def test_what_each_reaction_means(
     react(shop, "e1", type_, code)
     settle(shop)
     assert state(shop) == becomes
-    assert shop.ledger.suppressions.among([MARK]).get(MARK, {}) == suppressed
+    assert reasons(shop) == suppressed
 
 
 def test_a_refusal_by_policy_is_counted_for_a_person_to_look_at(shop: Shop) -> None:
@@ -114,7 +121,7 @@ def test_three_soft_bounces_in_thirty_days_suppress_and_two_or_older_ones_do_not
     assert shop.ledger.suppressions.empty()
     react(shop, "e3", "soft_bounced", "4.2.2", load_id="load3")
     assert settle(shop, timedelta(0)).counts["suppressed"] == 1
-    assert shop.ledger.suppressions.among([MARK]) == {MARK: {"all": "bounced three times in 30 days"}}
+    assert reasons(shop) == {"all": "bounced three times in 30 days"}
 
 
 def test_the_same_event_twice_counts_once(shop: Shop) -> None:
@@ -154,8 +161,6 @@ def test_an_unsubscribe_withdraws_consent_with_the_event_as_evidence(shop: Shop)
 
 
 def test_after_an_unsubscribe_nothing_is_decided_for_that_channel(shop: Shop) -> None:
-    from tests.stages.test_decide import visit
-
     react(shop, "e1", "unsubscribed")
     settle(shop)
     shop.event("shop:1", "shop_visit", NOW + DAY)
@@ -166,9 +171,21 @@ def test_after_an_unsubscribe_nothing_is_decided_for_that_channel(shop: Shop) ->
     assert shop.rows("decision", "scenario", "reason")[0] == ("visit", "email: consent withdrawn")
 
 
-def test_a_withdrawal_is_news_for_what_depends_on_facts(shop: Shop) -> None:
-    from hub.warehouse.state import seen
+def test_who_subscribes_again_after_an_unsubscribe_is_written_to_again_and_after_a_complaint_is_not(shop: Shop) -> None:
+    later = shop.with_(scenarios={"visit": visit()})
+    react(shop, "e1", "unsubscribed")
+    settle(shop)
+    shop.consent("shop:1", "email", at=NOW + DAY)
+    shop.event("shop:1", "shop_visit", NOW + DAY)
+    moment = NOW + DAY + timedelta(hours=1)
+    assert decide(later.warehouse, later.ledger, later.project, moment).counts["queued"] == 1
+    react(shop, "e2", "complained", load_id="l2")
+    settle(shop, 2 * DAY)
+    shop.consent("shop:1", "email", at=NOW + 2 * DAY)
+    assert dict(activate(later.warehouse, later.ledger, later.project, NOW + 3 * DAY).counts) == {"refused": 1}
 
+
+def test_a_withdrawal_is_news_for_what_depends_on_facts(shop: Shop) -> None:
     def mark() -> str | None:
         with shop.warehouse.begin() as transaction:
             return seen(transaction, "map")
@@ -201,8 +218,6 @@ def test_what_was_never_sent_can_not_be_delivered(shop: Shop) -> None:
 
 
 def test_a_receipt_settles_a_message_of_which_nobody_knew(shop: Shop) -> None:
-    from hub.contracts import Result
-
     shop.newcomer(2)
     shop.answer("mail", lambda batch: [Result(message.id, "unknown") for message in batch])
     decide(shop.warehouse, shop.ledger, shop.project, NOW)

@@ -415,7 +415,6 @@ activity:
 
 
 def test_all_loads_at_once_give_the_same_as_one_after_the_other(warehouse: Warehouse, tmp_path: Path) -> None:
-    last = order(3, total="7,00")
     loads = {
         "100.0": [order(1, total="1,00"), order(2, total="x"), order(3)],
         "200.0": [

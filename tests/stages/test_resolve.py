@@ -217,6 +217,21 @@ def test_r3_visitors_without_a_known_person_stay_apart(warehouse: Warehouse) -> 
     assert people(warehouse) == [{"web:a"}, {"web:b"}]
 
 
+def test_r3_a_record_with_a_name_is_nobodys_anonymous_visit(warehouse: Warehouse) -> None:
+    record(warehouse, "app:1", device="cookie-1", given_name="Bert")
+    record(warehouse, "web:login-7", device="cookie-1", email="anna@example.nl")
+    record(warehouse, "web:cookie-1", device="cookie-1")
+    resolve(warehouse, project(), NOON)
+    assert people(warehouse) == [{"app:1"}, {"web:cookie-1"}, {"web:login-7"}]
+
+
+def test_r3_a_device_without_a_number_of_its_own_attaches_nothing(warehouse: Warehouse) -> None:
+    record(warehouse, "web:a", device="00000000-0000-0000-0000-000000000000")
+    record(warehouse, "web:b", device="00000000-0000-0000-0000-000000000000", email="anna@example.nl")
+    resolve(warehouse, project(), NOON)
+    assert people(warehouse) == [{"web:a"}, {"web:b"}]
+
+
 def test_r3_a_person_keeps_the_id_when_an_older_visit_attaches_and_leaves_again(warehouse: Warehouse) -> None:
     record(warehouse, "web:cookie-1", device="cookie-1")
     record(warehouse, "web:login-7", device="cookie-1", email="anna@example.nl")

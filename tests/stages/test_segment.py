@@ -159,6 +159,12 @@ def test_a_segment_that_is_no_longer_defined_has_no_members(warehouse: Warehouse
     assert (1, "some", "left") in transitions(warehouse)
 
 
+def test_a_segment_may_have_any_name(warehouse: Warehouse) -> None:
+    record(warehouse, "crm:1")
+    run(warehouse, {"person_id": "true", "segment": "true", "order": "true", "segment_1": "false"})
+    assert members(warehouse) == [(1, "order"), (1, "person_id"), (1, "segment")]
+
+
 def test_without_segments_nobody_is_anywhere(warehouse: Warehouse) -> None:
     record(warehouse, "crm:1")
     assert run(warehouse, {}).counts["memberships"] == 0

@@ -125,6 +125,8 @@ def write_persons(truth: Truth, people: list[Person], end: datetime, path: Path)
             person.key in agreed["email"],
             person.key in agreed["sms"],
             person.key in agreed["letter"],
+            person.email,
+            person.mobile,
         )
         for person in people
     ]
@@ -145,6 +147,8 @@ def write_persons(truth: Truth, people: list[Person], end: datetime, path: Path)
             ("email_consent", pa.bool_()),
             ("sms_consent", pa.bool_()),
             ("letter_consent", pa.bool_()),
+            ("email", pa.string()),
+            ("mobile", pa.string()),
         ]
     )
     write(path, tuple(schema.names), rows, schema)

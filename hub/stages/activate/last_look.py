@@ -51,10 +51,10 @@ def last_look(
     with warehouse.begin() as transaction:
         looked_at = _load(transaction, messages)
         decided = {row.decision_id: row for row in transaction.rows(_decided(transaction, looked_at))}
-        refused = _without_consent(transaction, looked_at, decided, messages, as_of)
+        refused, given_at = _without_consent(transaction, looked_at, decided, messages, as_of)
         cancelled = _interrupted(transaction, project, looked_at, messages, as_of)
     addresses = {id_: json.loads(row.address) for id_, row in decided.items()}
-    refused |= _suppressed(ledger, project, messages, addresses)
+    refused |= _suppressed(ledger, project, messages, addresses, given_at)
     cleared = [
         Cleared(message, addresses[message.id], json.loads(decided[message.id].content))
         for message in messages
@@ -87,10 +87,14 @@ def _without_consent(
     decided: Mapping[str, Any],
     messages: Sequence[Queued],
     as_of: datetime,
-) -> dict[str, str]:
-    """Give id -> reason; everything that is not found to be allowed is refused."""
+) -> tuple[dict[str, str], dict[str, datetime]]:
+    """Give id -> reason of the refused, and id -> when consent was given.
+
+    Everything that is not found to be allowed is refused.
+    """
     decision, record = transaction.table("decision"), transaction.table("source_record")
     refused: dict[str, str] = {message.id: GONE for message in messages if message.id not in decided}
+    given_at: dict[str, datetime] = {}
     for purpose in {message.purpose for message in messages}:
         people = transaction.hold(
             "people_looked_at",
@@ -101,14 +105,19 @@ def _without_consent(
         )
         given = consent.in_effect(transaction, people, purpose, as_of).subquery("given")
         verdict = sa.select(
-            people.c.id, consent.allowed(given.c.given, purpose).label("allowed"), consent.refusal(given.c.given)
+            people.c.id,
+            consent.allowed(given.c.given, purpose),
+            consent.refusal(given.c.given),
+            sa.case((given.c.given, given.c.at)),
         ).outerjoin_from(
             people, given, sa.and_(given.c.person_id == people.c.person_id, given.c.channel == people.c.channel)
         )
-        for id_, allowed, why in transaction.rows(verdict):
+        for id_, allowed, why, at in transaction.rows(verdict):
             if not allowed:
                 refused[id_] = why
-    return refused
+            if at is not None:
+                given_at[id_] = at
+    return refused, given_at
 
 
 def _interrupted(
@@ -142,19 +151,22 @@ def _interrupted(
 
 
 def _suppressed(
-    ledger: Ledger, project: Project, messages: Sequence[Queued], addresses: Mapping[str, Mapping[str, Any]]
+    ledger: Ledger,
+    project: Project,
+    messages: Sequence[Queued],
+    addresses: Mapping[str, Mapping[str, Any]],
+    given_at: Mapping[str, datetime],
 ) -> dict[str, str]:
     marks: dict[str, str] = {}
     for message in messages:
         if message.id in addresses:
             channel: Channel = message.channel  # type: ignore[assignment]  # a column of text
             marks[message.id] = hashed(project.key, channel, identifier(channel, addresses[message.id]))
+    known = ledger.suppressions.among(marks.values())
     refused: dict[str, str] = {}
-    for purpose in {message.purpose for message in messages}:
-        known = ledger.suppressions.among(
-            (marks[message.id] for message in messages if message.purpose == purpose and message.id in marks), purpose
-        )
-        for message in messages:
-            if message.purpose == purpose and (reasons := known.get(marks.get(message.id, ""))):
-                refused[message.id] = "suppressed, " + ", ".join(sorted(reasons.values()))
+    for message in messages:
+        found = known.get(marks.get(message.id, ""), ())
+        reasons = [it.reason for it in found if it.stops(message.purpose, given_at.get(message.id))]
+        if reasons:
+            refused[message.id] = "suppressed, " + ", ".join(reasons)
     return refused

@@ -26,7 +26,7 @@ from hub.stages.activate.pace import Pace, wait_before
 from hub.templates import Renderer
 from hub.warehouse import Warehouse
 
-PORTION = 1_000
+PORTION = 2_000
 """How many messages get their last look together: few enough that the look is fresh, enough to work in sets."""
 
 LATER_IN_A_ROW = 5

@@ -6,6 +6,7 @@ not suppressed. The reasons why channels do not work are kept, in the order in w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +31,7 @@ def choose(
 ) -> sa.TableClause:
     """Give per enrolment of `turn`: outcome, channel, connection, address (JSON), consent_key and reason."""
     given = transaction.hold("given", consent.in_effect(transaction, turn, plan.scenario.purpose, as_of))
-    suppressed = _suppressed(transaction, ledger, project, plan, turn)
+    suppressed = _suppressed(transaction, ledger, project, plan, turn, given)
     source: sa.FromClause = turn
     ways: list[_Way] = []
     for channel in plan.step.by:
@@ -147,23 +148,40 @@ def _keep_phone_kinds(
 
 
 def _suppressed(
-    transaction: Transaction, ledger: Ledger, project: Project, plan: Plan, turn: sa.TableClause
+    transaction: Transaction,
+    ledger: Ledger,
+    project: Project,
+    plan: Plan,
+    turn: sa.TableClause,
+    given: sa.TableClause,
 ) -> sa.TableClause:
     """Give enrolment_id, channel and reason of the addresses that the ledger knows as suppressed."""
     import pyarrow as pa
 
     found: list[tuple[str, str, str]] = []
     if not ledger.suppressions.empty():
-        columns = [turn.c.enrolment_id, *(c for c in turn.c if c.name in {n for ns in ADDRESS.values() for n in ns})]
-        for batch in transaction.arrow(sa.select(*columns)):
-            found += _suppressed_among(batch.to_pylist(), ledger, project, plan)
+        consented = (
+            sa.select(turn.c.enrolment_id, given.c.channel, given.c.at)
+            .join(given, given.c.person_id == turn.c.person_id)
+            .where(given.c.given)
+        )
+        given_at = {(row.enrolment_id, row.channel): row.at for row in transaction.rows(consented)}
+        names = {name for columns in ADDRESS.values() for name in columns}
+        statement = sa.select(turn.c.enrolment_id, *(column for column in turn.c if column.name in names))
+        for batch in transaction.arrow(statement):
+            found += _suppressed_among(batch.to_pylist(), given_at, ledger, project, plan)
     schema = pa.schema([("enrolment_id", pa.string()), ("channel", pa.string()), ("reason", pa.string())])
-    columns_ = [[row[place] for row in found] for place in range(3)]
-    return transaction.load("suppressed", pa.table(columns_, schema=schema))
+    return transaction.load(
+        "suppressed", pa.table([[row[place] for row in found] for place in range(3)], schema=schema)
+    )
 
 
 def _suppressed_among(
-    rows: list[dict[str, Any]], ledger: Ledger, project: Project, plan: Plan
+    rows: list[dict[str, Any]],
+    given_at: Mapping[tuple[str, str], datetime],
+    ledger: Ledger,
+    project: Project,
+    plan: Plan,
 ) -> list[tuple[str, str, str]]:
     marks = {
         (row["enrolment_id"], channel): hashed(project.key, channel, identifier(channel, row))
@@ -171,9 +189,9 @@ def _suppressed_among(
         for channel in plan.step.by
         if row[NEEDED[channel][0]]
     }
-    known = ledger.suppressions.among(marks.values(), plan.scenario.purpose)
+    known = ledger.suppressions.among(marks.values())
     return [
-        (enrolment_id, channel, ", ".join(sorted(known[mark].values())))
-        for (enrolment_id, channel), mark in marks.items()
-        if mark in known
+        (*way, ", ".join(reasons))
+        for way, mark in marks.items()
+        if (reasons := [it.reason for it in known.get(mark, ()) if it.stops(plan.scenario.purpose, given_at.get(way))])
     ]

@@ -33,11 +33,10 @@ def aggregates(
             query = rows.add_columns(*(_aggregate(trait).label(trait.name) for trait in together))
             held = transaction.hold(f"trait_of_{table}", query.group_by(_person(transaction)))
             found |= {trait.name: held for trait in together}
-    for trait in traits:
-        if trait.way in APART:
-            rows = _rows(transaction, project, [trait], as_of)
-            select = _favourite if trait.way == "favourite" else _median_interval
-            found[trait.name] = transaction.hold(f"trait_{trait.name}", select(rows, trait, project.hub.timezone))
+    for number, trait in enumerate(trait for trait in traits if trait.way in APART):
+        rows = _rows(transaction, project, [trait], as_of)
+        select = _favourite if trait.way == "favourite" else _median_interval
+        found[trait.name] = transaction.hold(f"trait_apart_{number}", select(rows, trait, project.hub.timezone))
     return found
 
 
@@ -115,8 +114,8 @@ def _favourite(rows: sa.Select[tuple[int]], trait: FactTrait, _: str) -> sa.Sele
         partition_by=weighed.c.person_id,
         order_by=[weighed.c.weight.desc().nulls_last(), weighed.c.time.desc().nulls_last(), weighed.c.value],
     )
-    placed = sa.select(weighed.c.person_id, weighed.c.value.label(trait.name), place.label("place")).subquery()
-    return sa.select(placed.c.person_id, placed.c[trait.name]).where(placed.c.place == 1)
+    placed = sa.select(weighed.c.person_id, weighed.c.value, place.label("place")).subquery()
+    return sa.select(placed.c.person_id, placed.c.value.label(trait.name)).where(placed.c.place == 1)
 
 
 def _median_interval(rows: sa.Select[tuple[int]], trait: FactTrait, timezone: str) -> sa.Select[Any]:

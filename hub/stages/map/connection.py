@@ -87,7 +87,8 @@ class ConnectionMapping:
     as_of: datetime
     plugins: Mapping[str, Function]
     outcome: Outcome = field(default_factory=Outcome)
-    touched: set[str] = field(default_factory=set)
+    had_rows: set[str] = field(default_factory=set)
+    """The tables that had rows of this connection before."""
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
     lookups: set[str] = field(default_factory=set)
 
@@ -99,6 +100,7 @@ class ConnectionMapping:
         work = planning.groups(own, known, self.data, self.connection, marks)
         if not work:
             return self.outcome
+        self.had_rows = {target for target, before in known.items() if before.loads}
         self.outcome.work = True
         problems: list[Problem] = []
         for group in work:
@@ -141,8 +143,6 @@ class ConnectionMapping:
         store.store_statements(self.transaction, rows, self.connection)
         quarantine.release(self.transaction, rows, self.connection)
         notes = quarantine.put(self.transaction, rows, raw, self.connection, task.fingerprint)
-        if stored:
-            self.touched.add(task.mapped.target)
         self._count(task, rows, notes)
         return []
 
@@ -218,12 +218,8 @@ class ConnectionMapping:
             through = person["through"]
             table = self.project.schema[mapped.target]
             column = next((column.name for column in table.columns if column.references == through), None)
-            if column is not None and through in self.touched | self._late(through):
+            if column is not None and mapped.target in self.had_rows and self.outcome.tables[through]:
                 store.repair_owners(self.transaction, mapped.target, through, column, self.connection)
-
-    def _late(self, through: str) -> set[str]:
-        """A table mapped for the first time in this run may be what earlier rows waited for."""
-        return {through} if self.outcome.tables[through] else set()
 
     def _remember(self, work: Sequence[Group]) -> None:
         before = seen(self.transaction, STATE)

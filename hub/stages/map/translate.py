@@ -9,7 +9,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.errors import suggest
-from hub.expressions import Compiled, ExpressionError, Failure, Lookup, Name, Scope, assign, compile_condition, names_in
+from hub.expressions import (
+    Compiled,
+    ExpressionError,
+    Failure,
+    Lookup,
+    Name,
+    Scope,
+    assign,
+    compile_condition,
+    compile_text,
+    names_in,
+)
 from hub.expressions.values import is_blank
 from hub.project.models import ConsentStatement, PreferenceStatement, TableMapping, Translated
 from hub.project.project import MappedTable
@@ -193,7 +204,7 @@ class _Translator:
             self.result.columns[name] = element
 
     def _translated(self, path: KeyPath, name: str, rule: Translated, type_: Type) -> sa.ColumnElement[Any] | None:
-        given = self._value((*path, "from"), rule.from_, "text")
+        given = self._compile((*path, "from"), rule.from_, compile_text)
         other = self._value((*path, "else"), rule.else_, type_) if rule.else_ is not None else None
         if given is None or (rule.else_ is not None and other is None):
             return None

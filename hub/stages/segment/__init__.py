@@ -6,7 +6,6 @@ more than its predicate. What changed since the last evaluation is kept as trans
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -49,20 +48,17 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
 
 def _members(transaction: Transaction, people: People, conditions: Conditions) -> sa.TableClause:
     """Hold (person_id, segment) for everybody in each segment."""
-    columns: Iterable[sa.ColumnElement[bool]] = (element.label(name) for name, element in conditions.items())
-    evaluated = transaction.hold("evaluated", sa.select(people.person_id.label("person_id"), *columns))
-    return transaction.hold(
-        "members",
-        sa.union_all(
-            sa.select(sa.cast(sa.null(), sa.BigInteger()).label("person_id"), sa.literal("").label("segment")).where(
-                sa.false()
-            ),
-            *(
-                sa.select(evaluated.c.person_id, sa.literal(name).label("segment")).where(evaluated.c[name])
-                for name in conditions
-            ),
-        ),
+    columns = {name: f"segment_{number}" for number, name in enumerate(conditions)}
+    evaluated = transaction.hold(
+        "evaluated",
+        sa.select(people.person_id.label("person_id"), *(conditions[name].label(columns[name]) for name in conditions)),
     )
+    nobody = sa.select(evaluated.c.person_id, sa.literal("").label("segment")).where(sa.false())
+    inside = (
+        sa.select(evaluated.c.person_id, sa.literal(name).label("segment")).where(evaluated.c[column])
+        for name, column in columns.items()
+    )
+    return transaction.hold("members", sa.union_all(nobody, *inside))
 
 
 def _follow_merges(transaction: Transaction) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
@@ -153,7 +153,7 @@ def reactions(console: Console, path: Path | None) -> None:
         console.print("[dim]No new mails, so no new reactions.[/]\n")
         return
     counts = Counter(json.loads(line)["type"] for line in path.read_text(encoding="utf-8").splitlines())
-    told = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    told = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.most_common())
     console.print(Panel(f"Meanwhile, in the mailboxes: {told}.", border_style="blue"))
 
 
@@ -192,20 +192,19 @@ def next_steps(console: Console, folder: Path, seconds: float) -> None:
         somebody = next((row["email"] for row in ask(SOMEBODY)), "EMAIL")
     place = near(folder)
     hub = near(Path(sys.executable).with_name("hub"))
-    steps = Table.grid(padding=(0, 3))
-    for command, what in (
-        (f"{hub} status -p {place}", "what ran, what waits, what was set aside"),
-        (f"{hub} explain -p {place} {somebody}", "everything known of one person, from where, and why"),
-        (f'{hub} query -p {place} "select * from person limit 5"', "ask anything"),
-        (f"{hub} test -p {place}", "the examples beside the mappings"),
-        (f"{place}/scenarios/welcome.yaml", "who was welcomed, how, and when not"),
-        (f"{place}/out/mails  {place}/out/letters", "what went out"),
-        ("make demo", "once more: nobody is welcomed twice"),
-        (f"rm -r {place}/{{data,lake,out,.hub}}", "start over"),
+    console.rule(f"[bold green]Done in {seconds:.0f} seconds. Where to look next:", align="left", style="green")
+    for what, command in (
+        ("what ran, what waits, what was set aside", f"{hub} status -p {place}"),
+        ("everything known of one person, from where, and why", f"{hub} explain -p {place} {somebody}"),
+        ("ask anything", f'{hub} query -p {place} "select * from person limit 5"'),
+        ("the examples beside the mappings, as tests", f"{hub} test -p {place}"),
+        ("who was welcomed, how, and when not", f"{place}/scenarios/welcome.yaml"),
+        ("what went out", f"{place}/out/mails and {place}/out/letters"),
+        ("once more: nobody is welcomed twice", "make demo"),
+        ("start over", f"rm -r {place}/{{data,lake,out,.hub}}"),
     ):
-        steps.add_row(f"[cyan]{escape(command)}", what)
-    text = f"All of it took {seconds:.0f} seconds. Where to look next:"
-    console.print(Panel(Group(text, "", steps), title="[bold]Done", border_style="green", expand=False))
+        console.print(f"  {what}", highlight=False)
+        console.print(f"      [cyan]{escape(command)}", highlight=False, soft_wrap=True)
 
 
 def near(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hub import log, settings
 from hub.cli.answer import Answer
 from hub.cli.project import moment, open_project
+from hub.cli.scheduler import flows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +26,7 @@ def run(folder: Path | None, stages: Sequence[str], as_of: str | None, show: boo
     project = open_project(folder)
     at = moment(as_of, project)
     if os.environ.get("PREFECT_API_URL"):
-        from flows import run_as_flow
-
-        report = run_as_flow(project.folder, stages, at)
+        report = flows().run_as_flow(project.folder, stages, at)
     else:
         from hub import pipeline
 
@@ -89,6 +88,7 @@ def _data(report: RunReport) -> dict[str, Any]:
 
 def _table(console: Console, report: RunReport) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=f"Run {report.run_id} as of {report.as_of:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for heading in ("stage", "connection"):
@@ -100,7 +100,7 @@ def _table(console: Console, report: RunReport) -> None:
         counts = [f"{what.replace('_', ' ')} {count:,}" for what, count in stage.counts.items() if count]
         did = "no news" if stage.skipped else ", ".join(counts)
         numbers = ("",) * 3 if stage.skipped else (f"{stage.rows_in:,}", f"{stage.rows_out:,}", f"{stage.set_aside:,}")
-        table.add_row(stage.stage, stage.subject, *numbers, "failed" if stage.failures else did)
+        table.add_row(stage.stage, stage.subject, *numbers, Text("failed" if stage.failures else did))
     console.print(table)
     console.print(f"{sum(report.seconds.values()):.1f} seconds.")
     for failure in report.failures:

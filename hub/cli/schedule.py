@@ -7,7 +7,7 @@ from pathlib import Path
 from hub import log, settings
 from hub.cli.answer import Answer
 from hub.cli.project import open_project
-from hub.errors import ConfigurationError
+from hub.cli.scheduler import flows
 
 
 def schedule(folder: Path | None) -> Answer:
@@ -15,11 +15,5 @@ def schedule(folder: Path | None) -> Answer:
     project = open_project(folder)
     found = settings.load(project.folder)
     log.configure(found.log_format, found.log_level)
-    try:
-        from flows import serve_schedules
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("prefect"):
-            raise
-        raise ConfigurationError("schedules need Prefect: `pip install 'schakel[flows]'`") from None
-    serve_schedules(project)
+    flows().serve_schedules(project)
     return Answer({"stopped": True}, lambda console: console.print("stopped"))

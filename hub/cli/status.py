@@ -60,6 +60,7 @@ def _warehouse(project: Project) -> dict[str, Any]:
 
 def _show(console: Console, data: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     console.print(data["project"], style="bold", markup=False)
     if not data["runs"]:
@@ -82,5 +83,5 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         for heading in ("connection", "table", "reason", "rows"):
             table.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
         for row in data["quarantine"]:
-            table.add_row(row["connection"], row["target"], row["reason"], f"{row['rows']:,}")
+            table.add_row(row["connection"], row["target"], Text(row["reason"]), f"{row['rows']:,}")
         console.print(table)

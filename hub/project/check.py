@@ -61,7 +61,7 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
             found += _triggers(scenario, project)
         found += _steps(scenario, project)
     for sync in project.syncs.values():
-        found += _segment_of(sync, project) if "segments" not in unread else ()
+        found += _segment_of(sync, project, all_read="segments" not in unread)
         found += _connection_of_sync(sync, project, declared) if "hub.yaml" not in unread else ()
     if complete and not failing:
         found += _channels(project, capabilities)
@@ -263,10 +263,10 @@ def _steps(scenario: Scenario, project: Project) -> Iterator[Problem]:
                     )
 
 
-def _segment_of(sync: Sync, project: Project) -> Iterator[Problem]:
+def _segment_of(sync: Sync, project: Project, all_read: bool) -> Iterator[Problem]:
     origin = project.origins["sync", sync.sync]
-    if sync.from_.segment not in project.segments:
-        near = suggest(sync.from_.segment, project.segments)
+    near = suggest(sync.from_.segment, project.segments)
+    if sync.from_.segment not in project.segments and (all_read or near):
         yield origin.at_value("from", "segment", message=f"there is no segment '{sync.from_.segment}'.{near}")
 
 

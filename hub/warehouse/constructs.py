@@ -210,7 +210,7 @@ class text_constant(sa.ColumnElement[str]):
 
 @compiles(text_constant)
 def _text_constant(element: Any, compiler: Compiler, **_: Any) -> str:
-    quoted = "'" + element.value.replace("'", "''") + "'"
+    quoted: str = "'" + element.value.replace("'", "''") + "'"
     return quoted.replace("%", "%%") if compiler.preparer._double_percents else quoted
 
 

@@ -221,11 +221,14 @@ def test_status_counts_what_is_published_and_set_aside(hub: Any, corner: Path) -
     publish(
         corner,
         PEOPLE,
-        "INSERT INTO store.quarantine (connection, target, reason) VALUES ('shop', 'sales_order', 'total >= 0')",
+        "INSERT INTO store.quarantine (connection, target, reason) VALUES ('shop', 'sales_order', 'matches(x, ''[0-9]'')')",
     )
     told = json.loads(hub("status", "--json", "--project", str(corner)).stdout)
     assert told["tables"] == {"person": 2}
-    assert told["quarantine"] == [{"connection": "shop", "target": "sales_order", "reason": "total >= 0", "rows": 1}]
+    assert told["quarantine"] == [
+        {"connection": "shop", "target": "sales_order", "reason": "matches(x, '[0-9]')", "rows": 1}
+    ]
+    assert "matches(x, '[0-9]')" in hub("status", "--project", str(corner)).stdout
 
 
 def test_doctor_tries_everything_and_names_what_is_ill(hub: Any, corner: Path) -> None:
@@ -252,6 +255,19 @@ def test_a_schedule_without_a_server_is_told(hub: Any, corner: Path) -> None:
     answered = hub("schedule", "--project", str(corner))
     assert answered.exit_code == 2
     assert "PREFECT_API_URL" in answered.stderr
+
+
+@pytest.mark.parametrize("command", ["schedule", "run"])
+def test_without_prefect_the_package_to_install_is_told(
+    hub: Any, corner: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "flows"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "prefect", None)
+    answered = hub(command, "--project", str(corner))
+    assert answered.exit_code == 2
+    assert answered.stderr == "flows and schedules need Prefect: `pip install 'schakel[flows]'`\n"
 
 
 def test_a_bug_is_told_without_a_traceback_and_without_values(

@@ -46,16 +46,15 @@ def plant(shop: Path) -> None:
             "phone": phone + " (werk)",
             "street": street,
             "postcode": postcode,
-            "birth_date": f"geen {name}",
-            "created_at": f"gisteren {name}",
+            "dob": f"geen {name}",
         }
         planted = {column: value for column, value in values.items() if column in columns}
         assert len(planted) >= 4
-        readable = {column: value for column, value in planted.items() if column not in ("birth_date", "created_at")}
-        for rowid, row in ((3, planted), (4, readable)):
+        readable = {column: value for column, value in planted.items() if column != "dob"}
+        for place, row in ((3, planted), (4, readable)):
             assignments = ", ".join(f'"{column}" = ?' for column in row)
-            database.execute(f"UPDATE customers SET {assignments} WHERE rowid = ?", [*row.values(), rowid])
-        database.execute("UPDATE orders SET total_incl = ? WHERE rowid = 5", [f"{name} euro"])
+            one = f"rowid = (SELECT rowid FROM customers ORDER BY rowid LIMIT 1 OFFSET {place})"
+            database.execute(f"UPDATE customers SET {assignments} WHERE {one}", list(row.values()))
 
 
 def run(folder: Path) -> str:

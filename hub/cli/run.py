@@ -12,6 +12,7 @@ from hub import log, settings
 from hub.cli.answer import Answer
 from hub.cli.project import moment, open_project
 from hub.cli.scheduler import flows
+from hub.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,9 +23,17 @@ if TYPE_CHECKING:
 
 
 def run(folder: Path | None, stages: Sequence[str], as_of: str | None, show: bool) -> Answer:
-    """Run stages or flows (all stages by default); with an API URL of Prefect set, as a flow run there."""
+    """Run stages or flows (all stages by default); with an API URL of Prefect set, as a flow run there.
+
+    A project with mistakes does not start: half a run of a wrong configuration helps nobody.
+    """
+    from hub.check import check_project
+
     project = open_project(folder)
     at = moment(as_of, project)
+    problems = check_project(project, at)
+    if problems:
+        raise ConfigurationError(problems)
     if os.environ.get("PREFECT_API_URL"):
         report = flows().run_as_flow(project.folder, stages, at)
     else:

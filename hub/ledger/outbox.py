@@ -246,7 +246,10 @@ class Outbox:
         return len(left)
 
     def retry_unknown(self, connection_name: str, first_after: datetime, now: datetime) -> int:
-        """Queue unknown messages again whose first attempt is recent enough for the provider to take them once."""
+        """Queue unknown messages again whose first attempt is recent enough for the provider to take them once.
+
+        One that is too late by now stays unknown: to call it expired would say that it never went.
+        """
         with self._engine.begin() as connection:
             moved = connection.execute(
                 sa.update(outbox)
@@ -254,6 +257,7 @@ class Outbox:
                     outbox.c.state == "unknown",
                     outbox.c.connection == connection_name,
                     outbox.c.first_at > first_after,
+                    outbox.c.expires_at > now,
                 )
                 .values(state="queued", next_at=None, updated_at=now)
             )

@@ -151,6 +151,15 @@ def test_a_moment_that_is_none_is_told(hub: Any, corner: Path, moment: str) -> N
     assert answered.stderr == f"--as-of '{moment}' is no moment: write 2026-03-01 or 2026-03-01T09:00\n"
 
 
+def test_a_project_with_a_mistake_does_not_start_to_run(hub: Any, corner: Path) -> None:
+    change(corner / "segments/shop.yaml", "order_count >= 3", "ordr_count >= 3")
+    answered = hub("run", "--project", str(corner))
+    assert answered.exit_code == 2
+    assert answered.stderr == "segments/shop.yaml:3:21: there is no 'ordr_count'. Did you mean 'order_count'?\n"
+    assert not (corner / "lake").exists()
+    assert not (corner / ".hub").exists()
+
+
 def test_a_stage_that_is_none_is_told_with_those_that_are(hub: Any, corner: Path) -> None:
     answered = hub("run", "lnd", "--project", str(corner))
     assert answered.exit_code == 2
@@ -221,7 +230,8 @@ def test_status_counts_what_is_published_and_set_aside(hub: Any, corner: Path) -
     publish(
         corner,
         PEOPLE,
-        "INSERT INTO store.quarantine (connection, target, reason) VALUES ('shop', 'sales_order', 'matches(x, ''[0-9]'')')",
+        "INSERT INTO store.quarantine (connection, target, reason) "
+        "VALUES ('shop', 'sales_order', 'matches(x, ''[0-9]'')')",
     )
     told = json.loads(hub("status", "--json", "--project", str(corner)).stdout)
     assert told["tables"] == {"person": 2}

@@ -41,7 +41,7 @@ EMAILS = st.one_of(
 )
 PHONES = st.one_of(
     st.text(st.sampled_from("0123456789+ ()-./x"), max_size=16),
-    st.builds("{}{}".format, st.sampled_from(["06", "+316", "0031 6", "316", "020-", "+32 4", "0470", "(0)6"]),
+    st.builds("{}{}".format, st.sampled_from(["06", "+316", "0031 6", "316", "020-", "+32 4", "0470", "(0)6", "+31 (0)6", "00320", "+32(0)2"]),
               st.text(st.sampled_from("0123456789 -"), min_size=6, max_size=10)),
 )  # fmt: skip
 SURNAMES = st.lists(

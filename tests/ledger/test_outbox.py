@@ -129,6 +129,14 @@ def test_an_unknown_message_is_queued_again_inside_the_window_of_its_first_attem
     assert (message.attempts, message.first_at) == (2, NOW)
 
 
+def test_an_unknown_message_that_is_too_late_stays_unknown(ledger: Ledger) -> None:
+    ledger.outbox.add([WELCOME])
+    ledger.outbox.start(["m1"], NOW)
+    ledger.outbox.abandon(NOW)
+    assert ledger.outbox.retry_unknown("mail", NOW - timedelta(days=1), WELCOME.expires_at) == 0
+    assert ledger.outbox.counts() == {"unknown": 1}
+
+
 def test_thousands_of_messages_move_in_one_go(ledger: Ledger) -> None:
     ids = [f"m{number}" for number in range(1200)]
     ledger.outbox.add([replace(WELCOME, id=id_) for id_ in ids])

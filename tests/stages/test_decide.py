@@ -158,6 +158,27 @@ def test_a_trigger_can_be_rows_of_any_table(shop: Shop) -> None:
     assert shop.rows("enrolment", "record_id") == ["shop:1"]
 
 
+def test_an_event_can_have_a_condition_and_can_happen_on_the_web(shop: Shop) -> None:
+    first, second, third = (shop.person(n, email="a@example.nl", consent=["email"]) for n in (1, 2, 3))
+    for record, subject in [(first, "cats"), (second, "dogs")]:
+        shop.insert(
+            "activity",
+            connection="shop",
+            source_key=record,
+            record_id=record,
+            type="read",
+            at=NOW,
+            subject=subject,
+            value=3,
+        )
+    shop.insert("web_event", connection="web", source_key="w", record_id=third, type="read", at=NOW, subject="cats")
+    for where, enter in [("subject = 'cats' and value > 2", ["shop:1"]), ("subject = 'cats'", ["shop:1", "shop:3"])]:
+        changes = {"trigger": {"any": [{"event": "read", "where": where}]}}
+        scenario = WELCOME.model_validate({**WELCOME.model_dump(by_alias=True), **changes})
+        run(shop.with_(scenarios={"welcome": scenario}))
+        assert shop.rows("enrolment", "record_id") == enter
+
+
 def test_an_order_before_the_message_is_queued_interrupts_r11(shop: Shop) -> None:
     shop.newcomer(1)
     shop.trait(1, last_order_at=NOW - timedelta(hours=1))

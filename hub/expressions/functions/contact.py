@@ -115,5 +115,9 @@ def _phone_pattern(region: str) -> tuple[str, int]:
     from hub.normalise.phone import phone_pattern, phone_prefixes
 
     national = phone_pattern(region).removeprefix("^").removesuffix("$")
-    prefixes = "|".join(prefix.replace("+", "[+]") for prefix in phone_prefixes(region))
-    return f"^(?:{prefixes})({national})$", int(country_code_for_region(region))
+    code = int(country_code_for_region(region))
+    prefixes = list(phone_prefixes(region))
+    if {"0", ""} <= set(prefixes):  # +31 (0)6: where no number begins with a zero, the zero is the trunk's
+        prefixes += [f"+{code}0", f"00{code}0"]
+    listed = "|".join(prefix.replace("+", "[+]") for prefix in prefixes)
+    return f"^(?:{listed})({national})$", code

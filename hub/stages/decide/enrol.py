@@ -7,8 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.expressions import Scope, compile_condition
-from hub.people.facts import facts
+from hub.expressions import Scope, compile_condition, names_in
+from hub.people.facts import Facts, facts
 from hub.people.scope import person_scope
 from hub.project import Project
 from hub.project.models import EventTrigger
@@ -96,6 +96,8 @@ def _events(project: Project, trigger: EventTrigger, after: datetime, until: dat
     queries = []
     for name in names:
         happened = facts(project.schema, name)
+        if trigger.event is not None and not _can_say(happened, trigger.where):
+            continue
         time, record_id = happened.names[happened.table.time or "at"], happened.names["record_id"]
         moment = sa.cast(time.element, sa.DateTime(timezone=True))
         conditions = [moment > after, moment <= until]
@@ -112,6 +114,11 @@ def _events(project: Project, trigger: EventTrigger, after: datetime, until: dat
             .where(*conditions)
         )
     return queries
+
+
+def _can_say(happened: Facts, where: str | None) -> bool:
+    """Say whether a table that `event` looks in knows what the condition names; `activity` has to."""
+    return where is None or happened.table.name == EVENT_TABLES[0] or names_in(where) <= {*happened.names, "as_of"}
 
 
 def _in_control_group(plan: Plan, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

@@ -24,19 +24,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-
-from liquid import BoundTemplate, DictLoader, Environment, StrictUndefined
-from liquid.exceptions import (
-    LiquidError,
-    LiquidSyntaxError,
-    TemplateNotFoundError,
-    UndefinedError,
-    UnknownFilterError,
-)
+from typing import TYPE_CHECKING, Any
 
 from hub.contracts import Channel
 from hub.errors import ConfigurationError, RejectedError
+
+if TYPE_CHECKING:
+    from liquid import BoundTemplate, Environment
+    from liquid.exceptions import LiquidError
 
 BLOCKS = "blocks"
 
@@ -104,6 +99,8 @@ class Renderer:
 
     def render(self, pinned: str, values: Mapping[str, Any]) -> dict[str, str]:
         """Give the parts of a message's content from a pinned template and the values. Raises NotRenderedError."""
+        from liquid.exceptions import LiquidError
+
         channel, parts = self._compiled(pinned)
         content: dict[str, str] = {}
         for file, part in parts.items():
@@ -127,6 +124,8 @@ class Renderer:
             raise ConfigurationError(str(error)) from None
 
     def _compile(self, pinned: str) -> tuple[Channel, dict[str, BoundTemplate | str]]:
+        from liquid.exceptions import LiquidError
+
         given = json.loads(pinned)
         channel: Channel = given["channel"]
         parts: dict[str, BoundTemplate | str] = {}
@@ -142,17 +141,26 @@ class Renderer:
         return channel, parts
 
     def _environment(self, blocks: Mapping[str, str], *, escape: bool) -> Environment:
-        environment = _Limited(autoescape=escape, undefined=StrictUndefined, loader=DictLoader(dict(blocks)))
+        from liquid import DictLoader, StrictUndefined
+
+        environment = _limited()(autoescape=escape, undefined=StrictUndefined, loader=DictLoader(dict(blocks)))
         for name, call in self._filters.items():
             environment.add_filter(name, call)
         return environment
 
 
-class _Limited(Environment):
-    output_stream_limit = LONGEST_OUTPUT
-    loop_iteration_limit = MOST_TURNS
-    context_depth_limit = DEEPEST_CONTEXT
-    local_namespace_limit = LONGEST_OUTPUT
+@lru_cache
+def _limited() -> type[Environment]:
+    """Make Liquid's environment with our limits. Liquid is loaded here: a run without news never needs it."""
+    from liquid import Environment
+
+    class Limited(Environment):
+        output_stream_limit = LONGEST_OUTPUT
+        loop_iteration_limit = MOST_TURNS
+        context_depth_limit = DEEPEST_CONTEXT
+        local_namespace_limit = LONGEST_OUTPUT
+
+    return Limited
 
 
 def _read(file: Path) -> str:
@@ -164,6 +172,8 @@ def _read(file: Path) -> str:
 
 def _plain(error: LiquidError) -> str:
     """Say what is wrong and where, in the template's own words: Liquid's texts may quote values."""
+    from liquid.exceptions import LiquidSyntaxError, TemplateNotFoundError, UndefinedError, UnknownFilterError
+
     token = error.token
     if token is None or token.start_index < 0:
         return str(error.message) if isinstance(error, LiquidSyntaxError) else type(error).__name__

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+STOPPED = 130
+
+
 @dataclass(frozen=True)
 class Answer:
     """The answer of a command: `data` for machines, `show` for people, and the exit code."""
@@ -36,15 +39,20 @@ def answer(as_json: bool, work: Callable[[], Answer]) -> None:
     """Do the work of a command, give its answer, and end with its exit code."""
     try:
         given = work()
+        _give(given, as_json)
+        sys.stdout.flush()
     except HubError as error:
         _tell(error, as_json)
         raise SystemExit(error.exit_code) from None
-    except (BrokenPipeError, KeyboardInterrupt):
-        raise SystemExit(130) from None
+    except KeyboardInterrupt:
+        raise SystemExit(STOPPED) from None
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`): nothing more is written, not even when Python flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
     except Exception as error:  # noqa: BLE001 - the last place where a bug can be told in words
         _tell(_bug(error), as_json)
         raise SystemExit(InternalError.exit_code) from None
-    _give(given, as_json)
     if given.exit_code:
         raise SystemExit(given.exit_code)
 

@@ -12,7 +12,8 @@ from hub.cli.answer import answer
 
 EXIT_CODES = """
 Exit codes: 0 all went well; 1 finished, but something failed; 2 the configuration, the installation or the command
-line needs mending; 3 try again later (a server is down, or another run is busy); 70 a bug of the hub: please report it.
+line needs mending; 3 try again later (a server is down, or another run is busy); 70 a bug of the hub: please report
+it; 130 stopped with Ctrl-C.
 """
 
 app = typer.Typer(

@@ -17,6 +17,7 @@ FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_m
     [
         ("files", {"csv_ratio", "parquet_ratio", "csv_rows_per_cpu_second", "parquet_rows_per_cpu_second"}),
         ("rest", {"rows_per_cpu_second", "reference_rows_per_cpu_second"}),
+        ("startup", {"wall_seconds", "reference_wall_seconds"}),
     ],
 )
 def test_a_benchmark_measures_both_sides(name: str, also: set[str], tmp_path: Path) -> None:
@@ -27,6 +28,22 @@ def test_a_benchmark_measures_both_sides(name: str, also: set[str], tmp_path: Pa
     assert told["reference_cpu_seconds"] > 0
     assert told["peak_mib"] > 10
     assert also <= told.keys()
+
+
+def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path: Path) -> None:
+    told = json.loads(run("pipeline", 1000, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    assert told["messages"] > 0
+    assert told["again_messages"] == 0
+    assert set(told["stages_cpu_seconds"]) == {
+        "map",
+        "resolve",
+        "feedback",
+        "enrich",
+        "segment",
+        "decide",
+        "activate",
+    }
 
 
 def test_an_unknown_benchmark_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -222,6 +222,16 @@ def test_control_characters_of_strangers_do_not_reach_the_terminal(hub: Any, cor
     assert "a?[31mred" in shown
 
 
+def test_a_reader_that_has_seen_enough_is_no_failure(corner: Path) -> None:
+    publish(corner)
+    sql = "SELECT i FROM range(200000) AS numbers(i)"
+    program = f"{sys.executable} -c 'from hub.cli import main; main()' query '{sql}' --format csv --project {corner}"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{program} | head -2"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "i\n0\n", "")
+
+
 def test_status_of_a_fresh_project_says_how_to_start(hub: Any, corner: Path) -> None:
     assert "No run yet: start one with `hub run`." in hub("status", "--project", str(corner)).stdout
 

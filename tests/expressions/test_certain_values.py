@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
-import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,11 +38,13 @@ EMAILS = st.one_of(
     st.builds("{}@{}.{}".format, LETTERS, LETTERS, st.sampled_from(["nl", "NL", "test", "local", "x", "co.uk", "n1"])),
     st.builds("{}@example.nl".format, st.text(st.sampled_from("ab.+-_"), min_size=1, max_size=70)),
 )
+BEGINNINGS = ["06", "+316", "0031 6", "316", "020-", "+32 4", "0470", "(0)6", "+31 (0)6", "00320", "+32(0)2"]
 PHONES = st.one_of(
     st.text(st.sampled_from("0123456789+ ()-./x"), max_size=16),
-    st.builds("{}{}".format, st.sampled_from(["06", "+316", "0031 6", "316", "020-", "+32 4", "0470", "(0)6", "+31 (0)6", "00320", "+32(0)2"]),
-              st.text(st.sampled_from("0123456789 -"), min_size=6, max_size=10)),
-)  # fmt: skip
+    st.tuples(st.sampled_from(BEGINNINGS), st.text(st.sampled_from("0123456789 -"), min_size=6, max_size=10)).map(
+        "".join
+    ),
+)
 SURNAMES = st.lists(
     st.sampled_from(["van", "der", "Van", "de", "'t", "Jansen", "Özil", "in", "het", " ", "\u00a0", "l'", "II"]),
     max_size=5,
@@ -65,28 +66,25 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("expression", WAYS)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_engine_and_library_agree(warehouse: Warehouse, expression: str, data: st.DataObject) -> None:
-    texts, library = WAYS[expression]
-    given = data.draw(st.lists(texts, min_size=30, max_size=30, unique=True))
+def test_engine_and_library_agree(warehouse: Warehouse, data: st.DataObject) -> None:
     with warehouse.begin() as transaction:
-        found = values(transaction, expression, given)
-        transaction.connection.rollback()
-    assert found == {text: library(text) for text in given}
+        for expression, (texts, library) in WAYS.items():
+            drawn = data.draw(st.lists(texts, min_size=40, max_size=40, unique=True))
+            assert values(transaction, expression, drawn) == {text: library(text) for text in drawn}, expression
 
 
 def test_a_library_is_asked_once_per_value(warehouse: Warehouse) -> None:
-    texts = ["0612345678", "bel mij", "06-12345678", "+31 (0)6 12345678"]
+    texts = ["0612345678", "bel mij", "06-12345678", "020-1234567 ext. 12"]
     with warehouse.begin() as transaction:
-        assert values(transaction, "phone(x, 'NL')", texts)["+31 (0)6 12345678"] == "+31612345678"
+        assert values(transaction, "phone(x, 'NL')", texts)["020-1234567 ext. 12"] == "+31201234567"
         kept = transaction.table("lookup_value")
         transaction.execute(sa.update(kept).where(kept.c.output.is_not(None)).values(output="kept"))
         assert values(transaction, "phone(x, 'NL')", texts) == {
             "0612345678": "+31612345678",
             "06-12345678": "+31612345678",
-            "+31 (0)6 12345678": "kept",
+            "020-1234567 ext. 12": "kept",
             "bel mij": None,
         }
         assert transaction.count(kept) == 2

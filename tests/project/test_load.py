@@ -67,6 +67,24 @@ def test_a_secret_in_clear_is_refused_and_never_repeated(shop: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "key", ["short", "changemechangeme12", "my-secret-signing-key", "aaaaaaaaaaaaaaaaaaaa", "abcdefghijklmnopqrst"]
+)
+def test_a_signing_key_that_can_be_guessed_is_refused(shop: Any, key: str) -> None:
+    shop.change(".env", "8f2e61d0c97b4a35e1f6", key)
+    (told,) = shop.problems()
+    assert "HUB_KEY, which signs unsubscribe links, can be guessed" in told
+    assert key not in told
+
+
+@pytest.mark.parametrize(
+    "key", ["0f8b1c55aa2e7d9340c6f1e2b7d85a13", "kX9-vQ2_hT7zLp4RwEy1", "correct horse battery staple"]
+)
+def test_a_random_signing_key_is_accepted(shop: Any, key: str) -> None:
+    shop.change(".env", "8f2e61d0c97b4a35e1f6", f"'{key}'")
+    assert shop.load().key == key.encode()
+
+
 def test_a_password_in_the_address_of_the_engine_is_refused(shop: Any) -> None:
     shop.change("hub.yaml", "name: Corner shop", "name: Corner shop\nengine: postgresql://hub:canary-pw@db/hub")
     assert shop.problems() == [

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
-
 from hub.contracts import Result
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import NoAnswerError
@@ -44,6 +42,8 @@ def deliver(ids: Sequence[str], call: Callable[[], Sequence[Result]]) -> Answer:
 
 
 def _with_retries(call: Callable[[], Sequence[Result]]) -> Sequence[Result]:
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
     retrying = Retrying(
         retry=retry_if_exception(_is_worth_a_moment),
         stop=stop_after_attempt(TRIES),

@@ -35,9 +35,7 @@ def choose(
     source: sa.FromClause = turn
     ways: list[_Way] = []
     for channel in plan.step.by:
-        way = _Way(
-            transaction, channel, plan, turn, given.alias(f"given_{channel}"), suppressed.alias(f"suppressed_{channel}")
-        )
+        way = _Way(transaction, channel, plan, turn, given, suppressed)
         source = source.outerjoin(
             way.given, sa.and_(way.given.c.person_id == turn.c.person_id, way.given.c.channel == channel)
         ).outerjoin(
@@ -57,7 +55,13 @@ class _Way:
     """One channel for everybody: why it does not work (null where it does), and what to use where it does."""
 
     def __init__(
-        self, transaction: Transaction, channel: Channel, plan: Plan, turn: sa.TableClause, given: Any, suppressed: Any
+        self,
+        transaction: Transaction,
+        channel: Channel,
+        plan: Plan,
+        turn: sa.TableClause,
+        given: sa.TableClause,
+        suppressed: sa.TableClause,
     ) -> None:
         self.channel = channel
         self.kind = transaction.table("lookup_value").alias(PHONE_KIND)
@@ -73,9 +77,7 @@ class _Way:
             return sa.literal(f"{self.channel}: no connection sends it")
         checks: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = [
             (
-                sa.or_(
-                    *(sa.func.coalesce(sa.func.trim(self._turn.c[name]), "") == "" for name in NEEDED[self.channel])
-                ),
+                sa.or_(*(_blank(self._turn.c[name]) for name in NEEDED[self.channel])),
                 sa.literal("no complete address" if self.channel == "letter" else f"no {ADDRESS[self.channel][0]}"),
             )
         ]

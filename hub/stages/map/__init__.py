@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hub.contracts import Function
 from hub.errors import HubError
 from hub.lake import Lake
 from hub.project import Project
-from hub.registry import Registry
 from hub.report import Report
-from hub.stages.map.connection import ConnectionMapping, Outcome
+from hub.stages.map.connection import ConnectionMapping, Outcome, plugin_functions
 from hub.stages.map.groups import seen
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
@@ -67,11 +65,6 @@ def map_loads(warehouse: Warehouse, project: Project, lake: Lake, as_of: datetim
         failures=tuple(failures),
         skipped=not total.work and not failures,
     )
-
-
-def plugin_functions(project: Project) -> dict[str, Function]:
-    """Give the functions that plugins add to expressions, where the project has mappings that could call them."""
-    return Registry().functions if project.mappings else {}
 
 
 def _add(total: Outcome, outcome: Outcome) -> None:

@@ -17,6 +17,7 @@ from hub.expressions import Scope
 from hub.lake import Load
 from hub.project import Project
 from hub.project.project import MappedTable
+from hub.registry import Registry
 from hub.stages.map import groups as planning
 from hub.stages.map import quarantine, store
 from hub.stages.map.groups import Group, Seen, Task
@@ -74,6 +75,11 @@ def notation_of(project: Project, connection: str) -> Notation:
     """Say how a connection writes numbers and dates."""
     known = project.connections.get(connection)
     return known.notation if known else "iso"
+
+
+def plugin_functions(project: Project) -> dict[str, Function]:
+    """Give the functions that plugins add to expressions, where the project has mappings that could call them."""
+    return Registry().functions if project.mappings else {}
 
 
 @dataclass

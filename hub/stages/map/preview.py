@@ -9,12 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.contracts import Function
 from hub.errors import ConfigurationError, suggest
 from hub.lake import LOAD_ID, ROW, Lake
 from hub.project import Project
 from hub.project.project import MappedTable
-from hub.stages.map.connection import ConnectionMapping
+from hub.stages.map.connection import ConnectionMapping, plugin_functions
 from hub.stages.map.raw import LakeData
 from hub.stages.map.rows import read
 from hub.stages.map.translate import Translation
@@ -37,7 +36,6 @@ def preview_mapping(
     name: str,
     rows: int = 10,
     as_of: datetime = datetime(2000, 1, 1, tzinfo=UTC),
-    plugins: Mapping[str, Function] | None = None,
 ) -> list[PreviewRow]:
     """Map the first rows of the newest load package. `name` is `connection.table`, or the table where that is enough.
 
@@ -52,7 +50,7 @@ def preview_mapping(
             f"{mapped.connection} has landed no rows of '{mapped.mapping.from_}' yet: run `hub run land`"
         )
     with warehouse.begin() as transaction:
-        work = ConnectionMapping(transaction, project, data, mapped.connection, as_of, plugins or {})
+        work = ConnectionMapping(transaction, project, data, mapped.connection, as_of, plugin_functions(project))
         raw, translation, problems = work.translation(mapped, loads)
         if problems:
             raise ConfigurationError(problems)

@@ -15,7 +15,8 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from hub import pipeline
-from hub.errors import HubError, TemporaryError
+from hub.check import check_project
+from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.pipeline import RunReport, Stage, Work
 from hub.project.load import load_project
 from hub.report import Report
@@ -84,7 +85,11 @@ def hub_flow(folder: str, names: list[str], as_of: str | None = None) -> RunRepo
     A failure of one connection lets the others finish, then fails the flow run.
     """
     moment = datetime.fromisoformat(as_of) if as_of else flow_run.scheduled_start_time
-    report = pipeline.run(load_project(Path(folder)), moment, names, step=_step)
+    project = load_project(Path(folder))
+    problems = check_project(project, moment)
+    if problems:
+        raise ConfigurationError(problems)
+    report = pipeline.run(project, moment, names, step=_step)
     if not report.ok:
         raise RunFailedError(report)
     return report

@@ -70,7 +70,7 @@ class Registry:
         found: dict[str, Installed] = {}
         for caller in self._manager.hook.hub_plugins.get_hookimpls():
             point = packages[caller.plugin_name]
-            for plugin in cast(Callable[[], Sequence[type[Plugin]]], caller.function)():
+            for plugin in _ask(point, cast(Callable[[], Sequence[type[Plugin]]], caller.function)):
                 if not (isinstance(plugin, type) and issubclass(plugin, Source | Destination)):
                     raise PluginError(
                         f"{_package(point)}: hub_plugins() gave {plugin!r}, which is no Source or Destination"
@@ -105,6 +105,16 @@ class Registry:
     def _points(self) -> list[EntryPoint]:
         _ = self._manager
         return list(self._entry_points.values() if self._entry_points is not None else entry_points(group=GROUP))
+
+
+def _ask(point: EntryPoint, hook: Callable[[], Sequence[type[Plugin]]]) -> Sequence[type[Plugin]]:
+    try:
+        return hook()
+    except Exception as error:
+        raise PluginError(
+            f"the plugin '{point.name}' ({_package(point)}) does not hand over its classes: "
+            f"{type(error).__name__}: {error}. Mend or uninstall {_package(point)}."
+        ) from error
 
 
 def _package(point: EntryPoint) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,10 @@ import sqlalchemy as sa
 
 from hub.schema import BUILT_IN, Schema
 from hub.warehouse import Warehouse, open_warehouse
+
+# the tools that we build on ask their makers nothing while tests run
+os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 
 _numbers = itertools.count(1)
 

@@ -67,9 +67,7 @@ def test_a_letter_is_typst_and_is_not_touched_by_liquid(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     place = folder(tmp_path, welcome__subject_dot_txt="Welkom")
-    with pytest.raises(
-        ConfigurationError, match=r"welcome/email.txt: the template 'welcome' needs this file"
-    ):
+    with pytest.raises(ConfigurationError, match=r"welcome/email.txt: the template 'welcome' needs this file"):
         load_template(place, "welcome", "email")
 
 

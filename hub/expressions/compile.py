@@ -172,7 +172,9 @@ class _Compiler:
 
     def negation(self, node: exp.Expression) -> Value:
         return Value(
-            sa.not_(_grouped(self.condition(node.this, "what follows `not`").element)), "boolean", column_of(node)
+            _grouped(sa.not_(_grouped(self.condition(node.this, "what follows `not`").element))),
+            "boolean",
+            column_of(node),
         )
 
     def comparison(self, node: exp.Expression) -> Value:
@@ -228,7 +230,9 @@ class _Compiler:
             element: Element = left.element.in_([other.element for _, other in elements])
         else:
             element = sa.or_(*(one.element == other.element for one, other in elements))
-        return Value(sa.not_(_grouped(element)) if node.args.get("negate") else element, "boolean", left.column)
+        return Value(
+            _grouped(sa.not_(_grouped(element))) if node.args.get("negate") else element, "boolean", left.column
+        )
 
     def between(self, node: exp.Expression) -> Value:
         value = self.value(node.this)
@@ -236,7 +240,9 @@ class _Compiler:
         one, bottom = self._comparable(value, low)
         two, top = self._comparable(value, high)
         element = sa.and_(one.element >= bottom.element, two.element <= top.element)
-        return Value(sa.not_(_grouped(element)) if node.args.get("negate") else element, "boolean", value.column)
+        return Value(
+            _grouped(sa.not_(_grouped(element))) if node.args.get("negate") else element, "boolean", value.column
+        )
 
     def likeness(self, node: exp.Expression) -> Value:
         left, right = self.value(node.this), self.value(node.expression)
@@ -248,7 +254,7 @@ class _Compiler:
                 "after `like` comes a text with % and _, written out and without backslashes", right.column
             )
         element = left.element.ilike(right.element) if isinstance(node, exp.ILike) else left.element.like(right.element)
-        return Value(sa.not_(element) if node.args.get("negate") else element, "boolean", left.column)
+        return Value(_grouped(sa.not_(element)) if node.args.get("negate") else element, "boolean", left.column)
 
     def joined(self, node: exp.Expression) -> Value:
         left, right = self.value(node.this), self.value(node.expression)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,13 +34,21 @@ person:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[None]:
-    """A Prefect server with a database of its own."""
+    """A Prefect server with a database of its own; Python's logging is afterwards as it was before."""
+    root = logging.getLogger()
+    before = {logger: (logger.handlers[:], logger.level, logger.propagate) for logger in (root, *_loggers())}
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120):
         yield
+    for logger in (root, *_loggers()):
+        logger.handlers[:], logger.level, logger.propagate = before.get(logger, ([], logging.NOTSET, True))
+
+
+def _loggers() -> list[logging.Logger]:
+    return [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
 
 
 @pytest.fixture

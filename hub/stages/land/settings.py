@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,11 @@ _outer: list[Any] = []
 
 @contextmanager
 def dlt_settings() -> Iterator[None]:
-    """Give dlt our settings instead of those in the user's environment and folders, as long as any connection lands."""
+    """Give dlt our settings instead of those in the user's environment and folders, as long as any connection lands.
+
+    Telemetry is the exception: dlt decides about it once, when its first context is made, from the environment.
+    """
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.providers.dictionary import DictionaryProvider
     from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer

@@ -75,7 +75,7 @@ class Press:
 
         Raises RejectedError with what Typst says, without the values.
         """
-        moment = min(letter.date for letter in letters).astimezone(UTC)
+        moment = min(letter.date for letter in letters).astimezone(UTC).replace(microsecond=0)  # Typst knows no less
         try:
             content = [
                 {"address": letter.address, "source": letter.source, "data": dict(letter.data)} for letter in letters

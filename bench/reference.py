@@ -11,6 +11,7 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -18,6 +19,8 @@ import pyarrow as pa
 
 from bench.generator import AS_OF
 
+BATCH = 1000
+Key = tuple[str, int]
 _SQL = Path(__file__).parent / "sql"
 
 
@@ -36,6 +39,7 @@ def reference(lake: Path, warehouse: Path, as_of: datetime = AS_OF) -> dict[str,
         _identify(connection)
         for stage in ("3_facts", "4_metrics", "5_profile", "6_segments", "7_deliveries"):
             connection.execute(_statements(stage))
+        _deliver(connection)
         return {name: int(count) for name, count in connection.execute(_statements("outcome")).fetchall()}
 
 
@@ -47,6 +51,41 @@ def _identify(connection: duckdb.DuckDBPyConnection) -> None:
     pairs = pa.table({"record": np.arange(records, dtype=np.int64), "person": person})
     connection.register("pairs", pairs)
     connection.execute("CREATE TABLE record_person AS SELECT record, person FROM pairs")
+
+
+def _deliver(connection: duckdb.DuckDBPyConnection) -> None:
+    """Hand every difference and every message to a destination that accepts all of it; keep what it took."""
+    taken: list[Key] = []
+    rows = connection.execute(
+        "SELECT audience, person, operation, email, phone, given_name FROM delivery LEFT JOIN person USING (person)"
+    )
+    while page := rows.fetchmany(BATCH):
+        taken += _accept(
+            [
+                ((audience, person), {"operation": operation, "email": email, "phone": phone, "first_name": name})
+                for audience, person, operation, email, phone, name in page
+            ]
+        )
+    accepted = pa.table({"audience": [audience for audience, _ in taken], "person": [person for _, person in taken]})
+    connection.register("accepted", accepted)
+    connection.execute(_statements("8_acknowledge"))
+    messages = connection.execute(
+        "SELECT scenario, person, address, given_name, content FROM message JOIN person USING (person)"
+    )
+    while page := messages.fetchmany(BATCH):
+        _accept([((scenario, person), _render(*rest)) for scenario, person, *rest in page])
+
+
+def _accept(batch: list[tuple[Key, dict[str, Any]]]) -> list[Key]:
+    """Stand for a destination: take everything, and tell the keys."""
+    return [key for key, _ in batch]
+
+
+def _render(address: str, name: str | None, content: str) -> dict[str, Any]:
+    category = json.loads(content)["category"]
+    offer = f" op {category}" if category != "any" else ""
+    text = f"Beste {name or ''},\n\nOp je eerste bestelling krijg je 15% korting{offer}.\n"
+    return {"to": address, "subject": "Welkom", "text": text}
 
 
 def components(nodes: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from hub.ledger import Intent, State, open_ledger, reading_ledger, tables
 from hub.people import NobodyError, PersonFile, explain, find_person
 from hub.project import Project
 from hub.stages.enrich import enrich
@@ -143,6 +146,37 @@ def test_a_file_tells_what_was_sent_what_happened_to_it_and_what_was_not_sent(
         ("stock", "refused", "consent withdrawn")
     ]
     assert [(it.scenario, it.status) for it in found.enrolments] == [("stock", "done")]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "in_words"),
+    [
+        ("queued", None, "waits to be sent"),
+        ("refused", "consent withdrawn", "not sent: not allowed any more"),
+        ("cancelled", "interrupted: order_count > 0", "not sent: not wanted any more"),
+        ("expired", "too late: its time was over before it could be sent", "not sent: too late"),
+    ],
+)
+def test_a_file_tells_of_each_message_what_became_of_it_while_a_run_is_writing(
+    warehouse: Warehouse, its: Project, tmp_path: Path, state: State, reason: str | None, in_words: str
+) -> None:
+    url = "sqlite" if its.hub.engine == "duckdb" else its.hub.engine
+    writing = open_ledger(url, tmp_path / "ledger")
+    intent = {"scenario": "welcome", "step": "1", "connection": "mail", "channel": "email", "purpose": "marketing"}
+    more = {"record_id": "crm:1", "template": "t", "priority": 0, "consent_key": None, "queued_at": MONDAY}
+    writing.outbox.add([Intent("m1", expires_at=TUESDAY, **intent, **more)])  # type: ignore[arg-type]
+    if state == "expired":
+        writing.outbox.expire(TUESDAY)
+    elif reason is not None:
+        writing.outbox.move({"m1": reason}, state, TUESDAY)
+    with writing.engine.begin() as busy:
+        busy.execute(sa.update(tables.outbox).values(reason="not committed yet"))
+        with reading_ledger(url, tmp_path / "ledger") as ledger:
+            (message,) = explain(its, warehouse.query, "1", ledger).messages
+    writing.close()
+    assert message.became is not None
+    assert (message.became.state, message.became.reason, message.became.in_words) == (state, reason, in_words)
+    assert message.became.attempts == 0
 
 
 @pytest.mark.parametrize(

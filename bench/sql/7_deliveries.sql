@@ -5,28 +5,26 @@ CREATE TABLE IF NOT EXISTS message (
     person BIGINT, scenario VARCHAR, channel VARCHAR, address VARCHAR, content VARCHAR, entered_at TIMESTAMPTZ, queued_at TIMESTAMPTZ
 );
 
-CREATE TEMP TABLE intended AS
-SELECT audience, person, hash(email, phone, given_name) AS content
-FROM membership JOIN person USING (person)
-JOIN (VALUES ('gold', 16), ('newsletter', 64), ('inactives', 8), ('big_spenders', 512)) AS audiences(audience, bit) ON mask & bit <> 0
-WHERE opted_in;
-
-CREATE TABLE delivery AS
-SELECT
-    coalesce(now.audience, before.audience) AS audience,
-    coalesce(now.person, before.person) AS person,
-    CASE WHEN now.person IS NULL THEN 'remove' WHEN before.person IS NULL THEN 'add' ELSE 'update' END AS operation
-FROM intended AS now FULL JOIN acknowledged AS before ON now.audience = before.audience AND now.person = before.person
-WHERE now.content IS DISTINCT FROM before.content;
-
-DELETE FROM acknowledged;
-INSERT INTO acknowledged SELECT * FROM intended;
-
 -- An address that mail bounced from for good gets nothing any more.
 CREATE TABLE suppressed AS
 SELECT DISTINCT mail_address.email
 FROM lake_table('mailings/events') AS event JOIN mail_address ON mail_address.original = event.email
 WHERE event.type = 'bounce' AND mail_address.email IS NOT NULL;
+
+CREATE TEMP TABLE intended AS
+SELECT audience, person, hash(email, phone, given_name) AS content
+FROM membership JOIN person USING (person)
+JOIN (VALUES ('gold', 16), ('newsletter', 64), ('inactives', 8), ('big_spenders', 512)) AS audiences(audience, bit) ON mask & bit <> 0
+WHERE opted_in AND (email IS NULL OR email NOT IN (SELECT suppressed.email FROM suppressed));
+
+CREATE TABLE delivery AS
+SELECT
+    coalesce(now.audience, before.audience) AS audience,
+    coalesce(now.person, before.person) AS person,
+    CASE WHEN now.person IS NULL THEN 'remove' WHEN before.person IS NULL THEN 'add' ELSE 'update' END AS operation,
+    now.content
+FROM intended AS now FULL JOIN acknowledged AS before ON now.audience = before.audience AND now.person = before.person
+WHERE now.content IS DISTINCT FROM before.content;
 
 INSERT INTO message
 SELECT person, 'welcome', 'email', email, json_object('category', coalesce(favourite_category, 'any')), entered_at, getvariable('as_of')

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 
 def explain(folder: Path | None, person: str) -> Answer:
-    """Tell everything that the last run published about a person."""
+    """Tell everything that the last run published about a person, and what became of each message."""
+    from hub.ledger import reading_ledger
     from hub.people.file import explain as file_of
 
     project = open_project(folder)
-    found = file_of(project, partial(ask, project), person)
+    with reading_ledger(project.hub.ledger, project.state) as ledger:
+        found = file_of(project, partial(ask, project), person, ledger)
     return Answer(asdict(found), lambda console: _show(console, found))
 
 
@@ -77,8 +79,10 @@ def _show(console: Console, file: PersonFile) -> None:
 
 
 def _message(message: Message) -> Sequence[Any]:
+    became = message.became
+    state = ": ".join(filter(None, (became.in_words, became.reason))) if became else ""
     events = ", ".join(f"{event.type} {_text(event.at)}" for event in message.events)
-    return (message.channel, message.campaign or message.step, message.connection, message.sent_at, events)
+    return (message.channel, message.campaign or message.step, message.connection, message.sent_at, state, events)
 
 
 def _section(console: Console, title: str, rows: Iterable[Sequence[Any]]) -> None:

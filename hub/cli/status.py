@@ -26,10 +26,11 @@ def status(folder: Path | None) -> Answer:
 
 
 def _ledger(project: Project) -> dict[str, Any]:
-    from hub.ledger import open_ledger
+    from hub.ledger import reading_ledger
 
-    ledger = open_ledger(project.hub.ledger, project.state)
-    try:
+    with reading_ledger(project.hub.ledger, project.state) as ledger:
+        if ledger is None:
+            return {"runs": [], "messages": {}, "waiting": {}}
         runs = [
             {
                 "run": run_id,
@@ -40,8 +41,6 @@ def _ledger(project: Project) -> dict[str, Any]:
             for run_id, as_of, reports in ledger.runs(RUNS)
         ]
         return {"runs": runs, "messages": ledger.outbox.counts(), "waiting": ledger.outbox.waiting()}
-    finally:
-        ledger.close()
 
 
 def _warehouse(project: Project) -> dict[str, Any]:

@@ -397,8 +397,8 @@ class _Compiler:
 
 
 def _grouped(element: Element) -> Element:
-    grouping: Element = element.self_group()
-    return grouping
+    """Put parentheses around an element for good: by SQLAlchemy's precedence `NOT x` needs none before `IS NULL`."""
+    return sa.sql.elements.Grouping(element)
 
 
 def _fails(condition: Element) -> Element:

@@ -4,15 +4,16 @@ It holds the outbox with its attempts and receipts, the pinned templates, the su
 holds personal data: a message points at a record of the warehouse, and a suppressed address is a keyed hash.
 """
 
-from hub.ledger.ledger import Ledger, open_ledger
+from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Intent, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
-from hub.ledger.states import FINAL, State
+from hub.ledger.states import FINAL, IN_WORDS, State
 from hub.ledger.suppression import EVERYTHING, UNSUBSCRIBED, Suppression, Suppressions, hashed
 
 __all__ = [
     "EVERYTHING",
     "FINAL",
+    "IN_WORDS",
     "UNSUBSCRIBED",
     "Intent",
     "Ledger",
@@ -26,4 +27,5 @@ __all__ = [
     "Suppressions",
     "hashed",
     "open_ledger",
+    "reading_ledger",
 ]

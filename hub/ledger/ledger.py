@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -21,6 +23,8 @@ from hub.report import Report
 
 SCHEMA = "ledger"
 """The database schema on PostgreSQL, so that ledger and warehouse can share one database."""
+
+FILE = "ledger.sqlite"
 
 BUSY_SECONDS = 30
 
@@ -74,22 +78,44 @@ def open_ledger(url: str, state: Path) -> Ledger:
     """
     if url == "sqlite":
         state.mkdir(parents=True, exist_ok=True)
-        engine = _sqlite(state / "ledger.sqlite")
-    elif url.startswith(("postgresql:", "postgresql+psycopg:")):
-        engine = _postgresql(url)
+        engine = _sqlite(state / FILE)
     else:
-        raise ConfigurationError(
-            f"ledger '{url.split(':')[0]}' is not known: use sqlite, or postgresql://user:password@host/database"
-        )
+        engine = _postgresql(url)
+    with _answering(engine), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
+        migrations.upgrade(connection)
+    return Ledger(engine)
+
+
+@contextmanager
+def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
+    """Open the ledger of a project to look at it, beside a run that writes; None where there is none yet.
+
+    What it gives can't be written to. Raises TemporaryError when the server does not answer.
+    """
+    if url == "sqlite":
+        if not (state / FILE).exists():
+            yield None
+            return
+        engine = sa.create_engine(f"sqlite:///file:{quote(str(state.absolute() / FILE))}?mode=ro&uri=true")
+    else:
+        engine = _postgresql(url, "-cdefault_transaction_read_only=on")
     try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
-            migrations.upgrade(connection)
+        with _answering(engine):
+            there = sa.inspect(engine).has_table(tables.run.name)
+        yield Ledger(engine) if there else None
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _answering(engine: sa.Engine) -> Iterator[None]:
+    try:
+        yield
     except sa.exc.OperationalError as error:
         engine.dispose()
         raise TemporaryError(f"the ledger does not answer: {type(error.orig).__name__}") from None
-    return Ledger(engine)
 
 
 def _sqlite(file: Path) -> sa.Engine:
@@ -109,8 +135,12 @@ def _sqlite(file: Path) -> sa.Engine:
     return engine
 
 
-def _postgresql(url: str) -> sa.Engine:
+def _postgresql(url: str, *options: str) -> sa.Engine:
+    if not url.startswith(("postgresql:", "postgresql+psycopg:")):
+        raise ConfigurationError(
+            f"ledger '{url.split(':')[0]}' is not known: use sqlite, or postgresql://user:password@host/database"
+        )
     return sa.create_engine(
         sa.make_url(url).set(drivername="postgresql+psycopg"),
-        connect_args={"options": f"-csearch_path={SCHEMA}"},
+        connect_args={"options": " ".join([f"-csearch_path={SCHEMA}", *options])},
     )

@@ -90,6 +90,15 @@ class Outbox:
             row = connection.execute(sa.select(*_COLUMNS).where(outbox.c.id == id_)).first()
         return _queued(row) if row else None
 
+    def among(self, ids: Sequence[str]) -> dict[str, Queued]:
+        """Return the messages among `ids` that the outbox holds."""
+        found: dict[str, Queued] = {}
+        with self._engine.begin() as connection:
+            for chunk in _chunks(ids):
+                rows = connection.execute(sa.select(*_COLUMNS).where(outbox.c.id.in_(chunk)))
+                found.update({row.id: _queued(row) for row in rows})
+        return found
+
     def states(self, ids: Sequence[str]) -> dict[str, State]:
         """Return the states of the messages among `ids` that the outbox holds."""
         found: dict[str, State] = {}

@@ -43,6 +43,20 @@ after the first attempt."""
 
 FINAL: frozenset[State] = frozenset(state for state, following in LEADS_TO.items() if not following)
 
+IN_WORDS: Mapping[State, str] = {
+    "queued": "waits to be sent",
+    "sending": "is being sent",
+    "accepted": "sent",
+    "rejected": "not sent: it was not taken",
+    "unknown": "perhaps sent: no answer came",
+    "delivered": "sent, and delivered",
+    "bounced": "sent, and came back",
+    "expired": "not sent: too late",
+    "refused": "not sent: not allowed any more",
+    "cancelled": "not sent: not wanted any more",
+}
+"""What a state means to who asks after a message."""
+
 
 def leading_to(state: State) -> tuple[State, ...]:
     """Give the states that a message may come from."""

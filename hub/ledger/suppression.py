@@ -10,7 +10,6 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from hashlib import sha256
 
 import sqlalchemy as sa
 
@@ -31,7 +30,7 @@ def hashed(key: bytes, channel: str, identifier: str) -> str:
     """Return HMAC-SHA-256(key, channel | normalised identifier) as hex; ConfigurationError without a key."""
     if not key:
         raise ConfigurationError("HUB_KEY is not set: suppressions and unsubscribe links need a secret of your own")
-    return hmac.new(key, f"{channel}|{identifier}".encode(), sha256).hexdigest()
+    return hmac.digest(key, f"{channel}|{identifier}".encode(), "sha256").hex()
 
 
 @dataclass(frozen=True)
@@ -84,13 +83,17 @@ class Suppressions:
     def among(self, hashes: Iterable[str]) -> dict[str, list[Suppression]]:
         """Return the suppressions of those hashes that have any."""
         table = tables.suppression
-        wanted = sorted(set(hashes))
+        everything = sa.select(table).order_by(table.c.hash, table.c.purpose)
+        wanted = set(hashes)
         found: dict[str, list[Suppression]] = {}
         with self._engine.begin() as connection:
-            for start in range(0, len(wanted), CHUNK):
-                statement = sa.select(table).where(table.c.hash.in_(wanted[start : start + CHUNK]))
-                for row in connection.execute(statement.order_by(table.c.purpose)):
-                    found.setdefault(row.hash, []).append(Suppression(**row._mapping))
+            # asked about many, it is cheaper to look through all that there are
+            if len(wanted) > CHUNK:
+                rows = (row for row in connection.execute(everything) if row.hash in wanted)
+            else:
+                rows = iter(connection.execute(everything.where(table.c.hash.in_(wanted))))
+            for row in rows:
+                found.setdefault(row.hash, []).append(Suppression(**row._mapping))
         return found
 
     def empty(self) -> bool:

@@ -1,18 +1,20 @@
 """A person's file: everything the hub knows of one person, from where, and why each message was or was not sent.
 
-It reads what the last run published, so that a run and a reader never wait for each other.
+It reads what the last run published, and of each message what the ledger's outbox says of it now, so that a run and
+a reader never wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from hub.errors import HubError
+from hub.ledger import IN_WORDS, Ledger, Queued, State
 from hub.project import Project
 from hub.schema.shape import STORE
 from hub.schema.tables import POSTAL
@@ -110,8 +112,22 @@ class MessageEvent:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What became of a message that was decided: its state, the same in words, and why where that is known."""
+
+    state: State
+    in_words: str
+    reason: str | None
+    attempts: int
+    first_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Message:
-    """A message to the person, with what happened to it in the order of time."""
+    """A message to the person, with what happened to it in the order of time.
+
+    One of the hub's own is here from the moment it was decided; `became` tells whether it went.
+    """
 
     key: str
     connection: str
@@ -121,6 +137,7 @@ class Message:
     step: str | None
     sent_at: datetime | None
     events: tuple[MessageEvent, ...]
+    became: Outcome | None = None
 
 
 @dataclass(frozen=True)
@@ -214,10 +231,25 @@ def find_person(project: Project, ask: Ask, text: str) -> int:
     return people[0]
 
 
-def explain(project: Project, ask: Ask, text: str) -> PersonFile:
-    """Gather everything about the person whom `text` points at (see `find_person`). Raises NobodyError."""
+def explain(project: Project, ask: Ask, text: str, ledger: Ledger | None = None) -> PersonFile:
+    """Gather everything about the person whom `text` points at (see `find_person`). Raises NobodyError.
+
+    Without a ledger nothing is known of what became of messages.
+    """
     person_id = find_person(project, ask, text)
-    return _Reading(project, ask).file(person_id)
+    found = _Reading(project, ask).file(person_id)
+    return replace(found, messages=_with_outcomes(found.messages, ledger)) if ledger is not None else found
+
+
+def _with_outcomes(messages: Sequence[Message], ledger: Ledger) -> tuple[Message, ...]:
+    held = ledger.outbox.among([message.key for message in messages])
+    return tuple(replace(message, became=_outcome(held.get(message.key))) for message in messages)
+
+
+def _outcome(queued: Queued | None) -> Outcome | None:
+    if queued is None:
+        return None
+    return Outcome(queued.state, IN_WORDS[queued.state], queued.reason, queued.attempts, queued.first_at)
 
 
 def _spellings(project: Project, text: str) -> set[str]:
@@ -343,7 +375,7 @@ class _Reading:
         for row in happened:
             events.get(row["message_key"], others).append(_made(MessageEvent, row))
         messages = (
-            _made(Message, row, key=row["source_key"], events=tuple(reversed(events[row["source_key"]])))
+            _made(Message, row, key=row["source_key"], events=tuple(reversed(events[row["source_key"]])), became=None)
             for row in sent
         )
         return tuple(messages), tuple(others)

@@ -6,9 +6,11 @@ connections that run expressions of admins can read the lake and the project's o
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -84,7 +86,7 @@ class DuckDBWarehouse(Warehouse):
         self.published = file.with_name("published.duckdb")
         try:
             self._root = _open(file, [file.parent, *readable])
-        except duckdb.IOException as error:
+        except (duckdb.IOException, _InUseError) as error:
             raise TemporaryError(
                 f"{file.name} is in use by another run of this project. Wait for it to end, or stop it."
             ) from error
@@ -115,20 +117,55 @@ def query(published: Path, statement: str) -> pa.Table:
         try:
             return connection.execute(statement).to_arrow_table()
         except duckdb.Error as error:
-            raise ConfigurationError(f"this query does not work: {error}") from error
+            told = f"this query does not work: {error}"
+            if isinstance(error, duckdb.ParserException) and _names_bare_at(statement):
+                told += '\nThe column at needs quotes here: write "at".'
+            raise ConfigurationError(told) from error
+
+
+def _names_bare_at(statement: str) -> bool:
+    """Say whether a statement uses the name of our column `at` without quotes, as DuckDB's grammar does not let it."""
+    return _BARE_AT.search(_QUOTED.sub("''", statement)) is not None
+
+
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+_BARE_AT = re.compile(r"(?<![\w.])at(?!\w|\s+time\s+zone)", re.IGNORECASE)
+
+
+class _InUseError(Exception):
+    """This process has the file open already."""
+
+
+_opening = Lock()
+"""Within one process DuckDB shares an open file and its settings: who opens it first also locks them."""
 
 
 def _open(file: Path, readable: Sequence[Path], read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open a file so that statements reach it and the readable folders, and nothing else, for good."""
-    root = duckdb.connect(
-        str(file),
-        read_only=read_only,
-        config={"autoload_known_extensions": "false", "autoinstall_known_extensions": "false"},
-    )
+    """Open a file so that statements reach it and the readable folders, and nothing else, for good.
+
+    A process may open a file many times to read, and once to write: else _InUseError.
+    """
+    with _opening:
+        root = duckdb.connect(
+            str(file),
+            read_only=read_only,
+            config={"autoload_known_extensions": "false", "autoinstall_known_extensions": "false"},
+        )
+        if not root.sql("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
+            _lock(root, readable)
+        elif not read_only:
+            root.close()
+            raise _InUseError
+    return root
+
+
+def _lock(root: duckdb.DuckDBPyConnection, readable: Sequence[Path]) -> None:
     root.execute("SET GLOBAL TimeZone = 'UTC'")
     root.execute("SET GLOBAL preserve_insertion_order = false")
+    # writing costs more than computing: compressing, and checkpoints in the middle of a run, were a fifth of it
+    root.execute("PRAGMA force_compression = 'uncompressed'")
+    root.execute("SET GLOBAL checkpoint_threshold = '1GB'")
     folders = ", ".join("'" + str(path.resolve()).replace("'", "''") + "/'" for path in readable)
     root.execute(f"SET GLOBAL allowed_directories = [{folders}]")
     root.execute("SET GLOBAL enable_external_access = false")
     root.execute("SET GLOBAL lock_configuration = true")
-    return root

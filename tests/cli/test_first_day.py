@@ -149,6 +149,7 @@ def test_explain_tells_from_where_and_why(after: Path) -> None:
     refused = hub(after, "explain", "chris.vdvalk@example.nl").stdout
     assert "letter: consent withdrawn" in refused
     as_json = json.loads(hub(after, "explain", "1", "--json").stdout)
+    assert [message["became"]["in_words"] for message in as_json["messages"]] == ["sent"]
     assert {record["record_id"] for record in as_json["records"]} == {"shop:1001", "shop:email:anna.devries@example.nl"}
 
 

@@ -14,7 +14,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from hub.errors import ConfigurationError, TemporaryError
-from hub.ledger import Ledger, Reaction, Suppression, hashed, migrations, open_ledger, tables
+from hub.ledger import Ledger, Reaction, Suppression, hashed, migrations, open_ledger, reading_ledger, tables
+from hub.ledger.states import IN_WORDS, LEADS_TO
 from hub.report import Report
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -55,6 +56,33 @@ def test_what_was_written_is_there_after_opening_again(ledger: Ledger, url: str,
     again.pin({"t1": "something else"})
     assert again.templates(["t1", "t2"]) == {"t1": "Beste {{ salutation }}"}
     again.close()
+
+
+def test_a_reader_sees_what_is_there_and_can_not_write(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    ledger.record_run("r1", NOW, [Report("land")])
+    with reading_ledger(url, tmp_path / ".hub") as reading:
+        assert reading is not None
+        assert [run_id for run_id, _, _ in reading.runs()] == ["r1"]
+        with pytest.raises(sa.exc.DBAPIError, match=r"read-only|readonly"):
+            reading.record_run("r2", NOW, [])
+
+
+def test_a_reader_of_a_ledger_that_is_not_there_yet_makes_none(url: str, tmp_path: Path) -> None:
+    with reading_ledger(url, tmp_path / ".hub") as reading:
+        assert reading is None
+    assert not (tmp_path / ".hub").exists()
+
+
+def test_a_reader_of_a_server_that_does_not_answer_tries_later() -> None:
+    with (
+        pytest.raises(TemporaryError, match="the ledger does not answer"),
+        reading_ledger("postgresql://u:hunter2@127.0.0.1:1/d", Path()),
+    ):
+        pass
+
+
+def test_every_state_can_be_said_in_words() -> None:
+    assert set(IN_WORDS) == set(LEADS_TO)
 
 
 def test_an_unknown_kind_of_ledger_is_a_mistake_in_the_configuration(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from hub.contracts import Result, Row
 from hub.errors import TemporaryError
+from hub.ledger import UNSUBSCRIBED, Suppression, hashed
 from hub.project.models import Segment
 from hub.report import Report
 from hub.stages.activate import activate
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
-from tests.stages.engagement import NOW, Recorder, Shop, gold, shop_in
+from tests.stages.engagement import KEY, NOW, Recorder, Shop, gold, shop_in
 
 
 @pytest.fixture
@@ -113,6 +114,79 @@ def test_a_guard_stops_a_run_that_would_remove_too_many_and_nothing_is_sent(shop
     shop.insert("membership", person_id=2, segment="gold", since=NOW)
     assert run(shop).failures == ()
     assert calls(shop) == [("remove", "1"), ("remove", "3"), ("upsert", "5")]
+
+
+@pytest.mark.parametrize("leaving", ["remove", "keep"])
+def test_a_guard_never_holds_back_the_removal_of_who_withdrew_consent(shop: Shop, leaving: Any) -> None:
+    shop = shop.with_(syncs={"gold": gold(leaving=leaving, guards={"removes": "0%"})})
+    for number in (1, 2, 3, 4):
+        member(shop, number)
+    run(shop)
+    calls(shop)
+    for number in (1, 2, 3):
+        shop.consent(f"shop:{number}", "ads", given=False, at=NOW)
+    leave(shop, 1)
+    assert run(shop).failures == ()
+    assert calls(shop) == [("remove", "1"), ("remove", "2"), ("remove", "3")]
+    assert shop.rows("audience_state", "row_key") == ["4"]
+
+
+def test_a_guard_that_stops_a_run_still_lets_withdrawals_go_and_counts_only_who_left(shop: Shop) -> None:
+    for number in range(1, 7):
+        member(shop, number)
+    run(shop)
+    calls(shop)
+    shop.consent("shop:1", "ads", given=False, at=NOW)
+    leave(shop, 2, 3, 4, 5)
+    member(shop, 7)
+    report = run(shop)
+    assert report.failures[0].startswith("sync gold: this run would remove 4 of 6 rows (67%), more than the 50%")
+    assert "nothing was sent but the removal of 1 who withdrew consent or are suppressed. Look" in report.failures[0]
+    assert calls(shop) == [("remove", "1")]
+    assert run(shop).failures[0].startswith("sync gold: this run would remove 4 of 5 rows (80%)")
+    assert calls(shop) == []
+    shop = shop.with_(syncs={"gold": gold(guards={"removes": "90%"})})
+    assert run(shop).failures == ()
+    assert calls(shop) == [("remove", "2"), ("remove", "3"), ("remove", "4"), ("remove", "5"), ("upsert", "7")]
+
+
+def test_who_is_suppressed_on_the_channel_leaves_the_audience_past_the_guard_and_does_not_come_back(
+    shop: Shop,
+) -> None:
+    shop = shop.with_(
+        syncs={"gold": gold(consent={"channel": "email", "purpose": "marketing"}, guards={"removes": "0%"})}
+    )
+    for number in (1, 2, 3):
+        member(shop, number, consent=("email",))
+    member(shop, 4, consent=("email",), email=None)
+    run(shop)
+    calls(shop)
+    shop.ledger.suppressions.add(
+        [
+            Suppression(hashed(KEY, "email", f"p{number}@example.nl"), "marketing", reason, "test", at)
+            for number, reason, at in (
+                (1, "complained", NOW),
+                (2, UNSUBSCRIBED, NOW),
+                (3, UNSUBSCRIBED, NOW - timedelta(days=9)),
+            )
+        ]
+    )
+    assert run(shop).failures == ()
+    assert calls(shop) == [("remove", "1"), ("remove", "2")]
+    assert run(shop).skipped
+
+
+def test_a_key_that_is_nobodys_any_more_counts_for_the_guard(shop: Shop) -> None:
+    shop = shop.with_(syncs={"gold": gold(key="email")})
+    for number in (1, 2):
+        member(shop, number)
+    run(shop)
+    calls(shop)
+    for number in (1, 2):
+        shop.update("person", {"person_id": number}, email=None)
+    (failure,) = run(shop).failures
+    assert "this run would remove 2 of 2 rows (100%)" in failure
+    assert calls(shop) == []
 
 
 def test_rows_that_failed_stay_different_and_go_again(shop: Shop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, TemporaryError
 from hub.schema import BUILT_IN, Column, Schema, Table
 from hub.warehouse import Warehouse, open_warehouse
 from hub.warehouse.state import fingerprint, remember, seen
@@ -262,4 +263,52 @@ def test_a_reader_of_the_embedded_engine_reads_while_a_run_writes(tmp_path: Path
     with warehouse.begin() as transaction:
         transaction.execute(sa.delete(transaction.table("sales_order")))
         assert warehouse.query("SELECT count(*) AS n FROM sales_order").to_pylist() == [{"n": 1}]
+    warehouse.close()
+
+
+def test_a_process_that_has_the_embedded_engine_open_is_told_so_too_and_may_read_many_times(tmp_path: Path) -> None:
+    warehouse = open_warehouse("duckdb", BUILT_IN, tmp_path)
+    for _ in range(2):
+        with pytest.raises(TemporaryError, match=r"warehouse.duckdb is in use by another run of this project"):
+            open_warehouse("duckdb", BUILT_IN, tmp_path)
+    warehouse.publish()
+    with ThreadPoolExecutor(8) as readers:
+        answers = list(readers.map(lambda _: warehouse.query("SELECT 1 AS one").to_pylist(), range(40)))
+    assert answers == [[{"one": 1}]] * 40
+    warehouse.close()
+    open_warehouse("duckdb", BUILT_IN, tmp_path).close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT at FROM consent",
+        "SELECT type, max(at) FROM message_event GROUP BY 1",
+        "SELECT type FROM message_event ORDER BY at",
+        "SELECT type FROM message_event WHERE at > now() AND type = 'look'",
+    ],
+)
+def test_who_writes_the_column_at_without_quotes_is_told_to_quote_it(tmp_path: Path, statement: str) -> None:
+    warehouse = open_warehouse("duckdb", BUILT_IN, tmp_path)
+    warehouse.publish()
+    with pytest.raises(ConfigurationError, match='needs quotes here: write "at"'):
+        warehouse.query(statement)
+    warehouse.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELEC 1",
+        "SELECT type FROM message_event WHERE type = 'look at me' AND",
+        'SELECT "at" FROM message_event WHERE',
+        "SELECT (sent_at AT TIME ZONE 'UTC') FROM message ORDER",
+    ],
+)
+def test_other_mistakes_in_a_query_are_not_blamed_on_that_column(tmp_path: Path, statement: str) -> None:
+    warehouse = open_warehouse("duckdb", BUILT_IN, tmp_path)
+    warehouse.publish()
+    with pytest.raises(ConfigurationError) as caught:
+        warehouse.query(statement)
+    assert "needs quotes" not in str(caught.value)
     warehouse.close()

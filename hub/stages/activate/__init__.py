@@ -20,7 +20,7 @@ def activate(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
     A destination that is down stops only its own queue and stands in `failures`.
     """
     counts, failures = send_messages(warehouse, ledger, project, as_of)
-    synced, sync_failures = run_syncs(warehouse, project, as_of)
+    synced, sync_failures = run_syncs(warehouse, ledger, project, as_of)
     counts.update(synced)
     touched = sum(counts.values())
     taken = sum(counts[name] for name in TAKEN)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hub.contracts import Destination, Operation, Result, Row, SyncBatch
+from hub.ledger import Ledger
 from hub.project import Project
 from hub.project.models import Sync
 from hub.stages.activate.deliver import deliver
-from hub.stages.activate.difference import Difference, GuardError, difference
+from hub.stages.activate.difference import Difference, difference
 from hub.stages.activate.pace import Pace
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
@@ -35,7 +36,9 @@ PORTION = 5_000
 DEPENDS_ON = ("map", "resolve", "enrich", "segment")
 
 
-def run_syncs(warehouse: Warehouse, project: Project, as_of: datetime) -> tuple[Counter[str], list[str]]:
+def run_syncs(
+    warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime
+) -> tuple[Counter[str], list[str]]:
     """Run every sync; destinations go side by side. Gives rows by what became of them, and what failed."""
     by_connection: dict[str, list[Sync]] = {}
     for sync in project.syncs.values():
@@ -46,7 +49,7 @@ def run_syncs(warehouse: Warehouse, project: Project, as_of: datetime) -> tuple[
         lock = Lock()
         with ThreadPoolExecutor(max_workers=len(by_connection), thread_name_prefix="sync") as pool:
             started = [
-                pool.submit(copy_context().run, _run_all, warehouse, project, syncs, lock, as_of)
+                pool.submit(copy_context().run, _run_all, warehouse, ledger, project, syncs, lock, as_of)
                 for syncs in by_connection.values()
             ]
             for future in started:
@@ -76,12 +79,12 @@ class Outcome:
 
 
 def _run_all(
-    warehouse: Warehouse, project: Project, syncs: Sequence[Sync], lock: Lock, as_of: datetime
+    warehouse: Warehouse, ledger: Ledger, project: Project, syncs: Sequence[Sync], lock: Lock, as_of: datetime
 ) -> list[tuple[Sync, Outcome]]:
     plugin = project.connections[syncs[0].to.connection].open()
     assert isinstance(plugin, Destination), "the project's check lets syncs go to destinations only"
     pace = Pace(plugin.capabilities.rate_per_second)
-    return [(sync, _Run(warehouse, project, sync, plugin, pace, lock, as_of).run()) for sync in syncs]
+    return [(sync, _Run(warehouse, ledger, project, sync, plugin, pace, lock, as_of).run()) for sync in syncs]
 
 
 @dataclass
@@ -89,6 +92,7 @@ class _Run:
     """One sync in one run. Nothing is kept open in the warehouse while the destination works."""
 
     warehouse: Warehouse
+    ledger: Ledger
     project: Project
     sync: Sync
     destination: Destination
@@ -103,12 +107,9 @@ class _Run:
             mark = _mark(transaction, self.sync)
             if mark is not None and seen(transaction, self._stage) == mark:
                 return self.outcome
-            try:
-                differs = difference(transaction, self.project, self.sync, self.as_of)
-            except GuardError as error:
-                self.outcome.failure = str(error)
-                return self.outcome
+            differs = difference(transaction, self.ledger, self.project, self.sync, self.as_of)
         self._send(differs)
+        self.outcome.failure = self.outcome.failure or differs.held
         if mark is not None and not self.outcome.failure and not self.outcome.counts["not_synced"]:
             with self.warehouse_lock, self.warehouse.begin() as transaction:
                 remember(transaction, self._stage, mark, self.as_of)

@@ -27,11 +27,14 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     """
     with warehouse.begin() as transaction:
         today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
+        traits = definitions(project)
+        # the hub's own messages are news only where a trait counts messages
+        writers = ("map", "resolve", *("decide" for trait in traits.values() if trait.of == "message"))
         mark = fingerprint(
-            *(seen(transaction, stage) for stage in ("map", "resolve", "decide")),
+            *(seen(transaction, stage) for stage in writers),
             today,
             project.hub.timezone,
-            sorted((name, trait.model_dump_json()) for name, trait in definitions(project).items()),
+            sorted((name, trait.model_dump_json()) for name, trait in traits.items()),
         )
         if still_holds(seen(transaction, "enrich"), mark, as_of) and transaction.exists("trait", stored=True):
             return Report("enrich", skipped=True)

@@ -88,12 +88,10 @@ class Suppressions:
         found: dict[str, list[Suppression]] = {}
         with self._engine.begin() as connection:
             # asked about many, it is cheaper to look through all that there are
-            if len(wanted) > CHUNK:
-                rows = (row for row in connection.execute(everything) if row.hash in wanted)
-            else:
-                rows = iter(connection.execute(everything.where(table.c.hash.in_(wanted))))
-            for row in rows:
-                found.setdefault(row.hash, []).append(Suppression(**row._mapping))
+            asked = everything if len(wanted) > CHUNK else everything.where(table.c.hash.in_(wanted))
+            for row in connection.execute(asked):
+                if row.hash in wanted:
+                    found.setdefault(row.hash, []).append(Suppression(**row._mapping))
         return found
 
     def empty(self) -> bool:

@@ -1,10 +1,16 @@
-"""Where a message goes: an address as it is kept in a decision, and the identifier that a suppression is about."""
+"""Where a message goes: an address as it is kept in a decision, and whether it is suppressed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
 
 from hub.contracts import Channel, EmailRecipient, PhoneRecipient, PostalRecipient, Recipient
+from hub.ledger import Suppressions, hashed
+
+Name = TypeVar("Name", bound=Hashable)
 
 ADDRESS: Mapping[Channel, tuple[str, ...]] = {
     "email": ("email",),
@@ -30,6 +36,28 @@ def identifier(channel: Channel, address: Address) -> str:
         return "|".join((address.get(part) or "").strip().upper() for part in parts)
     (column,) = ADDRESS[channel]
     return address[column] or ""
+
+
+@dataclass(frozen=True)
+class Destined:
+    """What is to go to an address: by which channel, for which purpose, to somebody who consented at `given_at`."""
+
+    channel: Channel
+    address: Address
+    purpose: str
+    given_at: datetime | None
+
+
+def suppressed(suppressions: Suppressions, key: bytes, asked: Mapping[Name, Destined]) -> dict[Name, str]:
+    """Give the reasons of those among `asked` that must not go because their address is suppressed."""
+    marks = {name: hashed(key, it.channel, identifier(it.channel, it.address)) for name, it in asked.items()}
+    known = suppressions.among(marks.values())
+    found: dict[Name, str] = {}
+    for name, it in asked.items():
+        reasons = [entry.reason for entry in known.get(marks[name], ()) if entry.stops(it.purpose, it.given_at)]
+        if reasons:
+            found[name] = ", ".join(reasons)
+    return found
 
 
 def recipient(channel: Channel, address: Address, name: str) -> Recipient:

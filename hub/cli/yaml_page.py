@@ -8,9 +8,8 @@ from inspect import getdoc
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from hub.cli.markdown import heading, row
+from hub.cli.markdown import default, heading, row
 from hub.project import models
 from hub.settings import Settings
 
@@ -95,7 +94,7 @@ def _described(file: str, model: type[BaseModel]) -> Iterator[str]:
         yield from heading("key", "type", "default", "what it is")
         hints = _hints(part)
         for name, field in part.model_fields.items():
-            yield row(f"`{field.alias or name}`", _type(hints[name]), _default(field), field.description or "")
+            yield row(f"`{field.alias or name}`", _type(hints[name]), default(field), field.description or "")
         if "__pydantic_extra__" in hints:
             inner = get_args(hints["__pydantic_extra__"])[1]
             yield row("*a table*", _type(inner), "", "A table of the [shared schema](schema.md), or `person`.")
@@ -145,15 +144,6 @@ def _inside(hint: Any) -> str:
     return f"({words})" if " or " in words else words
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "needed"
-    value = field.get_default(call_default_factory=True)
-    if value is None or value in ("", [], {}, ()) or isinstance(value, BaseModel):
-        return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
 def _built_in_traits() -> Iterator[str]:
     from hub.people.traits import BUILT_IN, RFM, SCORES
 
@@ -193,4 +183,4 @@ def _settings() -> Iterator[str]:
     yield ""
     yield from heading("name", "default", "what it is")
     for name, field in Settings.model_fields.items():
-        yield row(f"`HUB_{name.upper()}`", _default(field), field.description or "")
+        yield row(f"`HUB_{name.upper()}`", default(field), field.description or "")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -83,18 +83,6 @@ RFM = "rfm"
 """The three scores as one text: 545."""
 
 WITHIN = re.compile(r"([0-9]{1,5}) (day|week)s?(?: of ([a-z_][a-z0-9_.]*))?")
-Way = Literal[
-    "count",
-    "exists",
-    "sum",
-    "average",
-    "minimum",
-    "maximum",
-    "first",
-    "last",
-    "favourite",
-    "median_interval",
-]
 _TYPES: Mapping[str, ExpressionType] = {
     "count": "integer",
     "exists": "boolean",

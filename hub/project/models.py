@@ -169,7 +169,11 @@ class TableMapping(Form):
     """How rows of one raw table become rows of one table of the shared schema."""
 
     from_: str = Field(alias="from", description="The raw table.")
-    where: Expression | None = Field(None, description="Only these rows; the others are counted as left out.")
+    where: Expression | None = Field(
+        None,
+        description="Only these rows; the others are counted as left out. A stored row that no longer meets it stays "
+        "as it last did: say that a row ended in a column.",
+    )
     key: Expression = Field(description="The row's own key, unique within the connection and table.")
     updated_at: Expression | None = Field(
         None, description="When the system last changed the row: the newest wins. Without it, the latest load wins."

@@ -15,6 +15,11 @@ Compiler = Any
 """SQLAlchemy's compiler object, which has no useful static type."""
 
 
+def _arguments(element: Any, compiler: Compiler, keywords: dict[str, Any]) -> list[str]:
+    """Write the arguments of a construct."""
+    return [compiler.process(clause, **keywords) for clause in element.clauses.clauses]
+
+
 class try_cast(FunctionElement[Any]):
     """`try_cast(text, type)`: the value as that type, or null where it is not one."""
 
@@ -50,13 +55,13 @@ class matches(FunctionElement[bool]):
 
 @compiles(matches)
 def _matches_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    value, pattern = _arguments(element, compiler, keywords)
     return f"({value} ~ ('^(?:' || {pattern} || ')$'))"
 
 
 @compiles(matches, "duckdb")
 def _matches_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    value, pattern = _arguments(element, compiler, keywords)
     return f"regexp_full_match({value}, {pattern})"
 
 
@@ -70,7 +75,7 @@ class replace_all(FunctionElement[str]):
 
 @compiles(replace_all)
 def _replace_all(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    value, pattern, replacement = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    value, pattern, replacement = _arguments(element, compiler, keywords)
     return f"regexp_replace({value}, {pattern}, {replacement}, 'g')"
 
 
@@ -84,13 +89,13 @@ class extract_first(FunctionElement[str]):
 
 @compiles(extract_first)
 def _extract_first_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    value, pattern = _arguments(element, compiler, keywords)
     return f"NULLIF((regexp_match({value}, {pattern}))[1], '')"
 
 
 @compiles(extract_first, "duckdb")
 def _extract_first_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    value, pattern = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    value, pattern = _arguments(element, compiler, keywords)
     return f"NULLIF(regexp_extract({value}, {pattern}, 1), '')"
 
 
@@ -107,14 +112,14 @@ class arg_max(FunctionElement[Any]):
 
 @compiles(arg_max)
 def _arg_max_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    value, order = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    value, order = _arguments(element, compiler, keywords)
     present = f"({value}) IS NOT NULL AND ({order}) IS NOT NULL"
     return f"((array_agg({value} ORDER BY {order} DESC) FILTER (WHERE {present}))[1])"
 
 
 @compiles(arg_max, "duckdb")
 def _arg_max_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    value, order = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    value, order = _arguments(element, compiler, keywords)
     return f"arg_max({value}, {order})"
 
 
@@ -128,13 +133,13 @@ class median(FunctionElement[float]):
 
 @compiles(median)
 def _median_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    (value,) = _arguments(element, compiler, keywords)
     return f"percentile_cont(0.5) WITHIN GROUP (ORDER BY {value})"
 
 
 @compiles(median, "duckdb")
 def _median_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    (value,) = _arguments(element, compiler, keywords)
     return f"median({value})"
 
 
@@ -173,7 +178,7 @@ def _json_object_postgresql(element: Any, compiler: Compiler, **keywords: Any) -
 
 @compiles(json_object, "duckdb")
 def _json_object_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    pieces = ", ".join(compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    pieces = ", ".join(_arguments(element, compiler, keywords))
     return f"CAST(json_object({pieces}) AS TEXT)"
 
 
@@ -187,13 +192,13 @@ class sha256_hex(FunctionElement[str]):
 
 @compiles(sha256_hex)
 def _sha256_hex_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    (value,) = _arguments(element, compiler, keywords)
     return f"encode(sha256(convert_to({value}, 'UTF8')), 'hex')"
 
 
 @compiles(sha256_hex, "duckdb")
 def _sha256_hex_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    (value,) = _arguments(element, compiler, keywords)
     return f"sha256({value})"
 
 
@@ -224,13 +229,13 @@ class composed(FunctionElement[str]):
 
 @compiles(composed)
 def _composed_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    (value,) = _arguments(element, compiler, keywords)
     return f"normalize({value}, NFC)"
 
 
 @compiles(composed, "duckdb")
 def _composed_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
-    (value,) = (compiler.process(clause, **keywords) for clause in element.clauses.clauses)
+    (value,) = _arguments(element, compiler, keywords)
     return f"nfc_normalize({value})"
 
 

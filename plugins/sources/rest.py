@@ -24,8 +24,11 @@ from hub.contracts import Check, ConnectionConfig, Plugin, Source
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.hookspecs import hookimpl
 from hub.incremental import Digest, Moment, mark
+from hub.outgoing import check_url, may_be_called
 
 if TYPE_CHECKING:
+    import socket
+
     import requests
     from dlt.extract import DltResource
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
@@ -98,10 +101,19 @@ class RestConfig(ConnectionConfig):
     """Which API, and which of its lists."""
 
     plugin: Literal["rest"] = "rest"
-    url: str = Field(pattern="^https?://", description="What all paths begin with.")
+    url: str = Field(description="What all paths begin with.")
     auth: Auth | None = Field(None, description="How the API knows who asks.")
     headers: dict[str, str] = Field({}, description="Headers of every request; never secrets.")
     resources: dict[str, RestResource] = Field(min_length=1, description="The lists, by the name of their table.")
+    allow_private: bool = Field(False, description="The API stands in our own network, or on this machine.")
+
+    @model_validator(mode="after")
+    def _address_is_allowed(self) -> RestConfig:
+        try:
+            check_url(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class Rest(Source):
@@ -191,7 +203,7 @@ class Rest(Source):
             and (last if last is not None else cursor.initial) is not None
         ):
             params[cursor.param] = last if last is not None else cursor.initial
-        with _session(self.config.auth) as session:
+        with _session(self.config.auth, self.config.allow_private) as session:
             client = RESTClient(self.config.url, headers=dict(self.config.headers), session=session)
             for page in client.paginate(
                 settings.path,
@@ -233,7 +245,7 @@ class _Again:
         return self._now.remembered() if self._came else self._before
 
 
-def _session(auth: Auth | None) -> requests.Session:
+def _session(auth: Auth | None, allow_private: bool) -> requests.Session:
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After."""
     import requests
     import tenacity
@@ -263,7 +275,40 @@ def _session(auth: Auth | None) -> requests.Session:
 
     session = PatientSession()
     session.auth = _signer(auth) if auth is not None else None
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _judging_adapter(allow_private))
     return session
+
+
+def _judging_adapter(allow_private: bool) -> Any:
+    """Judge each connection by the address it reached, before anything is sent: a name may lead into our network."""
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    class Judged(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            opened = super()._new_conn()
+            if not may_be_called(str(opened.getpeername()[0]), allow_private):
+                opened.close()
+                raise ConfigurationError(
+                    f"{self.host}: this leads to an address that is not public; if you mean it, set "
+                    "`allow_private: true` (never for link-local addresses)"
+                )
+            return opened
+
+    class JudgedTls(Judged, HTTPSConnection):
+        """The same, encrypted."""
+
+    class Plain(HTTPConnectionPool):
+        ConnectionCls = Judged
+
+    class Encrypted(HTTPSConnectionPool):
+        ConnectionCls = JudgedTls
+
+    adapter = HTTPAdapter()
+    adapter.poolmanager.pool_classes_by_scheme = {"http": Plain, "https": Encrypted}
+    return adapter
 
 
 def _refuse(response: requests.Response) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub import consent
-from hub.contracts import Channel
 from hub.expressions import compile_expression
-from hub.ledger import Ledger, hashed
+from hub.ledger import Ledger
 from hub.people.scope import People, person_scope
 from hub.project import Project
 from hub.project.models import Sync
-from hub.recipients import ADDRESS, NEEDED, identifier
+from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
 
@@ -37,8 +35,8 @@ def audience_of(transaction: Transaction, ledger: Ledger, project: Project, sync
     """
     everybody = person_scope(transaction, project, as_of)
     stated = transaction.hold("stated", _stated(transaction, everybody, sync, as_of))
-    suppressed = _suppressed(transaction, ledger, project, sync, everybody, stated)
-    stopped = stated.c.person_id.in_(sa.select(suppressed.c.person_id))
+    unreachable = _suppressed(transaction, ledger, project, sync, everybody, stated)
+    stopped = stated.c.person_id.in_(sa.select(unreachable.c.person_id))
     belongs = sa.and_(stated.c.given, sa.not_(stopped))
     if sync.leaving == "remove":
         belongs = sa.and_(belongs, stated.c.in_segment)
@@ -118,17 +116,9 @@ def _suppressed(
             .where(stated.c.given, needed.is_not(None), stated.c.in_segment if sync.leaving == "remove" else sa.true())
         )
         for batch in transaction.arrow(people):
-            found += _suppressed_among(batch.to_pylist(), channel, sync.consent.purpose, ledger, project.key)
+            asked = {
+                person["person_id"]: Destined(channel, person, sync.consent.purpose, person["at"])
+                for person in batch.to_pylist()
+            }
+            found += suppressed(ledger.suppressions, project.key, asked)
     return transaction.load("suppressed_people", pa.table({"person_id": pa.array(found, pa.int64())}))
-
-
-def _suppressed_among(
-    people: list[Mapping[str, Any]], channel: Channel, purpose: str, ledger: Ledger, key: bytes
-) -> list[int]:
-    marks = [hashed(key, channel, identifier(channel, person)) for person in people]
-    known = ledger.suppressions.among(marks)
-    return [
-        person["person_id"]
-        for person, mark in zip(people, marks, strict=True)
-        if any(it.stops(purpose, person["at"]) for it in known.get(mark, ()))
-    ]

@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from hub import consent
 from hub.contracts import Channel
 from hub.expressions import Name, compile_condition
-from hub.ledger import Ledger, Queued, hashed
+from hub.ledger import Ledger, Queued
 from hub.people.scope import person_scope
 from hub.project import Project
-from hub.recipients import identifier
+from hub.recipients import Destined, suppressed
 from hub.warehouse import Transaction, Warehouse
 
 GONE = "the decision behind it is gone"
@@ -157,16 +157,10 @@ def _suppressed(
     addresses: Mapping[str, Mapping[str, Any]],
     given_at: Mapping[str, datetime],
 ) -> dict[str, str]:
-    marks: dict[str, str] = {}
+    asked: dict[str, Destined] = {}
     for message in messages:
         if message.id in addresses:
             channel: Channel = message.channel  # type: ignore[assignment]  # a column of text
-            marks[message.id] = hashed(project.key, channel, identifier(channel, addresses[message.id]))
-    known = ledger.suppressions.among(marks.values())
-    refused: dict[str, str] = {}
-    for message in messages:
-        found = known.get(marks.get(message.id, ""), ())
-        reasons = [it.reason for it in found if it.stops(message.purpose, given_at.get(message.id))]
-        if reasons:
-            refused[message.id] = "suppressed, " + ", ".join(reasons)
-    return refused
+            asked[message.id] = Destined(channel, addresses[message.id], message.purpose, given_at.get(message.id))
+    found = suppressed(ledger.suppressions, project.key, asked)
+    return {id_: f"suppressed, {reasons}" for id_, reasons in found.items()}

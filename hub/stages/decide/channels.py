@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Channel
-from hub.ledger import Ledger, hashed
+from hub.ledger import Ledger
 from hub.normalise.phone import parse_phone
 from hub.project import Project
-from hub.recipients import ADDRESS, NEEDED, identifier
+from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
 from hub.stages.decide.plan import Plan
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
@@ -185,15 +185,11 @@ def _suppressed_among(
     project: Project,
     plan: Plan,
 ) -> list[tuple[str, str, str]]:
-    marks = {
-        (row["enrolment_id"], channel): hashed(project.key, channel, identifier(channel, row))
+    purpose = plan.scenario.purpose
+    asked = {
+        (row["enrolment_id"], channel): Destined(channel, row, purpose, given_at.get((row["enrolment_id"], channel)))
         for row in rows
         for channel in plan.step.by
         if row[NEEDED[channel][0]]
     }
-    known = ledger.suppressions.among(marks.values())
-    return [
-        (*way, ", ".join(reasons))
-        for way, mark in marks.items()
-        if (reasons := [it.reason for it in known.get(mark, ()) if it.stops(plan.scenario.purpose, given_at.get(way))])
-    ]
+    return [(*way, reasons) for way, reasons in suppressed(ledger.suppressions, project.key, asked).items()]

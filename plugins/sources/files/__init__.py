@@ -54,6 +54,11 @@ class FilesConfig(ConnectionConfig):
     user: str | None = Field(None, description="The user of an SFTP server, or the access key of S3.")
     password: SecretStr | None = Field(None, description="The password of that user, or the secret key of S3.")
     key_file: str | None = Field(None, description="A private key for SFTP.")
+    host_key: str | None = Field(
+        None,
+        pattern=r"^\S+ [A-Za-z0-9+/=]+( .*)?$",
+        description='The public key of the SFTP server, "ssh-ed25519 AAAA..."; else the known_hosts of this user.',
+    )
     endpoint: str | None = Field(None, description="The URL of an S3 server other than Amazon's.")
 
     @field_validator("encoding")

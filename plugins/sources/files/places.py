@@ -123,8 +123,12 @@ def _reading(config: FilesConfig) -> str:
 
 def _options(config: FilesConfig, url: str) -> dict[str, Any]:
     password = config.password.get_secret_value() if config.password else None
+    options: dict[str, Any]
     if url.startswith("sftp://"):
+        from plugins.sources.files.host_keys import known_hosts
+
         options = {"username": config.user, "password": password, "key_filename": config.key_file}
+        options["host_key_policy"] = known_hosts(config.host_key)
     elif url.startswith("s3://"):
         options = {"key": config.user, "secret": password, "endpoint_url": config.endpoint}
     else:

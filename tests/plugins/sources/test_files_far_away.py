@@ -8,6 +8,7 @@ import warnings
 
 import asyncssh
 import pytest
+from pydantic import ValidationError
 
 from hub.contracts import Place
 from hub.testing.sources import CONNECTION, SourceSuite, SourceWorld
@@ -20,9 +21,11 @@ class SftpServer:
     """An SFTP server on loopback that shows one folder to one user."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.logins = folder, []
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._key = asyncssh.generate_private_key("ssh-ed25519")
+        self.host_key = self._key.export_public_key().decode().strip()
         self._server = self._call(self._start())
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -34,8 +37,11 @@ class SftpServer:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
 
     async def _start(self):
+        logins = self.logins
+
         class Gate(asyncssh.SSHServer):
             def begin_auth(self, username):
+                logins.append(username)
                 return True
 
             def password_auth_supported(self):
@@ -48,7 +54,7 @@ class SftpServer:
             "127.0.0.1",
             0,
             server_factory=Gate,
-            server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            server_host_keys=[self._key],
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.folder)),
         )
 
@@ -84,13 +90,62 @@ class SftpWorld(SourceWorld):
         (exports / f"people_{len(list(exports.iterdir())):03}.csv").write_bytes(as_csv(records))
 
 
+@pytest.fixture
+def sftp(tmp_path):
+    (tmp_path / "server").mkdir()
+    server = SftpServer(tmp_path / "server")
+    yield server
+    server.close()
+
+
 class TestSftpConforms(SourceSuite):
     @pytest.fixture
-    def world(self, tmp_path):
-        (tmp_path / "server").mkdir()
-        server = SftpServer(tmp_path / "server")
-        yield SftpWorld(server)
-        server.close()
+    def world(self, sftp):
+        return SftpWorld(sftp)
+
+
+def look(sftp, tmp_path, **given):
+    """Look at the server with these settings."""
+    (sftp.folder / "people.csv").write_bytes(as_csv([{"id": 1, "name": "Anna"}]))
+    config = FilesConfig(path=f"sftp://127.0.0.1:{sftp.port}/*.csv", user="hub", password=PASSWORD, **given)
+    return Files(config, Place(CONNECTION, tmp_path)).check()
+
+
+def test_a_server_with_the_host_key_that_we_know_is_read(sftp, tmp_path):
+    assert look(sftp, tmp_path, host_key=sftp.host_key).message == "1 files for 1 tables: people"
+
+
+def test_a_server_with_another_host_key_is_never_given_the_password(sftp, tmp_path):
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    check = look(sftp, tmp_path, host_key=other.strip())
+    assert not check.ok
+    assert check.message == f"[127.0.0.1]:{sftp.port}: its host key is another one than `host_key` says"
+    assert sftp.logins == []
+
+
+@pytest.fixture
+def far_away(monkeypatch, tmp_path):
+    """Take the server for one that is not on this machine, and keep this machine's own known_hosts out."""
+    monkeypatch.setattr("plugins.sources.files.host_keys._is_loopback", lambda address: False)
+    monkeypatch.setattr("plugins.sources.files.host_keys.KNOWN_HOSTS", tmp_path / "known_hosts")
+    return tmp_path / "known_hosts"
+
+
+def test_a_server_that_is_not_on_this_machine_must_be_known(sftp, tmp_path, far_away):
+    check = look(sftp, tmp_path)
+    assert not check.ok
+    assert check.message == f"[127.0.0.1]:{sftp.port}: its host key is not known: write it as `host_key`"
+    assert sftp.logins == []
+
+
+def test_a_server_may_be_known_from_the_known_hosts_of_the_user(sftp, tmp_path, far_away):
+    far_away.write_text(f"[127.0.0.1]:{sftp.port} {sftp.host_key}\n")
+    assert look(sftp, tmp_path).ok
+
+
+def test_a_host_key_that_is_none_is_a_mistake_in_the_configuration():
+    with pytest.raises(ValidationError, match="host_key"):
+        FilesConfig(path="sftp://files.example/out", host_key="ssh-ed25519")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from pydantic import ValidationError
 
 from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
@@ -91,6 +92,7 @@ class ApiWorld(SourceWorld):
     def config(self, token=TOKEN):
         return RestConfig(
             url=self.api.url,
+            allow_private=True,
             auth={"type": "bearer", "token": token},
             resources={
                 "people": {
@@ -120,7 +122,9 @@ def lands(tmp_path):
     """Land the list `things` of an API; every call is a run of the same connection."""
 
     def run(api, auth=None, **settings):
-        config = RestConfig(url=api.url, auth=auth, resources={"things": {"path": "things", **settings}})
+        config = RestConfig(
+            url=api.url, allow_private=True, auth=auth, resources={"things": {"path": "things", **settings}}
+        )
         landing = Landing(Rest(config, Place(CONNECTION, tmp_path)), tmp_path)
         landing.report = landing.run()
         return landing
@@ -277,3 +281,30 @@ def test_the_first_run_asks_from_the_initial_value(serve, lands):
         {"kind": "x", "since": "2026-01-01"},
         {"kind": "x", "since": "2026-02-01"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("crm.example/api", "write a full address such as https://"),
+        ("http://crm.example/api", "plain http is for this machine or a private network, with `allow_private: true`"),
+        ("https://hub:s3same@crm.example/api", "put a name and password into a header, not into the address"),
+    ],
+)
+def test_an_address_that_should_not_be_called_is_a_mistake_in_the_configuration(url, told):
+    with pytest.raises(ValidationError) as caught:
+        RestConfig(url=url, resources={"things": {"path": "things"}})
+    assert told in str(caught.value)
+    assert "s3same" not in str(caught.value)
+
+
+def test_a_name_that_leads_into_our_network_is_not_called_unless_the_admin_means_it(serve, tmp_path):
+    api = serve(lambda path, parameters, headers: (200, {}, [{"id": 1}]))
+    inside = RestConfig(
+        url=api.url.replace("http://127.0.0.1", "https://localhost"), resources={"things": {"path": "things"}}
+    )
+    check = Rest(inside, Place(CONNECTION, tmp_path)).check()
+    assert not check.ok
+    assert check.message.startswith("localhost: this leads to an address that is not public")
+    assert "allow_private: true" in check.message
+    assert api.asked == []

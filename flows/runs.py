@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import tenacity
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -22,6 +23,8 @@ from hub.project.load import load_project
 from hub.report import Report
 
 RETRY_SECONDS = (10.0, 60.0)
+WAIT_SECONDS = 15
+PATIENCE_SECONDS = 1800
 
 
 class RunFailedError(HubError):
@@ -89,10 +92,21 @@ def hub_flow(folder: str, names: list[str], as_of: str | None = None) -> RunRepo
     problems = check_project(project, moment)
     if problems:
         raise ConfigurationError(problems)
-    report = pipeline.run(project, moment, names, step=_step)
+    report = _when_free(lambda: pipeline.run(project, moment, names, step=_step))
     if not report.ok:
         raise RunFailedError(report)
     return report
+
+
+def _when_free(run: Callable[[], RunReport]) -> RunReport:
+    """Run as soon as no other run of the project is at work: schedules meet on the hour."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TemporaryError),
+        wait=tenacity.wait_fixed(WAIT_SECONDS),
+        stop=tenacity.stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )
+    return retrying(run)
 
 
 def run_as_flow(folder: Path, names: Sequence[str], as_of: datetime) -> RunReport:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -51,8 +53,10 @@ class Lake:
     An object sees loads that complete later; what it once read of a load is kept, because loads never change.
     """
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, copies: Path | None = None) -> None:
+        """Open the lake at `root`; `copies` is the folder for what engines read of a lake on a server."""
         self.root = str(root).rstrip("/")
+        self._copies = copies
         self._loads: dict[str, tuple[str, datetime] | None] = {}
         self._schemas: dict[str, pa.Schema] = {}
         self._rows: dict[str, int] = {}
@@ -129,6 +133,28 @@ class Lake:
         for path in paths:
             self._schema(path)
         return sum(self._rows[path] for path in paths)
+
+    def here(self, paths: Iterable[str]) -> list[str]:
+        """Give the files as local paths: where the lake lies on a server, as copies that stay until `close`."""
+        if self.local is not None:
+            return list(paths)
+        if self._copies is None:
+            raise ValueError("a lake on a server needs a folder for copies")
+        self._copies.mkdir(parents=True, exist_ok=True)
+        found = []
+        for path in paths:
+            copy = self._copies / f"{sha256(path.encode()).hexdigest()}.parquet"
+            if not copy.exists():
+                part = copy.with_suffix(".part")
+                self._filesystem.get_file(path, str(part))
+                part.replace(copy)
+            found.append(str(copy))
+        return found
+
+    def close(self) -> None:
+        """Remove the copies."""
+        if self._copies is not None:
+            shutil.rmtree(self._copies, ignore_errors=True)
 
     @cached_property
     def _filesystem(self) -> Any:

@@ -12,9 +12,10 @@ from typing import Literal
 import structlog
 
 LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
-def configure(format: LogFormat = "console", level: str = "info") -> None:
+def configure(format: LogFormat = "console", level: LogLevel = "info") -> None:
     """Send the hub's events to standard error, as lines for people or as JSON."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -32,7 +33,7 @@ def configure(format: LogFormat = "console", level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 

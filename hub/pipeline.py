@@ -93,7 +93,7 @@ def workspace(project: Project) -> Iterator[Workspace]:
     Raises TemporaryError when another run has them.
     """
     project.state.mkdir(parents=True, exist_ok=True)
-    lake = Lake(project.lake)
+    lake = Lake(project.lake, project.lake_copies)
     readable = [lake.local] if lake.local is not None else []
     warehouse = open_warehouse(project.hub.engine, project.schema, project.state, readable)
     try:
@@ -105,6 +105,7 @@ def workspace(project: Project) -> Iterator[Workspace]:
                 ledger.close()
     finally:
         warehouse.close()
+        lake.close()
 
 
 def chosen(names: Sequence[str]) -> tuple[Stage, ...]:
@@ -148,8 +149,7 @@ def run(
                 on_progress(stage, subject, report)
             seconds[stage] = time.perf_counter() - started
         result = RunReport(run_id, as_of, tuple(reports), seconds)
-        if any(not report.skipped for report in reports if report.stage != "land"):
-            open_workspace.warehouse.publish()
+        open_workspace.warehouse.publish(any(not report.skipped for report in reports if report.stage != "land"))
         open_workspace.ledger.record_run(run_id, as_of, reports)
     return result
 

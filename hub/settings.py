@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import DotEnvSettingsSource
 
-from hub.log import LogFormat
+from hub.log import LogFormat, LogLevel
 
 
 class Settings(BaseSettings):
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         None, description="A folder with one file per secret, as container platforms mount them."
     )
     log_format: LogFormat = Field("console", description="Log lines for people (console) or for machines (json).")
-    log_level: str = Field("info", description="The least severe level that is logged.")
+    log_level: LogLevel = Field("info", description="The least severe level that is logged.")
     key: SecretStr | None = Field(None, description="Signs unsubscribe links and hashes suppressed addresses.")
 
 

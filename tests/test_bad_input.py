@@ -337,6 +337,21 @@ def test_prices_and_dates_in_dutch_notation_are_read_where_the_connection_says_s
     assert corner.is_balanced(told)
 
 
+def test_a_row_whose_newer_version_fails_or_is_left_out_stays_as_it_last_was(corner: Corner) -> None:
+    head = "order_no,customer_id,total,ordered_at\n"
+    corner.change("mappings/orders.yaml", "  key: order_no", "  where: total <> 'none'\n  key: order_no")
+    corner.write("data/orders.csv", head + "1,1,5.00,2026-01-05 10:00:00\n2,1,6.00,2026-01-05 10:00:00\n")
+    corner.run()
+    corner.write("data/orders.csv", head + "1,1,gratis,2026-01-06 10:00:00\n2,1,none,2026-01-06 10:00:00\n")
+    told = corner.run()
+    assert corner.ask("SELECT source_key, total FROM sales_order ORDER BY 1") == [
+        {"source_key": "1", "total": 5},
+        {"source_key": "2", "total": 6},
+    ]
+    assert corner.set_aside("target = 'sales_order'") == [("sales_order", "1", "total: not a number")]
+    assert corner.is_balanced(told)
+
+
 # Files that are broken: what can be read lands, what can't is set aside with file, line and reason
 
 
@@ -366,6 +381,9 @@ def test_broken_files_cost_only_what_is_broken_in_them(corner: Corner) -> None:
     ]
     landed = next(report for report in told["reports"] if report["subject"] == "shop")
     assert landed["set_aside"] == 7
+    shown = corner.ask("SELECT source_key, reason FROM quarantine WHERE mapping = 'landing' ORDER BY 1")
+    assert len(shown) == 7
+    assert {"source_key": "orders_2.csv:3", "reason": "a quote is opened and never closed"} in shown
     read = [row["source_key"] for row in corner.ask("SELECT source_key FROM sales_order ORDER BY 1")]
     assert read == ["1", "11", "13", "17", "18"]
     assert corner.is_balanced(told)

@@ -32,8 +32,8 @@ def _rows(project: Project, name: str, rows: int) -> list[PreviewRow]:
     from hub.stages.map.preview import preview_mapping
     from hub.warehouse import open_warehouse
 
-    lake = Lake(project.lake)
     with TemporaryDirectory() as state:
+        lake = Lake(project.lake, Path(state) / "lake")
         readable = [lake.local] if lake.local is not None else []
         warehouse = open_warehouse(project.hub.engine, project.schema, Path(state), readable)
         try:

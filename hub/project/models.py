@@ -64,6 +64,9 @@ Percentage = Annotated[
     BeforeValidator(_percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]),
     Field(ge=0, le=1),
 ]
+ConsentChannel = Literal["email", "sms", "letter", "phone", "ads"]
+Purpose = Literal["marketing", "service", "profiling"]
+Basis = Literal["consent", "soft opt-in", "contract"]
 Scalar = str | int | float | bool | None
 
 
@@ -145,12 +148,12 @@ class Translated(Form):
 class ConsentStatement(Form):
     """What a record says about consent: true is given, false with a date is withdrawn, false without one is nothing."""
 
-    channel: str = Field(description="email, sms, letter, phone or ads.")
-    purpose: str = Field("marketing", description="marketing, service or profiling.")
+    channel: ConsentChannel = Field(description="What may be done: write by that channel, call, or show ads.")
+    purpose: Purpose = Field("marketing", description="What for.")
     given: Expression = Field(description="Whether it is given.")
     at: Expression | None = Field(None, description="When it was stated; the record's own time where absent.")
     text: str = Field("", description="The text the person saw, or its version.")
-    basis: str = Field("consent", description="consent, soft opt-in or contract.")
+    basis: Basis = Field("consent", description="The ground that the law gives for it.")
     evidence: Expression | None = Field(None, description="Where the proof is.")
 
 
@@ -379,8 +382,8 @@ class SyncTo(Form):
 class SyncConsent(Form):
     """The consent that each person must have given."""
 
-    channel: str = Field(description="email, sms, letter, phone or ads.")
-    purpose: str = Field("marketing", description="marketing, service or profiling.")
+    channel: ConsentChannel = Field(description="What may be done: write by that channel, call, or show ads.")
+    purpose: Purpose = Field("marketing", description="What for.")
 
 
 class Guards(Form):

@@ -96,6 +96,11 @@ class Project:
         return self.hub.lake if "://" in self.hub.lake else str((self.folder / self.hub.lake).resolve())
 
     @property
+    def lake_copies(self) -> Path:
+        """The folder for what a run reads of a lake on a server."""
+        return self.state / "lake"
+
+    @property
     def templates(self) -> Path:
         """The folder of the templates."""
         return self.folder / "templates"

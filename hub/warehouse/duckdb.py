@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,8 @@ class DuckDBWarehouse(Warehouse):
         file.parent.mkdir(parents=True, exist_ok=True)
         self.file = file
         self.published = file.with_name("published.duckdb")
+        self._at_work = file.with_name("unpublished")
+        self._left_unpublished = False
         try:
             self._root = _open(file, [file.parent, *readable])
         except (duckdb.IOException, _InUseError) as error:
@@ -92,12 +95,26 @@ class DuckDBWarehouse(Warehouse):
             ) from error
         super().__init__(schema, duckdb_dialect.engine(self._root), DuckDBTransaction)
 
-    def publish(self) -> None:
-        """Copy the file beside itself and swap the copy in: readers see the old one or the new one, never half."""
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Note that a run is at work until it has published; opening the file was the claim itself."""
+        self._left_unpublished = self._at_work.exists()
+        self._at_work.touch()
+        yield
+
+    def publish(self, news: bool = True) -> None:
+        """Copy the file beside itself and swap the copy in: readers see the old one or the new one, never half.
+
+        Without news there is nothing to do, unless a run was killed before it could publish.
+        """
+        if not (news or self._left_unpublished) and self.published.exists():
+            self._at_work.unlink(missing_ok=True)
+            return
         self._root.execute("CHECKPOINT")
         fresh = self.published.with_suffix(".next")
         shutil.copyfile(self.file, fresh)
         fresh.replace(self.published)
+        self._at_work.unlink(missing_ok=True)
 
     def query(self, statement: str) -> pa.Table:
         """Run a reader's SQL on the published copy."""
@@ -162,8 +179,7 @@ def _open(file: Path, readable: Sequence[Path], read_only: bool = False) -> duck
 def _lock(root: duckdb.DuckDBPyConnection, readable: Sequence[Path]) -> None:
     root.execute("SET GLOBAL TimeZone = 'UTC'")
     root.execute("SET GLOBAL preserve_insertion_order = false")
-    # writing costs more than computing: compressing, and checkpoints in the middle of a run, were a fifth of it
-    root.execute("PRAGMA force_compression = 'uncompressed'")
+    # a checkpoint in the middle of a run writes what the next stage writes again
     root.execute("SET GLOBAL checkpoint_threshold = '1GB'")
     folders = ", ".join("'" + str(path.resolve()).replace("'", "''") + "/'" for path in readable)
     root.execute(f"SET GLOBAL allowed_directories = [{folders}]")

@@ -139,8 +139,10 @@ class PostgreSQLWarehouse(Warehouse):
                 connection.execute(sa.text("SELECT pg_advisory_unlock(hashtext('hub'))"))
                 connection.commit()
 
-    def publish(self) -> None:
-        """Committed is published; give the planner fresh statistics."""
+    def publish(self, news: bool = True) -> None:
+        """Committed is published; after news give the planner fresh statistics."""
+        if not news:
+            return
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("ANALYZE"))
 

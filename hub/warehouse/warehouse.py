@@ -181,8 +181,8 @@ class Warehouse(ABC):
         yield
 
     @abstractmethod
-    def publish(self) -> None:
-        """Let readers see what was committed so far."""
+    def publish(self, news: bool = True) -> None:
+        """Let readers see what was committed so far; without news only what a killed run left unpublished."""
 
     @abstractmethod
     def query(self, statement: str) -> pa.Table:

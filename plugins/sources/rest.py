@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -203,7 +204,7 @@ class Rest(Source):
             and (last if last is not None else cursor.initial) is not None
         ):
             params[cursor.param] = last if last is not None else cursor.initial
-        with _session(self.config.auth, self.config.allow_private) as session:
+        with _session(self.config.url, self.config.auth, self.config.allow_private) as session:
             client = RESTClient(self.config.url, headers=dict(self.config.headers), session=session)
             for page in client.paginate(
                 settings.path,
@@ -245,8 +246,11 @@ class _Again:
         return self._now.remembered() if self._came else self._before
 
 
-def _session(auth: Auth | None, allow_private: bool) -> requests.Session:
-    """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After."""
+def _session(url: str, auth: Auth | None, allow_private: bool) -> requests.Session:
+    """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
+
+    It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
+    """
     import requests
     import tenacity
 
@@ -262,6 +266,10 @@ def _session(auth: Auth | None, allow_private: bool) -> requests.Session:
 
         def _once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
             where = _where(request)
+            if urlsplit(str(request.url)).netloc != home:
+                raise ConfigurationError(
+                    f"{where}: the API's next page is on another host; it is not asked with our login"
+                )
             try:
                 response = super().send(request, **{"timeout": TIMEOUT, **options})
             except (requests.ConnectionError, requests.Timeout) as error:
@@ -273,6 +281,7 @@ def _session(auth: Auth | None, allow_private: bool) -> requests.Session:
             response.json = lambda **_: answer  # type: ignore[method-assign]  # or each part of dlt parses it again
             return response
 
+    home = urlsplit(url).netloc
     session = PatientSession()
     session.auth = _signer(auth) if auth is not None else None
     for scheme in ("http://", "https://"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,3 +110,16 @@ def test_schedules_say_what_they_need(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with pytest.raises(ConfigurationError, match="prefect server start"):
         serve_schedules(load_project(folder))
+
+
+def test_a_run_waits_for_another_one_to_end(server: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from threading import Timer
+
+    from flows import run_as_flow, runs
+    from hub.pipeline import workspace
+
+    monkeypatch.setattr(runs, "WAIT_SECONDS", 0.2)
+    with ExitStack() as other:
+        other.enter_context(workspace(load_project(folder)))
+        Timer(2, other.close).start()
+        assert run_as_flow(folder, ["ingest"], AS_OF).ok

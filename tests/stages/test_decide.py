@@ -100,8 +100,8 @@ def test_who_gives_consent_in_time_still_gets_the_message(shop: Shop) -> None:
 )
 def test_the_first_channel_that_reaches_and_may_is_chosen_r17(shop: Shop, person: dict, channel: str | None) -> None:
     home = {"street": "Dorpsstraat", "house_number": "1", "postcode": "1234AB", "city": "Ons Dorp", "country": "NL"}
-    given = {**(home if person.pop("home", False) else {}), "consent": (), **person}
-    shop.newcomer(1, **given)
+    columns = {name: value for name, value in person.items() if name != "home"}
+    shop.newcomer(1, **{**(home if "home" in person else {}), "consent": (), **columns})
     run(shop)
     assert shop.rows("decision", "channel") == [channel]
 

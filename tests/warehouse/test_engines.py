@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from hub.errors import ConfigurationError, TemporaryError
 from hub.schema import BUILT_IN, Column, Schema, Table
 from hub.warehouse import Warehouse, open_warehouse
+from hub.warehouse.duckdb import query
 from hub.warehouse.state import fingerprint, remember, seen
 from tests.stages.world import add, fact, record, rows
 
@@ -301,3 +302,28 @@ def test_who_writes_the_column_at_without_quotes_is_told_to_quote_it(
         warehouse.query(statement)
     assert ('The column at needs quotes here: write "at".' in str(caught.value)) == is_told
     warehouse.close()
+
+
+def test_what_a_killed_run_left_unpublished_is_published_by_the_next_one_even_without_news(tmp_path: Path) -> None:
+    def run(news: bool, publishes: bool, **product: str) -> None:
+        warehouse = open_warehouse("duckdb", BUILT_IN, tmp_path)
+        with warehouse.claim():
+            if product:
+                with warehouse.begin() as transaction:
+                    transaction.execute(sa.insert(transaction.table("product")).values(**product))
+            if publishes:
+                warehouse.publish(news)
+        warehouse.close()
+
+    def published() -> int:
+        (row,) = query(tmp_path / "published.duckdb", "SELECT count(*) AS n FROM product").to_pylist()
+        return int(row["n"])
+
+    run(news=True, publishes=True, name="kibble")
+    run(news=True, publishes=False, name="collar")  # as if it was killed before it could publish
+    assert published() == 1
+    run(news=False, publishes=True)
+    assert published() == 2
+    before = (tmp_path / "published.duckdb").stat().st_mtime_ns
+    run(news=False, publishes=True)
+    assert (tmp_path / "published.duckdb").stat().st_mtime_ns == before

@@ -18,6 +18,7 @@ from hub.stages.map.groups import seen
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
 from hub.stages.map.raw import LakeData
+from hub.stages.map.rejected import show_rejected
 from hub.warehouse import Warehouse
 
 __all__ = ["PreviewRow", "map_loads", "plugin_functions", "preview_mapping", "problems_of_mapping"]
@@ -38,7 +39,9 @@ def map_loads(warehouse: Warehouse, project: Project, lake: Lake, as_of: datetim
     for connection in connections:
         try:
             with warehouse.begin() as transaction:
-                work = ConnectionMapping(transaction, project, LakeData(lake), connection, as_of, plugins)
+                data = LakeData(lake)
+                rejected = show_rejected(transaction, data, connection)
+                work = ConnectionMapping(transaction, project, data, connection, as_of, plugins)
                 outcome = work.run(known.get(connection, {}))
         except HubError as error:
             failures.append(f"{connection}: {error}")
@@ -46,6 +49,7 @@ def map_loads(warehouse: Warehouse, project: Project, lake: Lake, as_of: datetim
             failures.append(f"{connection}: mapping failed with {type(error).__name__}")
         else:
             _add(total, outcome)
+            total.work = total.work or rejected
     return Report(
         stage="map",
         rows_in=total.rows,

@@ -147,7 +147,7 @@ class ConnectionMapping:
         store.store_identifiers(self.transaction, rows, self.connection, stored)
         store.store_bare_records(self.transaction, rows, self.connection)
         store.store_statements(self.transaction, rows, self.connection)
-        quarantine.release(self.transaction, rows, self.connection)
+        quarantine.release(self.transaction, rows, self.connection, task.fingerprint)
         notes = quarantine.put(self.transaction, rows, raw, self.connection, task.fingerprint)
         self._count(task, rows, notes)
         return []

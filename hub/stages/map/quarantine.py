@@ -15,14 +15,17 @@ from hub.warehouse.constructs import row_json, text_constant
 COLUMNS = ["connection", "raw_table", "target", "source_key", "reason", "row", "load_id", "mapping"]
 
 
-def release(transaction: Transaction, rows: Rows, connection: str) -> None:
-    """Let those out whose key maps now, and the remarks on values of rows that were read again."""
+def release(transaction: Transaction, rows: Rows, connection: str, fingerprint: str) -> None:
+    """Let those out whose key maps now, and this mapping's own remarks on values of rows that were read again."""
     stored = transaction.table("quarantine")
     mapped = rows.translation.mapped
     here = [
         stored.c.connection == text_constant(connection),
         stored.c.raw_table == text_constant(mapped.mapping.from_),
-        stored.c.target.in_([text_constant(target) for target in (mapped.target, "identifier")]),
+        sa.or_(
+            stored.c.target == text_constant(mapped.target),
+            sa.and_(stored.c.target == text_constant("identifier"), stored.c.mapping == text_constant(fingerprint)),
+        ),
     ]
     if not transaction.count(stored, *here):
         return

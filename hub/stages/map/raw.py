@@ -66,7 +66,7 @@ class LakeData:
         """Give the files as a relation; rows that were landed without a number get one."""
         files = [path for load in loads for path in load.files[table]]
         columns = self.columns(loads[0].connection, table, loads)
-        raw = transaction.raw("map_raw", files, columns)
+        raw = transaction.raw("map_raw", self.lake.here(files), columns)
         if ROW in columns:
             return raw
         return transaction.hold("map_raw_numbered", sa.select(raw, sa.func.row_number().over().label(ROW)))

@@ -180,6 +180,14 @@ def test_every_kind_of_pages_is_read_to_the_end(serve, lands, answer, settings):
     assert ids(lands(serve(answer), **settings)) == [0, 1, 2, 3, 4]
 
 
+def test_a_link_to_another_host_is_not_followed_with_our_login(serve, lands):
+    elsewhere = serve(lambda path, parameters, headers: (200, {}, {"data": THINGS, "next": None}))
+    api = serve(lambda path, parameters, headers: (200, {}, {"data": THINGS[:2], "next": f"{elsewhere.url}/things"}))
+    with pytest.raises(ConfigurationError, match="on another host"):
+        lands(api, {"type": "bearer", "token": TOKEN}, paginate={"by": "link", "next": "next"}, data="data")
+    assert elsewhere.asked == []
+
+
 @pytest.mark.parametrize(
     ("auth", "right"),
     [

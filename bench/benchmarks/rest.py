@@ -61,6 +61,7 @@ def land_with_hub(url: str, target: Path) -> None:
     config = RestConfig.model_validate(
         {
             "url": url,
+            "allow_private": True,
             "resources": {
                 "events": {
                     "path": "events",

@@ -198,6 +198,17 @@ def test_an_unreadable_identifier_is_told_and_does_not_cost_the_record(shop: Map
     ]
 
 
+def test_another_mapping_of_the_same_rows_leaves_the_note_on_an_unreadable_identifier(shop: Mapped) -> None:
+    shop.load("shop", "100.0", customers=[ANNA | {"email": "an na@example.nl", "street": "Dorpsstraat"}])
+    homes = "address:\n  from: customers\n  key: id\n  person: id\n  columns: {street: street}\n"
+    shop.map(CUSTOMERS + homes)
+    assert shop.rows("address", "street") == [("Dorpsstraat",)]
+    assert shop.rows("quarantine", "target", "reason") == [("identifier", "email: not an e-mail address")]
+    shop.load("shop", "200.0", customers=[ANNA | {"street": "Dorpsstraat", "updated_at": "2026-02-01T10:00:00Z"}])
+    shop.map(CUSTOMERS + homes)
+    assert shop.rows("quarantine", "target") == []
+
+
 def test_of_duplicates_in_a_package_the_newest_wins_and_then_the_last(shop: Mapped) -> None:
     shop.load(
         "shop",

@@ -370,7 +370,7 @@ def _column_of(within: str | None) -> str | None:
 
 
 def _score(value: sa.ColumnElement[Any], order_count: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Give the quintile by rules.md: least(5, 1 + floor(5 * percent_rank())) among people with orders."""
+    """Give the quintile: least(5, 1 + floor(5 * percent_rank())) among people with orders."""
     customer = sa.and_(order_count > 0, value.is_not(None))
     rank = sa.func.percent_rank().over(partition_by=sa.case((customer, 1), else_=0), order_by=value)
     return sa.case((customer, sa.cast(sa.func.least(5, 1 + sa.func.floor(5 * rank)), sa.BigInteger())))

@@ -82,7 +82,7 @@ def test_orders_and_spending_per_household_agree_with_the_raw_lines(hub: Ask, ra
 
 
 def test_rfm_scores_follow_the_rule_of_equal_scores_for_equal_customers(hub: Ask, raw: Ask) -> None:
-    """R32, rules.md: least(5, 1 + floor(5 * percent_rank()))."""
+    """R32: least(5, 1 + floor(5 * percent_rank()))."""
     ours = hub(
         "SELECT r.source_key, t.frequency_score FROM trait AS t JOIN source_record AS r USING (person_id) ORDER BY 1"
     )

@@ -257,7 +257,7 @@ def test_a_project_may_define_a_built_in_trait_anew(warehouse: Warehouse) -> Non
     assert trait(warehouse, "shop:1", "spent_lifetime", "order_count") == (Decimal(10), 2)
 
 
-# scores and life cycle (rules.md) ------------------------------------------------------------------------------------
+# scores and life cycle ----------------------------------------------------------------------------------------------
 
 
 def test_equal_customers_get_equal_scores(warehouse: Warehouse) -> None:

@@ -36,6 +36,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         warnings.simplefilter("ignore")
         import boto3
         from moto.server import ThreadedMotoServer
+        from s3fs import S3FileSystem
 
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
@@ -44,7 +45,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3same")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     boto3.client("s3").create_bucket(Bucket="company")
+    S3FileSystem.clear_instance_cache()  # those that remember the server of another test
     yield
+    S3FileSystem.clear_instance_cache()
     server.stop()
 
 

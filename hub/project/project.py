@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin, Source
+from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
 from hub.errors import Problem
 from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
 from hub.project.yaml import Document, KeyPath
@@ -104,11 +104,6 @@ class Project:
     def templates(self) -> Path:
         """The folder of the templates."""
         return self.folder / "templates"
-
-    @property
-    def sources(self) -> tuple[Connection, ...]:
-        """The connections that data comes from."""
-        return tuple(connection for connection in self.connections.values() if issubclass(connection.plugin, Source))
 
     @property
     def destinations(self) -> tuple[Connection, ...]:

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import models
+from hub.project import identity, models
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("hub.yaml", models.HubFile),
     ("schema.yaml", models.SchemaFile),
+    ("identity.yaml", identity.IdentityFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", models.TraitFile),
     ("segments/*.yaml", models.SegmentFile),

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hub.project.check import FILLED_BY_THE_HUB, RECORD_COLUMNS
+from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.registry import Registry
 from hub.schema import Schema
@@ -26,10 +27,11 @@ JsonSchema = dict[str, Any]
 
 
 def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
-    """Give the schema of each kind of file: hub, schema, mapping, cases, traits, segments, scenario, sync."""
+    """Give the schema of each kind of file: hub, schema, identity, mapping, cases, traits, segments, scenario, sync."""
     return {
         "hub": _hub(registry),
         "schema": _of(SchemaFile),
+        "identity": _of(IdentityFile),
         "mapping": _mapping(schema),
         "cases": _cases(schema),
         "traits": _of(TraitFile),

@@ -1,6 +1,7 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/
+    hub.yaml  schema.yaml  identity.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scenarios/*.yaml
+    syncs/*.yaml  templates/
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
 """
@@ -20,6 +21,7 @@ from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
 from hub.project.form import secrets_in_clear, validate
+from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.project.own_schema import own_schema
 from hub.project.project import Connection, MappedTable, Origin, Project
@@ -92,6 +94,7 @@ class _Reading:
             segments=self._named("segments", "segment", SegmentFile),
             scenarios=self._single("scenarios", "scenario", Scenario),
             syncs=self._single("syncs", "sync", Sync),
+            identity=self._identity(),
             key=key,
             origins=self.origins,
         )
@@ -172,6 +175,13 @@ class _Reading:
         schema, problems = own_schema(form, document)
         self.problems += problems
         return schema
+
+    def _identity(self) -> IdentityFile:
+        if not (self.folder / "identity.yaml").is_file():
+            return IdentityFile()
+        document = self._document("identity.yaml")
+        self.origins["identity",] = Origin(document, ())
+        return self._form(IdentityFile, document) or IdentityFile()
 
     def _mappings(self, connections: Mapping[str, Connection]) -> Iterator[MappedTable]:
         mapped: set[str] = set()

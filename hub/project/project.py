@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
 from hub.errors import Problem
+from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
@@ -75,11 +76,12 @@ class Project:
     segments: Mapping[str, Segment]
     scenarios: Mapping[str, Scenario]
     syncs: Mapping[str, Sync]
+    identity: IdentityFile = field(default_factory=IdentityFile)
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("scenario", name), ("sync", name),
-    ("connection", name), and ("mapping", file, position) for mapped tables."""
+    ("identity",), ("connection", name), and ("mapping", file, position) for mapped tables."""
 
     def origin(self, thing: MappedTable) -> Origin:
         """Say where a mapping is written."""

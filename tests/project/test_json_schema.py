@@ -102,6 +102,7 @@ def test_the_schemas_are_written_as_files(shop: Any, tmp_path: Path) -> None:
     assert [path.name for path in written] == [
         "hub.json",
         "schema.json",
+        "identity.json",
         "mapping.json",
         "cases.json",
         "traits.json",

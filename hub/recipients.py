@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hub.contracts import Channel, EmailRecipient, PhoneRecipient, PostalRecipient, Recipient
 from hub.ledger import Suppressions, hashed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -36,6 +39,29 @@ def identifier(channel: Channel, address: Address) -> str:
         return "|".join((address.get(part) or "").strip().upper() for part in parts)
     (column,) = ADDRESS[channel]
     return address[column] or ""
+
+
+def identifiers(channel: Channel, people: pa.RecordBatch) -> Iterable[str]:
+    """Give the same for many people at once: a batch with the columns of the channel's address."""
+    columns = ADDRESS[channel]
+    if len(columns) == 1:
+        return (value or "" for value in people.column(columns[0]).to_pylist())
+    return (identifier(channel, row) for row in people.select(list(columns)).to_pylist())
+
+
+class Marks:
+    """The keyed hashes that suppressions know addresses by, each computed once."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._known: dict[tuple[Channel, str], str] = {}
+
+    def of(self, channel: Channel, identifier: str) -> str:
+        """Give the hash of a normalised address. Raises ConfigurationError without a key."""
+        mark = self._known.get((channel, identifier))
+        if mark is None:
+            mark = self._known[channel, identifier] = hashed(self._key, channel, identifier)
+        return mark
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -79,7 +79,7 @@ class Outbox:
     def add(self, intents: Sequence[Intent]) -> None:
         """Queue messages; those that the outbox holds already stay as they are."""
         rows = [
-            {**asdict(intent), "state": "queued", "attempts": 0, "updated_at": intent.queued_at} for intent in intents
+            {**vars(intent), "state": "queued", "attempts": 0, "updated_at": intent.queued_at} for intent in intents
         ]
         with self._engine.begin() as connection:
             insert_new(connection, outbox, rows)

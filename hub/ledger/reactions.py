@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -72,7 +72,7 @@ class Reactions:
     def add(self, reactions: Sequence[Reaction]) -> None:
         """Remember reactions as applied."""
         with self._engine.begin() as connection:
-            insert_new(connection, tables.applied_reaction, [asdict(reaction) for reaction in reactions])
+            insert_new(connection, tables.applied_reaction, [vars(reaction) for reaction in reactions])
 
     def soft_bounces(self, addresses: Sequence[str], since: datetime, until: datetime) -> dict[str, int]:
         """Count the soft bounces of addresses (keyed hashes) after `since`, up to and including `until`."""

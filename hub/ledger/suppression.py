@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -71,7 +71,7 @@ class Suppressions:
         stronger = [entry for key, entry in wanted.items() if key in held and _weight(entry) > _weight(held[key])]
         table = tables.suppression
         with self._engine.begin() as connection:
-            insert_new(connection, table, [asdict(entry) for entry in fresh])
+            insert_new(connection, table, [vars(entry) for entry in fresh])
             for entry in stronger:
                 connection.execute(
                     sa.update(table)
@@ -83,15 +83,23 @@ class Suppressions:
     def among(self, hashes: Iterable[str]) -> dict[str, list[Suppression]]:
         """Return the suppressions of those hashes that have any."""
         table = tables.suppression
-        everything = sa.select(table).order_by(table.c.hash, table.c.purpose)
         wanted = set(hashes)
+        if len(wanted) > CHUNK:  # it is cheaper to look through all that there are
+            return {mark: entries for mark, entries in self.everything().items() if mark in wanted}
         found: dict[str, list[Suppression]] = {}
         with self._engine.begin() as connection:
-            # asked about many, it is cheaper to look through all that there are
-            asked = everything if len(wanted) > CHUNK else everything.where(table.c.hash.in_(wanted))
+            asked = sa.select(table).where(table.c.hash.in_(wanted)).order_by(table.c.hash, table.c.purpose)
             for row in connection.execute(asked):
-                if row.hash in wanted:
-                    found.setdefault(row.hash, []).append(Suppression(**row._mapping))
+                found.setdefault(row.hash, []).append(Suppression(**row._mapping))
+        return found
+
+    def everything(self) -> dict[str, list[Suppression]]:
+        """Return all suppressions, by hash."""
+        table = tables.suppression
+        found: dict[str, list[Suppression]] = {}
+        with self._engine.begin() as connection:
+            for row in connection.execute(sa.select(table).order_by(table.c.hash, table.c.purpose)):
+                found.setdefault(row.hash, []).append(Suppression(**row._mapping))
         return found
 
     def empty(self) -> bool:

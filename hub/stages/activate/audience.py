@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,11 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.expressions import compile_expression
-from hub.ledger import Ledger
+from hub.ledger import Ledger, Suppression
 from hub.people.scope import People, person_scope
 from hub.project import Project
 from hub.project.models import Sync
-from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
+from hub.recipients import ADDRESS, NEEDED, Marks, identifiers
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
 
@@ -27,7 +28,9 @@ class Audience:
     refusing: sa.Select
 
 
-def audience_of(transaction: Transaction, ledger: Ledger, project: Project, sync: Sync, as_of: datetime) -> Audience:
+def audience_of(
+    transaction: Transaction, ledger: Ledger, marks: Marks, project: Project, sync: Sync, as_of: datetime
+) -> Audience:
     """Find both as of a moment.
 
     With `leaving: keep`, those who left the segment stay, for as long as they consent: they are there with
@@ -35,7 +38,7 @@ def audience_of(transaction: Transaction, ledger: Ledger, project: Project, sync
     """
     everybody = person_scope(transaction, project, as_of)
     stated = transaction.hold("stated", _stated(transaction, everybody, sync, as_of))
-    unreachable = _suppressed(transaction, ledger, project, sync, everybody, stated)
+    unreachable = _suppressed(transaction, ledger, marks, sync, everybody, stated)
     stopped = stated.c.person_id.in_(sa.select(unreachable.c.person_id))
     belongs = sa.and_(stated.c.given, sa.not_(stopped))
     if sync.leaving == "remove":
@@ -95,19 +98,15 @@ def _rows(sync: Sync, everybody: People, eligible: sa.Subquery) -> sa.Select:
 
 
 def _suppressed(
-    transaction: Transaction,
-    ledger: Ledger,
-    project: Project,
-    sync: Sync,
-    everybody: People,
-    stated: sa.TableClause,
+    transaction: Transaction, ledger: Ledger, marks: Marks, sync: Sync, everybody: People, stated: sa.TableClause
 ) -> sa.TableClause:
     """Give person_id of those who said yes and whose address of the sync's channel is suppressed."""
     import pyarrow as pa
 
     found: list[int] = []
     channel = next((known for known in ADDRESS if known == sync.consent.channel), None)
-    if channel is not None and not ledger.suppressions.empty():
+    known = ledger.suppressions.everything() if channel is not None else {}
+    if channel is not None and known:
         relation = everybody.relation
         needed = relation.c[NEEDED[channel][0]]
         people = (
@@ -116,9 +115,12 @@ def _suppressed(
             .where(stated.c.given, needed.is_not(None), stated.c.in_segment if sync.leaving == "remove" else sa.true())
         )
         for batch in transaction.arrow(people):
-            asked = {
-                person["person_id"]: Destined(channel, person, sync.consent.purpose, person["at"])
-                for person in batch.to_pylist()
-            }
-            found += suppressed(ledger.suppressions, project.key, asked)
+            hashes = [marks.of(channel, given) for given in identifiers(channel, batch)]
+            for place, mark in enumerate(hashes):
+                if mark in known and _stopped(known[mark], sync, batch.column("at")[place].as_py()):
+                    found.append(batch.column("person_id")[place].as_py())
     return transaction.load("suppressed_people", pa.table({"person_id": pa.array(found, pa.int64())}))
+
+
+def _stopped(suppressions: Sequence[Suppression], sync: Sync, given_at: datetime | None) -> bool:
+    return any(entry.stops(sync.consent.purpose, given_at) for entry in suppressions)

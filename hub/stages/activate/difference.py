@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hub.ledger import Ledger
 from hub.project import Project
 from hub.project.models import Sync
+from hub.recipients import Marks
 from hub.stages.activate.audience import audience_of
 from hub.warehouse import Transaction
 
@@ -34,13 +35,15 @@ class Difference:
     held: str = ""
 
 
-def difference(transaction: Transaction, ledger: Ledger, project: Project, sync: Sync, as_of: datetime) -> Difference:
+def difference(
+    transaction: Transaction, ledger: Ledger, marks: Marks, project: Project, sync: Sync, as_of: datetime
+) -> Difference:
     """Compare as of a moment.
 
     The guard counts removals of those who left the segment, and of keys that are nobody's any more. It never holds
     back the removal of who withdrew consent or is suppressed.
     """
-    audience = audience_of(transaction, ledger, project, sync, as_of)
+    audience = audience_of(transaction, ledger, marks, project, sync, as_of)
     belongs = transaction.hold("audience", audience.rows)
     state = transaction.table("audience_state")
     known = sa.select(state.c.row_key, state.c.row_hash).where(state.c.sync == sync.sync).subquery("known")

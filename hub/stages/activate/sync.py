@@ -21,6 +21,7 @@ from hub.contracts import Destination, Operation, Result, Row, SyncBatch
 from hub.ledger import Ledger
 from hub.project import Project
 from hub.project.models import Sync
+from hub.recipients import Marks
 from hub.stages.activate.deliver import deliver
 from hub.stages.activate.difference import Difference, difference
 from hub.stages.activate.pace import Pace
@@ -46,10 +47,10 @@ def run_syncs(
     counts: Counter[str] = Counter()
     failures: list[str] = []
     if by_connection:
-        lock = Lock()
+        lock, marks = Lock(), Marks(project.key)
         with ThreadPoolExecutor(max_workers=len(by_connection), thread_name_prefix="sync") as pool:
             started = [
-                pool.submit(copy_context().run, _run_all, warehouse, ledger, project, syncs, lock, as_of)
+                pool.submit(copy_context().run, _run_all, warehouse, ledger, marks, project, syncs, lock, as_of)
                 for syncs in by_connection.values()
             ]
             for future in started:
@@ -79,12 +80,18 @@ class Outcome:
 
 
 def _run_all(
-    warehouse: Warehouse, ledger: Ledger, project: Project, syncs: Sequence[Sync], lock: Lock, as_of: datetime
+    warehouse: Warehouse,
+    ledger: Ledger,
+    marks: Marks,
+    project: Project,
+    syncs: Sequence[Sync],
+    lock: Lock,
+    as_of: datetime,
 ) -> list[tuple[Sync, Outcome]]:
     plugin = project.connections[syncs[0].to.connection].open()
     assert isinstance(plugin, Destination), "the project's check lets syncs go to destinations only"
     pace = Pace(plugin.capabilities.rate_per_second)
-    return [(sync, _Run(warehouse, ledger, project, sync, plugin, pace, lock, as_of).run()) for sync in syncs]
+    return [(sync, _Run(warehouse, ledger, marks, project, sync, plugin, pace, lock, as_of).run()) for sync in syncs]
 
 
 @dataclass
@@ -93,6 +100,7 @@ class _Run:
 
     warehouse: Warehouse
     ledger: Ledger
+    marks: Marks
     project: Project
     sync: Sync
     destination: Destination
@@ -107,7 +115,7 @@ class _Run:
             mark = _mark(transaction, self.sync)
             if mark is not None and seen(transaction, self._stage) == mark:
                 return self.outcome
-            differs = difference(transaction, self.ledger, self.project, self.sync, self.as_of)
+            differs = difference(transaction, self.ledger, self.marks, self.project, self.sync, self.as_of)
         self._send(differs)
         self.outcome.failure = self.outcome.failure or differs.held
         if mark is not None and not self.outcome.failure and not self.outcome.counts["not_synced"]:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+STORAGE = "v1.5.0"
+"""The form of new files. DuckDB's default is an older one, which takes a third more CPU to write text."""
+
+
 class DuckDBTransaction(Transaction):
     """Work on DuckDB: Parquet and Arrow are read where they lie."""
 
@@ -166,7 +170,11 @@ def _open(file: Path, readable: Sequence[Path], read_only: bool = False) -> duck
         root = duckdb.connect(
             str(file),
             read_only=read_only,
-            config={"autoload_known_extensions": "false", "autoinstall_known_extensions": "false"},
+            config={
+                "autoload_known_extensions": "false",
+                "autoinstall_known_extensions": "false",
+                "storage_compatibility_version": STORAGE,
+            },
         )
         if not root.sql("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
             _lock(root, readable)

@@ -107,15 +107,23 @@ def _cli() -> Iterator[str]:
     yield "Errors are words on standard error. With `--json`, every command answers with JSON on standard output; an"
     yield "error is then an object with `error` and `problems` (`file`, `line`, `column`, `message`)."
     for name, sub in command.commands.items():
-        yield ""
-        yield f"## hub {name}"
-        yield ""
-        yield str(sub.help)
-        yield ""
-        yield from heading("argument or option", "what it does")
-        for parameter in sub.params:
-            if parameter.name != "help":
-                yield row(f"`{_written(parameter)}`", _meaning(parameter))
+        yield from _command(f"hub {name}", sub)
+
+
+def _command(name: str, command: Any) -> Iterator[str]:
+    yield ""
+    yield f"## {name}"
+    yield ""
+    yield str(command.help)
+    if hasattr(command, "commands"):
+        for further, sub in command.commands.items():
+            yield from _command(f"{name} {further}", sub)
+        return
+    yield ""
+    yield from heading("argument or option", "what it does")
+    for parameter in command.params:
+        if parameter.name != "help":
+            yield row(f"`{_written(parameter)}`", _meaning(parameter))
 
 
 def _written(parameter: Any) -> str:

@@ -5,7 +5,7 @@ holds personal data: a message points at a record of the warehouse, and a suppre
 """
 
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
-from hub.ledger.outbox import Intent, Outbox, Queued, Settlement
+from hub.ledger.outbox import Attempt, Intent, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
 from hub.ledger.states import FINAL, IN_WORDS, State
 from hub.ledger.suppression import EVERYTHING, UNSUBSCRIBED, Suppression, Suppressions, hashed
@@ -15,6 +15,7 @@ __all__ = [
     "FINAL",
     "IN_WORDS",
     "UNSUBSCRIBED",
+    "Attempt",
     "Intent",
     "Ledger",
     "Outbox",

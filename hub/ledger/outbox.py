@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.errors import InternalError
+from hub.errors import InternalError, TemporaryError
 from hub.ledger import tables
 from hub.ledger.states import LEADS_TO, State, leading_to
 from hub.ledger.upsert import insert_new
@@ -68,6 +68,17 @@ class Settlement:
     remote_id: str = ""
     reason: str = ""
     next_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to send a message, and what it came to."""
+
+    number: int
+    at: datetime
+    status: str
+    remote_id: str | None
+    reason: str | None
 
 
 class Outbox:
@@ -130,6 +141,36 @@ class Outbox:
                 sa.select(*_COLUMNS).where(outbox.c.state == "unknown").order_by(outbox.c.queued_at, outbox.c.id)
             )
             return [_queued(row) for row in found]
+
+    def find(self, beginning: str) -> list[Queued]:
+        """Return the messages whose id begins like this, two at most: enough to know whether it names one."""
+        statement = sa.select(*_COLUMNS).where(outbox.c.id.startswith(beginning, autoescape=True))
+        with self._engine.begin() as connection:
+            return [_queued(row) for row in connection.execute(statement.order_by(outbox.c.id).limit(2))]
+
+    def listed(
+        self, states: Sequence[State] = (), connection_name: str = "", scenario: str = "", limit: int = 50
+    ) -> list[Queued]:
+        """Return messages, those that changed last first; of the given states, connection and scenario only."""
+        wanted: list[sa.ColumnElement[bool]] = []
+        if states:
+            wanted.append(outbox.c.state.in_(states))
+        if connection_name:
+            wanted.append(outbox.c.connection == connection_name)
+        if scenario:
+            wanted.append(outbox.c.scenario == scenario)
+        newest = (outbox.c.updated_at.desc(), outbox.c.id)
+        with self._engine.begin() as connection:
+            found = connection.execute(sa.select(*_COLUMNS).where(*wanted).order_by(*newest).limit(limit))
+            return [_queued(row) for row in found]
+
+    def attempts(self, id_: str) -> list[Attempt]:
+        """Return what each attempt to send a message came to, in their order."""
+        attempt = tables.attempt
+        statement = sa.select(attempt.c.number, attempt.c.at, attempt.c.status, attempt.c.remote_id, attempt.c.reason)
+        with self._engine.begin() as connection:
+            rows = connection.execute(statement.where(attempt.c.message_id == id_).order_by(attempt.c.number))
+            return [Attempt(**row._mapping) for row in rows]
 
     def waiting(self) -> dict[str, int]:
         """Count the queued messages by connection."""
@@ -230,6 +271,18 @@ class Outbox:
                             f"{len(chunk) - moved.rowcount} of {len(chunk)} messages can't become {to} "
                             "from the state they are in"
                         )
+
+    def override(self, ids: Sequence[str], before: Sequence[State], to: State, reason: str, now: datetime) -> None:
+        """Move messages by hand, all of them or none. Raises TemporaryError where a run has moved one meanwhile."""
+        with self._engine.begin() as connection:
+            moved = 0
+            for chunk in _chunks(ids):
+                write = sa.update(outbox).where(outbox.c.id.in_(chunk), outbox.c.state.in_(before))
+                moved += connection.execute(
+                    write.values(state=to, reason=reason, next_at=None, updated_at=now)
+                ).rowcount
+            if moved != len(ids):
+                raise TemporaryError("a run has moved one of the messages meanwhile: look at them again")
 
     def expire(self, now: datetime) -> int:
         """End the queued messages that are too late; return how many."""

@@ -3,9 +3,9 @@
     queued -> sending -> accepted | rejected | unknown -> delivered | bounced
 
 `unknown` was sent and never answered: inside the provider's idempotency window it is queued again under the same
-id, else it stays parked until a receipt tells what became of it. From `queued` a message may also end unsent:
-`expired` (too late), `refused` (no consent, or suppressed), `cancelled` (interrupted) or `rejected` (it can't be
-rendered).
+id, else it stays parked until a receipt or a person tells what became of it (`hub deliveries settle`). From `queued`
+a message may also end unsent: `expired` (too late), `refused` (no consent, or suppressed), `cancelled` (interrupted)
+or `rejected` (it can't be rendered).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ State = Literal[
 LEADS_TO: Mapping[State, frozenset[State]] = {
     "queued": frozenset({"sending", "expired", "refused", "cancelled", "rejected", "delivered", "bounced"}),
     "sending": frozenset({"accepted", "rejected", "unknown", "queued", "delivered", "bounced"}),
-    "unknown": frozenset({"queued", "accepted", "delivered", "bounced"}),
+    "unknown": frozenset({"queued", "accepted", "rejected", "delivered", "bounced"}),
     "accepted": frozenset({"delivered", "bounced"}),
     "delivered": frozenset({"bounced"}),
     "bounced": frozenset(),

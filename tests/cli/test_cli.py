@@ -58,6 +58,11 @@ def test_every_command_has_help_and_speaks_json(hub: Any) -> None:
         told = hub(command, "--help").output
         assert "--json" in told
         assert ("--project" in told) == (command != "init")
+    for group in app.registered_groups:
+        for sub in group.typer_instance.registered_commands:
+            told = hub(group.name, sub.name, "--help").output
+            assert "--json" in told
+            assert "--project" in told
 
 
 def test_a_new_project_is_in_order(hub: Any, corner: Path) -> None:

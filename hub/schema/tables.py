@@ -45,6 +45,7 @@ PEOPLE = (
             C("person_id", "integer", "The person: the smallest record number among the person's records."),
             C("linked_by", "text", "The kind of identifier that ties it to the person's other records."),
             C("linked_to", "text", "The record that shares that identifier."),
+            C("verified", "boolean", "Whether the system made sure of it: a double opt-in, a card shown at the desk."),
             *NAMES,
         ),
         personal=True,

@@ -248,8 +248,7 @@ class folded(FunctionElement[str]):
 
 
 _MARKS = (
-    "\\u0300-\\u036f\\u0483-\\u0489\\u0591-\\u05c7\\u0610-\\u061a\\u064b-\\u065f\\u0670"
-    "\\u1dc0-\\u1dff\\u20d0-\\u20ff"
+    "\\u0300-\\u036f\\u0483-\\u0489\\u0591-\\u05c7\\u0610-\\u061a\\u064b-\\u065f\\u0670\\u1dc0-\\u1dff\\u20d0-\\u20ff"
 )
 """The combining marks of the scripts that people's names here are written in."""
 

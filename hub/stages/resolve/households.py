@@ -121,7 +121,7 @@ def _homes(people: sa.FromClause, *further: str) -> sa.Select[Any]:
     ]
     return sa.select(people.c.person_id, *homes, *(people.c[name] for name in further)).where(
         *(filled(people.c[name]) for name in COMPLETE),
-        sa.or_(filled(surname), filled(partner)),
+        filled(surname),
     )
 
 

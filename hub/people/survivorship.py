@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from hub.project.survivorship import RULES, Golden
 from hub.schema import Schema
@@ -68,7 +69,7 @@ def own_fields(schema: Schema) -> tuple[str, ...]:
 
 def groups(golden: Golden) -> dict[str, tuple[str, ...]]:
     """Give the fields that come together, by the one that leads; a list that begins with `surname` adds to it."""
-    found = {SURNAME[0]: SURNAME}
+    found: dict[str, tuple[str, ...]] = {SURNAME[0]: SURNAME}
     for leader, *others in golden.together:
         found[leader] = (*found.get(leader, (leader,)), *others)
     return found
@@ -190,7 +191,7 @@ def filled(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return sa.and_(column.is_not(None), column != "")
 
 
-def unless_empty(column: sa.Column[Any] | sa.KeyedColumnElement[Any]) -> sa.Label[Any]:
+def unless_empty(column: KeyedColumnElement[Any]) -> sa.Label[Any]:
     """Give a column without its empty texts."""
     value = sa.func.nullif(column, "", type_=column.type) if isinstance(column.type, sa.Text) else column
     return value.label(column.name)

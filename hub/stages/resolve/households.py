@@ -45,7 +45,7 @@ def with_household(
 
 def households(
     transaction: Transaction, settled: sa.TableClause | None, left: sa.TableClause | None
-) -> tuple[sa.Select[Any], sa.Select[Any] | sa.CompoundSelect[Any] | None]:
+) -> tuple[sa.Select[Any], sa.Select[Any] | None]:
     """Select the households of the stored people, and the household_id of those to look at; None means all."""
     people = transaction.table("person")
     number = sa.func.concat_ws(" ", people.c.house_number, people.c.house_letter, people.c.house_addition)

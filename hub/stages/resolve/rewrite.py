@@ -9,9 +9,7 @@ import sqlalchemy as sa
 from hub.warehouse import Transaction
 
 
-def rewrite(
-    transaction: Transaction, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any], within: sa.Select[Any] | None
-) -> int:
+def rewrite(transaction: Transaction, name: str, query: sa.Select[Any], within: sa.Select[Any] | None = None) -> int:
     """Make a stored table hold exactly these rows by its key, and return how many were new or different.
 
     With `within`, only the stored rows with those keys are looked at: the query must give nothing beyond them.

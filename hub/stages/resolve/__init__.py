@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hub.project import Project
 from hub.report import Report
 from hub.stages.resolve import rules
+from hub.stages.resolve.companies import find_companies
 from hub.stages.resolve.components import components
 from hub.stages.resolve.devices import attach
 from hub.stages.resolve.golden import rewrite_people
@@ -40,6 +41,7 @@ def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         people = _people(transaction, records, links)
         new, moved = _assign(transaction, records, people)
         changed = rewrite_people(transaction, links, project)
+        companies = find_companies(transaction)
         count = transaction.count(records)
         persons = transaction.count(transaction.table("person"))
         remember(transaction, "resolve", mark, as_of)
@@ -50,6 +52,7 @@ def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             "moved_records": moved,
             "changed_persons": changed,
             "households": transaction.count(transaction.table("household")),
+            "companies": companies,
             "blocked_identifiers": links.blocked,
             "crowds": transaction.count(links.crowds),
         }

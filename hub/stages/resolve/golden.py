@@ -54,9 +54,9 @@ def golden(
     """
     every = choices(project.schema, project.identity.golden)
     of_records = [choice for choice in every if choice.leader != ADDRESS]
-    said = _said(transaction, links, touched)
-    rows, keys = weigh(said, of_records)
-    given = _given(transaction, said)
+    record = _records(transaction, touched)
+    rows, keys = weigh(_said(transaction, links, record, touched), of_records)
+    given = _given(transaction, record)
     best = [column for choice in of_records for column in _best(choice, keys[choice.leader], rows, given)]
     people = transaction.hold(
         "golden",
@@ -76,9 +76,10 @@ def golden(
     )
 
 
-def _said(transaction: Transaction, links: Links, touched: sa.TableClause | None) -> sa.FromClause:
+def _said(
+    transaction: Transaction, links: Links, record: sa.FromClause, touched: sa.TableClause | None
+) -> sa.FromClause:
     """Give what each record says, with its contact and its rank: newer is greater, then the smaller number."""
-    record = _records(transaction, touched)
     place = sa.func.row_number().over(order_by=newest_last(record))
     ranked = transaction.hold("ranked_record", sa.select(record.c.record_no, place.label("rank")))
     contact = _contact(links, record if touched is not None else None)
@@ -128,10 +129,10 @@ def _contact(links: Links, among: sa.FromClause | None) -> sa.Subquery:
     )
 
 
-def _given(transaction: Transaction, said: sa.FromClause) -> set[str]:
+def _given(transaction: Transaction, record: sa.FromClause) -> set[str]:
     """Name the fields that some record gives; the others need no work."""
-    fields = [name for name in own_fields(transaction.schema) if name in said.c]
-    (counts,) = transaction.rows(sa.select(*(sa.func.count(said.c[name]).label(name) for name in fields)))
+    fields = [name for name in own_fields(transaction.schema) if name in record.c]
+    (counts,) = transaction.rows(sa.select(*(sa.func.count(record.c[name]).label(name) for name in fields)))
     return {name for name, count in zip(fields, counts, strict=True) if count} | set(CONTACT)
 
 

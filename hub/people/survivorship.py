@@ -30,7 +30,7 @@ CONTACT = ("email", "phone")
 ADDRESS = "address"
 """The name under which the postal columns are chosen, as a whole."""
 
-DERIVED = ("person_id", "record_id", *CONTACT, "household_id", "records")
+DERIVED = ("person_id", "record_id", *CONTACT, "household_id", "household_head", "records")
 """The columns of `person` that no record has."""
 
 COMPLETE = ("street", "house_number", "postcode", "city")

@@ -75,6 +75,7 @@ PEOPLE = (
             C("phone", "text", "The phone number to use, E.164."),
             *POSTAL,
             C("household_id", "integer", "The household."),
+            C("household_head", "boolean", "Whether to write to this person for the household: true for one of each."),
             C("records", "integer", "How many records the person has."),
         ),
         mapped=False,
@@ -118,7 +119,7 @@ PEOPLE = (
     Table(
         "household",
         "people",
-        "People with one surname at one address. A household never merges people.",
+        "A family at one address: one surname, or a couple who carry each other's. A household never merges people.",
         (
             C("household_id", "integer", "The smallest person id among its members."),
             C("surname", "text", "The shared surname."),

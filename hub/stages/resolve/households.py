@@ -2,6 +2,7 @@
 
 At one address, people with one surname are one household, and so are couples of whom one carries the other's name:
 as the partner's name, or behind a hyphen. Names are compared without capitals, accents and prefixes.
+The head of a household is the person of it whom the hub has known longest; who lives alone, or nowhere, is one too.
 """
 
 from __future__ import annotations
@@ -186,6 +187,7 @@ def _through_partners(transaction: Transaction, living: sa.TableClause, member: 
 
 
 def _with(people: sa.FromClause, member: sa.FromClause) -> sa.Select[Any]:
-    return sa.select(*people.c, member.c.household_id).select_from(
+    head = sa.func.coalesce(member.c.household_id == people.c.person_id, sa.true(), type_=sa.Boolean())
+    return sa.select(*people.c, member.c.household_id, head.label("household_head")).select_from(
         people.outerjoin(member, member.c.person_id == people.c.person_id)
     )

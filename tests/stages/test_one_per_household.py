@@ -28,7 +28,7 @@ PEOPLE = {
 CATALOGUE = WELCOME.model_copy(
     update={
         "target": "household_head",
-        "steps": [WELCOME.steps[0].model_copy(update={"by": ["letter"], "send": WELCOME.steps[0].send})],
+        "steps": [WELCOME.steps[0].model_copy(update={"by": ["letter"]})],
     }
 )
 

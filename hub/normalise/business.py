@@ -7,7 +7,6 @@ such identifier.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from stdnum import iban as stdnum_iban
 from stdnum.eu import vat as stdnum_vat
@@ -55,17 +54,6 @@ def iban(text: str) -> str | None:
         return str(stdnum_iban.validate(text, check_country=False))
     except ValidationError:
         return None
-
-
-def looks_like_bsn(values: Iterable[str], at_least: int = 10, share: float = 0.9) -> bool:
-    """Say whether a column seems to hold Dutch citizen service numbers, which a company may not keep.
-
-    One value proves nothing: one in eleven numbers passes the eleven-proof, and so does every RSIN. A column
-    does, with `at_least` distinct non-empty values of which `share` pass.
-    """
-    distinct = {value.strip() for value in values if value.strip()}
-    passing = sum(rsin(value) is not None for value in distinct)
-    return len(distinct) >= at_least and passing >= share * len(distinct)
 
 
 def _digits(text: str, length: int) -> str | None:

@@ -26,8 +26,8 @@ def golden_problems(project: Project) -> list[Problem]:
 def _together(project: Project, origin: Origin) -> Iterator[Problem]:
     own = own_fields(project.schema)
     taken = dict.fromkeys(SURNAME[1:], SURNAME[0])
-    for number, fields in enumerate(project.identity.golden.together):
-        path = ("golden", "together", number)
+    for number, fields in enumerate(project.identity.golden.from_one_record):
+        path = ("golden", "from_one_record", number)
         if len(fields) < 2:
             yield origin.at_value(*path, message="fields that come together are two or more: name the others too")
         for place, name in enumerate(fields):

@@ -70,7 +70,7 @@ def own_fields(schema: Schema) -> tuple[str, ...]:
 def groups(golden: Golden) -> dict[str, tuple[str, ...]]:
     """Give the fields that come together, by the one that leads; a list that begins with `surname` adds to it."""
     found: dict[str, tuple[str, ...]] = {SURNAME[0]: SURNAME}
-    for leader, *others in golden.together:
+    for leader, *others in golden.from_one_record:
         found[leader] = (*found.get(leader, (leader,)), *others)
     return found
 

@@ -54,8 +54,8 @@ class Golden(Form):
         description="Rules by field of person: given_name, birth_date, email, your own columns. `surname` brings its "
         "prefix and the partner's name along; `address` is chosen as a whole.",
     )
-    together: list[list[str]] = Field(
+    from_one_record: list[list[str]] = Field(
         default_factory=list,
-        description="Fields that must come from one record, as lists of columns of person. The first one leads: its "
+        description="Lists of columns of person that come from one record together. The first one leads: its "
         "rules choose, and a record without it is passed over.",
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.normalise.business import iban, kvk, looks_like_bsn, rsin, vat, vestiging
+from hub.normalise.business import iban, kvk, rsin, vat, vestiging
 
 
 @pytest.mark.parametrize(
@@ -50,22 +50,6 @@ def test_an_identifier_gets_one_spelling_and_keeps_its_zeros(
 )
 def test_what_fails_its_form_or_its_proof_is_refused(read: Callable[[str], str | None], text: str) -> None:
     assert read(text) is None
-
-
-def eleven_proof_numbers(count: int) -> list[str]:
-    return [text for number in range(100_000_000, 100_001_000) if (text := str(number)) == rsin(text)][:count]
-
-
-def test_a_column_of_citizen_service_numbers_is_recognised() -> None:
-    assert looks_like_bsn([*eleven_proof_numbers(19), "", "onbekend"])
-
-
-def test_ordinary_customer_numbers_are_not_taken_for_citizen_service_numbers() -> None:
-    assert not looks_like_bsn(str(number) for number in range(100_000_000, 100_001_000))
-
-
-def test_a_few_values_prove_nothing() -> None:
-    assert not looks_like_bsn([*eleven_proof_numbers(9)] * 5)
 
 
 def test_a_vat_number_without_its_country_is_read_as_one_of_the_country_that_is_given() -> None:

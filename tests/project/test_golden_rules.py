@@ -68,20 +68,20 @@ def test_one_rule_and_a_list_of_rules_are_read_alike(shop: Any) -> None:
             "identity.yaml:2:21: 'longest' is for text; address is several fields",
         ),
         (
-            "  together: [[gender]]\n",
-            "identity.yaml:2:14: fields that come together are two or more: name the others too",
+            "  from_one_record: [[gender]]\n",
+            "identity.yaml:2:21: fields that come together are two or more: name the others too",
         ),
         (
-            "  together: [[gender, surname]]\n",
-            "identity.yaml:2:23: 'surname' brings others along: write it first",
+            "  from_one_record: [[gender, surname]]\n",
+            "identity.yaml:2:30: 'surname' brings others along: write it first",
         ),
         (
-            "  together: [[gender, prefix]]\n",
-            "identity.yaml:2:23: 'prefix' comes with 'surname' already",
+            "  from_one_record: [[gender, prefix]]\n",
+            "identity.yaml:2:30: 'prefix' comes with 'surname' already",
         ),
         (
-            "  together: [[gender, given_nme]]\n",
-            "identity.yaml:2:23: person has no field 'given_nme' to choose. Did you mean 'given_name'?",
+            "  from_one_record: [[gender, given_nme]]\n",
+            "identity.yaml:2:30: person has no field 'given_nme' to choose. Did you mean 'given_name'?",
         ),
     ],
 )
@@ -90,8 +90,8 @@ def test_a_mistake_in_the_rules_is_told_in_these_words(shop: Any, golden: str, p
 
 
 def test_a_list_that_begins_with_the_surname_adds_to_what_comes_with_it(shop: Any) -> None:
-    assert told(shop, "  together: [[surname, given_name]]\n  fields: {surname: [till, longest]}\n") == []
-    assert told(shop, "  together: [[surname, given_name]]\n  fields: {given_name: longest}\n") == [
+    assert told(shop, "  from_one_record: [[surname, given_name]]\n  fields: {surname: [till, longest]}\n") == []
+    assert told(shop, "  from_one_record: [[surname, given_name]]\n  fields: {given_name: longest}\n") == [
         "identity.yaml:3:12: 'given_name' comes with 'surname': write the rule there"
     ]
 

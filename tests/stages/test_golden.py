@@ -141,11 +141,12 @@ def test_r42_fields_of_ones_own_come_together_from_the_record_of_their_leader(ow
         place = {"connection": "crm", "source_key": str(number), "record_id": f"crm:{number}", "source_time": at}
         add(warehouse, "source_record", {**place, **given})
         add(warehouse, "identifier", {**place, "type": "loyalty_card", "value": "crm:1"})
-    its = project(schema=schema, identity={"golden": {"together": [["tier", "points", "vip"]]}})
+    its = project(schema=schema, identity={"golden": {"from_one_record": [["tier", "points", "vip"]]}})
     resolve(warehouse, its, NOON)
     assert rows(warehouse, "person", "tier", "points", "vip", "joined") == [("silver", None, True, date(2025, 1, 1))]
     its = project(
-        schema=schema, identity={"golden": {"fields": {"tier": "longest"}, "together": [["tier", "points", "vip"]]}}
+        schema=schema,
+        identity={"golden": {"fields": {"tier": "longest"}, "from_one_record": [["tier", "points", "vip"]]}},
     )
     with warehouse.begin() as transaction:
         record_table = transaction.table("source_record")

@@ -14,6 +14,7 @@ from hub.errors import ConfigurationError, Problem
 from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
 from hub.lake import Lake
 from hub.people.facts import facts
+from hub.people.golden_problems import golden_problems
 from hub.people.scope import trial_scope
 from hub.people.segments import segment_problems
 from hub.people.traits import plan_traits, trait_problems
@@ -30,13 +31,14 @@ EVENTS = "activity"
 def check_project(
     project: Project, as_of: datetime, lake: Lake | None = None, registry: Registry | None = None
 ) -> list[Problem]:
-    """Find every mistake in mappings' expressions, traits, segments, scenarios, syncs and templates.
+    """Find every mistake in mappings' expressions, golden rules, traits, segments, scenarios, syncs and templates.
 
     The names of raw columns are checked for tables that have landed in `lake`. What uses traits is checked when the
     traits are right: else each of their mistakes would be told again and again.
     """
     registry = registry or Registry()
     found = [problem for mapped in project.mappings for problem in _mapping(mapped, project, lake, registry)]
+    found += golden_problems(project)
     in_traits = trait_problems(project, as_of)
     found += in_traits
     if not in_traits:

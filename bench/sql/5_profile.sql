@@ -28,14 +28,19 @@ FROM (
 ) JOIN record_person USING (record)
 GROUP BY person;
 
+-- a family's name: without capitals, accents and prefixes
+CREATE MACRO family(surname) AS regexp_replace(
+    lower(strip_accents(surname)), '^((van|der|den|de|het|ter|ten|te) +)+', ''
+);
+
 CREATE TEMP TABLE home AS
-SELECT lower(surname) AS name, postcode, house_number, min(person) AS household
+SELECT family(surname) AS name, postcode, house_number, min(person) AS household
 FROM profile WHERE surname IS NOT NULL AND street IS NOT NULL GROUP BY ALL;
 
 CREATE TABLE person AS
 SELECT profile.*, home.household
 FROM profile LEFT JOIN home
-    ON lower(surname) = home.name AND profile.postcode = home.postcode AND profile.house_number = home.house_number;
+    ON family(surname) = home.name AND profile.postcode = home.postcode AND profile.house_number = home.house_number;
 
 CREATE TABLE household AS
 SELECT household, min(surname) AS surname, min(postcode) AS postcode, min(house_number) AS house_number, count(*) AS members

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hub.people.file import Message, PersonFile
+    from hub.people.provenance import Field
 
 
 def explain(folder: Path | None, person: str) -> Answer:
@@ -39,7 +40,7 @@ def _show(console: Console, file: PersonFile) -> None:
     tell = partial(_section, console)
     tell(
         "Known",
-        ((field.name, field.value, field.record_id, field.at) for field in file.fields if field.value is not None),
+        ((it.name, it.value, it.record_id, it.at, it.rule, _others(it)) for it in file.fields if it.value is not None),
     )
     tell(
         "Records, and why they are this person's",
@@ -76,6 +77,13 @@ def _show(console: Console, file: PersonFile) -> None:
     tell("Messages", (_message(message) for message in file.messages))
     tell("Other reactions", ((it.type, it.at, it.url) for it in file.other_events))
     tell("And", ((facts.table, f"{facts.count:,}") for facts in file.facts if facts.count))
+
+
+def _others(field: Field) -> str:
+    """Tell what other records say."""
+    told = (f"{_text(it.value)} ({it.record_id}{', passed over' if it.passed_over else ''})" for it in field.others)
+    others = ", ".join(told)
+    return f"not {others}" if others else ""
 
 
 def _message(message: Message) -> Sequence[Any]:

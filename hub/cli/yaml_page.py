@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models
+from hub.project import identity, models, survivorship
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -30,6 +30,7 @@ _WRITTEN = (
     (models.Duration, "length of time: `14 days`, `36 hours`"),
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),
+    (survivorship.Rules, "rule or list of rules"),
 )
 _WORDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "value"}
 

@@ -27,6 +27,9 @@ van; van de; van de l'; van den; van der; van gen; van het; van la; van 't; van 
 von dem; von den; von der; von 't; voor; voor de; voor den; voor in 't; voor 't; vor; vor der; zu; zum; zur
 """
 _PREFIXES = frozenset(" ".join(prefix.split()) for prefix in _PREFIX_LIST.split(";"))
+PREFIX_WORDS = tuple(sorted({word for prefix in _PREFIXES for word in prefix.split()}))
+"""The single words that prefixes are made of."""
+
 _LONGEST_PREFIX = max(len(prefix.split()) for prefix in _PREFIXES)
 
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from hub.errors import HubError
 from hub.ledger import IN_WORDS, Ledger, Queued, State
+from hub.people.provenance import Field, provenance
 from hub.project import Project
 from hub.schema.shape import STORE
-from hub.schema.tables import POSTAL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,16 +33,6 @@ COUNTED_ELSEWHERE = ("source_record", "identifier", "consent", "message", "messa
 
 class NobodyError(HubError):
     """No person, or no single person, goes by the given number, address or key."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of the golden record, and the record that it came from."""
-
-    name: str
-    value: Any
-    record_id: str | None
-    at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -289,7 +279,7 @@ class _Reading:
         messages, others = self._messages(ids)
         return PersonFile(
             person_id=person_id,
-            fields=tuple(self._fields(golden, records, identifiers, self._of("address", ids, "source_time"))),
+            fields=tuple(provenance(self.project, self.rows, golden)) if golden else (),
             household=golden.get("household_id"),
             records=tuple(_made(SourceRecord, row, at=row["source_time"]) for row in records),
             identifiers=tuple(_made(Identifier, row, at=row["source_time"]) for row in identifiers),
@@ -330,28 +320,6 @@ class _Reading:
 
     def _of(self, table_name: str, record_ids: list[str], order: str) -> list[dict[str, Any]]:
         return self._all(table_name, "record_id", record_ids, order, newest=True)
-
-    def _fields(
-        self,
-        golden: Mapping[str, Any],
-        records: list[dict[str, Any]],
-        identifiers: list[dict[str, Any]],
-        addresses: list[dict[str, Any]],
-    ) -> Iterable[Field]:
-        """Give each field that has a value, with the newest record that says so."""
-        postal = {column.name for column in POSTAL}
-        for name, value in golden.items():
-            if value is None or name in ("person_id", "record_id", "household_id", "records"):
-                continue
-            if name in ("email", "phone"):
-                said = [row for row in identifiers if row["type"] == name and row["value"] == value]
-            elif name in postal:
-                said = [row for row in addresses if all((row[it] or None) == golden[it] for it in postal)]
-            else:
-                said = [row for row in records if row.get(name) == value]
-            dated = [row for row in said if row["source_time"] is not None]
-            best = max(dated, key=lambda row: row["source_time"]) if dated else next(iter(said), None)
-            yield Field(name, value, best["record_id"] if best else None, best["source_time"] if best else None)
 
     def _traits(self, person_id: int) -> dict[str, Any]:
         catalogue = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")

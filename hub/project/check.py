@@ -27,6 +27,7 @@ FILLED_COLUMNS = {
     "load_id": "the hub fills it",
     "record_id": "write `person:`",
     "person_id": "the hub fills it",
+    "company_id": "the hub fills it, by the numbers of `kvk`, `branch` and `vat`",
 }
 RECORD_COLUMNS = {"record_no", "linked_by", "linked_to"} | set(FILLED_COLUMNS)
 SHORTEST_KEY = 16
@@ -168,7 +169,7 @@ def _mapping(mapped: MappedTable, project: Project, declared: Set[str] | None) -
 
 
 def _columns(origin: Origin, target: str, table: Table, mapping: TableMapping) -> Iterator[Problem]:
-    hidden = RECORD_COLUMNS if target == "person" else {column.name for column in (*PROVENANCE, RECORD)}
+    hidden = filled_by_the_hub(target)
     known = [column.name for column in table.columns if column.name not in hidden]
     for name, value in mapping.columns.items():
         if name in known:
@@ -182,6 +183,14 @@ def _columns(origin: Origin, target: str, table: Table, mapping: TableMapping) -
         else:
             remedy = f"{target} has no column '{name}'.{suggest(name, known)}"
         yield origin.at_key("columns", name, message=remedy)
+
+
+def filled_by_the_hub(target: str) -> set[str]:
+    """Name the columns of a target that no mapping fills."""
+    if target == "person":
+        return RECORD_COLUMNS
+    provenance = {column.name for column in (*PROVENANCE, RECORD)}
+    return provenance | {"company_id"} if target == "organisation" else provenance
 
 
 def _whose(

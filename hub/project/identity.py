@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from hub.project.models import Form
+from hub.project.survivorship import Golden
 
 
 class IdentifierRule(Form):
@@ -33,3 +34,4 @@ class IdentityFile(Form):
         description="Values that point at nobody, by kind of identifier, added to the hub's own: `*` stands for any "
         "characters, as in `nomail@*`.",
     )
+    golden: Golden = Field(Golden(), description="Which value a person keeps where the records differ.")

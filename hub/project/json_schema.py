@@ -13,12 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hub.project.check import FILLED_BY_THE_HUB, RECORD_COLUMNS
+from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.registry import Registry
 from hub.schema import Schema
-from hub.schema.shape import PROVENANCE, RECORD
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PLACEHOLDER = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
@@ -166,7 +165,7 @@ def _targets(schema: Schema) -> Mapping[str, tuple[str, dict[str, str]]]:
         name = "person" if table.name == "source_record" else table.name
         if name in FILLED_BY_THE_HUB:
             continue
-        hidden = RECORD_COLUMNS if name == "person" else {column.name for column in (*PROVENANCE, RECORD)}
+        hidden = filled_by_the_hub(name)
         columns = {column.name: column.summary for column in table.columns if column.name not in hidden}
         found[name] = (schema["person"].summary if name == "person" else table.summary, columns)
     return found

@@ -59,9 +59,7 @@ def _problems(form: SchemaFile, document: Document) -> Iterator[Problem]:
             yield document.at_key(path, f"there is no table '{name}'.{own or suggest(name, tables)}")
         elif not table.mapped and name != "person":
             yield document.at_key(path, f"'{name}' is filled by the hub: add columns to tables that mappings fill")
-        yield from _columns(
-            path, added, {column.name for column in table.all_columns} if table else set(), tables, document
-        )
+        yield from _columns(path, added, _taken(table), tables, document)
     for name, custom in form.tables.items():
         path = ("tables", name)
         if name in BUILT_IN:
@@ -76,6 +74,12 @@ def _problems(form: SchemaFile, document: Document) -> Iterator[Problem]:
                 yield document.at_value((*path, "time"), f"{name} has no column '{custom.time}'.{near}")
             elif found not in ("date", "timestamp"):
                 yield document.at_value((*path, "time"), f"{custom.time} is {found}; a time is a date or a timestamp")
+
+
+def _taken(table: Table | None) -> set[str]:
+    """Name the columns that are there already; what is added to `person` is added to its records too."""
+    both = (table, BUILT_IN["source_record"]) if table is not None and table.name == "person" else (table,)
+    return {column.name for it in both if it is not None for column in it.all_columns}
 
 
 def _columns(

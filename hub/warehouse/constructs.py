@@ -239,6 +239,32 @@ def _composed_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
     return f"nfc_normalize({value})"
 
 
+class folded(FunctionElement[str]):
+    """`folded(text)`: the text to compare names by: small letters, without accents and without spaces around."""
+
+    name = "folded"
+    inherit_cache = True
+    type = sa.Text()
+
+
+_MARKS = (
+    "\\u0300-\\u036f\\u0483-\\u0489\\u0591-\\u05c7\\u0610-\\u061a\\u064b-\\u065f\\u0670\\u1dc0-\\u1dff\\u20d0-\\u20ff"
+)
+"""The combining marks of the scripts that people's names here are written in."""
+
+
+@compiles(folded)
+def _folded_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = _arguments(element, compiler, keywords)
+    return f"btrim(lower(regexp_replace(normalize({value}, NFD), '[{_MARKS}]', '', 'g')))"
+
+
+@compiles(folded, "duckdb")
+def _folded_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = _arguments(element, compiler, keywords)
+    return f"trim(lower(strip_accents({value})))"
+
+
 class _at_end(FunctionElement[Any]):
     """An aggregate that takes the value of one row, by an order over several values."""
 

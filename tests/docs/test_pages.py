@@ -19,6 +19,7 @@ from hub.pipeline import FLOWS, STAGES
 from hub.project import load_project
 from hub.project.check import SHORTEST_KEY
 from hub.project.form import validate
+from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.project.project import MappedTable
 from hub.project.yaml import parse
@@ -42,6 +43,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "sync": Sync,
     "name": HubFile,
     "columns": SchemaFile,
+    "golden": IdentityFile,
 }
 """Kinds of files, by the key that they begin with."""
 

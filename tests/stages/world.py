@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.project import Project
+from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, Segment, Trait
 from hub.schema import BUILT_IN, Schema
 from hub.warehouse import Warehouse
@@ -22,8 +23,9 @@ def project(
     segments: Mapping[str, str] | None = None,
     schema: Schema = BUILT_IN,
     timezone: str = "Europe/Amsterdam",
+    identity: Mapping[str, Any] | None = None,
 ) -> Project:
-    """Make a project with traits (as in YAML) and segments (name: condition)."""
+    """Make a project with traits (as in YAML), segments (name: condition) and what identity.yaml says."""
     return Project(
         folder=Path(),
         hub=HubFile(name="Test", timezone=timezone),
@@ -34,6 +36,7 @@ def project(
         segments={name: Segment(where=where) for name, where in (segments or {}).items()},
         scenarios={},
         syncs={},
+        identity=IdentityFile.model_validate(identity or {}),
     )
 
 

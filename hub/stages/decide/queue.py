@@ -24,7 +24,7 @@ from hub.stages.decide.turn import WAITS, whose_turn
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
 
-NOT_FOR_TEMPLATES = frozenset({"person_id", "record_id", "household_id", "records"})
+NOT_FOR_TEMPLATES = frozenset({"person_id", "record_id", "household_id", "household_head", "records"})
 
 DECISION = (
     "decision_id",

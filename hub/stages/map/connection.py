@@ -20,6 +20,7 @@ from hub.project.project import MappedTable
 from hub.registry import Registry
 from hub.stages.map import groups as planning
 from hub.stages.map import quarantine, store
+from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
 from hub.stages.map.groups import Group, Seen, Task
 from hub.stages.map.newest import mark_older
 from hub.stages.map.raw import RawData, names_of
@@ -142,13 +143,16 @@ class ConnectionMapping:
         stored = store.has_rows(self.transaction, table, self.connection)
         self.lookups |= {lookup.name for lookup in translation.lookups}
         rows = read(self.transaction, translation, raw, self.connection)
+        forbidden = leave_out(self.transaction, rows, self.connection, task.fingerprint, self.as_of)
+        if forbidden.key:
+            return [self._placed(task.mapped, MappingProblem(("key",), KEY_REASON))]
         mark_older(self.transaction, rows, self.connection, stored)
         store.store_rows(self.transaction, rows, self.connection, stored)
         store.store_identifiers(self.transaction, rows, self.connection, stored)
         store.store_bare_records(self.transaction, rows, self.connection)
         store.store_statements(self.transaction, rows, self.connection)
         quarantine.release(self.transaction, rows, self.connection, task.fingerprint)
-        notes = quarantine.put(self.transaction, rows, raw, self.connection, task.fingerprint)
+        notes = forbidden.columns + quarantine.put(self.transaction, rows, raw, self.connection, task.fingerprint)
         self._count(task, rows, notes)
         return []
 

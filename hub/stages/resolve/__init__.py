@@ -8,16 +8,16 @@ attach anonymous visits (R3), and households only group (R6): neither merges peo
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from hub.project import Project
 from hub.report import Report
 from hub.stages.resolve import rules
+from hub.stages.resolve.companies import find_companies
 from hub.stages.resolve.components import components
 from hub.stages.resolve.devices import attach
-from hub.stages.resolve.golden import golden, households
+from hub.stages.resolve.golden import rewrite_people
 from hub.stages.resolve.links import Links, find_links
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
@@ -32,7 +32,7 @@ def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     Without news from the mapping nothing is done; records whose person and reason stay the same are not written.
     """
     with warehouse.begin() as transaction:
-        mark = fingerprint(seen(transaction, "map"), rules.VERSION, project.schema["person"])
+        mark = fingerprint(seen(transaction, "map"), rules.VERSION, project.schema["person"], project.identity.golden)
         record = transaction.table("source_record")
         if seen(transaction, "resolve") == mark and not transaction.count(record, record.c.person_id.is_(None)):
             return Report("resolve", skipped=True)
@@ -40,8 +40,8 @@ def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         links = find_links(transaction, records)
         people = _people(transaction, records, links)
         new, moved = _assign(transaction, records, people)
-        changed = _rewrite(transaction, "person", golden(transaction, links))
-        _rewrite(transaction, "household", households(transaction.table("person")))
+        changed = rewrite_people(transaction, links, project)
+        companies = find_companies(transaction)
         count = transaction.count(records)
         persons = transaction.count(transaction.table("person"))
         remember(transaction, "resolve", mark, as_of)
@@ -52,6 +52,7 @@ def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             "moved_records": moved,
             "changed_persons": changed,
             "households": transaction.count(transaction.table("household")),
+            "companies": companies,
             "blocked_identifiers": links.blocked,
             "crowds": transaction.count(links.crowds),
         }
@@ -143,21 +144,3 @@ def _assign(transaction: Transaction, records: sa.TableClause, people: sa.TableC
         .where(record.c.record_id == news.c.record_id)
     )
     return transaction.count(news, news.c.fresh), transaction.count(news, news.c.moved)
-
-
-def _rewrite(transaction: Transaction, name: str, query: sa.Select[Any]) -> int:
-    """Make a stored table hold exactly these rows by its key, writing only what differs; return how many did."""
-    table = transaction.table(name)
-    (key,) = table.info["key"]
-    columns = [column.name for column in query.selected_columns]
-    if not transaction.scalar(sa.select(sa.exists(sa.select(table.c[key])))):
-        transaction.execute(sa.insert(table).from_select(columns, query))
-        return transaction.count(table)
-    rows = transaction.hold(f"next_{name}", query)
-    stored = sa.select(*(table.c[column] for column in columns))
-    news = transaction.hold(f"{name}_news", sa.except_(sa.select(rows), stored))
-    kept = sa.exists(sa.select(rows.c[key]).where(rows.c[key] == table.c[key]))
-    changed = sa.exists(sa.select(news.c[key]).where(news.c[key] == table.c[key]))
-    transaction.execute(sa.delete(table).where(sa.or_(sa.not_(kept), changed)))
-    transaction.execute(sa.insert(table).from_select(columns, sa.select(news)))
-    return transaction.count(news)

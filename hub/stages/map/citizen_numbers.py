@@ -1,0 +1,118 @@
+"""Citizen service numbers (BSN): a company may not keep them, so a column that looks like them is left empty.
+
+One value proves nothing: one in eleven numbers of nine digits passes the eleven-proof. A column does, with at least
+`AT_LEAST` different values of which nearly all pass. What was found once holds for all further loads of the same
+mapping, also where a load has too few rows to tell; a mapping that changed is looked at anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.stages.map.rows import Rows
+from hub.warehouse import Transaction
+from hub.warehouse.constructs import replace_all, text_constant
+from hub.warehouse.state import remember, seen
+
+AT_LEAST = 10
+SHARE = 0.9
+SAMPLE = 10_000
+"""So many rows of each load are looked at."""
+
+KEY = "_key"
+LOOKS = "looks like citizen service numbers (BSN), which a company may not keep"
+REASON = f"{LOOKS}: it is left empty, leave it out"
+KEY_REASON = f"the key {LOOKS}: take another key"
+_WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many columns were found now; and whether the key, which can't be left empty, is one of them."""
+
+    columns: int = 0
+    key: bool = False
+
+
+def leave_out(transaction: Transaction, rows: Rows, connection: str, mapping: str, as_of: datetime) -> Found:
+    """Empty what looks like citizen service numbers in the records of people, and report it once per column."""
+    if rows.translation.table.name != "source_record":
+        return Found()
+    state = f"bsn:{connection}:{mapping}"
+    known = (seen(transaction, state) or "").split()
+    names = _names(rows)
+    unknown = [label for label in names if label not in known]
+    news = _found(transaction, rows.table, unknown) if unknown else []
+    if KEY in news:
+        return Found(len(news), key=True)
+    if news:
+        remember(transaction, state, " ".join(sorted({*known, *news})), as_of)
+        _report(transaction, rows, connection, mapping, [names[label] for label in news])
+    emptied = {column: sa.null() for label in {*known, *news} for column in _columns(rows, label)}
+    if emptied:
+        transaction.execute(sa.update(rows.table).values(emptied))
+    return Found(len(news))
+
+
+def _names(rows: Rows) -> dict[str, str]:
+    """Give the labels of the texts of a record, and what their mapping calls them."""
+    found = {KEY: "key"}
+    for name, element in rows.translation.columns.items():
+        if isinstance(element.type, sa.Text):
+            found[f"c_{name}"] = f"columns: {name}"
+    for position, rule in enumerate(rows.translation.identifiers):
+        if rule.type not in ("email", "phone"):
+            found[f"i_{position}"] = f"identifiers: {rule.type}"
+    return found
+
+
+def _columns(rows: Rows, label: str) -> list[str]:
+    """Name the columns of a label: an identifier is there as it was written too."""
+    both = (label, f"o_{label.removeprefix('i_')}") if label.startswith("i_") else (label,)
+    return [name for name in both if name in rows.table.c]
+
+
+def _found(transaction: Transaction, table: sa.TableClause, labels: list[str]) -> list[str]:
+    """Give the labels whose values look like citizen service numbers."""
+    early = table.c["_row"] <= SAMPLE
+    some = sa.select(*(table.c[label] for label in labels)).where(early).subquery("some")
+    counts = []
+    for label in labels:
+        own = replace_all(some.c[label], text_constant("^[^:]*:"), text_constant(""))
+        values = sa.select(own.label("value")).where(some.c[label] != "").distinct().subquery(f"of_{label}")
+        passing = sa.func.count().filter(_passes(values.c.value))
+        counts.append(sa.select(sa.literal(label), sa.func.count(), passing))
+    found = transaction.rows(sa.union_all(*counts))
+    return [label for label, different, bsn in found if bsn >= AT_LEAST and bsn >= SHARE * different]
+
+
+def _passes(value: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Say whether a text is nine digits that pass the eleven-proof; all zeros do not."""
+    digits: list[sa.ColumnElement[Any]] = [
+        sa.cast(sa.func.substr(value, place, 1), sa.Integer()) * weight for place, weight in enumerate(_WEIGHTS, 1)
+    ]
+    total = sum(digits[1:], digits[0])
+    form = value.regexp_match("^[0-9]{9}$")
+    return sa.case((sa.and_(form, value != "000000000"), total % 11 == 0), else_=sa.false())
+
+
+def _report(transaction: Transaction, rows: Rows, connection: str, mapping: str, names: list[str]) -> None:
+    """Put one line per column into quarantine, without any value."""
+    mapped = rows.translation.mapped
+    load = max((count.load_id for count in rows.counts), default="")
+    for name in names:
+        transaction.execute(
+            sa.insert(transaction.table("quarantine")).values(
+                connection=connection,
+                raw_table=mapped.mapping.from_,
+                target=mapped.target,
+                source_key="*",
+                reason=f"{name} {REASON}",
+                load_id=load,
+                mapping=mapping,
+            )
+        )

@@ -19,6 +19,7 @@ from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
 from hub.ledger.suppression import Suppressions
 from hub.ledger.upsert import insert_new
+from hub.ledger.verdicts import Verdicts
 from hub.report import Report
 
 SCHEMA = "ledger"
@@ -30,13 +31,14 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; `outbox`, `suppressions` and `reactions` are its subjects."""
+    """One project's ledger; `outbox`, `suppressions`, `reactions` and `verdicts` are its subjects."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.outbox = Outbox(engine)
         self.suppressions = Suppressions(engine)
         self.reactions = Reactions(engine)
+        self.verdicts = Verdicts(engine)
 
     def pin(self, templates: Mapping[str, str]) -> None:
         """Keep template texts by their hash; texts that are there stay as they are."""

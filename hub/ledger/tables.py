@@ -112,3 +112,16 @@ run = sa.Table(
     sa.Column("as_of", Moment, nullable=False),
     sa.Column("reports", sa.Text, nullable=False),
 )
+
+verdict = sa.Table(
+    "verdict",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("low", sa.Text, nullable=False),
+    sa.Column("high", sa.Text, nullable=False),
+    sa.Column("ruling", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Index("verdict_pair", "low", "high"),
+)

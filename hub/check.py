@@ -64,6 +64,7 @@ def _mapping(mapped: MappedTable, project: Project, lake: Lake | None, registry:
         project.connections[mapped.connection].notation,
         project.hub.timezone,
         registry.functions,
+        project.identity,
     ):
         if path[:1] == ("lookups",):
             yield origin.document.at_value(path, message)

@@ -170,7 +170,7 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
         case "map":
             yield "", lambda: map_loads(warehouse, project, open_.lake, as_of)
         case "resolve":
-            yield "", lambda: resolve(warehouse, project, as_of)
+            yield "", lambda: resolve(warehouse, ledger, project, as_of)
         case "feedback":
             yield "", lambda: feedback(warehouse, ledger, project, as_of)
         case "enrich":

@@ -13,10 +13,9 @@ from hub.ledger import Intent, State, open_ledger, reading_ledger, tables
 from hub.people import NobodyError, PersonFile, explain, find_person
 from hub.project import Project
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
-from tests.stages.world import NOON, add, fact, project, record
+from tests.stages.world import NOON, add, fact, project, record, resolve
 
 MONDAY, TUESDAY = (datetime(2026, 11, day, 9, tzinfo=UTC) for day in (16, 17))
 

@@ -458,6 +458,21 @@ DERIVED = (
         key=("person_id", "score"),
     ),
     Table(
+        "match_candidate",
+        "derived",
+        "Two people who may be one: kept apart by the rules although much agrees; people decide in the review queue.",
+        (
+            C("low_record", "text", "The one: its oldest record; of the two, the smaller id.", "source_record"),
+            C("high_record", "text", "The other's oldest record.", "source_record"),
+            C("found_by", "text", "The kind of value that they share."),
+            C("score", "number", "How likely they are one person, 0 to 1, where it was computed."),
+            C("reason", "text", "How their names and dates of birth compare."),
+            C("as_of", "timestamp", "When it was first seen so."),
+        ),
+        mapped=False,
+        key=("low_record", "high_record"),
+    ),
+    Table(
         "membership",
         "derived",
         "Who is in which segment, since when.",

@@ -9,11 +9,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.stages.resolve import resolve
 from hub.stages.resolve.golden import rewrite_people
 from hub.stages.resolve.links import find_links
 from hub.warehouse import Transaction, Warehouse
-from tests.stages.world import NOON, fact, project, record, rows
+from tests.stages.world import NOON, fact, project, record, resolve, rows
 
 HOME = {"street": "Dorpsstraat", "house_number": "9", "postcode": "1234AB", "city": "Ede", "country": "NL"}
 

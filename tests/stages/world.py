@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from hub.ledger import Ledger, open_ledger
 from hub.project import Project
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, Segment, Trait
+from hub.report import Report
 from hub.schema import BUILT_IN, Schema
+from hub.stages import resolve as stage
 from hub.warehouse import Warehouse
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -40,6 +45,16 @@ def project(
     )
 
 
+@cache
+def _silent_ledger() -> Ledger:
+    return open_ledger("sqlite", Path(tempfile.mkdtemp(prefix="ledger-")))
+
+
+def resolve(warehouse: Warehouse, its: Project, as_of: datetime) -> Report:
+    """Resolve where nobody decided anything by hand."""
+    return stage.resolve(warehouse, _silent_ledger(), its, as_of)
+
+
 def add(warehouse: Warehouse, table: str, *rows: Mapping[str, Any]) -> None:
     """Insert rows into a stored table."""
     with warehouse.begin() as transaction:
@@ -51,7 +66,7 @@ def record(warehouse: Warehouse, record_id: str, at: datetime | None = None, **g
     """Add a record of a person: columns of source_record, and identifiers by their type (a value or a list)."""
     connection, key = record_id.split(":", 1)
     row = {"connection": connection, "source_key": key, "source_time": at, "load_id": "1", "record_id": record_id}
-    kinds = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash")
+    kinds = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash", "member", "visitor")
     identifiers = {kind: given.pop(kind) for kind in kinds if kind in given}
     add(warehouse, "source_record", {**row, **given})
     for kind, values in identifiers.items():

@@ -103,7 +103,10 @@ class ConnectionMapping:
         """Map every load package that a mapping has not seen, and all of them for a mapping that changed."""
         own = [mapped for mapped in self.project.mappings if mapped.connection == self.connection]
         notation, timezone = notation_of(self.project, self.connection), self.project.hub.timezone
-        marks = {id(mapped): planning.mark(mapped, self.project.schema, notation, timezone) for mapped in own}
+        marks = {
+            id(mapped): planning.mark(mapped, self.project.schema, self.project.identity, notation, timezone)
+            for mapped in own
+        }
         work = planning.groups(own, known, self.data, self.connection, marks)
         if not work:
             return self.outcome
@@ -116,7 +119,7 @@ class ConnectionMapping:
             raise ConfigurationError(problems)
         self._repair(own)
         if any(group.former for group in work):
-            store.sweep_bare_records(self.transaction, self.connection)
+            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds)
         self._remember(work)
         for name in (*_TEMPORARY, *self.lookups):
             self.transaction.execute(DropTable(sa.Table(name, sa.MetaData()), if_exists=True))
@@ -124,7 +127,7 @@ class ConnectionMapping:
 
     def _group(self, group: Group) -> list[Problem]:
         if group.former:
-            store.clear(self.transaction, group.target, self.connection)
+            store.clear(self.transaction, group.target, self.connection, self.project.identity.kinds)
             quarantine.forget(self.transaction, self.connection, group.former)
             planning.forget_loads(self.transaction, self.connection, group.target)
         problems: list[Problem] = []
@@ -132,7 +135,7 @@ class ConnectionMapping:
             if task.loads:
                 problems += self._task(task)
         if group.former:
-            store.sweep(self.transaction, group.target, self.connection)
+            store.sweep(self.transaction, group.target, self.connection, self.project.identity.kinds)
         return problems
 
     def _task(self, task: Task) -> list[Problem]:
@@ -166,7 +169,7 @@ class ConnectionMapping:
         known = self.data.columns(self.connection, table, self.data.loads(self.connection))
         names = names_of(raw, present, known, loads, self.project.hub.timezone, self.data.strict)
         scope = scope_of(names, self.project, self.connection, self.as_of, self.plugins)
-        translation, problems = translate(mapped, self.project.schema, scope)
+        translation, problems = translate(mapped, self.project.schema, scope, self.project.identity)
         return raw, translation, [self._placed(mapped, problem) for problem in problems]
 
     def _placed(self, mapped: MappedTable, problem: MappingProblem) -> Problem:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.contracts import Function, Notation
 from hub.expressions import Scope
+from hub.project.identity import IdentityFile
 from hub.project.project import MappedTable
 from hub.schema import Schema
 from hub.stages.map.raw import described_names, unknown_names
@@ -24,6 +25,7 @@ def problems_of_mapping(
     notation: Notation = "iso",
     timezone: str = "Europe/Amsterdam",
     plugins: Mapping[str, Function] | None = None,
+    identity: IdentityFile | None = None,
 ) -> list[tuple[KeyPath, str, int]]:
     """List the mistakes of a mapping as (key path below the target table, message, column in the expression).
 
@@ -38,5 +40,5 @@ def problems_of_mapping(
         lookups_allowed=True,
         plugins=plugins or {},
     )
-    _, problems = translate(mapped, schema, scope)
+    _, problems = translate(mapped, schema, scope, identity or IdentityFile())
     return [(problem.path, problem.message, problem.column) for problem in problems]

@@ -22,6 +22,7 @@ from hub.expressions import (
     names_in,
 )
 from hub.expressions.values import is_blank
+from hub.project.identity import IdentityFile
 from hub.project.models import ConsentStatement, PreferenceStatement, TableMapping, Translated
 from hub.project.project import MappedTable
 from hub.schema import Schema, Table, Type
@@ -29,9 +30,6 @@ from hub.schema.shape import SQL_TYPES
 from hub.warehouse.constructs import text_constant
 
 KeyPath = tuple[str | int, ...]
-IDENTIFIERS = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash")
-SCOPED = ("customer_number",)
-"""Identifiers that mean something within one system only; their values carry its name."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +98,13 @@ class Translation:
     lookups: list[Lookup] = field(default_factory=list)
 
 
-def translate(mapped: MappedTable, schema: Schema, scope: Scope) -> tuple[Translation, list[MappingProblem]]:
-    """Compile a mapping over the raw names of a scope. With problems, the translation is not to be used."""
+def translate(
+    mapped: MappedTable, schema: Schema, scope: Scope, identity: IdentityFile
+) -> tuple[Translation, list[MappingProblem]]:
+    """Compile a mapping over the raw names of a scope. With problems, the translation is not to be used.
+
+    `identity` knows the kinds of identifiers that there are.
+    """
     table = schema.get(mapped.target)
     if table is None and mapped.target == "person":
         table = schema["source_record"]
@@ -113,16 +116,17 @@ def translate(mapped: MappedTable, schema: Schema, scope: Scope) -> tuple[Transl
         return nowhere, [
             MappingProblem((), f"there is no table '{mapped.target}' to map to.{suggest(mapped.target, known)}")
         ]
-    translator = _Translator(mapped, table, schema, scope)
+    translator = _Translator(mapped, table, schema, scope, identity)
     translator.run()
     return translator.result, translator.problems
 
 
 class _Translator:
-    def __init__(self, mapped: MappedTable, table: Table, schema: Schema, scope: Scope) -> None:
+    def __init__(self, mapped: MappedTable, table: Table, schema: Schema, scope: Scope, identity: IdentityFile) -> None:
         self.mapping: TableMapping = mapped.mapping
         self.table = table
         self.schema = schema
+        self.kinds, self.scoped = identity.kinds, identity.scoped
         self.connection = mapped.connection
         self.scope = replace(scope, lists=mapped.lookups)
         self.result = Translation(mapped, table)
@@ -273,14 +277,14 @@ class _Translator:
 
     def _identifier(self, path: KeyPath, name: str, text: str) -> IdentifierRule | None:
         system, _, type_ = name.rpartition(".")
-        if type_ not in IDENTIFIERS or (system and type_ not in SCOPED):
-            hint = suggest(type_, IDENTIFIERS) or f" Use {', '.join(IDENTIFIERS)}, or CONNECTION.customer_number."
+        if type_ not in self.kinds or (system and type_ not in self.scoped):
+            hint = suggest(type_, self.kinds) or f" Use {', '.join(self.kinds)}, or CONNECTION.customer_number."
             self._problem(path, f"'{name}' is no kind of identifier.{hint}")
             return None
         compiled = self._value(path, text, "text")
         if compiled is None:
             return None
-        system = (system or self.connection) if type_ in SCOPED else ""
+        system = (system or self.connection) if type_ in self.scoped else ""
         value = text_constant(f"{system}:") + compiled.element if system else compiled.element
         original = compiled.lookups[0].input if compiled.lookups else compiled.element
         failures = compiled.failures

@@ -7,18 +7,25 @@ attach anonymous visits (R3), and households only group (R6): neither merges peo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from hub.ledger import Ledger
 from hub.project import Project
 from hub.report import Report
-from hub.stages.resolve import rules
+from hub.stages.resolve.agreement import Agreed, agree, agrees
+from hub.stages.resolve.candidates import grey_pairs
 from hub.stages.resolve.companies import find_companies
 from hub.stages.resolve.components import components
 from hub.stages.resolve.devices import attach
 from hub.stages.resolve.golden import rewrite_people
-from hub.stages.resolve.links import Links, find_links
+from hub.stages.resolve.links import Links, find_links, reasons
+from hub.stages.resolve.names import find_names
+from hub.stages.resolve.rules import Rules, rules_of
+from hub.stages.resolve.verdicts import find_verdicts, part
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -26,20 +33,27 @@ NUMBERS = "record_no"
 """The state that keeps the highest record number ever given: numbers of records that are gone never return."""
 
 
-def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
+def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime) -> Report:
     """Give every record its number and its person, and every person a golden record and a household.
 
-    Without news from the mapping nothing is done; records whose person and reason stay the same are not written.
+    Without news from the mapping, from hand or in the rules nothing is done; records whose person and reason stay the
+    same are not written.
     """
+    rules = rules_of(project.identity)
+    by_hand = ledger.verdicts.current()
     with warehouse.begin() as transaction:
-        mark = fingerprint(seen(transaction, "map"), rules.VERSION, project.schema["person"], project.identity.golden)
+        said = (rules.version, project.identity.golden, by_hand.to_pylist(), project.schema["person"])
+        mark = fingerprint(seen(transaction, "map"), *said)
         record = transaction.table("source_record")
         if seen(transaction, "resolve") == mark and not transaction.count(record, record.c.person_id.is_(None)):
             return Report("resolve", skipped=True)
         records = _numbered(transaction, as_of)
-        links = find_links(transaction, records)
-        people = _people(transaction, records, links)
-        new, moved = _assign(transaction, records, people)
+        names = find_names(transaction, records)
+        verdicts = find_verdicts(transaction, records, by_hand)
+        links = find_links(transaction, records, names, verdicts, rules, project.identity.scoped)
+        resolved = _resolved(transaction, records, names, links, verdicts, rules)
+        new, moved = _assign(transaction, records, resolved.people)
+        _offer(transaction, resolved.candidates, as_of)
         changed = rewrite_people(transaction, links, project)
         companies = find_companies(transaction)
         count = transaction.count(records)
@@ -53,8 +67,8 @@ def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             "changed_persons": changed,
             "households": transaction.count(transaction.table("household")),
             "companies": companies,
-            "blocked_identifiers": links.blocked,
-            "crowds": transaction.count(links.crowds),
+            **resolved.counts,
+            "candidates": transaction.count(transaction.table("match_candidate")),
         }
     return Report("resolve", rows_in=count, rows_out=count, counts=counts)
 
@@ -76,7 +90,6 @@ def _numbered(transaction: Transaction, as_of: datetime) -> sa.TableClause:
             record.c.record_id,
             sa.func.coalesce(record.c.record_no, numbers.c.number).label("record_no"),
             record.c.record_no.is_(None).label("fresh"),
-            sa.or_(record.c.surname.is_not(None), record.c.given_name.is_not(None)).label("named"),
             record.c.person_id,
             record.c.linked_by,
             record.c.linked_to,
@@ -84,17 +97,49 @@ def _numbered(transaction: Transaction, as_of: datetime) -> sa.TableClause:
     )
 
 
-def _people(transaction: Transaction, records: sa.TableClause, links: Links) -> sa.TableClause:
-    """Hold (record_no, person_id, linked_by, partner) for every record."""
+@dataclass(frozen=True)
+class _Resolved:
+    """(record_no, person_id, linked_by, partner) for every record, and what is told of how it came about."""
+
+    people: sa.TableClause
+    candidates: sa.Select[Any] | None
+    counts: dict[str, int]
+
+
+def _resolved(
+    transaction: Transaction,
+    records: sa.TableClause,
+    names: sa.TableClause,
+    links: Links,
+    verdicts: sa.TableClause,
+    rules: Rules,
+) -> _Resolved:
+    """Say whose each record is: who hangs together, who of them agree, what was decided by hand, whose visits."""
     roots = components(transaction, links.edges)
-    attached = attach(transaction, records, links, roots)
+    agreed = agree(transaction, links, names, roots, rules)
     number = records.c.record_no
-    person = sa.func.coalesce(attached.c.person_id, roots.c.root, number)
-    reason = links.reasons
+    reason = reasons(transaction, links, rules)
+    whose = _whose(transaction, "hanging", records, roots, roots.c.member, roots.c.root)
+    tied = [reason]
+    if agreed is not None:
+        whose = _whose(transaction, "agreeing", whose, agreed.people, agreed.people.c.record_no, agreed.people.c.person)
+        tied.insert(0, agreed.reasons)
+    parted = part(transaction, links, whose, verdicts, rules)
+    if parted is not None:
+        people, own = parted
+        whose = _whose(transaction, "parting", whose, people, people.c.record_no, people.c.person)
+        tied.insert(0, own)
+    attached = attach(transaction, records, names, links, whose, rules)
+    person = sa.func.coalesce(attached.c.person, whose.c.person)
     alone = person == number
-    linked_by = sa.case((alone, sa.null()), (attached.c.person_id.is_not(None), rules.WEAK), else_=reason.c.type)
-    partner = sa.case((alone, sa.null()), else_=sa.func.coalesce(attached.c.partner, reason.c.partner))
-    return transaction.hold(
+    linked_by = sa.case(
+        (alone, sa.null()), else_=sa.func.coalesce(attached.c.type, *(it.c.type for it in tied), type_=sa.Text())
+    )
+    partner = sa.case((alone, sa.null()), else_=sa.func.coalesce(attached.c.partner, *(it.c.partner for it in tied)))
+    source = records.join(whose, whose.c.record_no == number).outerjoin(attached, attached.c.record_no == number)
+    for it in tied:
+        source = source.outerjoin(it, it.c.record_no == number)
+    people = transaction.hold(
         "record_person",
         sa.select(
             records.c.record_id,
@@ -102,12 +147,46 @@ def _people(transaction: Transaction, records: sa.TableClause, links: Links) -> 
             person.label("person_id"),
             sa.type_coerce(linked_by, sa.Text()).label("linked_by"),
             sa.type_coerce(partner, sa.BigInteger()).label("partner"),
-        ).select_from(
-            records.outerjoin(roots, roots.c.member == number)
-            .outerjoin(attached, attached.c.record_no == number)
-            .outerjoin(reason, reason.c.record_no == number)
+        ).select_from(source),
+    )
+    refused = _refused(transaction, agreed, rules) if agreed is not None else 0
+    return _Resolved(
+        people,
+        grey_pairs(agreed.pairs, agreed.profiles, records, verdicts, rules) if agreed is not None else None,
+        {
+            "blocked_identifiers": links.blocked,
+            "crowds": transaction.count(links.crowds),
+            "refused_pairs": refused,
+            "ambiguous_records": agreed.ambiguous if agreed is not None else 0,
+            "parted_by_hand": transaction.count(parted[0]) if parted is not None else 0,
+        },
+    )
+
+
+def _whose(
+    transaction: Transaction,
+    name: str,
+    before: sa.TableClause,
+    judged: sa.TableClause,
+    member: sa.ColumnElement[int],
+    person: sa.ColumnElement[int],
+) -> sa.TableClause:
+    """Hold (record_no, person): as judged, else as it was before, else everybody is alone."""
+    number = before.c.record_no
+    known = before.c.person if "person" in before.c else number
+    return transaction.hold(
+        name,
+        sa.select(number, sa.func.coalesce(person, known).label("person")).select_from(
+            before.outerjoin(judged, member == number)
         ),
     )
+
+
+def _refused(transaction: Transaction, agreed: Agreed, rules: Rules) -> int:
+    """Count the pairs that share a value and contradict each other."""
+    pairs = agreed.pairs
+    refused = sa.select(pairs.c.low, pairs.c.high).where(sa.not_(agrees(pairs, rules))).distinct().subquery()
+    return transaction.count(refused)
 
 
 def _assign(transaction: Transaction, records: sa.TableClause, people: sa.TableClause) -> tuple[int, int]:
@@ -144,3 +223,18 @@ def _assign(transaction: Transaction, records: sa.TableClause, people: sa.TableC
         .where(record.c.record_id == news.c.record_id)
     )
     return transaction.count(news, news.c.fresh), transaction.count(news, news.c.moved)
+
+
+def _offer(transaction: Transaction, candidates: sa.Select[Any] | None, as_of: datetime) -> None:
+    """Keep the pairs that people should look at; those that were there already keep their moment."""
+    stored = transaction.table("match_candidate")
+    columns = ("low_record", "high_record", "found_by", "score", "reason")
+    if candidates is None:
+        transaction.execute(sa.delete(stored))
+        return
+    found = transaction.hold("candidate", candidates)
+    same = sa.and_(*(stored.c[name].is_not_distinct_from(found.c[name]) for name in columns))
+    transaction.execute(sa.delete(stored).where(~sa.exists(sa.select(found.c.low_record).where(same))))
+    fresh = sa.select(*(found.c[name] for name in columns), sa.literal(as_of, sa.DateTime(timezone=True)))
+    news = fresh.where(~sa.exists(sa.select(stored.c.low_record).where(same)))
+    transaction.execute(sa.insert(stored).from_select([*columns, "as_of"], news))

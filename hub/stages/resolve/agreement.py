@@ -18,7 +18,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.normalise.likeness import Likeness, given_name_likeness, surname_likeness
-from hub.stages.resolve import rules as hub_rules
 from hub.stages.resolve.components import components
 from hub.stages.resolve.links import Links, holdings, own_reasons
 from hub.stages.resolve.rules import Kind, Rules
@@ -65,14 +64,14 @@ def agree(
         return None
     held = holdings(transaction, links, rules, nodes)
     rounds = _Rounds(transaction, nodes, held, rules)
-    people = rounds.run()
-    reasons = own_reasons(transaction, "agreed_reason", held, people, rules)
-    ambiguous = transaction.scalar(sa.select(sa.func.count(rounds.upward.c.person.distinct())))
-    return Agreed(people, reasons, rounds.pairs, rounds.profiles, int(ambiguous or 0))
+    told = rounds.run()
+    reasons = own_reasons(transaction, "agreed_reason", held, told["people"], rules)
+    ambiguous = transaction.scalar(sa.select(sa.func.count(told["ambiguous"].c.person.distinct())))
+    return Agreed(told["people"], reasons, told["pairs"], told["profiles"], int(ambiguous or 0))
 
 
 def _differing(transaction: Transaction, names: sa.TableClause, roots: sa.TableClause) -> sa.TableClause:
-    """Hold (record_no, given_name, surname, birth_date, gender) of components that tell more than one of any."""
+    """Hold (record_no, root, given_name, ...) of the records in components that tell more than one of any."""
     member = names.c.record_no
     root = sa.func.coalesce(roots.c.root, member)
     differs = sa.or_(*(sa.func.min(names.c[said]) < sa.func.max(names.c[said]) for said in SAID))
@@ -84,12 +83,14 @@ def _differing(transaction: Transaction, names: sa.TableClause, roots: sa.TableC
         .having(differs),
     )
     everyone = sa.union_all(
-        sa.select(roots.c.member.label("record_no")).join_from(roots, differing, differing.c.root == roots.c.root),
-        sa.select(differing.c.root),
+        sa.select(roots.c.member.label("record_no"), roots.c.root).join_from(
+            roots, differing, differing.c.root == roots.c.root
+        ),
+        sa.select(differing.c.root, differing.c.root),
     ).subquery()
     return transaction.hold(
         "node",
-        sa.select(everyone.c.record_no, *(names.c[said] for said in SAID)).select_from(
+        sa.select(*everyone.c, *(names.c[said] for said in SAID)).select_from(
             everyone.outerjoin(names, names.c.record_no == everyone.c.record_no)
         ),
     )
@@ -97,64 +98,101 @@ def _differing(transaction: Transaction, names: sa.TableClause, roots: sa.TableC
 
 @dataclass
 class _Rounds:
+    """The rounds, each over those components in which somebody joined in the round before."""
+
     transaction: Transaction
     nodes: sa.TableClause
     held: sa.TableClause
     rules: Rules
     likeness: dict[tuple[str, str, str], Likeness] = field(default_factory=dict)
-    pairs: sa.TableClause = field(init=False)
-    """The pairs of the last round: nobody among them joins any more."""
-    profiles: sa.TableClause = field(init=False)
-    upward: sa.TableClause = field(init=False)
-    """Those of the last round who fit others that say more, and join none of them."""
+    settled: dict[str, list[sa.TableClause]] = field(
+        default_factory=lambda: {"people": [], "pairs": [], "profiles": [], "ambiguous": []}
+    )
+    """What the rounds left of the components that they were the last for."""
 
-    def run(self) -> sa.TableClause:
-        """Join until nobody joins any more; return (record_no, person)."""
-        people = self.transaction.hold("person_of_0", self._by_hand())
+    def run(self) -> dict[str, sa.TableClause]:
+        """Join until nobody joins any more; return people, pairs, profiles and ambiguous, of all components."""
+        people = self.transaction.hold("people_0", self._by_hand())
         number = 0
         while True:
             number += 1
-            self.profiles = self._profiles(people)
-            self.pairs = self._pairs(people, self.profiles)
-            edges = self._edges(self.profiles)
-            if not self.transaction.count(edges):
-                return people
+            profiles = self._profiles(people)
+            pairs = self._pairs(people, profiles)
+            upward, edges = self._edges(pairs, profiles)
             joined = components(self.transaction, edges, "joined")
-            people = self.transaction.hold(
-                f"person_of_{number % 2}",
-                sa.select(
-                    people.c.record_no, sa.func.coalesce(joined.c.root, people.c.person).label("person")
-                ).select_from(people.outerjoin(joined, joined.c.member == people.c.person)),
-            )
+            people, left = self._joined(number, people, joined)
+            self._settle(number, people, left, pairs=pairs, profiles=profiles, ambiguous=upward)
+            going = sa.select(left.c.root).where(left.c.moved)
+            people = self.transaction.hold(f"going_{number % 2}", sa.select(*people.c).where(people.c.root.in_(going)))
+            if not self.transaction.count(people):
+                break
+        return {name: self._united(name, parts) for name, parts in self.settled.items()}
+
+    def _joined(
+        self, number: int, people: sa.TableClause, joined: sa.TableClause
+    ) -> tuple[sa.TableClause, sa.TableClause]:
+        """Hold who is whose now; and (root, moved) of the components where more than one person is left."""
+        person = sa.func.coalesce(joined.c.root, people.c.person).label("person")
+        moved = joined.c.root.is_not(None).label("moved")
+        among = people.outerjoin(joined, joined.c.member == people.c.person)
+        now = self.transaction.hold(
+            f"people_{number}", sa.select(people.c.record_no, people.c.root, person, moved).select_from(among)
+        )
+        several = sa.func.min(now.c.person) < sa.func.max(now.c.person)
+        moved = (sa.func.count().filter(now.c.moved) > 0).label("moved")
+        left = self.transaction.hold(
+            f"left_{number % 2}", sa.select(now.c.root, moved).group_by(now.c.root).having(several)
+        )
+        return now, left
+
+    def _settle(self, number: int, people: sa.TableClause, left: sa.TableClause, **told: sa.TableClause) -> None:
+        """Keep what is known of the components that go no further; those of one person have no pairs left."""
+        going = sa.select(left.c.root).where(left.c.moved)
+        done = sa.select(people.c.record_no, people.c.person).where(people.c.root.not_in(going))
+        apart = self.transaction.hold(
+            "apart",
+            sa.select(people.c.person)
+            .join_from(people, left, left.c.root == people.c.root)
+            .where(sa.not_(left.c.moved))
+            .distinct(),
+        )
+        among = sa.select(apart.c.person)
+        self.settled["people"].append(self.transaction.hold(f"settled_people_{number}", done))
+        for name, table in told.items():
+            one = table.c.low if name == "pairs" else table.c.person
+            part = sa.select(*table.c).where(one.in_(among))
+            self.settled[name].append(self.transaction.hold(f"settled_{name}_{number}", part))
+
+    def _united(self, name: str, parts: list[sa.TableClause]) -> sa.TableClause:
+        return self.transaction.hold(f"agreed_{name}", sa.union_all(*(sa.select(*part.c) for part in parts)))
 
     def _by_hand(self) -> sa.Select[Any]:
-        """Select (record_no, person) with those joined whom somebody joined by hand."""
-        one, other = self.held.alias("one"), self.held.alias("other")
+        """Select (record_no, root, person) with those joined whom somebody joined by hand."""
+        one, other, nodes = self.held.alias("one"), self.held.alias("other"), self.nodes
         edges = self.transaction.hold(
             "edge_by_hand",
             sa.select(one.c.record_no.label("high"), other.c.record_no.label("low"))
-            .join_from(one, other, sa.and_(one.c.type == other.c.type, one.c.value == other.c.value))
-            .where(one.c.type == hub_rules.HAND, other.c.record_no < one.c.record_no),
+            .join_from(one, other, one.c.value_no == other.c.value_no)
+            .where(one.c.rank == 0, other.c.record_no < one.c.record_no),
         )
-        nodes = self.nodes
         if not self.transaction.count(edges):
-            return sa.select(nodes.c.record_no, nodes.c.record_no.label("person"))
+            return sa.select(nodes.c.record_no, nodes.c.root, nodes.c.record_no.label("person"))
         joined = components(self.transaction, edges, "joined")
-        return sa.select(
-            nodes.c.record_no, sa.func.coalesce(joined.c.root, nodes.c.record_no).label("person")
-        ).select_from(nodes.outerjoin(joined, joined.c.member == nodes.c.record_no))
+        person = sa.func.coalesce(joined.c.root, nodes.c.record_no).label("person")
+        among = nodes.outerjoin(joined, joined.c.member == nodes.c.record_no)
+        return sa.select(nodes.c.record_no, nodes.c.root, person).select_from(among)
 
     def _profiles(self, people: sa.TableClause) -> sa.TableClause:
-        """Hold (person, given_name, surname, birth_date, gender, level): what each group of records says together."""
+        """Hold (person, root, given_name, surname, birth_date, gender, level): what each group of records says."""
         nodes = self.nodes
         number = nodes.c.record_no
         short = sa.case((nodes.c.given_name.like("%."), 1), else_=0)
         said = {name: constructs.earliest(nodes.c[name], number) for name in SAID}
         said["given_name"] = constructs.earliest(nodes.c.given_name, short, number)
         told = (
-            sa.select(people.c.person, *(column.label(name) for name, column in said.items()))
+            sa.select(people.c.person, people.c.root, *(column.label(name) for name, column in said.items()))
             .join_from(people, nodes, number == people.c.record_no)
-            .group_by(people.c.person)
+            .group_by(people.c.person, people.c.root)
             .subquery()
         )
         given, surname, born = told.c.given_name, told.c.surname, told.c.birth_date
@@ -181,18 +219,15 @@ class _Rounds:
         member = self.transaction.hold(
             "spoken",
             sa.select(
-                held.c.type,
-                held.c.value,
+                held.c.value_no,
                 held.c.rank,
                 people.c.person,
                 *(column.label(name) for name, column in spoken.items()),
-            )
-            .select_from(
+            ).select_from(
                 held.join(people, people.c.record_no == held.c.record_no)
                 .join(nodes, nodes.c.record_no == held.c.record_no)
                 .join(profiles, profiles.c.person == people.c.person)
-            )
-            .distinct(),
+            ),
         )
         one, other = member.alias("one"), member.alias("other")
         met = self.transaction.hold(
@@ -204,7 +239,7 @@ class _Rounds:
                 *(one.c[name].label(f"low_{name}") for name in SAID),
                 *(other.c[name].label(f"high_{name}") for name in SAID),
             )
-            .join_from(one, other, sa.and_(one.c.type == other.c.type, one.c.value == other.c.value))
+            .join_from(one, other, one.c.value_no == other.c.value_no)
             .where(one.c.person < other.c.person)
             .distinct(),
         )
@@ -251,26 +286,18 @@ class _Rounds:
         )
         return self.transaction.load(f"{name}_likeness", table)
 
-    def _edges(self, profiles: sa.TableClause) -> sa.TableClause:
-        """Hold (high, low) of the groups that join in this round."""
-        pairs = self.pairs
+    def _edges(self, pairs: sa.TableClause, profiles: sa.TableClause) -> tuple[sa.TableClause, sa.TableClause]:
+        """Hold who fits others that say more, and (high, low) of the groups that join in this round."""
         fits = self.transaction.hold(
             "fit", sa.select(pairs.c.low, pairs.c.high, pairs.c.rank).where(agrees(pairs, self.rules)).distinct()
         )
         first, second = profiles.alias("first"), profiles.alias("second")
-        levelled = self.transaction.hold(
-            "levelled",
-            sa.select(
-                fits.c.low,
-                fits.c.high,
-                fits.c.rank,
-                first.c.level.label("low_level"),
-                second.c.level.label("high_level"),
-            ).select_from(fits.join(first, first.c.person == fits.c.low).join(second, second.c.person == fits.c.high)),
-        )
-        upward = self.upward = self._upward(levelled, profiles)
-        alike = levelled.c.low_level == levelled.c.high_level
+        levels = (first.c.root, first.c.level.label("low_level"), second.c.level.label("high_level"))
+        among = fits.join(first, first.c.person == fits.c.low).join(second, second.c.person == fits.c.high)
+        levelled = self.transaction.hold("levelled", sa.select(*fits.c, *levels).select_from(among))
+        upward = self._upward(levelled, profiles)
         asking = sa.select(upward.c.person)
+        alike = levelled.c.low_level == levelled.c.high_level
         free = sa.and_(levelled.c.low.not_in(asking), levelled.c.high.not_in(asking))
         joins = self._chosen(upward)
         edges = self.transaction.hold(
@@ -279,27 +306,25 @@ class _Rounds:
                 sa.select(
                     sa.func.greatest(joins.c.person, joins.c.target).label("high"),
                     sa.func.least(joins.c.person, joins.c.target).label("low"),
+                    joins.c.root,
                 ),
-                sa.select(levelled.c.high, levelled.c.low).where(alike, free),
+                sa.select(levelled.c.high, levelled.c.low, levelled.c.root).where(alike, free),
             ),
         )
-        if self.transaction.count(edges):
-            return edges
-        # those who can't tell whose they are still are each other's
-        return self.transaction.hold(
-            "join",
-            sa.select(levelled.c.high, levelled.c.low)
-            .where(alike, levelled.c.low.in_(asking), levelled.c.high.in_(asking))
-            .distinct(),
-        )
+        # where nobody joins, those who can't tell whose they are still are each other's
+        lost = sa.and_(levelled.c.low.in_(asking), levelled.c.high.in_(asking))
+        still = levelled.c.root.not_in(sa.select(edges.c.root))
+        others = sa.select(levelled.c.high, levelled.c.low).where(alike, lost, still)
+        every = sa.union(sa.select(edges.c.high, edges.c.low), others)
+        return upward, self.transaction.hold("join_all", every)
 
     def _upward(self, levelled: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
-        """Hold (person, rank, target, and what the target says): groups that fit and say more."""
+        """Hold (person, root, rank, target, and what the target says): groups that fit and say more."""
         up = sa.union_all(
-            sa.select(levelled.c.high.label("person"), levelled.c.rank, levelled.c.low.label("target")).where(
-                levelled.c.low_level < levelled.c.high_level
-            ),
-            sa.select(levelled.c.low, levelled.c.rank, levelled.c.high).where(
+            sa.select(
+                levelled.c.high.label("person"), levelled.c.root, levelled.c.rank, levelled.c.low.label("target")
+            ).where(levelled.c.low_level < levelled.c.high_level),
+            sa.select(levelled.c.low, levelled.c.root, levelled.c.rank, levelled.c.high).where(
                 levelled.c.high_level < levelled.c.low_level
             ),
         ).subquery()
@@ -311,7 +336,7 @@ class _Rounds:
         )
 
     def _chosen(self, upward: sa.TableClause) -> sa.Subquery:
-        """Select (person, target): by the most telling kind of value whose holders do not differ from each other."""
+        """Select (person, root, target): by the most telling kind of value whose holders do not differ."""
         differs = sa.or_(*(sa.func.min(upward.c[name]) < sa.func.max(upward.c[name]) for name in SAID))
         clear = (
             sa.select(upward.c.person, upward.c.rank)
@@ -321,7 +346,7 @@ class _Rounds:
         )
         best = sa.select(clear.c.person, sa.func.min(clear.c.rank).label("rank")).group_by(clear.c.person).subquery()
         return (
-            sa.select(upward.c.person, upward.c.target)
+            sa.select(upward.c.person, upward.c.root, upward.c.target)
             .join_from(upward, best, sa.and_(best.c.person == upward.c.person, best.c.rank == upward.c.rank))
             .subquery()
         )

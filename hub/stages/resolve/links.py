@@ -17,7 +17,8 @@ class Links:
     """The links between records.
 
     `values`: (type, value, record_no, blocked, false) per identifier; `false` ones are of no use for contact either.
-    `shared`: (type, value, lowest, highest, holders) of what several records share and is not blocked.
+    `shared`: (type, value, value_no, lowest, highest, holders) of what several records share and is not blocked; the
+    number names the value within this run.
     `crowds`: (type, value) of what too many records share.
     `edges`: (high, low), a pair of record numbers per record and value that it shares with a smaller one.
     """
@@ -48,6 +49,7 @@ def find_links(
         sa.select(
             given.c.type,
             given.c.value,
+            sa.func.row_number().over().label("value_no"),
             sa.func.min(given.c.record_no).label("lowest"),
             sa.func.max(given.c.record_no).label("highest"),
             sa.func.count().label("holders"),
@@ -78,11 +80,11 @@ def counts(shared: sa.TableClause, rules: Rules) -> sa.ColumnElement[bool]:
 
 
 def holdings(transaction: Transaction, links: Links, rules: Rules, records: sa.TableClause) -> sa.TableClause:
-    """Hold (type, value, rank, record_no) of the values that link, among some records."""
+    """Hold (value_no, rank, record_no) of the values that link, among some records."""
     given, shared = links.values, links.shared
     return transaction.hold(
         "holding",
-        sa.select(given.c.type, given.c.value, rules.rank(given.c.type).label("rank"), given.c.record_no)
+        sa.select(shared.c.value_no, rules.rank(given.c.type).label("rank"), given.c.record_no)
         .select_from(_ties(given, shared).join(records, records.c.record_no == given.c.record_no))
         .where(counts(shared, rules), shared.c.type.in_([kind.name for kind in rules.kinds])),
     )
@@ -95,7 +97,7 @@ _FAR = 1 << 40
 def reasons(transaction: Transaction, links: Links, rules: Rules) -> sa.TableClause:
     """Hold (record_no, type, partner): the value that ties a record to another, where all who share it are one."""
     given, shared = links.values, links.shared
-    query = _packed(given.c.record_no, given.c.type, shared.c.lowest, shared.c.highest, rules).select_from(
+    query = _packed(given.c.record_no, rules.rank(given.c.type), shared.c.lowest, shared.c.highest).select_from(
         _ties(given, shared)
     )
     linking = shared.c.type.in_([kind.name for kind in rules.kinds])
@@ -104,14 +106,13 @@ def reasons(transaction: Transaction, links: Links, rules: Rules) -> sa.TableCla
 
 def _packed(
     number: sa.ColumnElement[int],
-    type_: sa.ColumnElement[str],
+    rank: sa.ColumnElement[int],
     lowest: sa.ColumnElement[int],
     highest: sa.ColumnElement[int],
-    rules: Rules,
 ) -> sa.Select[tuple[int, int]]:
     """Select each record's best reason as one integer: `min` prefers the smallest partner, then the telling type."""
     partner = sa.case((lowest < number, lowest), else_=highest + _FAR)
-    packed = sa.func.min(partner * 64 + rules.rank(type_))
+    packed = sa.func.min(partner * 64 + rank)
     return sa.select(number.label("record_no"), packed.label("packed")).group_by(number)
 
 
@@ -136,10 +137,10 @@ def own_reasons(
 
     `held` is what `holdings` holds of these people, `people` gives (record_no, person).
     """
-    same = [people.c.person, held.c.type, held.c.value]
+    same = [people.c.person, held.c.value_no]
     owned = (
         sa.select(
-            held.c.type,
+            held.c.rank,
             held.c.record_no,
             sa.func.min(held.c.record_no).over(partition_by=same).label("lowest"),
             sa.func.max(held.c.record_no).over(partition_by=same).label("highest"),
@@ -147,7 +148,7 @@ def own_reasons(
         .join_from(held, people, people.c.record_no == held.c.record_no)
         .subquery()
     )
-    query = _packed(owned.c.record_no, owned.c.type, owned.c.lowest, owned.c.highest, rules)
+    query = _packed(owned.c.record_no, owned.c.rank, owned.c.lowest, owned.c.highest)
     return _unpacked(transaction, name, query.where(owned.c.lowest < owned.c.highest), rules)
 
 

@@ -79,7 +79,7 @@ def _within(transaction: Transaction, people: sa.TableClause, verdicts: sa.Table
 def _steps(transaction: Transaction, links: Links, members: sa.TableClause, rules: Rules) -> sa.TableClause:
     """Hold (one, other), both ways: records of one person with the smallest that shares a value with them."""
     held = holdings(transaction, links, rules, members)
-    hub = sa.func.min(held.c.record_no).over(partition_by=[members.c.person, held.c.type, held.c.value])
+    hub = sa.func.min(held.c.record_no).over(partition_by=[members.c.person, held.c.value_no])
     stars = (
         sa.select(held.c.record_no, hub.label("hub"))
         .join_from(held, members, members.c.record_no == held.c.record_no)

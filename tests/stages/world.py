@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ from hub.stages import resolve as stage
 from hub.warehouse import Warehouse
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+_LOADS = (str(number) for number in itertools.count(1))
+"""Every row comes in a load package of its own."""
 
 
 def project(
@@ -65,7 +69,13 @@ def add(warehouse: Warehouse, table: str, *rows: Mapping[str, Any]) -> None:
 def record(warehouse: Warehouse, record_id: str, at: datetime | None = None, **given: Any) -> None:
     """Add a record of a person: columns of source_record, and identifiers by their type (a value or a list)."""
     connection, key = record_id.split(":", 1)
-    row = {"connection": connection, "source_key": key, "source_time": at, "load_id": "1", "record_id": record_id}
+    row = {
+        "connection": connection,
+        "source_key": key,
+        "source_time": at,
+        "load_id": next(_LOADS),
+        "record_id": record_id,
+    }
     kinds = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash", "member", "visitor")
     identifiers = {kind: given.pop(kind) for kind in kinds if kind in given}
     add(warehouse, "source_record", {**row, **given})
@@ -76,7 +86,7 @@ def record(warehouse: Warehouse, record_id: str, at: datetime | None = None, **g
 
 def fact(warehouse: Warehouse, table: str, record_id: str, key: str, **given: Any) -> None:
     """Add a row that belongs to a record."""
-    row = {"connection": record_id.split(":", 1)[0], "source_key": key, "load_id": "1", "record_id": record_id}
+    row = {"connection": record_id.split(":", 1)[0], "source_key": key, "load_id": next(_LOADS), "record_id": record_id}
     add(warehouse, table, {**row, **given})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.stages.resolve.links import Links
+from hub.stages.resolve.links import Links, counts
 from hub.stages.resolve.rules import Rules
 from hub.warehouse import Transaction, constructs
 
@@ -36,7 +36,7 @@ def attach(
         "device_value",
         sa.select(values.c.type, values.c.value, values.c.record_no)
         .join_from(values, shared, sa.and_(shared.c.type == values.c.type, shared.c.value == values.c.value))
-        .where(values.c.type.in_(kinds), sa.not_(values.c.blocked)),
+        .where(values.c.type.in_(kinds), sa.not_(values.c.blocked), counts(shared, rules)),
     )
     known = sa.union(
         sa.select(device.c.record_no)

@@ -19,14 +19,18 @@ class Links:
     `values`: (type, value, record_no, blocked, false) per identifier; `false` ones are of no use for contact either.
     `shared`: (type, value, value_no, lowest, highest, holders) of what several records share and is not blocked; the
     number names the value within this run.
+    `derived`: (record_no, type, value) of those that no identifier gives: hashes, and fields that count together.
     `crowds`: (type, value) of what too many records share.
     `edges`: (high, low), a pair of record numbers per record and value that it shares with a smaller one.
+    `visits`: (high, low), the same for values that only attach visits.
     """
 
     values: sa.TableClause
     shared: sa.TableClause
+    derived: sa.TableClause
     crowds: sa.TableClause
     edges: sa.TableClause
+    visits: sa.TableClause
     blocked: int
 
 
@@ -37,13 +41,18 @@ def find_links(
     verdicts: sa.TableClause,
     rules: Rules,
     scoped: Sequence[str],
+    aside: sa.TableClause | None = None,
 ) -> Links:
     """Join records over the values that they share, type by type.
 
     `records` has record_id and record_no, `names` what `find_names` holds, `verdicts` what `find_verdicts` does. Values
-    that are blocked or shared by a crowd link nothing, and are counted.
+    that are blocked or shared by a crowd link nothing, and are counted. `aside` are (type, value) of which that is
+    known from records beyond these.
     """
-    given = _values(transaction, records, names, verdicts, rules, scoped)
+    given, derived = find_values(transaction, records, names, verdicts, rules, scoped)
+    if aside is not None:
+        known = sa.exists(sa.select(aside.c.type).where(aside.c.type == given.c.type, aside.c.value == given.c.value))
+        transaction.execute(sa.update(given).where(known).values(crowded=True))
     shared = transaction.hold(
         "shared_value",
         sa.select(
@@ -54,23 +63,37 @@ def find_links(
             sa.func.max(given.c.record_no).label("highest"),
             sa.func.count().label("holders"),
         )
-        .where(sa.not_(given.c.blocked))
+        .where(sa.not_(given.c.blocked), sa.not_(given.c.crowded))
         .group_by(given.c.type, given.c.value)
         .having(sa.func.count() > 1),
     )
-    linking = shared.c.type.in_([kind.name for kind in rules.kinds])
-    edges = transaction.hold(
-        "edge",
-        sa.select(given.c.record_no.label("high"), shared.c.lowest.label("low"))
-        .select_from(_ties(given, shared))
-        .where(linking, counts(shared, rules), shared.c.lowest < given.c.record_no),
-    )
+    crowds = sa.select(shared.c.type, shared.c.value).where(~counts(shared, rules))
+    every = crowds if aside is None else sa.union_all(crowds, sa.select(aside.c.type, aside.c.value))
     return Links(
         values=given,
         shared=shared,
-        crowds=transaction.hold("crowd", sa.select(shared.c.type, shared.c.value).where(~counts(shared, rules))),
-        edges=edges,
+        derived=derived,
+        crowds=transaction.hold("crowd", every),
+        edges=_edges(transaction, "edge", given, shared, [kind.name for kind in rules.kinds], rules),
+        visits=_edges(transaction, "visit", given, shared, [kind.name for kind in rules.attaching], rules),
         blocked=transaction.count(given, given.c.blocked),
+    )
+
+
+def _edges(
+    transaction: Transaction,
+    name: str,
+    given: sa.TableClause,
+    shared: sa.TableClause,
+    kinds: Sequence[str],
+    rules: Rules,
+) -> sa.TableClause:
+    """Hold (high, low) of the records that share a value of some kinds."""
+    return transaction.hold(
+        name,
+        sa.select(given.c.record_no.label("high"), shared.c.lowest.label("low"))
+        .select_from(_ties(given, shared))
+        .where(shared.c.type.in_(kinds), counts(shared, rules), shared.c.lowest < given.c.record_no),
     )
 
 
@@ -159,26 +182,33 @@ def _ties(given: sa.TableClause, shared: sa.TableClause) -> sa.Join:
 # values --------------------------------------------------------------------------------------------------------------
 
 
-def _values(
+def find_values(
     transaction: Transaction,
     records: sa.TableClause,
     names: sa.TableClause,
     verdicts: sa.TableClause,
     rules: Rules,
     scoped: Sequence[str],
-) -> sa.TableClause:
-    """Hold (type, value, record_no, blocked, false) per identifier, per set of fields that count together, by hand."""
+) -> tuple[sa.TableClause, sa.TableClause]:
+    """Hold (type, value, record_no, blocked, false, crowded) per identifier, set of fields and pair by hand.
+
+    Returned beside: (record_no, type, value) of those that are no identifiers, and not by hand.
+    """
     plain = _identifiers(transaction, records, rules, scoped)
-    parts = [
-        *_hashes(transaction, plain),
-        *_together(transaction, names, records, rules),
-        *_by_hand(verdicts),
-    ]
-    if not parts:
-        return plain
-    columns = [column.name for column in plain.c]
-    every = sa.union_all(sa.select(*(plain.c[name] for name in columns)), *parts)
-    return transaction.hold("counted_value", every)
+    parts = [*_hashes(transaction, plain), *_together(transaction, names, records, rules)]
+    columns = ("type", "value", "record_no", "blocked", "false", "crowded")
+    nothing = sa.select(*(plain.c[name] for name in columns)).where(sa.false())
+    derived = transaction.hold("derived_value", sa.union_all(nothing, *parts))
+    every = sa.union_all(
+        *(sa.select(*(it.c[name] for name in columns)) for it in (plain, derived)), *_by_hand(verdicts)
+    )
+    return transaction.hold("counted_value", every), derived
+
+
+def blocked_identifier(identifier: sa.Table, rules: Rules, scoped: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Say whether an identifier points at nobody, or at several people."""
+    false = hub_rules.placeholder(rules, identifier.c.type, identifier.c.value, scoped)
+    return sa.or_(false, hub_rules.shared_mailbox(identifier.c.type, identifier.c.value))
 
 
 def _identifiers(
@@ -186,7 +216,7 @@ def _identifiers(
 ) -> sa.TableClause:
     identifier = transaction.table("identifier")
     false = hub_rules.placeholder(rules, identifier.c.type, identifier.c.value, scoped)
-    blocked = sa.or_(false, hub_rules.shared_mailbox(identifier.c.type, identifier.c.value))
+    blocked = blocked_identifier(identifier, rules, scoped)
     known = [kind.name for kind in (*rules.kinds, *rules.attaching)]
     # e-mail and phone may link nothing in a project: they are contact data all the same
     plain = (
@@ -196,6 +226,7 @@ def _identifiers(
             records.c.record_no,
             sa.or_(blocked, identifier.c.type.not_in(known)).label("blocked"),
             false.label("false"),
+            sa.false().label("crowded"),
         )
         .join_from(identifier, records, records.c.record_id == identifier.c.record_id)
         .where(identifier.c.type.in_(sorted({*known, "email", "phone"})), identifier.c.value.is_not(None))
@@ -203,9 +234,16 @@ def _identifiers(
     return transaction.hold("identifier_value", plain)
 
 
+def hashes_given(transaction: Transaction) -> bool:
+    """Say whether any record gives a hash in place of an address: only then do addresses add theirs."""
+    identifier = transaction.table("identifier")
+    found = sa.select(identifier.c.type).where(identifier.c.type == "email_hash").limit(1)
+    return transaction.scalar(found) is not None
+
+
 def _hashes(transaction: Transaction, values: sa.TableClause) -> list[sa.Select[tuple[object, ...]]]:
     """Give the hashes of e-mail addresses, where records have hashes; those of blocked addresses block theirs."""
-    if not transaction.scalar(sa.select(values.c.type).where(values.c.type == "email_hash").limit(1)):
+    if not hashes_given(transaction):
         return []
     hashed = transaction.hold(
         "hashed_email",
@@ -215,6 +253,7 @@ def _hashes(transaction: Transaction, values: sa.TableClause) -> list[sa.Select[
             values.c.record_no,
             values.c.blocked,
             values.c.false,
+            values.c.crowded,
         ).where(values.c.type == "email"),
     )
     of_blocked = sa.select(hashed.c.value).where(hashed.c.blocked)
@@ -248,7 +287,7 @@ def _together(
         if "address" in fields and homes is not None:
             source = names.join(homes, homes.c.record_no == names.c.record_no)
         found.append(
-            sa.select(sa.literal("+".join(fields)), value, names.c.record_no, sa.false().label("blocked"), sa.false())
+            sa.select(sa.literal("+".join(fields)), value, names.c.record_no, sa.false(), sa.false(), sa.false())
             .select_from(source)
             .where(*known)
         )
@@ -259,7 +298,7 @@ def _by_hand(verdicts: sa.TableClause) -> list[sa.Select[tuple[object, ...]]]:
     """Give each pair that somebody joined by hand a value that only those two share."""
     pair = sa.func.concat_ws("|", verdicts.c.low, verdicts.c.high, type_=sa.Text())
     return [
-        sa.select(sa.literal(HAND), pair, number, sa.false(), sa.false()).where(verdicts.c.same)
+        sa.select(sa.literal(HAND), pair, number, sa.false(), sa.false(), sa.false()).where(verdicts.c.same)
         for number in (verdicts.c.low, verdicts.c.high)
     ]
 

@@ -39,7 +39,7 @@ _LATIN = 0x250
 
 
 def _words(text: str) -> list[str]:
-    pieces = ("".join(filter(str.isalpha, piece)) for piece in _PIECES.split(folded(text)))
+    pieces = ("".join(filter(str.isalnum, piece)) for piece in _PIECES.split(folded(text)))
     return [piece for piece in pieces if piece]
 
 
@@ -50,6 +50,9 @@ def given_name_key(text: str) -> str | None:
     """
     words = [word for word in _words(text) if word not in _TITLES]
     if not words or set(words) <= _NOBODY or "".join(words) in _NOBODY:
+        return None
+    words = [word for word in words if not word.isdigit()] if any(map(str.isalpha, "".join(words))) else []
+    if not words:
         return None
     if all(len(word) == 1 and ord(word) < _LATIN for word in words):
         return "".join(words) + "."
@@ -86,6 +89,8 @@ def given_name_likeness(one: str, other: str) -> Likeness:
 
 
 def _name_likeness(one: str, other: str) -> Likeness:
+    if not one.isalpha() or not other.isalpha():
+        return "other"
     formal, others_formal = FORMAL_NAMES.get(one, frozenset()), FORMAL_NAMES.get(other, frozenset())
     if other in formal or one in others_formal or _is_slip(one, other):
         return "near"
@@ -120,6 +125,8 @@ _FEMININE = ("a", "e", "ke", "je", "tje", "ine", "ien", "na", "ne")
 
 def _is_slip(one: str, other: str) -> bool:
     """Say whether one is the other mistyped: two letters swapped, one letter wrong (two in long names)."""
+    if not one.isalpha() or not other.isalpha():
+        return False
     short, long_ = sorted((one, other), key=len)
     if len(long_) - len(short) > 2 or len(short) < 3:
         return False

@@ -61,6 +61,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         remember(transaction, "resolve", mark, as_of)
         looked_at = transaction.count(records)
         persons = transaction.count(transaction.table("person"))
+        aside = transaction.table("value_set_aside")
         counts = {
             "persons": persons,
             "merged": transaction.count(record) - persons,
@@ -70,6 +71,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
             "households": transaction.count(transaction.table("household")),
             "companies": companies,
             **people.counts,
+            "crowds": transaction.count(aside, aside.c.reason == "crowd"),
             "candidates": transaction.count(transaction.table("match_candidate")),
         }
     return Report("resolve", rows_in=looked_at, rows_out=looked_at, counts=counts)

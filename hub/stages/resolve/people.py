@@ -86,7 +86,6 @@ def find_people(
         grey_pairs(agreed.pairs, agreed.profiles, records, verdicts, rules) if agreed is not None else None,
         {
             "blocked_identifiers": links.blocked,
-            "crowds": transaction.count(links.crowds),
             "refused_pairs": refused,
             "ambiguous_records": agreed.ambiguous if agreed is not None else 0,
             "parted_by_hand": transaction.count(parted[0]) if parted is not None else 0,

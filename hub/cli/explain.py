@@ -17,7 +17,7 @@ from hub.cli.query import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hub.people.file import Message, PersonFile
+    from hub.people.file import Message, PersonFile, SourceRecord
     from hub.people.provenance import Field
 
 
@@ -47,7 +47,7 @@ def _show(console: Console, file: PersonFile) -> None:
         (
             (
                 record.record_id,
-                f"{record.linked_by} shared with {record.linked_to}" if record.linked_by else "alone",
+                _link(record),
                 record.at,
             )
             for record in file.records
@@ -77,6 +77,13 @@ def _show(console: Console, file: PersonFile) -> None:
     tell("Messages", (_message(message) for message in file.messages))
     tell("Other reactions", ((it.type, it.at, it.url) for it in file.other_events))
     tell("And", ((facts.table, f"{facts.count:,}") for facts in file.facts if facts.count))
+
+
+def _link(record: SourceRecord) -> str:
+    if record.linked_by is None:
+        return "alone"
+    agreed = f" ({record.agreed})" if record.agreed else ""
+    return f"{record.linked_by} shared with {record.linked_to}{agreed}"
 
 
 def _others(field: Field) -> str:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hub.errors import HubError
 from hub.ledger import IN_WORDS, Ledger, Queued, State
+from hub.people.alike import what_agrees
 from hub.people.provenance import Field, provenance
 from hub.project import Project
 from hub.schema.shape import STORE
@@ -46,6 +47,8 @@ class SourceRecord:
     load_id: str | None
     linked_by: str | None
     linked_to: str | None
+    agreed: str | None
+    """How its names and date of birth compare with those of the record it is linked to."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +284,7 @@ class _Reading:
             person_id=person_id,
             fields=tuple(provenance(self.project, self.rows, golden)) if golden else (),
             household=golden.get("household_id"),
-            records=tuple(_made(SourceRecord, row, at=row["source_time"]) for row in records),
+            records=tuple(_records(records)),
             identifiers=tuple(_made(Identifier, row, at=row["source_time"]) for row in identifiers),
             consents=tuple(
                 _made(
@@ -374,6 +377,15 @@ class _Reading:
             )
             recent = ({name: value for name, value in row.items() if value is not None} for row in self.rows(query))
             yield Facts(table.name, number[table.name], tuple(recent))
+
+
+def _records(rows: Sequence[Mapping[str, Any]]) -> Iterable[SourceRecord]:
+    """Give each record with what it says alike with the one that it is linked to."""
+    by_id = {row["record_id"]: row for row in rows}
+    for row in rows:
+        partner = by_id.get(row["linked_to"])
+        agreed = what_agrees(row, partner) if partner is not None else None
+        yield _made(SourceRecord, row, at=row["source_time"], agreed=agreed)
 
 
 def _made(kind: Any, row: Mapping[str, Any], **given: Any) -> Any:

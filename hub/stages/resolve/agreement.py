@@ -210,49 +210,74 @@ class _Rounds:
 
         A record speaks for itself where it says something, else its group speaks for it.
         """
-        nodes, held = self.nodes, self.held
-        short = sa.or_(nodes.c.given_name.is_(None), nodes.c.given_name.like("%."))
-        spoken: dict[str, sa.ColumnElement[Any]] = {
-            name: sa.func.coalesce(nodes.c[name], profiles.c[name]) for name in SAID
-        }
-        spoken["given_name"] = sa.case((short, profiles.c.given_name), else_=nodes.c.given_name)
-        member = self.transaction.hold(
-            "spoken",
-            sa.select(
-                held.c.value_no,
-                held.c.rank,
-                people.c.person,
-                *(column.label(name) for name, column in spoken.items()),
-            ).select_from(
-                held.join(people, people.c.record_no == held.c.record_no)
-                .join(nodes, nodes.c.record_no == held.c.record_no)
-                .join(profiles, profiles.c.person == people.c.person)
+        held, speaking = self.held, self._speaking(people, profiles)
+        holder = self.transaction.hold(
+            "holder",
+            sa.select(held.c.value_no, held.c.rank, people.c.record_no, people.c.person).join_from(
+                held, people, people.c.record_no == held.c.record_no
             ),
         )
-        one, other = member.alias("one"), member.alias("other")
+        mine, theirs = holder.alias("mine"), holder.alias("theirs")
+        one, other = speaking.alias("one"), speaking.alias("other")
+        sharing = self.transaction.hold(
+            "sharing",
+            sa.select(
+                mine.c.person.label("low"),
+                theirs.c.person.label("high"),
+                mine.c.record_no.label("one"),
+                theirs.c.record_no.label("other"),
+                mine.c.rank,
+            )
+            .join_from(mine, theirs, theirs.c.value_no == mine.c.value_no)
+            .where(mine.c.person < theirs.c.person)
+            .distinct(),
+        )
+        pair = sa.select(sharing.c.one, sharing.c.other).distinct().subquery()
         met = self.transaction.hold(
             "met",
             sa.select(
-                one.c.person.label("low"),
-                other.c.person.label("high"),
-                one.c.rank,
+                pair.c.one,
+                pair.c.other,
                 *(one.c[name].label(f"low_{name}") for name in SAID),
                 *(other.c[name].label(f"high_{name}") for name in SAID),
-            )
-            .join_from(one, other, one.c.value_no == other.c.value_no)
-            .where(one.c.person < other.c.person)
+            ).select_from(pair.join(one, one.c.record_no == pair.c.one).join(other, other.c.record_no == pair.c.other)),
+        )
+        compared = self._compared(met)
+        how = [compared.c[name] for name in ("given_name", "surname", "birth_date")]
+        both = sa.and_(compared.c.one == sharing.c.one, compared.c.other == sharing.c.other)
+        return self.transaction.hold(
+            "pair",
+            sa.select(sharing.c.low, sharing.c.high, sharing.c.rank, *how)
+            .join_from(sharing, compared, both)
             .distinct(),
         )
+
+    def _speaking(self, people: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
+        """Hold (record_no, person, given_name, surname, birth_date, gender): what each record says, or its group."""
+        nodes = self.nodes
+        short = sa.or_(nodes.c.given_name.is_(None), nodes.c.given_name.like("%."))
+        said: dict[str, sa.ColumnElement[Any]]
+        said = {name: sa.func.coalesce(nodes.c[name], profiles.c[name]) for name in SAID}
+        said["given_name"] = sa.case((short, profiles.c.given_name), else_=nodes.c.given_name)
+        among = people.join(nodes, nodes.c.record_no == people.c.record_no).join(
+            profiles, profiles.c.person == people.c.person
+        )
+        columns = (column.label(name) for name, column in said.items())
+        return self.transaction.hold(
+            "speaking", sa.select(people.c.record_no, people.c.person, *columns).select_from(among)
+        )
+
+    def _compared(self, met: sa.TableClause) -> sa.TableClause:
+        """Hold (one, other, given_name, surname, birth_date): how the fields of two records compare."""
         givens = self._likeness(met, "given_name", given_name_likeness)
         families = self._likeness(met, "surname", surname_likeness)
-        given, surname = _compared(met, "given_name", givens), _compared(met, "surname", families)
+        given, surname = _alike(met, "given_name", givens), _alike(met, "surname", families)
         sexes = sa.and_(given < SAME, met.c.low_gender != met.c.high_gender)
         return self.transaction.hold(
             "compared",
             sa.select(
-                met.c.low,
-                met.c.high,
-                met.c.rank,
+                met.c.one,
+                met.c.other,
                 sa.case((sexes, OTHER), else_=given).label("given_name"),
                 surname.label("surname"),
                 _births(met.c.low_birth_date, met.c.high_birth_date).label("birth_date"),
@@ -384,7 +409,7 @@ def _is_pair(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.Col
     return sa.and_(likeness.c.one == met.c[f"low_{name}"], likeness.c.other == met.c[f"high_{name}"])
 
 
-def _compared(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[int]:
+def _alike(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[int]:
     low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
     return sa.case((sa.or_(low.is_(None), high.is_(None)), SILENT), (low == high, SAME), else_=likeness.c.likeness)
 

@@ -132,7 +132,7 @@ def keep(
             transaction.execute(sa.delete(table).where(table.c.record_no.in_(among)))
     _keep_records(transaction, people, verdicts)
     names = ("record_no", "type", "value")
-    derived = sa.select(*(links.derived.c[name] for name in names)).distinct()
+    derived = sa.select(*(links.derived.c[name] for name in names))
     transaction.execute(sa.insert(values).from_select(list(names), derived))
     _keep_aside(transaction, links)
     loads = sa.union(*(sa.select(it.c.connection, it.c.load_id).where(*of) for it, of in _sources(transaction)))

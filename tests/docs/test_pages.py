@@ -44,6 +44,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "name": HubFile,
     "columns": SchemaFile,
     "golden": IdentityFile,
+    "identifiers": IdentityFile,
 }
 """Kinds of files, by the key that they begin with."""
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
+from hub.ledger.hand_work import HandWorks
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
 from hub.ledger.suppression import Suppressions
@@ -30,13 +31,14 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; `outbox`, `suppressions` and `reactions` are its subjects."""
+    """One project's ledger; `outbox`, `suppressions`, `reactions` and `hand_work` are its subjects."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.outbox = Outbox(engine)
         self.suppressions = Suppressions(engine)
         self.reactions = Reactions(engine)
+        self.hand_work = HandWorks(engine)
 
     def pin(self, templates: Mapping[str, str]) -> None:
         """Keep template texts by their hash; texts that are there stay as they are."""

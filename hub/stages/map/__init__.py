@@ -15,23 +15,28 @@ from hub.errors import HubError
 from hub.lake import Lake
 from hub.project import Project
 from hub.report import Report
+from hub.stages.map.believed import map_if_believed
 from hub.stages.map.connection import ConnectionMapping, Outcome, plugin_functions
-from hub.stages.map.groups import Seen, seen
+from hub.stages.map.groups import seen
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
-from hub.stages.map.quality import (
-    Finding,
-    StoppedError,
-    forget_findings,
-    judge_arrivals,
-    keep_findings,
-    stop_unless_met,
-)
+from hub.stages.map.quality import StoppedError, keep_findings
 from hub.stages.map.raw import LakeData
-from hub.stages.map.rejected import show_rejected
+from hub.stages.map.rejected import LANDING, show_rejected
+from hub.stages.map.replay import Choice, Replayed, replay
 from hub.warehouse import Warehouse
 
-__all__ = ["PreviewRow", "map_loads", "plugin_functions", "preview_mapping", "problems_of_mapping"]
+__all__ = [
+    "LANDING",
+    "Choice",
+    "PreviewRow",
+    "Replayed",
+    "map_loads",
+    "plugin_functions",
+    "preview_mapping",
+    "problems_of_mapping",
+    "replay",
+]
 
 
 def map_loads(
@@ -61,7 +66,7 @@ def map_loads(
                 data = LakeData(lake)
                 rejected = show_rejected(transaction, data, connection)
                 work = ConnectionMapping(transaction, project, data, connection, as_of, plugins)
-                findings, outcome = _believed(work, known.get(connection, {}), accepted.get(connection))
+                findings, outcome = map_if_believed(work, known.get(connection, {}), accepted.get(connection))
                 turned = keep_findings(transaction, findings, as_of, outcome.work)
         except StoppedError as stopped:
             failures.append(f"{connection}: {stopped}")
@@ -95,24 +100,6 @@ def map_loads(
         failures=tuple(failures),
         skipped=not total.work and not failures,
     )
-
-
-def _believed(
-    work: ConnectionMapping, known: Mapping[str, Seen], accepted: str | None
-) -> tuple[list[Finding], Outcome]:
-    """Map what is new of a connection, if it is what was demanded. Raises StoppedError where it is not."""
-    data, connection = work.data, work.connection
-    loads = data.loads(connection)
-    taken = accepted is not None and (not loads or float(loads[-1].load_id) <= float(accepted))
-    findings = judge_arrivals(work.transaction, work.project, data, connection, accepted)
-    arrivals = {finding.key for finding in findings}
-    stop_unless_met(connection, findings, taken)
-    outcome = work.run(known)
-    findings += work.judge.findings()
-    stop_unless_met(connection, findings, taken)
-    if outcome.work:
-        forget_findings(work.transaction, connection, arrivals | work.judge.declared())
-    return findings, outcome
 
 
 def _add(total: Outcome, outcome: Outcome) -> None:

@@ -104,7 +104,7 @@ class ConnectionMapping:
 
     def __post_init__(self) -> None:
         """Have what is mapped measured."""
-        self.judge = Judge(self.transaction, self.project, self.connection, self.as_of)
+        self.judge = Judge(self.transaction, self.project, self.data, self.connection, self.as_of)
 
     def run(self, known: Mapping[str, Seen]) -> Outcome:
         """Map every load package that a mapping has not seen, and all of them for a mapping that changed."""

@@ -44,7 +44,7 @@ def judge_arrivals(
     read = {mapped.mapping.from_ for mapped in project.mappings if mapped.connection == connection}
     if asked == "any" or not read:
         return []
-    loads = [load for load in data.loads(connection) if load.files.keys() - {REJECTED}]
+    loads = [load for load in data.loads(connection) if load.files.keys() - {REJECTED} and not load.mended]
     mapped = _mapped(transaction, connection)
     known = {load_id for counts in mapped.values() for load_id in counts}
     if not loads or not known or loads[-1].load_id in known:

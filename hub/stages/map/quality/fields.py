@@ -44,16 +44,19 @@ class LoadMeasure:
 
 
 def measure(
-    transaction: Transaction, rows: Rows, connection: str, fingerprint: str, as_of: datetime, stored: bool
+    transaction: Transaction,
+    rows: Rows,
+    loads: Iterable[str],
+    connection: str,
+    fingerprint: str,
+    as_of: datetime,
+    stored: bool,
 ) -> Mapping[str, LoadMeasure]:
-    """Count what the newest packages in hand gave, write it down, and give it by load package.
+    """Count what load packages among those in hand gave, write it down, and give it by load package.
 
     Call it before the rows are stored: what changed is told by comparing with what is there.
     """
-    newest = sorted((count.load_id for count in rows.counts), key=float)[-KEPT:]
-    measured = {load_id: LoadMeasure() for load_id in newest}
-    if not measured:
-        return measured
+    measured = {load_id: LoadMeasure() for load_id in loads}
     _count(transaction, rows, measured)
     _count_reasons(transaction, rows, measured)
     _count_different(transaction, rows, measured)

@@ -23,9 +23,10 @@ from hub.project.quality_checks import table_of
 from hub.schema import Table
 from hub.schema.shape import RECORD
 from hub.stages.map.quality.arrivals import LOADS_ASKED
-from hub.stages.map.quality.fields import forget_fields, measure, share_of
+from hub.stages.map.quality.fields import KEPT, forget_fields, measure, share_of
 from hub.stages.map.quality.finding import Finding
 from hub.stages.map.quality.spread import drift, keep_spread, spreads
+from hub.stages.map.raw import RawData
 from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import local_date, text_constant
@@ -37,8 +38,11 @@ WEEKS_NEEDED = 4
 class Judge:
     """Measures what one connection gives, in the transaction that maps it, and judges it at the end."""
 
-    def __init__(self, transaction: Transaction, project: Project, connection: str, as_of: datetime) -> None:
+    def __init__(
+        self, transaction: Transaction, project: Project, data: RawData, connection: str, as_of: datetime
+    ) -> None:
         self.transaction = transaction
+        self.data = data
         self.project = project
         self.connection = connection
         self.as_of = as_of
@@ -50,7 +54,11 @@ class Judge:
 
     def measure(self, rows: Rows, fingerprint: str, stored: bool) -> None:
         """Count the new rows of one mapping; call it before they are stored."""
-        measured = measure(self.transaction, rows, self.connection, fingerprint, self.as_of, stored)
+        mended = {load.load_id for load in self.data.loads(self.connection) if load.mended}
+        newest = sorted({count.load_id for count in rows.counts} - mended, key=float)[-KEPT:]
+        if not newest:
+            return
+        measured = measure(self.transaction, rows, newest, self.connection, fingerprint, self.as_of, stored)
         mapped = rows.translation.mapped
         loads = list(measured.values())
         for number, rule in enumerate(rows.translation.checks):

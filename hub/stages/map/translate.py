@@ -349,7 +349,7 @@ class _Translator:
         for path, check in [*self.mapping.row_checks, *shared]:
             try:
                 scope = self._shared_scope() if path == ("checks",) else self._check_scope(names_in(check.condition))
-                if path == ("checks",) and not names_in(check.condition) <= scope.names.keys():
+                if path == ("checks",) and not names_in(check.condition) <= {*scope.names, "as_of"}:
                     continue  # the mapping does not fill what the condition is about
                 compiled = compile_condition(check.condition, scope)
             except ExpressionError as error:

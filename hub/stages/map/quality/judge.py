@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Any
@@ -35,6 +36,15 @@ WEEKS = 8
 WEEKS_NEEDED = 4
 
 
+@dataclass
+class _Counted:
+    """A check of rows, with the new rows that it looked at and those that failed."""
+
+    check: RowCheck
+    rows: int = 0
+    failed: int = 0
+
+
 class Judge:
     """Measures what one connection gives, in the transaction that maps it, and judges it at the end."""
 
@@ -49,8 +59,8 @@ class Judge:
         self.zone = ZoneInfo(project.hub.timezone)
         self.loads: dict[str, set[str]] = defaultdict(set)
         """The load packages that were measured now, by target."""
-        self.counted: dict[tuple[str, RowCheck], list[int]] = {}
-        """Rows and failures of the checks of rows."""
+        self.counted: dict[tuple[str, str], _Counted] = {}
+        """The checks of rows, by target and what they demand in words."""
 
     def measure(self, rows: Rows, fingerprint: str, stored: bool) -> None:
         """Count the new rows of one mapping; call it before they are stored."""
@@ -63,8 +73,9 @@ class Judge:
         loads = list(measured.values())
         for number, rule in enumerate(rows.translation.checks):
             total, failed = share_of(loads, number)
-            sums = self.counted.setdefault((mapped.target, rule.check), [0, 0])
-            sums[0], sums[1] = sums[0] + total, sums[1] + failed
+            counted = self.counted.setdefault((mapped.target, rule.text), _Counted(rule.check))
+            counted.rows += total
+            counted.failed += failed
         for check in self._table_checks(mapped.target):
             if check.drift is not None and check.column in rows.translation.columns:
                 column = rows.translation.table.column(check.column)
@@ -78,7 +89,7 @@ class Judge:
 
     def findings(self) -> list[Finding]:
         """Judge, after everything of the connection is stored."""
-        found = [self._of_rows(target, check, rows, failed) for (target, check), (rows, failed) in self.counted.items()]
+        found = [self._of_rows(target, it.check, it.rows, it.failed) for (target, _), it in self.counted.items()]
         ways: Mapping[str, Callable[[str, Table, QualityCheck], Finding | None]] = {
             "unique": self._unique,
             "refers": self._refers,

@@ -32,6 +32,7 @@ _WRITTEN = (
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),
     (survivorship.Rules, "rule or list of rules"),
+    (models.ColumnRule, "expression or [translated](#translated)"),
     (
         models.CheckEntry,
         "expression or {...: `quarantine` or `warn` or `stop`} or [row check](#row-check)",

@@ -156,6 +156,13 @@ class Translated(Form):
         return self
 
 
+ColumnRule = Annotated[
+    Annotated[Expression, Tag("expression")] | Annotated[Translated, Tag("rule")],
+    Discriminator(lambda value: "rule" if isinstance(value, dict | Translated) else "expression"),
+]
+"""How a column is filled: by an expression, or by one with more to say."""
+
+
 class ConsentStatement(Form):
     """What a record says about consent: true is given, false with a date is withdrawn, false without one is nothing."""
 
@@ -309,7 +316,7 @@ class TableMapping(Form):
         description="For person: values that point at the person: email, phone, customer_number, loyalty_card, device, "
         "email_hash. `shop.customer_number` is a number that the connection `shop` gave.",
     )
-    columns: dict[str, Expression | Translated] = Field(
+    columns: dict[str, ColumnRule] = Field(
         default_factory=dict,
         description="The columns to fill: an expression; or one with a list that translates its values, or with what "
         "happens where a value can't be read.",

@@ -573,7 +573,7 @@ OPERATIONS = (
             C("filled", "integer", "Rows that gave a value, readable or not."),
             C("valid", "integer", "Rows whose value could be read and passed the checks of its column."),
             C("different", "integer", "Different values among the first 50,000 rows of the package."),
-            C("changed", "integer", "Of the known rows, those whose value is another one now; in tables without a time."),
+            C("changed", "integer", "Known rows whose value is another one now; in tables without a time."),
             C("known", "integer", "Rows that were known before; in tables without a time."),
             C("measured_at", "timestamp", "The as-of moment of the run."),
         ),

@@ -39,7 +39,7 @@ class Shop:
     def __init__(self, folder: Path, engine: str) -> None:
         self.folder = folder
         for name, text in {
-            "hub.yaml": f'name: shop\nengine: {engine}\nconnections:\n  shop: {{plugin: files, path: "./data/*.csv"}}\n',
+            "hub.yaml": f"name: shop\nengine: {engine}\nconnections:\n  shop: {{plugin: files, path: ./data/*.csv}}\n",
             "mappings/shop.yaml": MAPPING,
             "quality.yaml": QUALITY,
             "data/customers.csv": HEAD + ANNA + BERT + CARLA,

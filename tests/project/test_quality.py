@@ -16,6 +16,7 @@ QUALITY = """
 checks:
   person:
     - {column: email, filled: true, at_least: 80%, otherwise: warn}
+    - {column: birth_date, between: ["1900-01-01", null], otherwise: warn}
     - {column: given_name, matches: "[A-Z].*", connection: till, otherwise: quarantine}
   sales_order:
     - {column: total, between: [0, null], otherwise: quarantine}
@@ -36,6 +37,7 @@ def test_each_check_reads_as_a_sentence(shop: Any) -> None:
     project = shop.load()
     assert [check.words for checks in project.quality.checks.values() for check in checks] == [
         "email is filled, at least 80%",
+        "birth_date is at least 1900-01-01",
         "given_name matches [A-Z].*",
         "total is at least 0",
         "status is one of paid, open",
@@ -66,24 +68,24 @@ def test_a_mapping_is_held_to_checks_of_the_columns_that_it_fills(shop: Any) -> 
         (
             "  sales_order:",
             "  sales_orders:",
-            "quality.yaml:5:3: there is no table 'sales_orders' to check. Did you mean",
+            "quality.yaml:6:3: there is no table 'sales_orders' to check. Did you mean",
         ),
         (
             "column: total, b",
             "column: totall, b",
-            "quality.yaml:6:16: sales_order has no column 'totall'. Did you mean 'tot",
+            "quality.yaml:7:16: sales_order has no column 'totall'. Did you mean 'tot",
         ),
         ("column: email", "column: emial", "quality.yaml:3:16: person has no column 'emial'. Did you mean 'email'?"),
         (
             "connection: till",
             "connection: tull",
-            "quality.yaml:4:60: hub.yaml has no connection 'tull'. Did you mean 'ti",
+            "quality.yaml:5:60: hub.yaml has no connection 'tull'. Did you mean 'ti",
         ),
-        ("otherwise: stop", "otherwise: halt", "quality.yaml:7:57: otherwise must be 'quarantine', 'warn' or 'stop'"),
-        ("between: [0, null]", "betwen: [0, 1]", "quality.yaml:6:23: unknown key 'betwen'. Did you mean 'between'?"),
+        ("otherwise: stop", "otherwise: halt", "quality.yaml:8:57: otherwise must be 'quarantine', 'warn' or 'stop'"),
+        ("between: [0, null]", "betwen: [0, 1]", "quality.yaml:7:23: unknown key 'betwen'. Did you mean 'between'?"),
         ("filled: true, ", "", "quality.yaml:3:7: a check says exactly one of filled, between, one_of, matches, that,"),
-        ("column: total, drift", "drift", "quality.yaml:12:7: `drift` needs `column`"),
-        ("{rows", "{column: total, rows", "quality.yaml:13:7: `rows` goes without `column`"),
+        ("column: total, drift", "drift", "quality.yaml:13:7: `drift` needs `column`"),
+        ("{rows", "{column: total, rows", "quality.yaml:14:7: `rows` goes without `column`"),
         (
             "at_least: 80%, otherwise: warn",
             "at_least: 80%, otherwise: quarantine",
@@ -92,23 +94,23 @@ def test_a_mapping_is_held_to_checks_of_the_columns_that_it_fills(shop: Any) -> 
         (
             "unique: true, otherwise: warn",
             "unique: true, otherwise: quarantine",
-            "quality.yaml:10:7: `unique` is about many rows, and `quarantine` sets one row aside: warn or stop",
+            "quality.yaml:11:7: `unique` is about many rows, and `quarantine` sets one row aside: warn or stop",
         ),
         (
             "column: ordered_at, newest",
             "column: total, newest",
-            "quality.yaml:11:16: `newest` needs a date or a moment, and total is number",
+            "quality.yaml:12:16: `newest` needs a date or a moment, and total is number",
         ),
-        ("column: record_id, refers", "column: coupon, refers", "quality.yaml:9:16: coupon refers to no table."),
+        ("column: record_id, refers", "column: coupon, refers", "quality.yaml:10:16: coupon refers to no table."),
         (
             "receipts: 70%",
             "receits: 70%",
-            "quality.yaml:15:10: no mapping of till reads a raw table 'receits'. Did you",
+            "quality.yaml:16:10: no mapping of till reads a raw table 'receits'. Did you",
         ),
         (
             "till: {receipts",
             "tell: {receipts",
-            "quality.yaml:15:3: hub.yaml has no connection 'tell'. Did you mean 'till",
+            "quality.yaml:16:3: hub.yaml has no connection 'tell'. Did you mean 'till",
         ),
     ],
 )
@@ -123,8 +125,8 @@ def test_a_mistake_is_told_with_its_place(shop: Any, old: str, new: str, told: s
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("total >= 0 or", "totl >= 0 or", "quality.yaml:8:14: there is no 'totl'. Did you mean 'total'?"),
-        ("[0, null]", "[nothing, null]", "quality.yaml:6:32: text and number cannot be compared"),
+        ("total >= 0 or", "totl >= 0 or", "quality.yaml:9:14: there is no 'totl'. Did you mean 'total'?"),
+        ("[0, null]", "[nothing, null]", "quality.yaml:7:32: text and number cannot be compared"),
     ],
 )
 def test_a_condition_is_checked_before_anything_runs(shop: Any, old: str, new: str, told: str) -> None:

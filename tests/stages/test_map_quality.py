@@ -410,6 +410,13 @@ def test_only_the_newest_loads_are_remembered(shop: Shop) -> None:
     assert len(set(shop.rows("quality_field", "load_id"))) == 30
 
 
+def test_a_check_that_stops_looks_at_every_load_that_waits(shop: Shop) -> None:
+    for day in range(33):
+        shop.land(NOON + timedelta(days=day), orders=[order(day, total="-1" if day == 0 else "1")])
+    assert "1 of 33 rows do not meet it" in shop.map("{}", STOPS.replace("SEVERITY", "stop")).failures[0]
+    assert shop.rows("quality_field", "field") == []
+
+
 # trying again
 
 

@@ -52,17 +52,21 @@ def measure(
     as_of: datetime,
     stored: bool,
 ) -> Mapping[str, LoadMeasure]:
-    """Count what load packages among those in hand gave, write it down, and give it by load package.
+    """Count what the load packages in hand gave, and give it by load package; write it down for some `loads` of them.
 
     Call it before the rows are stored: what changed is told by comparing with what is there.
     """
-    measured = {load_id: LoadMeasure() for load_id in loads}
+    measured = {count.load_id: LoadMeasure() for count in rows.counts}
+    if not measured:
+        return measured
     _count(transaction, rows, measured)
     _count_reasons(transaction, rows, measured)
-    _count_different(transaction, rows, measured)
-    if stored and rows.translation.table.time is None:
-        _count_changed(transaction, rows, connection, measured)
-    _keep(transaction, rows, connection, fingerprint, as_of, measured)
+    kept = {load_id: measured[load_id] for load_id in loads}
+    if kept:
+        _count_different(transaction, rows, kept)
+        if stored and rows.translation.table.time is None:
+            _count_changed(transaction, rows, connection, kept)
+        _keep(transaction, rows, connection, fingerprint, as_of, kept)
     return measured
 
 
@@ -98,7 +102,7 @@ def _count(transaction: Transaction, rows: Rows, measured: Mapping[str, LoadMeas
         **{("failed", number): _how_many(sa.and_(condition, stays)) for number, condition in warned.items()},
     }
     query = sa.select(table.c["_load"], sa.func.count(), *counted.values()).group_by(table.c["_load"])
-    for load_id, total, *values in transaction.rows(query.where(_among(table, measured))):
+    for load_id, total, *values in transaction.rows(query):
         load = measured[load_id]
         load.rows = int(total)
         for (what, key), value in zip(counted, map(int, values), strict=True):
@@ -131,9 +135,7 @@ def _count_reasons(transaction: Transaction, rows: Rows, measured: Mapping[str, 
     query = sa.select(table.c["_load"], table.c["_reason"], sa.func.count()).group_by(
         table.c["_load"], table.c["_reason"]
     )
-    for load_id, reason, count in transaction.rows(
-        query.where(table.c["_reason"].is_not(None), _among(table, measured))
-    ):
+    for load_id, reason, count in transaction.rows(query.where(table.c["_reason"].is_not(None))):
         load = measured[load_id]
         if reason in unreadable:
             if unreadable[reason] in load.fields:

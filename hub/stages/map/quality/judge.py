@@ -66,8 +66,6 @@ class Judge:
         """Count the new rows of one mapping; call it before they are stored."""
         mended = {load.load_id for load in self.data.loads(self.connection) if load.mended}
         newest = sorted({count.load_id for count in rows.counts} - mended, key=float)[-KEPT:]
-        if not newest:
-            return
         measured = measure(self.transaction, rows, newest, self.connection, fingerprint, self.as_of, stored)
         mapped = rows.translation.mapped
         loads = list(measured.values())
@@ -77,11 +75,11 @@ class Judge:
             counted.rows += total
             counted.failed += failed
         for check in self._table_checks(mapped.target):
-            if check.drift is not None and check.column in rows.translation.columns:
+            if newest and check.drift is not None and check.column in rows.translation.columns:
                 column = rows.translation.table.column(check.column)
                 if column is not None:
-                    keep_spread(self.transaction, rows, self.connection, column.name, column.type, measured)
-        self.loads[mapped.target] |= measured.keys()
+                    keep_spread(self.transaction, rows, self.connection, column.name, column.type, newest)
+        self.loads[mapped.target] |= set(newest)
 
     def forget(self, target: str) -> None:
         """Take out what earlier forms of the mappings to a table measured."""

@@ -100,5 +100,5 @@ class QualityFile(Form):
         default_factory=dict,
         description="By connection and raw table, the share of the usual number of rows that a new load must have, "
         "else nothing of the connection is mapped until it has or a person accepts it. `any`: no guard. Without a "
-        "word, half of the usual, for tables that never varied as much.",
+        "word, half of the usual, for tables that never varied as much. A load without the table has 0 rows.",
     )

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from hub.errors import ConfigurationError
 from hub.lake import Lake
 from hub.project import Project
 from hub.project.quality import QualityFile
@@ -360,6 +361,24 @@ def test_a_table_that_must_come_and_is_not_in_the_load_is_missed(shop: Shop) -> 
     assert shop.rows("source_record", "record_id") == []
 
 
+def test_a_table_that_always_came_and_is_suddenly_gone_stops_by_default(shop: Shop) -> None:
+    snapshots(shop, [120, 118, 121, 125, 124, 126])
+    for day in (12, 13):
+        shop.land(NOON + timedelta(days=day), customers=[customer(1)])
+        assert "orders: arrives as usual: 0 rows came, usual are 124" in shop.map().failures[0]
+    shop.land(NOON + timedelta(days=14), customers=[customer(2)], orders=orders(124))
+    assert shop.map().failures == ()
+
+
+def test_a_table_that_stayed_away_before_may_stay_away(shop: Shop) -> None:
+    for number, count in enumerate([120, 118, 121, 0, 125, 124, 126]):
+        tables = {"orders": orders(count)} if count else {}
+        shop.land(NOON + timedelta(days=2 * number), customers=[customer(1)], **tables)
+        shop.map()
+    shop.land(NOON + timedelta(days=14), customers=[customer(2)])
+    assert shop.map().failures == ()
+
+
 # the report
 
 
@@ -435,6 +454,16 @@ def test_a_replay_tries_chosen_rows_again_and_keeps_the_newest_version(shop: Sho
     assert ("2", "Later") in shop.rows("source_record", "source_key", "surname")
     assert shop.rows("mapped_load", "load_id", "target", "rows_in") == before
     assert shop.map().skipped
+
+
+def test_a_replay_that_ends_halfway_did_nothing(shop: Shop) -> None:
+    shop.land(NOON, orders=[order(1), order(2, total="x")])
+    shop.map()
+    before = [shop.rows("quarantine", "reason"), shop.rows("mapped_load", "rows_in")]
+    broken = shop.project("{}", SHOP.replace("status: status", "status: state"))
+    with pytest.raises(ConfigurationError, match="there is no 'state'"):
+        replay(shop.warehouse, broken, Lake(shop.folder), Choice(connection="shop"), NOON)
+    assert [shop.rows("quarantine", "reason"), shop.rows("mapped_load", "rows_in")] == before
 
 
 def test_a_replay_of_rows_that_are_still_wrong_changes_nothing(shop: Shop) -> None:

@@ -7,11 +7,13 @@ packages before an accepted one count no more.
 By default the guard holds where that is sound: at least 5 such packages over at least 7 days, so that every weekday
 was seen, with a median of at least 100 rows, and not one of them below half of it. A table that brings whole copies
 meets this; one that brings what changed, and so varies, mostly does not, and then quality.yaml says what it wants.
+A table that is not in the package counts as empty where it was in every earlier one: sources leave out what is empty,
+and also what is unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import timedelta
 from statistics import median
 
@@ -53,9 +55,12 @@ def judge_arrivals(
     found = []
     for table in sorted(read):
         share = asked.get(table)
-        if share == "any" or (share is None and table not in newest.files):
+        if share == "any":
             continue
-        finding = _judge(newest, table, share, data, _history(loads, mapped.get(table, {}), newest, accepted))
+        history = _history(loads, mapped.get(table, {}), newest, accepted)
+        if share is None and table not in newest.files and not _always_came(loads, known, history):
+            continue
+        finding = _judge(newest, table, share, data, history)
         if finding is not None:
             found.append(finding)
     return found
@@ -83,6 +88,15 @@ def _history(
         for load, rows in before[1:]
         if load.inserted_at >= newest.inserted_at - WINDOW and float(load.load_id) >= since
     ]
+
+
+def _always_came(loads: Sequence[Load], known: Set[str], history: Sequence[tuple[Load, int]]) -> bool:
+    """Say whether a table was in every package that was mapped, so that one without it is strange."""
+    if not history:
+        return False
+    since = float(history[0][0].load_id)
+    mapped = [load for load in loads if load.load_id in known and float(load.load_id) >= since]
+    return len(mapped) == len(history)
 
 
 def _judge(

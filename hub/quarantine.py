@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hub.project import MappedTable, Project
-from hub.stages.map import LANDING, Choice
+from hub.stages.map import LANDING, WHOLE_COLUMN, Choice
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,7 @@ def reasons(project: Project, ask: Ask, choice: Choice) -> list[Reason]:
     """List the reasons, those with most rows first. Raises ConfigurationError where nothing is published yet."""
     grouped = ask(
         "SELECT connection, raw_table, target, reason, coalesce(effect, 'set aside') AS effect, count(*) AS rows, "  # noqa: S608 - quoted
-        f"max(mapping) AS mapping FROM quarantine WHERE {_where(choice)} "
+        f"max(mapping) AS mapping, max(source_key) AS source_key FROM quarantine WHERE {_where(choice)} "
         "GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 1, 2, 3, 4"
     ).to_pylist()
     found = []
@@ -119,6 +119,8 @@ def remedy(project: Project, row: Mapping[str, Any]) -> str:
     if mapped is None:
         return "no mapping reads this any more: it goes with the next change of the mappings"
     back = f"or mend it in {connection}; the row returns by itself"
+    if row["source_key"] == WHOLE_COLUMN:
+        return f"leave that column out of the mapping ({_place(project, mapped, 'columns')})"
     column = reason.partition(":")[0]
     if reason == "key is empty":
         return f"say in `key:` ({_place(project, mapped, 'key')}) what tells rows apart, {back}"

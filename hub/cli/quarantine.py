@@ -113,9 +113,9 @@ def mend(
 def _wrong_row(asked: Ask, connection: str, key: str, table: str | None) -> SetAside:
     """Find the newest version of the row that quarantine has."""
     from hub.quarantine import rows_of
-    from hub.stages.map import LANDING, Choice
+    from hub.stages.map import LANDING, WHOLE_COLUMN, Choice
 
-    if key.startswith("#"):
+    if key.startswith("#") or key == WHOLE_COLUMN:
         raise RejectedError("a row without a key can't be told from others: mend it in the system that sends it")
     found = [
         row

@@ -21,6 +21,7 @@ from hub.stages.map.groups import seen
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
 from hub.stages.map.quality import StoppedError, keep_findings
+from hub.stages.map.quarantine import WHOLE_COLUMN
 from hub.stages.map.raw import LakeData
 from hub.stages.map.rejected import LANDING, show_rejected
 from hub.stages.map.replay import Choice, Replayed, replay
@@ -28,6 +29,7 @@ from hub.warehouse import Warehouse
 
 __all__ = [
     "LANDING",
+    "WHOLE_COLUMN",
     "Choice",
     "PreviewRow",
     "Replayed",

@@ -20,6 +20,8 @@ COLUMNS = ["connection", "raw_table", "target", "source_key", "reason", "row", "
 SET_ASIDE = "set aside"
 NOTED = "noted"
 """What a reason cost: the whole row, or only the one value."""
+WHOLE_COLUMN = "*"
+"""Stands for the key where a note is about a column as such, and about no row."""
 
 
 def release(transaction: Transaction, rows: Rows, connection: str, fingerprint: str) -> None:

@@ -20,6 +20,7 @@ from hub.stages.map.believed import map_if_believed
 from hub.stages.map.connection import ConnectionMapping, plugin_functions
 from hub.stages.map.groups import seen
 from hub.stages.map.quality import keep_findings
+from hub.stages.map.quarantine import WHOLE_COLUMN
 from hub.stages.map.raw import LakeData
 from hub.stages.map.rejected import LANDING
 from hub.warehouse import Transaction, Warehouse
@@ -96,7 +97,7 @@ def replay(
 def _chosen(transaction: Transaction, choice: Choice) -> dict[str, dict[str, str]]:
     """Give the oldest load package with chosen rows, by connection and mapping."""
     stored = transaction.table("quarantine")
-    conditions = [*choice.conditions(stored), stored.c.mapping != text_constant(LANDING)]
+    conditions = [*choice.conditions(stored), *_of_rows(stored)]
     found: dict[str, dict[str, str]] = {}
     query = sa.select(stored.c.connection, stored.c.mapping, stored.c.load_id).where(*conditions).distinct()
     for connection, mapping, load_id in sorted(transaction.rows(query), key=lambda row: float(row[2])):
@@ -107,16 +108,22 @@ def _chosen(transaction: Transaction, choice: Choice) -> dict[str, dict[str, str
 def _count(transaction: Transaction, connection: str, choice: Choice) -> int:
     stored = transaction.table("quarantine")
     here = stored.c.connection == text_constant(connection)
-    return transaction.count(stored, here, stored.c.mapping != text_constant(LANDING), *choice.conditions(stored))
+    return transaction.count(stored, here, *_of_rows(stored), *choice.conditions(stored))
+
+
+def _of_rows(stored: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Leave out what no mapping has read, and what is said of a column as such."""
+    return stored.c.mapping != text_constant(LANDING), stored.c.source_key != text_constant(WHOLE_COLUMN)
 
 
 def _forget(transaction: Transaction, connection: str, mapping: str, load_id: str) -> None:
     """Forget that a mapping has read a load package and those after it, and what it set aside of them."""
     for name in ("mapped_load", "quarantine"):
         stored = transaction.table(name)
+        rows = _of_rows(stored) if name == "quarantine" else ()
         later = sa.cast(stored.c.load_id, sa.Double()) >= sa.cast(text_constant(load_id), sa.Double())
         here = (stored.c.connection == text_constant(connection), stored.c.mapping == text_constant(mapping))
-        transaction.execute(sa.delete(stored).where(*here, later))
+        transaction.execute(sa.delete(stored).where(*here, *rows, later))
 
 
 def _forget_refusals(transaction: Transaction) -> None:

@@ -20,6 +20,7 @@ from hub.people.segments import segment_problems
 from hub.people.traits import plan_traits, trait_problems
 from hub.project import MappedTable, Origin, Project
 from hub.project.models import EventTrigger, Scenario, Sync
+from hub.project.quality_checks import table_of
 from hub.registry import Registry
 from hub.stages.map.problems import problems_of_mapping
 from hub.templates import Renderer, load_template
@@ -39,6 +40,7 @@ def check_project(
     registry = registry or Registry()
     found = [problem for mapped in project.mappings for problem in _mapping(mapped, project, lake, registry)]
     found += golden_problems(project)
+    found += _quality(project, as_of)
     in_traits = trait_problems(project, as_of)
     found += in_traits
     if not in_traits:
@@ -70,6 +72,29 @@ def _mapping(mapped: MappedTable, project: Project, lake: Lake | None, registry:
             yield origin.document.at_value(path, message)
         else:
             yield origin.at_value(*path, message=message, offset=column - 1)
+
+
+def _quality(project: Project, as_of: datetime) -> Iterator[Problem]:
+    """Check what quality.yaml demands of rows, over the columns and identifiers that mappings could fill."""
+    for target, checks in project.quality.checks.items():
+        table = table_of(project.schema, target)
+        if table is None:
+            continue
+        stored = project.schema.table(table.name)
+        names = {column.name: Name(stored.c[column.name], column.type) for column in table.columns}
+        if target == "person":
+            names |= {kind: Name(stored.c.record_id, "text") for kind in project.identity.kinds}
+        scope = Scope(names, timezone=project.hub.timezone, as_of=as_of)
+        for number, check in enumerate(checks):
+            if not check.of_rows or (check.column is not None and check.column not in names):
+                continue
+            key = "that" if check.that is not None else check.demand
+            try:
+                compile_condition(check.condition, scope)
+            except ExpressionError as error:
+                offset = error.column - 1 if check.that is not None else None
+                path = ("checks", target, number, key)
+                yield project.origins["quality",].at_value(*path, message=error.message, offset=offset)
 
 
 def _scenario(scenario: Scenario, project: Project, scope: Scope) -> Iterator[Problem]:

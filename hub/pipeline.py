@@ -168,7 +168,7 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
                         ),
                     )
         case "map":
-            yield "", lambda: map_loads(warehouse, project, open_.lake, as_of)
+            yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
         case "resolve":
             yield "", lambda: resolve(warehouse, ledger, project, as_of)
         case "feedback":

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
+from hub.ledger.hand_work import HandWorks
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
 from hub.ledger.suppression import Suppressions
@@ -31,7 +32,7 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; `outbox`, `suppressions`, `reactions` and `verdicts` are its subjects."""
+    """One project's ledger; `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work` are its subjects."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -39,6 +40,7 @@ class Ledger:
         self.suppressions = Suppressions(engine)
         self.reactions = Reactions(engine)
         self.verdicts = Verdicts(engine)
+        self.hand_work = HandWorks(engine)
 
     def pin(self, templates: Mapping[str, str]) -> None:
         """Keep template texts by their hash; texts that are there stay as they are."""

@@ -125,3 +125,16 @@ verdict = sa.Table(
     sa.Column("why", sa.Text, nullable=False),
     sa.Index("verdict_pair", "low", "high"),
 )
+
+hand_work = sa.Table(
+    "hand_work",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("load_id", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)

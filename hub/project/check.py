@@ -12,6 +12,7 @@ from hub.contracts import Capabilities, Channel, Destination
 from hub.errors import Problem, suggest
 from hub.project.models import Scenario, Sync, TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
+from hub.project.quality_checks import quality_problems
 from hub.schema import Table
 from hub.schema.shape import PROVENANCE, RECORD
 
@@ -56,6 +57,7 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
             found += _mapping(mapped, project, declared if "hub.yaml" not in unread else None)
     if "schema.yaml" not in unread:
         found += _traits(project)
+        found += quality_problems(project, declared if "hub.yaml" not in unread else None)
     for scenario in project.scenarios.values():
         if "schema.yaml" not in unread:
             found += _triggers(scenario, project)
@@ -175,7 +177,7 @@ def _columns(
     known = [column.name for column in table.columns if column.name not in hidden]
     for name, value in mapping.columns.items():
         if name in known:
-            if isinstance(value, Translated) and not value.map:
+            if isinstance(value, Translated) and value.map is not None and not value.map:
                 yield origin.at_value("columns", name, "map", message="the list of values is empty")
             continue
         if name in FILLED_COLUMNS:

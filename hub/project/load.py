@@ -1,7 +1,7 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  identity.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scenarios/*.yaml
-    syncs/*.yaml  templates/
+    hub.yaml  schema.yaml  identity.yaml  quality.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml
+    scenarios/*.yaml  syncs/*.yaml  templates/
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
 """
@@ -25,6 +25,8 @@ from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.project.own_schema import own_schema
 from hub.project.project import Connection, MappedTable, Origin, Project
+from hub.project.quality import QualityFile
+from hub.project.quality_checks import shared_checks
 from hub.project.yaml import Document
 from hub.registry import Registry
 from hub.schema import BUILT_IN, Schema
@@ -84,17 +86,19 @@ class _Reading:
         key = (secrets.get("HUB_KEY") or "").encode()
         schema = self.schema()
         connections = self._connections(hub, key) if hub else {}
+        quality = self._quality()
         project = Project(
             folder=self.folder,
             hub=hub or HubFile(name=""),
             schema=schema,
             connections=connections,
-            mappings=tuple(self._mappings(connections)),
+            mappings=tuple(shared_checks(quality, self._mappings(connections))),
             traits=self._named("traits", "trait", TraitFile),
             segments=self._named("segments", "segment", SegmentFile),
             scenarios=self._single("scenarios", "scenario", Scenario),
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
+            quality=quality,
             key=key,
             origins=self.origins,
         )
@@ -182,6 +186,13 @@ class _Reading:
         document = self._document("identity.yaml")
         self.origins["identity",] = Origin(document, ())
         return self._form(IdentityFile, document) or IdentityFile()
+
+    def _quality(self) -> QualityFile:
+        if not (self.folder / "quality.yaml").is_file():
+            return QualityFile()
+        document = self._document("quality.yaml")
+        self.origins["quality",] = Origin(document, ())
+        return self._form(QualityFile, document) or QualityFile()
 
     def _mappings(self, connections: Mapping[str, Connection]) -> Iterator[MappedTable]:
         mapped: set[str] = set()

@@ -9,7 +9,8 @@ from pathlib import Path
 from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
 from hub.errors import Problem
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
+from hub.project.models import HubFile, RowCheck, Scenario, Segment, Sync, TableMapping, Trait
+from hub.project.quality import QualityFile
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
 
@@ -61,6 +62,8 @@ class MappedTable:
     lookups: Mapping[str, Mapping[str, str | None]]
     position: int
     """Its place among the file's mappings: later ones may refer to what earlier ones map."""
+    shared_checks: tuple[RowCheck, ...] = ()
+    """What quality.yaml demands of each row, beside the mapping's own checks."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,12 @@ class Project:
     scenarios: Mapping[str, Scenario]
     syncs: Mapping[str, Sync]
     identity: IdentityFile = field(default_factory=IdentityFile)
+    quality: QualityFile = field(default_factory=QualityFile)
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("scenario", name), ("sync", name),
-    ("identity",), ("connection", name), and ("mapping", file, position) for mapped tables."""
+    ("identity",), ("quality",), ("connection", name), and ("mapping", file, position) for mapped tables."""
 
     def origin(self, thing: MappedTable) -> Origin:
         """Say where a mapping is written."""

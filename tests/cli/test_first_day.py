@@ -145,6 +145,7 @@ def test_explain_tells_from_where_and_why(after: Path) -> None:
     told = hub(after, "explain", "ANNA.deVries@example.nl").stdout
     assert told.startswith("Person 1: Anna de Vries\n")
     assert "email shared with shop:1001" in told
+    assert "only value" in told
     assert "letter: chosen" in told
     refused = hub(after, "explain", "chris.vdvalk@example.nl").stdout
     assert "letter: consent withdrawn" in refused

@@ -22,6 +22,7 @@ from hub.project.form import validate
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.project.project import MappedTable
+from hub.project.quality import QualityFile
 from hub.project.yaml import parse
 from hub.registry import Registry
 from hub.schema import BUILT_IN
@@ -45,6 +46,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "columns": SchemaFile,
     "golden": IdentityFile,
     "identifiers": IdentityFile,
+    "checks": QualityFile,
+    "arrivals": QualityFile,
 }
 """Kinds of files, by the key that they begin with."""
 

@@ -89,7 +89,7 @@ def test_operators_at_two_desks_lose_no_verdict(verdicts: Verdicts) -> None:
 def test_a_ledger_of_before_verdicts_is_brought_up_to_date(ledger: Ledger, url: str, tmp_path: Path) -> None:
     with ledger.engine.begin() as connection:
         tables.verdict.drop(connection)
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
     again = open_ledger(url, tmp_path / ".hub")
     again.verdicts.give("crm:1", "shop:2", True, "anna", NOW, "same signature")
     assert standing(again.verdicts) == [("crm:1", "shop:2", True)]

@@ -66,6 +66,19 @@ def test_ordinary_numbers_of_nine_digits_are_kept(gym: Mapped) -> None:
     assert gym.rows("quarantine", "reason") == []
 
 
+def test_texts_of_any_kind_are_no_numbers(gym: Mapped) -> None:
+    remarks = ["", "kok", "12345678x", "één twee drie", "a:b:c", "-12345678", "1" * 40, "000000000", "%_'\\"]
+    gym.load("gym", "100.0", members=members(["nl"] * len(remarks), remarks))
+    gym.map(MEMBERS)
+    assert kept(gym)[0] - {None, ""} == set(remarks) - {""}
+
+
+def test_a_value_that_is_never_given_is_no_number(gym: Mapped) -> None:
+    gym.load("gym", "100.0", members=members(["1"], ["kok"]))
+    gym.map(MEMBERS.replace("customer_number: number", "customer_number: 'null'"))
+    assert kept(gym) == ({"kok"}, 0)
+
+
 def test_a_few_values_prove_nothing(gym: Mapped) -> None:
     gym.load("gym", "100.0", members=members(BSN[:9] * 2, BSN[:9] * 2))
     gym.map(MEMBERS)

@@ -13,9 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hub.stages.map.quarantine import NOTED, WHOLE_COLUMN
 from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
-from hub.warehouse.constructs import replace_all, text_constant
+from hub.warehouse.constructs import matches, replace_all, text_constant
 from hub.warehouse.state import remember, seen
 
 AT_LEAST = 10
@@ -27,6 +28,8 @@ KEY = "_key"
 LOOKS = "looks like citizen service numbers (BSN), which a company may not keep"
 REASON = f"{LOOKS}: it is left empty, leave it out"
 KEY_REASON = f"the key {LOOKS}: take another key"
+_DIGITS = text_constant("0123456789")
+_NINE = text_constant("[0-9]{9}")
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 
 
@@ -79,25 +82,33 @@ def _columns(rows: Rows, label: str) -> list[str]:
 def _found(transaction: Transaction, table: sa.TableClause, labels: list[str]) -> list[str]:
     """Give the labels whose values look like citizen service numbers."""
     early = table.c["_row"] <= SAMPLE
-    some = sa.select(*(table.c[label] for label in labels)).where(early).subquery("some")
+    # engines give a column in which nothing is known a type of their own
+    some = (
+        sa.select(*(sa.cast(table.c[label], sa.Text()).label(label) for label in labels)).where(early).subquery("some")
+    )
     counts = []
     for label in labels:
         own = replace_all(some.c[label], text_constant("^[^:]*:"), text_constant(""))
         values = sa.select(own.label("value")).where(some.c[label] != "").distinct().subquery(f"of_{label}")
         passing = sa.func.count().filter(_passes(values.c.value))
-        counts.append(sa.select(sa.literal(label), sa.func.count(), passing))
+        counts.append(sa.select(text_constant(label), sa.func.count(), passing))
     found = transaction.rows(sa.union_all(*counts))
     return [label for label, different, bsn in found if bsn >= AT_LEAST and bsn >= SHARE * different]
 
 
 def _passes(value: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Say whether a text is nine digits that pass the eleven-proof; all zeros do not."""
-    digits: list[sa.ColumnElement[Any]] = [
-        sa.cast(sa.func.substr(value, place, 1), sa.Integer()) * weight for place, weight in enumerate(_WEIGHTS, 1)
+    """Say whether a text is nine digits that pass the eleven-proof; all zeros do not.
+
+    A digit is its place in the row of digits: a cast would fail on other texts, which engines may compute as well.
+    """
+    one: sa.ColumnElement[int] = sa.literal_column("1")
+    weighed: list[sa.ColumnElement[Any]] = [
+        (sa.func.strpos(_DIGITS, sa.func.substr(value, sa.literal_column(str(place)), one)) - one)
+        * sa.literal_column(f"({weight})")
+        for place, weight in enumerate(_WEIGHTS, 1)
     ]
-    total = sum(digits[1:], digits[0])
-    form = value.regexp_match("^[0-9]{9}$")
-    return sa.case((sa.and_(form, value != "000000000"), total % 11 == 0), else_=sa.false())
+    proof = sum(weighed[1:], weighed[0]) % sa.literal_column("11") == sa.literal_column("0")
+    return sa.and_(matches(value, _NINE), value != text_constant("000000000"), proof)
 
 
 def _report(transaction: Transaction, rows: Rows, connection: str, mapping: str, names: list[str]) -> None:
@@ -110,9 +121,10 @@ def _report(transaction: Transaction, rows: Rows, connection: str, mapping: str,
                 connection=connection,
                 raw_table=mapped.mapping.from_,
                 target=mapped.target,
-                source_key="*",
+                source_key=WHOLE_COLUMN,
                 reason=f"{name} {REASON}",
                 load_id=load,
                 mapping=mapping,
+                effect=NOTED,
             )
         )

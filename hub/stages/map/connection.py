@@ -23,6 +23,7 @@ from hub.stages.map import quarantine, store
 from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
 from hub.stages.map.groups import Group, Seen, Task
 from hub.stages.map.newest import mark_older
+from hub.stages.map.quality import Judge
 from hub.stages.map.raw import RawData, names_of
 from hub.stages.map.rows import Rows, read
 from hub.stages.map.translate import MappingProblem, Translation, translate
@@ -40,6 +41,7 @@ _TEMPORARY = (
     "map_statements",
     "map_values",
     "map_answers",
+    "map_spread",
 )
 
 
@@ -98,6 +100,11 @@ class ConnectionMapping:
     """The tables that had rows of this connection before."""
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
     lookups: set[str] = field(default_factory=set)
+    judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have what is mapped measured."""
+        self.judge = Judge(self.transaction, self.project, self.data, self.connection, self.as_of)
 
     def run(self, known: Mapping[str, Seen]) -> Outcome:
         """Map every load package that a mapping has not seen, and all of them for a mapping that changed."""
@@ -130,6 +137,7 @@ class ConnectionMapping:
             store.clear(self.transaction, group.target, self.connection, self.project.identity.kinds)
             quarantine.forget(self.transaction, self.connection, group.former)
             planning.forget_loads(self.transaction, self.connection, group.target)
+            self.judge.forget(group.target)
         problems: list[Problem] = []
         for task in group.tasks:
             if task.loads:
@@ -150,6 +158,7 @@ class ConnectionMapping:
         if forbidden.key:
             return [self._placed(task.mapped, MappingProblem(("key",), KEY_REASON))]
         mark_older(self.transaction, rows, self.connection, stored)
+        self.judge.measure(rows, task.fingerprint, stored)
         store.store_rows(self.transaction, rows, self.connection, stored)
         store.store_identifiers(self.transaction, rows, self.connection, stored)
         store.store_bare_records(self.transaction, rows, self.connection)

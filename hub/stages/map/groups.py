@@ -98,7 +98,12 @@ def mark(mapped: MappedTable, schema: Schema, identity: IdentityFile, notation: 
         VERSION,
         mapped.connection,
         mapped.target,
-        mapped.mapping.model_dump_json(by_alias=True),
+        mapped.mapping.model_dump_json(by_alias=True, exclude={"checks"}),
+        [
+            check.condition
+            for check in (*(own for _, own in mapped.mapping.row_checks), *mapped.shared_checks)
+            if check.otherwise == "quarantine"
+        ],
         sorted((name, sorted(entries.items(), key=str)) for name, entries in mapped.lookups.items()),
         [(column.name, column.type) for column in table.columns] if table else [],
         notation,

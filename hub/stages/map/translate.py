@@ -23,7 +23,7 @@ from hub.expressions import (
 )
 from hub.expressions.values import is_blank
 from hub.project.identity import IdentityFile
-from hub.project.models import ConsentStatement, PreferenceStatement, TableMapping, Translated
+from hub.project.models import ConsentStatement, PreferenceStatement, RowCheck, TableMapping, Translated
 from hub.project.project import MappedTable
 from hub.schema import Schema, Table, Type
 from hub.schema.shape import SQL_TYPES
@@ -68,11 +68,20 @@ class StatementRule:
 
 @dataclass(frozen=True)
 class CheckRule:
-    """A condition over mapped columns (`c_<name>`) and raw columns (`r_<name>`); `warn` only counts."""
+    """A condition over mapped columns (`c_<name>`) and raw columns (`r_<name>`), and the check that demands it."""
 
-    text: str
+    check: RowCheck
     condition: sa.ColumnElement[bool]
-    warn: bool
+
+    @property
+    def text(self) -> str:
+        """Say what is demanded: the reason in quarantine."""
+        return self.check.words
+
+    @property
+    def warn(self) -> bool:
+        """Say whether a row that fails stays: its failures are counted, and may stop the connection."""
+        return self.check.otherwise != "quarantine"
 
 
 @dataclass
@@ -95,6 +104,8 @@ class Translation:
     checks: list[CheckRule] = field(default_factory=list)
     raw_for_checks: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
     failures: list[tuple[sa.ColumnElement[bool], str]] = field(default_factory=list)
+    left_empty: list[tuple[sa.ColumnElement[bool], str]] = field(default_factory=list)
+    """Values that can't be read and cost only themselves: the rows, and what quarantine notes."""
     lookups: list[Lookup] = field(default_factory=list)
 
 
@@ -186,8 +197,9 @@ class _Translator:
         self._keep(name, compiled.failures)
         return compiled.element
 
-    def _keep(self, name: str, failures: tuple[Failure, ...]) -> None:
-        self.result.failures.extend((failure.condition, f"{name}: {failure.message}") for failure in failures)
+    def _keep(self, name: str, failures: tuple[Failure, ...], costs_the_row: bool = True) -> None:
+        kept = self.result.failures if costs_the_row else self.result.left_empty
+        kept.extend((failure.condition, f"{name}: {failure.message}") for failure in failures)
 
     # columns
 
@@ -208,6 +220,11 @@ class _Translator:
             self.result.columns[name] = element
 
     def _translated(self, path: KeyPath, name: str, rule: Translated, type_: Type) -> sa.ColumnElement[Any] | None:
+        costs_the_row = rule.unreadable == "set aside"
+        if rule.map is None:
+            plain = self._value((*path, "from"), rule.from_, type_)
+            self._keep(name, plain.failures if plain else (), costs_the_row)
+            return plain.element if plain else None
         given = self._compile((*path, "from"), rule.from_, compile_text)
         other = self._value((*path, "else"), rule.else_, type_) if rule.else_ is not None else None
         if given is None or (rule.else_ is not None and other is None):
@@ -223,9 +240,9 @@ class _Translator:
             whens.append((given.element == text_constant(key), element))
         if other is None:
             unknown = sa.and_(sa.not_(is_blank(given.element)), sa.not_(matched))
-            self.result.failures.append((unknown, f"{name}: not in the list"))
+            self._keep(name, (Failure(unknown, "not in the list"),), costs_the_row)
         else:
-            self._keep(name, other.failures)
+            self._keep(name, other.failures, costs_the_row)
         return sa.case(*whens, else_=other.element if other is not None else null)
 
     def _constant(self, path: KeyPath, value: str, type_: Type) -> sa.ColumnElement[Any] | None:
@@ -332,28 +349,39 @@ class _Translator:
     # checks
 
     def _checks(self) -> None:
-        for position, entry in enumerate(self.mapping.checks):
-            pairs = entry.items() if isinstance(entry, Mapping) else [(entry, "quarantine")]
-            for text, severity in pairs:
-                path: KeyPath = ("checks", position) if isinstance(entry, str) else ("checks", position, text)
-                try:
-                    scope = self._check_scope(names_in(text))
-                    compiled = compile_condition(text, scope)
-                except ExpressionError as error:
-                    self._problem(path, error.message, error.column)
-                    continue
-                if compiled.lookups:
-                    self._problem(path, "a check cannot call a library: map the value to a column and check that")
-                    continue
-                self.result.checks.append(CheckRule(text, compiled.element, severity == "warn"))
+        shared: list[tuple[KeyPath, RowCheck]] = [(("checks",), check) for check in self.result.mapped.shared_checks]
+        for path, check in [*self.mapping.row_checks, *shared]:
+            try:
+                scope = self._shared_scope() if path == ("checks",) else self._check_scope(names_in(check.condition))
+                if path == ("checks",) and not names_in(check.condition) <= {*scope.names, "as_of"}:
+                    continue  # the mapping does not fill what the condition is about
+                compiled = compile_condition(check.condition, scope)
+            except ExpressionError as error:
+                self._problem(path, error.message, error.column)
+                continue
+            if compiled.lookups:
+                self._problem(path, "a check cannot call a library: map the value to a column and check that")
+                continue
+            self.result.checks.append(CheckRule(check, compiled.element))
 
-    def _check_scope(self, used: frozenset[str]) -> Scope:
-        """Let checks see the mapped columns, and raw columns under names that no mapped column has."""
+    def _shared_scope(self) -> Scope:
+        """Let quality.yaml see what the mapping fills: columns and, of people, identifiers; nothing raw."""
+        names = self._mapped_names()
+        for position, rule in enumerate(self.result.identifiers):
+            names.setdefault(rule.type, Name(sa.column(f"i_{position}", sa.Text()), "text"))
+        return replace(self.scope, names=names, lookups_allowed=True)
+
+    def _mapped_names(self) -> dict[str, Name]:
         names: dict[str, Name] = {}
         for name in self.mapping.columns:
             column = self.table.column(name)
             if column is not None:
                 names[name] = Name(sa.column(f"c_{name}", SQL_TYPES[column.type]), column.type)
+        return names
+
+    def _check_scope(self, used: frozenset[str]) -> Scope:
+        """Let checks see the mapped columns, and raw columns under names that no mapped column has."""
+        names = self._mapped_names()
         raw = set(self.scope.names) | {name for name in used if self.scope.names.get(name) is not None}
         for name in sorted(raw - names.keys()):
             given = self.scope.names[name]

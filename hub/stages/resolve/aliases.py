@@ -21,34 +21,35 @@ class Renamed:
     """The numbers that went out of use, and those that came into use.
 
     `gone`: (person_id, record_no, now_person_id): the record in which a number lives on, and whose that is.
-    `born`: (person_id, of_person_id): who was taken out of whom.
+    `born`: (person_id): whoever was taken out of another.
+    `led`: (person_id, before, now_person_id, record_no, since): numbers out of use that led to somebody who lost
+    records, and where they lead now; those that came into use lead to themselves.
     """
 
     gone: sa.TableClause
     born: sa.TableClause
+    led: sa.TableClause
 
 
 def rename(transaction: Transaction, moved: sa.TableClause, as_of: datetime) -> Renamed:
     """Keep `person_alias` true after records moved: (record_no, before, after)."""
-    renamed = Renamed(
-        gone=transaction.hold("gone_person", _gone(transaction, moved)),
-        born=transaction.hold(
-            "born_person",
-            sa.select(moved.c.record_no.label("person_id"), moved.c.before.label("of_person_id")).where(
-                moved.c.record_no == moved.c.after
-            ),
-        ),
-    )
     alias = transaction.table("person_alias")
-    led = transaction.hold("led_elsewhere", _led_elsewhere(transaction, moved, renamed.gone))
-    for people in (renamed.gone, renamed.born, led):
+    gone = transaction.hold("gone_person", _gone(transaction, moved))
+    born = transaction.hold(
+        "born_person", sa.select(moved.c.record_no.label("person_id")).where(moved.c.record_no == moved.c.after)
+    )
+    led = transaction.hold("led_elsewhere", _led_elsewhere(transaction, moved, gone))
+    for people in (gone, born, led):
         transaction.execute(sa.delete(alias).where(alias.c.person_id.in_(sa.select(people.c.person_id))))
-    again = sa.exists(sa.select(renamed.born.c.person_id).where(renamed.born.c.person_id == led.c.person_id))
-    _add(transaction, sa.select(led).where(~again))
-    since = sa.literal(as_of, sa.DateTime(timezone=True)).label("since")
-    gone = renamed.gone
-    _add(transaction, sa.select(gone.c.person_id, gone.c.now_person_id, gone.c.record_no, since))
-    return renamed
+    since = sa.literal(as_of, sa.DateTime(timezone=True))
+    names = ["person_id", "now_person_id", "record_no", "since"]
+    transaction.execute(
+        sa.insert(alias).from_select(
+            names, sa.select(*(led.c[name] for name in names)).where(led.c.person_id != led.c.now_person_id)
+        )
+    )
+    transaction.execute(sa.insert(alias).from_select(names, sa.select(*(gone.c[name] for name in names[:-1]), since)))
+    return Renamed(gone, born, led)
 
 
 def _gone(transaction: Transaction, moved: sa.TableClause) -> sa.Select[tuple[int, int, int]]:
@@ -79,6 +80,7 @@ def _led_elsewhere(transaction: Transaction, moved: sa.TableClause, gone: sa.Tab
     return (
         sa.select(
             alias.c.person_id,
+            alias.c.now_person_id.label("before"),
             sa.func.coalesce(heir.c.person_id, alias.c.now_person_id).label("now_person_id"),
             lives_on.label("record_no"),
             alias.c.since,
@@ -90,8 +92,3 @@ def _led_elsewhere(transaction: Transaction, moved: sa.TableClause, gone: sa.Tab
         )
         .where(touched)
     )
-
-
-def _add(transaction: Transaction, aliases: sa.Select[tuple[object]]) -> None:
-    names = ["person_id", "now_person_id", "record_no", "since"]
-    transaction.execute(sa.insert(transaction.table("person_alias")).from_select(names, aliases))

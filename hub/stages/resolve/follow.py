@@ -35,7 +35,7 @@ def follow(transaction: Transaction, moved: sa.TableClause, as_of: datetime) -> 
     if not transaction.count(moved):
         return Followed(0, 0, 0)
     renamed = rename(transaction, moved, as_of)
-    move_memberships(transaction, renamed)
+    move_memberships(transaction, moved, renamed)
     return Followed(
         transaction.count(renamed.gone),
         transaction.count(renamed.born),

@@ -279,7 +279,8 @@ class _Reading(Reading):
     def file(self, person_id: int) -> PersonFile:
         records = self.among("source_record", "person_id", [person_id], "record_no")
         ids = [str(record["record_id"]) for record in records]
-        numbers = [int(record["record_no"]) for record in records]
+        former = tuple(self._former_ids(person_id))
+        numbers = {*(int(record["record_no"]) for record in records), *(it.person_id for it in former)}
         identifiers = self._of("identifier", ids, "source_time")
         golden = self._one(self.table("person"), person_id)
         consents = self._of("consent", ids, "at")
@@ -314,7 +315,7 @@ class _Reading(Reading):
             enrolments=tuple(_made(Enrolment, row) for row in self._of("enrolment", ids, "entered_at")),
             decisions=tuple(_made(Decision, row) for row in self._of("decision", ids, "at")),
             facts=tuple(self._facts(ids)),
-            former_ids=tuple(self._former_ids(person_id)),
+            former_ids=former,
         )
 
     def _one(self, table: sa.Table | sa.TableClause, person_id: int) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Reading:
         table = self.table(table_name)
         by = table.c[order].desc().nulls_last() if newest else table.c[order]
         rest = [table.c[name] for name in table.info["key"]]
-        return self.rows(sa.select(table).where(table.c[column].in_(list(values))).order_by(by, *rest))
+        return self.rows(sa.select(table).where(table.c[column].in_(sorted(values))).order_by(by, *rest))
 
 
 def _dialect(project: Project) -> sa.Dialect:

@@ -45,7 +45,7 @@ def run(shop: Shop, at: datetime, *, but: tuple[str, ...] = ()) -> dict[str, Rep
     """Walk the stages after map, as a run does."""
     stores, project = (shop.warehouse, shop.ledger), shop.project
     work = {
-        "resolve": lambda: resolve(shop.warehouse, project, at),
+        "resolve": lambda: resolve(*stores, project, at),
         "feedback": lambda: feedback(*stores, project, at),
         "enrich": lambda: enrich(shop.warehouse, project, at),
         "segment": lambda: segment(shop.warehouse, project, at),
@@ -462,3 +462,92 @@ def test_who_is_taken_out_too_late_is_not_welcomed_any_more(shop: Shop) -> None:
 def outbox(shop: Shop) -> list[Any]:
     ids = [row[0] for row in rows(shop.warehouse, "decision", "decision_id")]
     return list(shop.ledger.outbox.among(ids).values())
+
+
+# by hand
+
+
+def by_hand(shop: Shop, one: str, other: str, same: bool, at: datetime) -> None:
+    shop.ledger.verdicts.give(one, other, same, "anna", at, "she called")
+
+
+def state(shop: Shop) -> dict[str, Any]:
+    """Tell what a run leaves behind that follows from who is who."""
+    return {
+        "people": people(shop),
+        "aliases": aliases(shop),
+        "orders": orders(shop),
+        "buyers": in_segment(shop, "buyers"),
+        "reachable": in_segment(shop, "reachable"),
+        "audience": audience(shop),
+    }
+
+
+def test_a_link_by_hand_joins_two_and_withdrawn_gives_the_old_state_back_r6(shop: Shop) -> None:
+    one, two = person(shop, 1, "email", "ads"), person(shop, 2, "email", "ads", at=NOW - 4 * DAY)
+    order(shop, one)
+    order(shop, two)
+    run(shop, NOW)
+    before = state(shop)
+    by_hand(shop, two, one, True, NOW)
+    run(shop, NOW + HOUR)
+    assert people(shop) == {one: 1, two: 1}
+    assert aliases(shop) == [(2, 1)]
+    assert orders(shop) == {1: 2}
+    assert audience(shop) == ["p1@example.nl"]
+    assert rows(shop.warehouse, "source_record", "record_id", "linked_by") == [(one, None), (two, "hand")]
+    shop.ledger.verdicts.withdraw(one, two, "bram", NOW + HOUR, "a mistake")
+    run(shop, NOW + 2 * HOUR)
+    assert state(shop) == before
+
+
+def test_unlinking_by_hand_splits_a_person_and_repairs_what_followed_r42(shop: Shop) -> None:
+    one, two = person(shop, 1, "email", "ads"), person(shop, 2, "ads", at=NOW - 4 * DAY)
+    shop.consent(two, "email", given=False, at=NOW - 30 * DAY)
+    order(shop, one)
+    order(shop, two)
+    join(shop, NOW, one, two)
+    run(shop, NOW)
+    assert (people(shop), audience(shop)) == ({one: 1, two: 1}, ["p1@example.nl"])
+    joined = state(shop)
+    by_hand(shop, one, two, False, NOW)
+    run(shop, NOW + HOUR)
+    assert people(shop) == {one: 1, two: 2}
+    assert orders(shop) == {1: 1, 2: 1}
+    assert in_segment(shop, "buyers") == {1: NOW, 2: NOW + HOUR}
+    assert reachable(shop) == [1]
+    assert audience(shop) == ["p1@example.nl", "p2@example.nl"]
+    shop.ledger.verdicts.withdraw(one, two, "bram", NOW + HOUR, "a mistake")
+    run(shop, NOW + 2 * HOUR)
+    again = state(shop)
+    # the two were people of their own meanwhile, one of whom refuses: until asked again, both do as one
+    assert again == {**joined, "aliases": [(2, 1)], "reachable": {}}
+
+
+def test_a_verdict_is_news_and_without_one_there_is_none(shop: Shop) -> None:
+    one, two = person(shop, 1), person(shop, 2)
+    run(shop, NOW)
+    assert run(shop, NOW + HOUR)["resolve"].skipped
+    by_hand(shop, one, two, True, NOW + HOUR)
+    assert run(shop, NOW + 2 * HOUR)["resolve"].counts["people_merged"] == 1
+    assert run(shop, NOW + 3 * HOUR)["resolve"].skipped
+
+
+def test_a_verdict_about_a_record_that_is_not_there_waits_for_it(shop: Shop) -> None:
+    one = person(shop, 1)
+    run(shop, NOW)
+    by_hand(shop, one, "crm:2", True, NOW)
+    run(shop, NOW + HOUR)
+    two = person(shop, 2)
+    news(shop, NOW + HOUR)
+    run(shop, NOW + 2 * HOUR)
+    assert people(shop) == {one: 1, two: 1}
+
+
+def test_nobody_who_was_welcomed_is_welcomed_again_because_somebody_linked_him(shop: Shop) -> None:
+    one, two = newcomer(shop, 1), newcomer(shop, 2, "email")
+    run(shop, NOW)
+    by_hand(shop, one, two, True, NOW)
+    shop.consent(one, "email", at=NOW)
+    run(shop, NOW + HOUR)
+    assert mailed(shop) == ["p2@example.nl"]

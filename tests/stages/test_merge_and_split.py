@@ -62,9 +62,9 @@ def news(shop: Shop, at: datetime) -> None:
 
 
 def person(shop: Shop, key: int, *channels: str, at: datetime = NOW - 3 * DAY, **given: Any) -> str:
-    """Add somebody with an address of his own, who consents over some channels."""
+    """Add a Kim with an address of her own, who consents over some channels."""
     name = f"crm:{key}"
-    record(shop.warehouse, name, at, email=f"p{key}@example.nl", given_name=f"P{key}", **given)
+    record(shop.warehouse, name, at, email=f"p{key}@example.nl", given_name="Kim", **given)
     for channel in channels:
         shop.consent(name, channel, at=at)
     return name

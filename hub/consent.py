@@ -16,13 +16,21 @@ CLOCKS_APART = timedelta(days=1)
 """A system's clock may run ahead of ours: a withdrawal counts from a day before its own moment."""
 
 
-def in_effect(transaction: Transaction, people: sa.FromClause, purpose: str, as_of: datetime) -> sa.Select:
+def in_effect(
+    transaction: Transaction,
+    people: sa.FromClause,
+    purpose: str,
+    as_of: datetime,
+    records: sa.FromClause | None = None,
+) -> sa.Select:
     """Give the consent in effect of `people` (which has person_id): person_id, channel, given, at, consent_key.
 
     `given` is never null; `consent_key` names the statement (`connection:key`) that proves it. Nobody has more than
-    one row per channel; who never stated anything has none.
+    one row per channel; who never stated anything has none. `records` (record_id, person_id) says whose the records
+    are, where not `source_record` is asked.
     """
-    consent, record = transaction.table("consent"), transaction.table("source_record")
+    consent = transaction.table("consent")
+    record = transaction.table("source_record") if records is None else records
     at = sa.func.coalesce(consent.c.at, consent.c.source_time)
     given = sa.func.coalesce(consent.c.given, sa.false())
     known = sa.or_(at <= as_of, sa.and_(sa.not_(given), at <= as_of + CLOCKS_APART))

@@ -96,7 +96,8 @@ def open_ledger(url: str, state: Path) -> Ledger:
 def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
     """Open the ledger of a project to look at it, beside a run that writes; None where there is none yet.
 
-    What it gives can't be written to. Raises TemporaryError when the server does not answer.
+    What it gives can't be written to; one of an older hub is brought up to date first. Raises
+    TemporaryError when the server does not answer.
     """
     if url == "sqlite":
         if not (state / FILE).exists():
@@ -108,6 +109,10 @@ def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
     try:
         with _answering(engine):
             there = sa.inspect(engine).has_table(tables.run.name)
+            with engine.connect() as connection:
+                old = there and not migrations.up_to_date(connection)
+        if old:
+            open_ledger(url, state).close()
         yield Ledger(engine) if there else None
     finally:
         engine.dispose()

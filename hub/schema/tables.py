@@ -445,6 +445,19 @@ ENGAGEMENT = (
 
 DERIVED = (
     Table(
+        "person_alias",
+        "derived",
+        "Old numbers of people: who was merged into whom. A split takes the row away again.",
+        (
+            C("person_id", "integer", "The number that is out of use."),
+            C("now_person_id", "integer", "The person of today."),
+            C("record_no", "integer", "The record in which the old number lives on: its person is the one of today."),
+            C("since", "timestamp", "The as-of moment of the run that merged them."),
+        ),
+        mapped=False,
+        key=("person_id",),
+    ),
+    Table(
         "score",
         "derived",
         "A score of a person.",

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.errors import RejectedError
-from hub.ledger import Ledger, Verdict, Verdicts, open_ledger, tables
+from hub.ledger import Ledger, Verdict, Verdicts, open_ledger, reading_ledger, tables
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -90,6 +90,9 @@ def test_a_ledger_of_before_verdicts_is_brought_up_to_date(ledger: Ledger, url: 
     with ledger.engine.begin() as connection:
         tables.verdict.drop(connection)
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+    with reading_ledger(url, tmp_path / ".hub") as reading:
+        assert reading is not None
+        assert reading.verdicts.history() == []
     again = open_ledger(url, tmp_path / ".hub")
     again.verdicts.give("crm:1", "shop:2", True, "anna", NOW, "same signature")
     assert standing(again.verdicts) == [("crm:1", "shop:2", True)]

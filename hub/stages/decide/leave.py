@@ -23,6 +23,7 @@ RETIRED = "the scenario is no longer there"
 def leave(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> Counter[str]:
     """End the active enrolments that are too late, that double a person's other one, or that are interrupted."""
     enrolment = transaction.table("enrolment")
+    reopened = _reopen(transaction, plan)
     active = sa.and_(enrolment.c.scenario == plan.name, enrolment.c.status == "active")
     if not transaction.count(enrolment, active):
         return Counter()
@@ -33,7 +34,8 @@ def leave(transaction: Transaction, project: Project, plan: Plan, as_of: datetim
     merged = _end(transaction, _doubled(transaction, plan), MERGED, as_of)
     reason = f"interrupted: {plan.scenario.stop_when}"
     interrupted = _end(transaction, _interrupted(transaction, project, plan, as_of), reason, as_of)
-    return Counter(expired=expired, merged=merged, interrupted=interrupted, changed=expired + merged + interrupted)
+    changed = reopened + expired + merged + interrupted
+    return Counter(reopened=reopened, expired=expired, merged=merged, interrupted=interrupted, changed=changed)
 
 
 def retire(warehouse: Warehouse, planned: Sequence[Plan], as_of: datetime) -> int:
@@ -75,6 +77,41 @@ def _doubled(transaction: Transaction, plan: Plan) -> sa.Select:
         .where(mine.c.status == "active", goes_first)
         .distinct()
     )
+
+
+def _reopen(transaction: Transaction, plan: Plan) -> int:
+    """Let enrolments that a merge ended go on where their person was split off again; return how many.
+
+    Their person then has no enrolment in the scenario but such ones.
+    """
+    enrolment, record = transaction.table("enrolment"), transaction.table("source_record")
+    ended = sa.and_(enrolment.c.status == "stopped", enrolment.c.reason == MERGED, enrolment.c.scenario == plan.name)
+    if not transaction.count(enrolment, ended):
+        return 0
+    other, others_record = enrolment.alias("other"), record.alias("others_record")
+    goes_on = (
+        sa.select(others_record.c.person_id)
+        .join(other, other.c.record_id == others_record.c.record_id)
+        .where(
+            other.c.scenario == plan.name,
+            sa.not_(sa.and_(other.c.status == "stopped", sa.func.coalesce(other.c.reason, "") == MERGED)),
+            others_record.c.person_id == record.c.person_id,
+        )
+    )
+    alone = transaction.hold(
+        "reopened",
+        sa.select(enrolment.c.enrolment_id)
+        .join(record, record.c.record_id == enrolment.c.record_id)
+        .where(ended, ~sa.exists(goes_on)),
+    )
+    number = transaction.count(alone)
+    if number:
+        transaction.execute(
+            sa.update(enrolment)
+            .where(enrolment.c.enrolment_id.in_(sa.select(alone.c.enrolment_id)))
+            .values(status="active", reason=None, ended_at=None)
+        )
+    return number
 
 
 def _interrupted(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> sa.Select:

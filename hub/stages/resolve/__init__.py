@@ -17,6 +17,7 @@ from hub.ledger import Ledger
 from hub.project import Project
 from hub.report import Report
 from hub.stages.resolve.companies import find_companies
+from hub.stages.resolve.follow import follow
 from hub.stages.resolve.golden import rewrite_people
 from hub.stages.resolve.links import find_links
 from hub.stages.resolve.names import find_names
@@ -54,6 +55,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         links = find_links(transaction, records, names, verdicts, rules, scoped, news.aside if news else None)
         people = find_people(transaction, records, names, links, verdicts, rules)
         new, moved = assign(transaction, records, people.records)
+        followed = follow(transaction, moved, as_of)
         _offer(transaction, people.candidates, records if news else None, as_of)
         touched = keep(transaction, news, links, people, verdicts, form, decided, as_of)
         changed = rewrite_people(transaction, links, project, touched)
@@ -67,6 +69,9 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
             "merged": transaction.count(record) - persons,
             "new_records": new,
             "moved_records": transaction.count(moved),
+            "people_merged": followed.merged,
+            "people_split": followed.split,
+            "refusals_kept": followed.refusals,
             "changed_persons": changed,
             "households": transaction.count(transaction.table("household")),
             "companies": companies,

@@ -353,9 +353,6 @@ Because = Annotated[
     typer.Option("--reason", "-r", metavar="TEXT", help="Only reasons that have this in them.", show_default=False),
 ]
 ForWhat = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for who reads it next year.")]
-By = Annotated[
-    str | None, typer.Option("--by", metavar="NAME", help="Who says so. Default: who you are.", show_default=False)
-]
 Values = Annotated[bool, typer.Option("--values", help="With the raw rows, which are personal data.")]
 
 

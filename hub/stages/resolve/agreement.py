@@ -419,7 +419,7 @@ def _births(low: sa.ColumnElement[Any], high: sa.ColumnElement[Any]) -> sa.Colum
     one, other = (sa.func.replace(sa.cast(date, sa.Text()), "-", "") for date in (low, high))
     digits = [(sa.func.substr(one, place, 1), sa.func.substr(other, place, 1)) for place in range(1, 9)]
     wrong = sum((sa.case((a != b, 1), else_=0) for a, b in digits), sa.literal(0))
-    swapped = [sa.and_(a == d, b == c) for (a, c), (b, d) in pairwise(digits)]
+    swapped = [sa.and_(a != b, a == d, b == c) for (a, c), (b, d) in pairwise(digits)]
     turned = sa.and_(
         sa.func.substr(one, 1, 4) == sa.func.substr(other, 1, 4),
         sa.func.substr(one, 5, 2) == sa.func.substr(other, 7, 2),

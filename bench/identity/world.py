@@ -1,0 +1,39 @@
+"""Generate people whose truth is known, and what seven systems wrote down about them.
+
+`sql/population.sql` says who there is, `sql/records.sql` what each system took down and how it went wrong; `README.md`
+has the shares in one table. What is true lies in `truth/`, which no pipeline reads. Run as
+`python -m bench.identity.world FOLDER PERSONS`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bench.generator import CROWD_LEAST, CROWD_SHARE, draw
+
+BELGIANS = 0.08
+"""The share of households in Belgium."""
+
+_SQL = Path(__file__).parent / "sql"
+_DICE = Path(__file__).parent.parent / "sql" / "dice.sql"
+
+
+def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = None) -> Path:
+    """Write the raw files of `persons` people under a folder and return the folder.
+
+    Files: crm/contacts, shop/customers, checkout/orders, till/cards, erp/debtors, newsletter/subscribers, web/visitors
+    and truth/records (record_id, person), as Parquet. The same persons and seed give the same rows in the same order.
+    """
+    variables = {
+        "persons": persons,
+        "seed": seed,
+        "belgians": BELGIANS,
+        "crowd": max(CROWD_SHARE, CROWD_LEAST / persons),
+    }
+    scripts = [_DICE, _SQL / "population.sql", _SQL / "records.sql"]
+    return draw(folder, scripts, _SQL / "shapes.sql", variables, threads)
+
+
+if __name__ == "__main__":
+    generate(Path(sys.argv[1]), int(sys.argv[2]))

@@ -98,7 +98,7 @@ SELECT
         WHEN 'partner' THEN DATE '1938-01-01' + (dice(home, 225) % 22000)::INT + (dice(person, 226) % 2500)::INT - 900
         ELSE DATE '1938-01-01' + (dice(home, 225) % 22000)::INT END AS birth_date,
     CASE WHEN role = 'child' AND chance(person, 230) < 0.12 THEN before_as_of(person, 231, 1000)
-        WHEN chance(home, 230) < 0.10 THEN before_as_of(home, 231, 1000) END AS moved_at,
+        WHEN chance(home, 230) < 0.08 THEN before_as_of(home, 231, 1000) END AS moved_at,
     -- Where they went: children to a place of their own. Where they came from: now and then others live there today.
     CASE WHEN role = 'child' AND chance(person, 230) < 0.12 THEN 2 * getvariable('persons') + person ELSE home END AS place,
     CASE WHEN role = 'child' AND chance(person, 230) < 0.12 THEN home
@@ -110,11 +110,11 @@ SELECT
         WHEN chance(person, 241) < 0.015 THEN 2 * ((person + 5) % getvariable('persons')) + 1
         ELSE 2 * person END AS mobile,
     2 * person + 1 AS former_mobile,
-    CASE WHEN chance(person, 242) < 0.08 OR chance(person + getvariable('persons') - 5, 241) < 0.015 OR chance(person - 5, 241) < 0.015
+    CASE WHEN chance(person, 242) < 0.05 OR chance(person + getvariable('persons') - 5, 241) < 0.015 OR chance(person - 5, 241) < 0.015
         THEN before_as_of(person, 243, 1000) END AS renumbered_at,
-    CASE WHEN chance(home, 244) < 0.45 THEN home END AS landline,
-    CASE WHEN chance(person, 245) < 0.11 THEN before_as_of(person, 246, 1000) END AS readdressed_at,
-    role IN ('head', 'partner') AND chance(home, 247) < 0.09 AS shares_mailbox,
+    CASE WHEN chance(home, 244) < 0.35 THEN home END AS landline,
+    CASE WHEN chance(person, 245) < 0.03 THEN before_as_of(person, 246, 1000) END AS readdressed_at,
+    role IN ('head', 'partner') AND chance(home, 247) < 0.05 AS shares_mailbox,
     dice(person, 248) % 10 AS mail_style
 FROM gendered;
 

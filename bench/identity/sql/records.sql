@@ -59,9 +59,9 @@ SELECT
     first_name,
     CASE WHEN bears THEN home_prefix ELSE born_prefix END AS prefix,
     CASE WHEN bears THEN home_surname ELSE born_surname END AS surname,
-    CASE WHEN shares_mailbox AND chance(k, 310) < 0.6 THEN home_email
+    CASE WHEN shares_mailbox AND chance(k, 310) < 0.5 THEN home_email
         WHEN readdressed_at IS NOT NULL AND moment < readdressed_at THEN other_email
-        WHEN readdressed_at IS NULL AND chance(person, 311) < 0.25 AND chance(k, 312) < 0.25 THEN other_email
+        WHEN readdressed_at IS NULL AND chance(person, 311) < 0.10 AND chance(k, 312) < 0.20 THEN other_email
         ELSE email END AS email,
     CASE WHEN renumbered_at IS NOT NULL AND moment < renumbered_at THEN mobile_of(former_mobile, belgian) ELSE mobile_of(mobile, belgian) END AS mobile
 FROM (
@@ -83,18 +83,18 @@ SELECT
     CASE WHEN chance(k, 335) < 0.12 THEN NULL WHEN female <> (chance(k, 336) < 0.01) THEN 'F' ELSE 'M' END AS gender,
     CASE WHEN chance(k, 337) < 0.22 THEN NULL WHEN chance(k, 337) < 0.23 THEN '01-01-1900'
         ELSE strftime(misdated(birth_date, k, 338, 0.02), '%d-%m-%Y') END AS birth_date,
-    CASE WHEN chance(k, 341) < 0.12 THEN NULL
-        WHEN chance(k, 341) < 0.13 THEN choice(k, 342, ['geen', 'n.v.t.', 'onbekend', 'geen@geen.nl', 'test@test.nl', '-'])
-        WHEN chance(k, 341) < 0.14 THEN choice(k, 342, ['info', 'administratie', 'contact']) || '@'
+    CASE WHEN chance(k, 341) < 0.07 THEN NULL
+        WHEN chance(k, 341) < 0.08 THEN choice(k, 342, ['geen', 'n.v.t.', 'onbekend', 'geen@geen.nl', 'test@test.nl', '-'])
+        WHEN chance(k, 341) < 0.09 THEN choice(k, 342, ['info', 'administratie', 'contact']) || '@'
             || choice(k, 343, getvariable('stems')) || (dice(k, 344) % greatest(getvariable('persons') // 200, 3)) || '.example.com'
         ELSE noisy_email(mistyped(email, k, 345, 0.012), k, 349) END AS email,
     CASE
         WHEN chance(k, 350) < getvariable('crowd') THEN noisy_phone('207000000', k, 351)
-        WHEN chance(k, 350) < 0.12 THEN NULL
-        WHEN chance(k, 350) < 0.14 THEN choice(k, 352, ['0000000000', '0612345', 'geen', '0612345678', '-'])
-        WHEN landline IS NOT NULL AND dice(k, 353) % 10 < 4 THEN noisy_phone(misdialled(landline_of(landline), k, 354, 0.01), k, 358)
+        WHEN chance(k, 350) < 0.06 THEN NULL
+        WHEN chance(k, 350) < 0.075 THEN choice(k, 352, ['0000000000', '0612345', 'geen', '0612345678', '-'])
+        WHEN landline IS NOT NULL AND dice(k, 353) % 10 < 2 THEN noisy_phone(misdialled(landline_of(landline), k, 354, 0.01), k, 358)
         ELSE phone_written(misdialled(mobile, k, 354, 0.01), belgian, k, 358) END AS phone,
-    CASE WHEN chance(k, 359) < 0.08 THEN NULL ELSE place_of(place, belgian) END AS address,
+    CASE WHEN chance(k, 359) < 0.05 THEN NULL ELSE place_of(place, belgian) END AS address,
     belgian, k, person, moment AS updated_at
 FROM known WHERE system = 'crm';
 
@@ -105,9 +105,9 @@ SELECT
     cased(mistyped(full_surname(prefix, surname), k, 370, 0.02), k, 374) AS last_name,
     CASE WHEN chance(k, 375) < 0.70 THEN NULL ELSE strftime(misdated(birth_date, k, 376, 0.01), '%Y-%m-%d') END AS birth_date,
     noisy_email(mistyped(CASE WHEN copy = 1 AND chance(k, 379) < 0.6 THEN replace(email, '@', '.x@') ELSE email END, k, 380, 0.006), k, 384) AS email,
-    CASE WHEN chance(k, 385) < 0.20 THEN NULL
+    CASE WHEN chance(k, 385) < 0.10 THEN NULL
         ELSE phone_written(misdialled(mobile, k, 386, 0.008), belgian, k, 390) END AS mobile,
-    CASE WHEN chance(k, 391) < 0.15 THEN NULL ELSE place_of(place, belgian) END AS address,
+    CASE WHEN chance(k, 391) < 0.10 THEN NULL ELSE place_of(place, belgian) END AS address,
     belgian, k, copy, person, moment AS updated_at
 FROM known WHERE system = 'shop';
 
@@ -117,7 +117,7 @@ SELECT
     cased(mistyped(called(first_name, k, 402, 0.15, 0.12), k, 404, 0.025), k, 408) AS first_name,
     cased(mistyped(full_surname(prefix, surname), k, 410, 0.025), k, 414) AS last_name,
     noisy_email(mistyped(email, k, 420, 0.010), k, 424) AS email,
-    CASE WHEN chance(k, 425) < 0.30 THEN NULL
+    CASE WHEN chance(k, 425) < 0.15 THEN NULL
         ELSE phone_written(misdialled(mobile, k, 426, 0.01), belgian, k, 430) END AS phone,
     place_of(place, belgian) AS address,
     belgian, k, person, moment AS ordered_at
@@ -131,17 +131,17 @@ SELECT
     nullif(prefix, '') AS prefix,
     cased(mistyped(surname, k, 450, 0.03), k, 454) AS last_name,
     CASE WHEN chance(k, 455) < 0.35 THEN NULL ELSE strftime(misdated(birth_date, k, 456, 0.02), '%d-%m-%Y') END AS birth_date,
-    CASE WHEN chance(k, 459) < 0.35 THEN NULL ELSE noisy_email(mistyped(email, k, 460, 0.018), k, 464) END AS email,
-    CASE WHEN chance(k, 465) < 0.40 THEN NULL
-        WHEN landline IS NOT NULL AND dice(k, 466) % 10 < 3 THEN noisy_phone(landline_of(landline), k, 470)
+    CASE WHEN chance(k, 459) < 0.25 THEN NULL ELSE noisy_email(mistyped(email, k, 460, 0.018), k, 464) END AS email,
+    CASE WHEN chance(k, 465) < 0.20 THEN NULL
+        WHEN landline IS NOT NULL AND dice(k, 466) % 10 < 2 THEN noisy_phone(landline_of(landline), k, 470)
         ELSE phone_written(misdialled(mobile, k, 467, 0.015), belgian, k, 470) END AS phone,
     CASE WHEN chance(k, 471) < 0.30 THEN NULL ELSE place_of(place, belgian) END AS address,
     belgian, k, person, moment AS issued_at
 FROM known WHERE system = 'till';
 
--- Half of the card holders told their card's number to the CRM.
+-- Two thirds of the card holders told their card's number to the CRM.
 ALTER TABLE crm ADD COLUMN card_no VARCHAR;
-UPDATE crm SET card_no = till.card_no FROM till WHERE till.person = crm.person AND chance(crm.k, 480) < 0.5;
+UPDATE crm SET card_no = till.card_no FROM till WHERE till.person = crm.person AND chance(crm.k, 480) < 0.65;
 
 CREATE TEMP TABLE erp AS
 SELECT

@@ -37,18 +37,34 @@ class Shares:
         both = self.found + self.true
         return 2 * self.right / both if both else 1.0
 
+    def __add__(self, other: Shares) -> Shares:
+        """Count both."""
+        return Shares(self.right + other.right, self.found + other.found, self.true + other.true)
+
 
 @dataclass(frozen=True)
 class Quality:
     """The quality of an answer.
 
     `pairs`: of records that are one person. `clusters`: persons of two records or more whose records are exactly those.
-    `exact_persons`: the share of all true persons, single records included, whose records are exactly those.
+    `exact`: how many of all true `persons`, single records included, have exactly their records.
     """
 
     pairs: Shares
     clusters: Shares
-    exact_persons: float
+    exact: int
+    persons: int
+
+    @property
+    def exact_persons(self) -> float:
+        """The share of all true persons whose records are exactly those."""
+        return self.exact / self.persons
+
+    def __add__(self, other: Quality) -> Quality:
+        """Judge two answers about different people as one."""
+        return Quality(
+            self.pairs + other.pairs, self.clusters + other.clusters, self.exact + other.exact, self.persons + other.persons
+        )
 
     def as_figures(self, prefix: str = "") -> dict[str, float]:
         """The figures by name, each name with a prefix, rounded to five places."""
@@ -73,7 +89,7 @@ def quality(connection: duckdb.DuckDBPyConnection, found: str, truth: str) -> Qu
     connection.execute(f"CREATE OR REPLACE TEMP TABLE truth AS {truth}")
     row = connection.execute(_SQL.read_text("utf-8")).fetchone()
     assert row is not None
-    return Quality(Shares(*row[0:3]), Shares(*row[3:6]), row[6] / row[7])
+    return Quality(Shares(*row[0:3]), Shares(*row[3:6]), *row[6:8])
 
 
 def of_project(project: Path, truth: Path) -> Quality:

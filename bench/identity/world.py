@@ -23,7 +23,8 @@ def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = No
     """Write the raw files of `persons` people under a folder and return the folder.
 
     Files: crm/contacts, shop/customers, checkout/orders, till/cards, erp/debtors, newsletter/subscribers, web/visitors
-    and truth/records (record_id, person), as Parquet. The same persons and seed give the same rows in the same order.
+    and truth/records (record_id, person), as Parquet; and what changes the next day under `day/`, in files named so that
+    they land in the same tables. The same persons and seed give the same rows in the same order.
     """
     variables = {
         "persons": persons,

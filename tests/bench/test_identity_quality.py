@@ -62,3 +62,9 @@ def test_nothing_joined_is_precise_and_finds_nothing() -> None:
 
 def test_figures_carry_their_prefix() -> None:
     assert judged(TRUTH).as_figures("second_")["second_f1"] == 1
+
+
+def test_answers_about_different_people_are_judged_as_one() -> None:
+    halves = judged({**TRUTH, "a3": 9}) + judged(TRUTH)
+    assert (halves.pairs.right, halves.pairs.found, halves.pairs.true) == (6, 6, 8)
+    assert halves.exact_persons == pytest.approx(5 / 6)

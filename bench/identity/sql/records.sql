@@ -170,3 +170,11 @@ SELECT
     known.k, known.person, known.moment AS seen_at
 FROM known LEFT JOIN shop ON shop.person = known.person AND shop.copy = 0
 WHERE system = 'web';
+
+-- The next day: one row in a hundred changes (a new number, a new address to write to, a new address to live at), one
+-- guest order and one browser in a hundred is new.
+CREATE MACRO changes(k) AS chance(k, 900) < 0.01;
+CREATE MACRO next_day(k) AS to_timestamp(1793491200 + 3600 + k % 80000);
+CREATE MACRO new_email(email, k) AS CASE WHEN dice(k, 901) % 10 BETWEEN 4 AND 6 THEN 'nieuw.' || lower(trim(email)) ELSE email END;
+CREATE MACRO new_home(address, k, person, belgian) AS
+    CASE WHEN dice(k, 901) % 10 >= 7 THEN place_of(5 * getvariable('persons') + person, belgian) ELSE address END;

@@ -32,6 +32,34 @@ SELECT subscriber, email, first_name, subscribed_at FROM newsletter ORDER BY sub
 -- web/visitors.parquet
 SELECT visitor, customer_no, email_hash, seen_at FROM web ORDER BY k;
 
+-- day/crm/contacts-2.parquet
+SELECT id, card_no, first_name, prefix, last_name, gender, birth_date, new_email(email, k) AS email,
+    CASE WHEN dice(k, 901) % 10 < 4 THEN phone_written(mobile_of(4 * getvariable('persons') + person, belgian), belgian, k, 902) ELSE phone END AS phone,
+    home.street, home.house_number, home.postcode, home.city, CASE WHEN belgian THEN 'BE' ELSE 'NL' END AS country, next_day(k) AS updated_at
+FROM crm, LATERAL (SELECT new_home(address, k, person, belgian) AS home) WHERE changes(k) ORDER BY id;
+
+-- day/shop/customers-2.parquet
+SELECT id, first_name, last_name, birth_date, new_email(email, k) AS email,
+    CASE WHEN dice(k, 901) % 10 < 4 THEN phone_written(mobile_of(4 * getvariable('persons') + person, belgian), belgian, k, 902) ELSE mobile END AS mobile,
+    home.street, home.house_number, home.postcode, home.city, CASE WHEN belgian THEN 'BE' ELSE 'NL' END AS country, next_day(k) AS updated_at
+FROM shop, LATERAL (SELECT new_home(address, k, person, belgian) AS home) WHERE changes(k) ORDER BY id;
+
+-- day/checkout/orders-2.parquet
+SELECT order_no || 'N' AS order_no, first_name, last_name, new_email(email, k) AS email, phone, home.street, home.house_number,
+    home.postcode, home.city, CASE WHEN belgian THEN 'BE' ELSE 'NL' END AS country, next_day(k) AS ordered_at
+FROM checkout, LATERAL (SELECT new_home(address, k, person, belgian) AS home) WHERE changes(k) ORDER BY k;
+
+-- day/till/cards-2.parquet
+SELECT card_no, first_name, prefix, last_name, birth_date, new_email(email, k) AS email, phone, home.street, home.house_number,
+    home.postcode, home.city, CASE WHEN belgian THEN 'BE' ELSE 'NL' END AS country, next_day(k) AS issued_at
+FROM till, LATERAL (SELECT new_home(address, k, person, belgian) AS home) WHERE changes(k) ORDER BY card_no;
+
+-- day/newsletter/subscribers-2.parquet
+SELECT subscriber, new_email(email, k) AS email, first_name, next_day(k) AS subscribed_at FROM newsletter WHERE changes(k) ORDER BY subscriber;
+
+-- day/web/visitors-2.parquet
+SELECT visitor || 'N' AS visitor, customer_no, email_hash, next_day(k) AS seen_at FROM web WHERE changes(k) ORDER BY k;
+
 -- truth/records.parquet
 SELECT 'crm:' || id AS record_id, person FROM crm
 UNION ALL SELECT 'shop:' || id, person FROM shop

@@ -29,11 +29,6 @@ CREATE MACRO called(name, k, salt, nicknames, initials) AS CASE
     WHEN chance(k, salt) < nicknames THEN coalesce(choice(k, salt + 1, element_at(getvariable('nicknames'), name)[1]), name)
     WHEN chance(k, salt) > 1 - initials THEN name[1] || '.'
     ELSE name END;
-CREATE MACRO phone_written(number, belgian, k, salt) AS CASE
-    WHEN NOT belgian OR number[1] <> '4' THEN noisy_phone(number, k, salt)
-    WHEN dice(k, salt) % 3 = 0 THEN '0032' || number
-    ELSE '+32 ' || number[1:3] || ' ' || number[4:5] || ' ' || number[6:7] || ' ' || number[8:9] END;
-
 -- The occasions on which a system took down somebody's data.
 CREATE TEMP TABLE occasion AS
 SELECT system, person, copy, 10 * (4 * person + copy) + number AS k, moment
@@ -70,8 +65,6 @@ FROM (
         CASE WHEN moved_at IS NOT NULL AND moment < moved_at THEN former_place ELSE place END AS place
     FROM occasion JOIN person USING (person)
 );
-
-CREATE MACRO full_surname(prefix, surname) AS ltrim(prefix || ' ' || surname);
 
 CREATE TEMP TABLE crm AS
 SELECT
@@ -170,11 +163,3 @@ SELECT
     known.k, known.person, known.moment AS seen_at
 FROM known LEFT JOIN shop ON shop.person = known.person AND shop.copy = 0
 WHERE system = 'web';
-
--- The next day: one row in a hundred changes (a new number, a new address to write to, a new address to live at), one
--- guest order and one browser in a hundred is new.
-CREATE MACRO changes(k) AS chance(k, 900) < 0.01;
-CREATE MACRO next_day(k) AS to_timestamp(1793491200 + 3600 + k % 80000);
-CREATE MACRO new_email(email, k) AS CASE WHEN dice(k, 901) % 10 BETWEEN 4 AND 6 THEN 'nieuw.' || lower(trim(email)) ELSE email END;
-CREATE MACRO new_home(address, k, person, belgian) AS
-    CASE WHEN dice(k, 901) % 10 >= 7 THEN place_of(5 * getvariable('persons') + person, belgian) ELSE address END;

@@ -12,14 +12,20 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import timedelta
+from functools import reduce
+from operator import add
 from pathlib import Path
+
+import duckdb
 
 from bench.generator import AS_OF
 from bench.identity import febrl, world
-from bench.identity.quality import Quality, of_project
+from bench.identity.quality import of_project
 from bench.identity.runs import export, must_be_the_same_people, next_day, prepare, walk
 from bench.identity.splink_run import splink
 from bench.measure import Result, must_agree, python
+
+_OUTCOME = Path(__file__).parent.parent / "identity/sql/hub_outcome.sql"
 
 SECOND_AT_MOST = 100_000
 """The second world is made of this many people at most: it is there to judge, not to be timed."""
@@ -50,7 +56,7 @@ def run(size: int, folder: Path) -> Result:
     _say("the reference ...")
     theirs = python("-m", "bench.identity.reference", project / "lake", folder / "reference.duckdb", folder / "reference.json")
     told = json.loads((folder / "reference.json").read_text("utf-8"))
-    must_agree(outcome(project), told["outcome"])
+    must_agree(_outcome(project), told["outcome"])
     _say("Splink ...")
     splinks = splink("shop", folder / "records.parquet", truth, folder / "splink")
     _say("the hub: a day with news, a day without, and all of it at once ...")
@@ -104,4 +110,34 @@ def _febrl(folder: Path) -> dict[str, object]:
         theirs.append(splink("febrl", records, truth, folder / f"splink_febrl{number}").quality)
         figures[f"febrl{number}_f1"] = round(ours[-1].pairs.f1, 5)
         figures[f"splink_febrl{number}_f1"] = round(theirs[-1].pairs.f1, 5)
-    return {**sum_of(ours).as_figures("febrl_"), **sum_of(theirs).as_figures("splink_febrl_"), **figures}
+    return {
+        **reduce(add, ours).as_figures("febrl_"),
+        **reduce(add, theirs).as_figures("splink_febrl_"),
+        **figures,
+    }
+
+
+def _second(folder: Path, persons: int) -> dict[str, object]:
+    """Judge the hub's rules and Splink on the second world."""
+    _say(f"the second world, {persons} persons ...")
+    project = prepare(folder)
+    truth = world.generate(project / "raw", persons, "second") / "truth/records.parquet"
+    walk(project, AS_OF)
+    records = folder / "records.parquet"
+    export(project, records)
+    theirs = splink("shop", records, truth, folder / "splink").quality
+    return {
+        "second_persons": persons,
+        **of_project(project, truth).as_figures("second_"),
+        "splink_second_f1": round(theirs.pairs.f1, 5),
+    }
+
+
+def _outcome(project: Path) -> dict[str, int]:
+    """Count and digest what the hub published, under the names of the reference."""
+    with duckdb.connect(str(project / ".hub/published.duckdb"), read_only=True) as published:
+        return {name: int(count) for name, count in published.execute(_OUTCOME.read_text("utf-8")).fetchall()}
+
+
+def _say(what: str) -> None:
+    print(what, flush=True)

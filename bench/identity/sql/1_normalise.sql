@@ -1,8 +1,6 @@
 -- What each system says about a person, normalised. Variables: lake.
 
-SET VARIABLE prefixes = (
-    SELECT string_agg(prefix, '|' ORDER BY len(string_split(prefix, ' ')) DESC, length(prefix) DESC)
-    FROM unnest(regexp_split_to_array('''s; ''t; a; aan; aan de; aan den; aan der; aan het; aan ''t; af; al; auf; auf dem; auf den; auf der; aus;
+SET VARIABLE prefix_list = regexp_split_to_array('''s; ''t; a; aan; aan de; aan den; aan der; aan het; aan ''t; af; al; auf; auf dem; auf den; auf der; aus;
         aus dem; aus den; aus der; ben; bij; bij de; bij den; bij het; bij ''t; boven d''; da; dal; dal''; dalla;
         das; de; de die; de die le; de l''; de la; de las; de le; de los; de van der; deca; degli; dei; del;
         della; den; der; des; di; die; die le; do; don; dos; du; el; het; i; im; in; in de; in den; in der;
@@ -11,7 +9,10 @@ SET VARIABLE prefixes = (
         ten; ter; tho; thoe; thor; to; toe; tot; uijt; uijt de; uijt den; uijt ten; uit; uit de; uit den; uit het;
         uit ''t; uit te de; uit ten; uyt; uyt de; uyt den; uyt ten; van; van de; van de l''; van den; van der;
         van gen; van het; van la; van ''t; van ter; van van de; ver; vom; von; von dem; von den; von der; von ''t;
-        voor; voor de; voor den; voor in ''t; voor ''t; vor; vor der; zu; zum; zur', ';\s*')) AS prefixes(prefix));
+        voor; voor de; voor den; voor in ''t; voor ''t; vor; vor der; zu; zum; zur', ';\s*');
+SET VARIABLE prefixes = (
+    SELECT string_agg(prefix, '|' ORDER BY len(string_split(prefix, ' ')) DESC, length(prefix) DESC)
+    FROM unnest(getvariable('prefix_list')) AS prefixes(prefix));
 
 CREATE MACRO lake_table(name) AS TABLE
     SELECT * FROM read_parquet(getvariable('lake') || '/raw_' || name || '/*.parquet', union_by_name => true);

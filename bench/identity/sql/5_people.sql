@@ -41,14 +41,22 @@ SELECT
 FROM (SELECT *, epoch(source_time)::BIGINT * 4294967296 - record AS recency FROM record) JOIN record_person USING (record)
 GROUP BY person;
 
-CREATE TEMP TABLE home AS
-SELECT lower(trim(surname)) AS name, postcode, house_number, min(person) AS household
-FROM profile_of WHERE surname <> '' AND street IS NOT NULL GROUP BY ALL;
+-- A family's name is compared without capitals, accents, prefixes, dots and spaces; nobody here has two.
+SET VARIABLE prefix_words = (
+    SELECT string_agg(DISTINCT CASE WHEN ends_with(word, '''') THEN word || ' *' ELSE word || ' +' END, '|')
+    FROM unnest(flatten(list_transform(getvariable('prefix_list'), lambda prefix: string_split(prefix, ' ')))) AS words(word));
+CREATE MACRO family(plain) AS CASE WHEN regexp_full_match(plain, '[^ .''’]*') THEN plain
+    ELSE regexp_replace(regexp_replace(replace(plain, '’', ''''), '^(' || getvariable('prefix_words') || ')+', ''), '[ .'']', '', 'g') END;
+
+CREATE TEMP TABLE living AS
+SELECT person, family(trim(lower(strip_accents(surname)))) AS name, postcode, house_number
+FROM profile_of WHERE surname <> '' AND street <> '' AND house_number <> '' AND postcode <> '' AND city <> '';
+
+CREATE TEMP TABLE home AS SELECT name, postcode, house_number, min(person) AS household FROM living GROUP BY ALL;
 
 CREATE TABLE person AS
-SELECT profile_of.*, home.household
-FROM profile_of LEFT JOIN home
-    ON lower(trim(surname)) = home.name AND profile_of.postcode = home.postcode AND profile_of.house_number = home.house_number;
+SELECT profile_of.*, household, coalesce(household = person, true) AS household_head
+FROM profile_of LEFT JOIN (SELECT person, household FROM living JOIN home USING (name, postcode, house_number)) AS member USING (person);
 
 CREATE TABLE household AS
 SELECT household, min(surname) AS surname, min(postcode) AS postcode, min(house_number) AS house_number, count(*) AS members

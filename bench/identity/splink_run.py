@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from bench.identity.quality import Quality, quality
 from bench.measure import python
-from bench.reference import components
+from bench.people import components
 
 THRESHOLDS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999)
 """Where joining could have begun; who has no truth has no way to choose among them."""

@@ -1,4 +1,4 @@
--- Who joins whom in this round. Tables: met, profile, given_likeness and surname_likeness (one, other, likeness).
+-- Who joins whom in this round. Tables: met, says, given_likeness and surname_likeness (one, other, likeness).
 -- Likeness: 3 same, 2 near, 1 far, 0 one of them is silent, -1 other.
 
 CREATE OR REPLACE MACRO born_alike(a, b) AS CASE
@@ -45,7 +45,7 @@ FROM (
         CASE WHEN low_level < high_level THEN low ELSE high END AS target
     FROM fit WHERE low_level <> high_level
 ) AS greatest_level
-JOIN profile ON profile.person = target;
+JOIN says ON says.person = target;
 
 CREATE OR REPLACE TEMP TABLE edge AS
 WITH clear AS (

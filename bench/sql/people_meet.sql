@@ -1,7 +1,7 @@
--- One round among the records of components that tell different names: what each group says, and who meets whom.
+-- One round among the records of components that tell different names: what each group says (`says`), and who meets whom.
 -- Tables: node (record, root, person, given, surname, born, gender) of the components in which something may still join.
 
-CREATE OR REPLACE TEMP TABLE profile AS
+CREATE OR REPLACE TEMP TABLE says AS
 SELECT *, CASE
     WHEN NOT ends_with(given, '.') AND born IS NOT NULL THEN 0
     WHEN NOT ends_with(given, '.') THEN 1
@@ -20,11 +20,11 @@ FROM (
 CREATE OR REPLACE TEMP TABLE spoken AS
 SELECT DISTINCT
     value, rank, root, person, level,
-    CASE WHEN node.given IS NULL OR ends_with(node.given, '.') THEN profile.given ELSE node.given END AS given,
-    coalesce(node.surname, profile.surname) AS surname,
-    coalesce(node.born, profile.born) AS born,
-    coalesce(node.gender, profile.gender) AS gender
-FROM node JOIN profile USING (person) JOIN held USING (record) SEMI JOIN shared USING (value);
+    CASE WHEN node.given IS NULL OR ends_with(node.given, '.') THEN says.given ELSE node.given END AS given,
+    coalesce(node.surname, says.surname) AS surname,
+    coalesce(node.born, says.born) AS born,
+    coalesce(node.gender, says.gender) AS gender
+FROM node JOIN says USING (person) JOIN held USING (record) SEMI JOIN shared USING (value);
 
 CREATE OR REPLACE TEMP TABLE met AS
 SELECT DISTINCT

@@ -2,8 +2,8 @@
 
 Works on these tables of a DuckDB connection, which the caller fills:
 `who` (record, given, surname, born, gender): what each record says, names as keys for comparing (`name_keys`);
-`held` (record, rank, value): values as numbers, by how telling their kind is (1 customer number, 2 card, 3 e-mail, 4 hash of
-an e-mail, 5 phone, 6 and more: fields that count together), without blocked ones;
+`held` (record, rank, value): values as numbers, by how telling their kind is (1 customer number, 2 card, 3 e-mail,
+4 hash of an e-mail, 5 phone, 6 and more: fields that count together), without blocked ones;
 `shared` (value, lowest): those that from 2 to 40 records hold, with the smallest of these.
 """
 
@@ -45,7 +45,8 @@ def put_together(connection: duckdb.DuckDBPyConnection, records: int) -> np.ndar
         FROM roots LEFT JOIN who USING (record)
         SEMI JOIN (
             SELECT root FROM who JOIN roots USING (record) GROUP BY root
-            HAVING min(given) < max(given) OR min(surname) < max(surname) OR min(born) < max(born) OR min(gender) < max(gender)
+            HAVING min(given) < max(given) OR min(surname) < max(surname)
+                OR min(born) < max(born) OR min(gender) < max(gender)
         ) AS differing USING (root)""")
     for record, chosen in _rounds(connection):
         person[record] = chosen

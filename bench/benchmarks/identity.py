@@ -1,7 +1,7 @@
 """Who is who: how well and how fast, against the best hand-written SQL of the same rules, and against Splink.
 
-Size counts persons, each with some 2.4 records in seven systems (`bench/identity/README.md`). The raw data lands once and
-is not timed. Mapping (normalise) and resolving are timed apart, on the hub's side and on the reference's, and both sides
+Size counts persons, each with some 2.4 records in seven systems (`bench/identity/README.md`). The raw data lands once
+and is not timed. Mapping (normalise) and resolving are timed apart, on the hub's side and on the reference's, and both
 must come to the same people. Then a day on which one row in a hundred changes, which must end where everything at once
 ends, and a day without news. What was found is judged by the truth, on this world, on a second one whose noise is of
 another kind, and on the public FEBRL data sets; Splink is judged on the same records.
@@ -54,7 +54,9 @@ def run(size: int, folder: Path) -> Result:
     found = of_project(project, truth)
     export(project, folder / "records.parquet")
     _say("the reference ...")
-    theirs = python("-m", "bench.identity.reference", project / "lake", folder / "reference.duckdb", folder / "reference.json")
+    theirs = python(
+        "-m", "bench.identity.reference", project / "lake", folder / "reference.duckdb", folder / "reference.json"
+    )
     told = json.loads((folder / "reference.json").read_text("utf-8"))
     must_agree(_outcome(project), told["outcome"])
     _say("Splink ...")

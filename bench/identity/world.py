@@ -23,14 +23,12 @@ _SQL = Path(__file__).parent / "sql"
 _DICE = Path(__file__).parent.parent / "sql" / "dice.sql"
 
 
-def generate(
-    folder: Path, persons: int, kind: str = "first", *, seed: int = 1, threads: int | None = None
-) -> Path:
+def generate(folder: Path, persons: int, kind: str = "first", *, seed: int = 1, threads: int | None = None) -> Path:
     """Write the raw files of `persons` people of one world under a folder and return the folder.
 
     Files: crm/contacts, shop/customers, checkout/orders, till/cards, erp/debtors, newsletter/subscribers, web/visitors
-    and truth/records (record_id, person), as Parquet; and what changes the next day under `day/`, in files named so that
-    they land in the same tables. The same persons and seed give the same rows in the same order.
+    and truth/records (record_id, person), as Parquet; and what changes the next day under `day/`, in files named so
+    that they land in the same tables. The same persons and seed give the same rows in the same order.
     """
     variables = {
         "persons": persons,

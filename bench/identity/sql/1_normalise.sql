@@ -27,8 +27,9 @@ CREATE MACRO phone(raw, country) AS CASE
         dutch_phone(raw), CASE WHEN regexp_full_match(bare_number(raw), '(00)?324[5-9][0-9]{7}') THEN '+32' || right(bare_number(raw), 9) END)
     WHEN regexp_full_match(bare_number(raw), '(00320?|320?|0)4[5-9][0-9]{7}') THEN '+32' || right(bare_number(raw), 9)
     WHEN starts_with(trim(raw), '+31') OR starts_with(raw, '0031') THEN dutch_phone(raw) END;
-CREATE MACRO prefix(surname) AS nullif(regexp_extract(trim(surname), '^(' || getvariable('prefixes') || ') +[^ ]', 1), '');
-CREATE MACRO surname(surname) AS nullif(regexp_replace(trim(surname), '^(' || getvariable('prefixes') || ') +([^ ])', '\2'), '');
+CREATE MACRO spaced(text) AS regexp_replace(trim(text), ' +', ' ', 'g');
+CREATE MACRO prefix(surname) AS nullif(regexp_extract(spaced(surname), '^(' || getvariable('prefixes') || ') +[^ ]', 1), '');
+CREATE MACRO surname(surname) AS nullif(regexp_replace(spaced(surname), '^(' || getvariable('prefixes') || ') +([^ ])', '\2'), '');
 CREATE MACRO dutch_date(raw) AS strptime(raw, '%d-%m-%Y')::DATE;
 
 CREATE TABLE said (

@@ -16,10 +16,10 @@ SYSTEMS = {"crm": 1.0, "shop": 0.60, "checkout": 0.22, "till": 0.25, "erp": 0.08
 def contents(folder: Path) -> dict[str, tuple[object, ...]]:
     """Give a digest of each file that tells its rows and their order."""
     return {
-        f"{path.parent.name}/{path.name}": duckdb.sql(f"""
+        str(path.relative_to(folder)): duckdb.sql(f"""
             SELECT count(*), bit_xor(hash(place, raw))
             FROM (SELECT row_number() OVER () AS place, * FROM '{path}') AS raw""").fetchall()[0]
-        for path in sorted(folder.glob("*/*"))
+        for path in sorted(folder.rglob("*.parquet"))
     }
 
 
@@ -79,3 +79,14 @@ def test_some_brothers_and_sisters_are_twins_at_one_address(raw: Path) -> None:
         SELECT count(*) FROM child AS one JOIN child AS two USING (birth_date, street, house_number)
         WHERE one.person + 1 = two.person AND one.person % 16 = 14"""
     assert number(twins) > 3
+
+
+def test_the_second_world_has_other_people_and_other_mistakes(raw: Path, tmp_path: Path) -> None:
+    second = generate(tmp_path / "second", PERSONS, "second")
+    assert contents(generate(tmp_path / "again", PERSONS, "second", threads=1)) == contents(second)
+    swapped = f"""
+        SELECT count(*) FROM '{second}/shop/customers.parquet' AS one
+        JOIN '{second}/shop/customers.parquet' AS two ON one.first_name = two.last_name AND one.email = two.email"""
+    assert number(swapped) > 0
+    prefixed = "SELECT avg((last_name LIKE 'van %' OR last_name LIKE 'de %')::INT) FROM '{}/shop/customers.parquet'"
+    assert number(prefixed.format(second)) < number(prefixed.format(raw))

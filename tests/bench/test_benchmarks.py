@@ -46,6 +46,16 @@ def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path:
     }
 
 
+def test_who_is_who_is_judged_beside_splink_and_the_day_ends_where_everything_at_once_ends(tmp_path: Path) -> None:
+    told = json.loads(run("identity", 480, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    for name in ("precision", "recall", "f1", "cluster_f1", "exact_persons", "second_f1", "febrl_precision"):
+        assert told[name] > 0.7, name
+    assert told["f1"] > told["splink_f1"] > 0.5
+    assert told["splink_cpu_seconds"] > 0
+    assert told["day_ratio"] > told["idle_ratio"] >= 0
+
+
 def test_an_unknown_benchmark_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["pipelines", "300"])

@@ -90,12 +90,22 @@ class TraitPlan:
     of_facts: tuple[FactTrait, ...]
     derived: tuple[DerivedTrait, ...]
     scores: tuple[str, ...] = ()
+    by_scorers: tuple[str, ...] = ()
+    """The scores that scorers compute, when the traits are known."""
+
+    @property
+    def computed(self) -> Mapping[str, ExpressionType]:
+        """Give the type of each trait that the engine computes, by name."""
+        found = {trait.name: trait.type for trait in self.of_facts if "." not in trait.name}
+        return {**found, **{trait.name: trait.type for trait in self.derived}}
 
     @property
     def types(self) -> Mapping[str, ExpressionType]:
         """Give the type of each trait, by name, in the order of the trait table's columns."""
-        found = {trait.name: trait.type for trait in self.of_facts if "." not in trait.name}
-        return {**found, **{trait.name: trait.type for trait in self.derived}}
+        found: dict[str, ExpressionType] = dict(self.computed)
+        for name in self.by_scorers:
+            found |= {name: "number", name + REASON: "text"}
+        return found
 
     def table(self) -> sa.TableClause:
         """Give the stored table of traits: person_id and one column per trait."""
@@ -134,9 +144,9 @@ def tables_read(project: Project) -> frozenset[str]:
 class _Mistake(Exception):
     """Something is wrong at one of a definition's keys, `offset` columns into its value."""
 
-    def __init__(self, key: str | tuple[str, ...], message: str, offset: int = 0) -> None:
+    def __init__(self, key: str | tuple[str | int, ...], message: str, offset: int = 0) -> None:
         super().__init__(message)
-        self.path = (key,) if isinstance(key, str) else key
+        self.path: tuple[str | int, ...] = (key,) if isinstance(key, str) else key
         self.message, self.offset = message, offset
 
     def below(self, *path: str) -> _Mistake:
@@ -167,9 +177,13 @@ class _Planning:
                     self._tell("trait", member.definition, mistake)
                     failed.add(name)
         parts: dict[str, list[FactTrait]] = {}
+        by_scorers: list[str] = []
         for name, score in self._scores(traits):
             try:
-                parts[name] = [self._part(name, score, part) for part in score.parts]
+                if score.by is None:
+                    parts[name] = [self._part(name, score, part) for part in score.parts]
+                else:
+                    by_scorers.append(name)
             except _Mistake as mistake:
                 self._tell("score", name, mistake)
                 failed.add(name)
@@ -177,7 +191,10 @@ class _Planning:
         derived = [it for name in parts for it in self._scored(name, self.project.scores[name])]
         known |= {trait.name: trait.type for trait in derived}
         derived += self._derived(traits, known, failed)
-        return TraitPlan((*of_facts, *(part for each in parts.values() for part in each)), tuple(derived), tuple(parts))
+        for name in by_scorers:
+            self._uses(name, [*known, *(column.name for column in self.project.schema["person"].columns)])
+        all_facts = (*of_facts, *(part for each in parts.values() for part in each))
+        return TraitPlan(all_facts, tuple(derived), (*parts, *by_scorers), tuple(by_scorers))
 
     def _members(self) -> dict[str, Member]:
         found: dict[str, Member] = {}
@@ -204,6 +221,13 @@ class _Planning:
                 yield name, score
             else:
                 self._tell("score", name, _Mistake("score", f"there is a trait '{taken}' already: rename one"))
+
+    def _uses(self, name: str, known: list[str]) -> None:
+        """Check what a scorer looks at; scores of scorers are computed last, and build on none of themselves."""
+        for number, used in enumerate(self.project.scores[name].uses):
+            if used not in known:
+                message = f"there is no trait '{used}'.{suggest(used, known)}"
+                self._tell("score", name, _Mistake(("uses", number), message))
 
     # aggregates
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.contracts import Place
+from hub.contracts import Place, Scorer
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
@@ -104,6 +104,7 @@ class _Reading:
             traits=traits,
             segments=segments,
             scores=scores,
+            scorers=self._scorers(scores),
             scenarios=self._single("scenarios", "scenario", Scenario),
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
@@ -271,6 +272,19 @@ class _Reading:
             form = self._form(model, document)
             if form is not None:
                 self._keep(kind, getattr(form, kind), form, Origin(document, ()), found)
+        return found
+
+    def _scorers(self, scores: Mapping[str, Score]) -> dict[str, Scorer]:
+        """Find the scorers that scores name; most projects have none, and load no plugin for it."""
+        found = {}
+        for name, by in {name: score.by for name, score in scores.items() if score.by is not None}.items():
+            known = self.registry.scorers
+            if by in known:
+                found[by] = known[by]
+                continue
+            remedy = suggest(by, known) or f" Installed: {', '.join(known) or 'none'}."
+            message = f"no scorer '{by}' is installed.{remedy}"
+            self.problems.append(self.origins["score", name].at_value("by", message=message))
         return found
 
     def _packs(self, named: Sequence[str], found: Mapping[str, dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
+from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin, Scorer
 from hub.errors import Problem
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, RowCheck, Scenario, Sync, TableMapping
@@ -85,6 +85,8 @@ class Project:
     identity: IdentityFile = field(default_factory=IdentityFile)
     quality: QualityFile = field(default_factory=QualityFile)
     scores: Mapping[str, Score] = field(default_factory=dict)
+    scorers: Mapping[str, Scorer] = field(default_factory=dict, compare=False)
+    """The scorers that scores name in `by:`."""
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)

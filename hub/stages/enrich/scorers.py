@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import structlog
 
 from hub.contracts import Scored, Scoring
-from hub.errors import PluginError
+from hub.errors import HubError, PluginError
 from hub.people.traits import REASON, TraitPlan, plan_traits
 from hub.project import Project
 from hub.project.scores import Score
@@ -63,6 +63,8 @@ def _ask(transaction: Transaction, project: Project, score: Score, traits: sa.Fr
     scorer = project.scorers[score.by or ""]
     try:
         return scorer.call(Scoring(as_of, score.options, people))
+    except HubError:
+        raise
     except Exception as error:
         raise PluginError(
             f"the scorer '{scorer.name}' of the score '{score.score}' fails with {type(error).__name__}: report it to "

@@ -91,7 +91,7 @@ class Project:
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
-    ("sync", name), ("identity",), ("quality",), ("connection", name), and ("mapping", file, position) for mapped tables."""
+    ("sync", name), ("identity",), ("quality",), ("connection", name), and ("mapping", file, position)."""
 
     def origin(self, thing: MappedTable) -> Origin:
         """Say where a mapping is written."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.people.traits import DerivedTrait, TraitPlan
+from hub.people.plan import DerivedTrait, TraitPlan
 from hub.schema.shape import SQL_TYPES
 
 WITHOUT_ROWS = {"count": 0, "distinct": 0, "exists": False}

@@ -15,7 +15,8 @@ import structlog
 
 from hub.contracts import Scored, Scoring
 from hub.errors import HubError, PluginError
-from hub.people.traits import REASON, TraitPlan, plan_traits
+from hub.people.plan import REASON, TraitPlan
+from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.project.scores import Score
 from hub.schema.shape import SQL_TYPES

@@ -112,7 +112,7 @@ def test_what_a_scorer_uses_must_be_there() -> None:
 
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """Install a plugin that brings the scorer."""
-    (tmp_path / "schakel_growth.py").write_text(
+    (tmp_path / "brings_a_scorer.py").write_text(
         "from hub.contracts import Scored, Scorer\n"
         "from hub.hookspecs import hookimpl\n"
         "@hookimpl\n"
@@ -121,7 +121,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
         encoding="utf-8",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    return Registry({"growth": EntryPoint("growth", "schakel_growth", GROUP)})
+    return Registry({"growth": EntryPoint("growth", "brings_a_scorer", GROUP)})
 
 
 def test_a_plugin_brings_a_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

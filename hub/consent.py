@@ -7,17 +7,24 @@ at the same moment, the refusal holds.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
-
-from hub.warehouse import Transaction
 
 CLOCKS_APART = timedelta(days=1)
 """A system's clock may run ahead of ours: a withdrawal counts from a day before its own moment."""
 
 
+class Tables(Protocol):
+    """Whatever gives the stored tables by their names: a transaction, or the schema."""
+
+    def table(self, name: str) -> sa.Table:
+        """Return a stored table."""
+        ...
+
+
 def in_effect(
-    transaction: Transaction,
+    tables: Tables,
     people: sa.FromClause,
     purpose: str,
     as_of: datetime,
@@ -29,8 +36,8 @@ def in_effect(
     one row per channel; who never stated anything has none. `records` (record_id, person_id) says whose the records
     are, where not `source_record` is asked.
     """
-    consent = transaction.table("consent")
-    record = transaction.table("source_record") if records is None else records
+    consent = tables.table("consent")
+    record = tables.table("source_record") if records is None else records
     at = sa.func.coalesce(consent.c.at, consent.c.source_time)
     given = sa.func.coalesce(consent.c.given, sa.false())
     known = sa.or_(at <= as_of, sa.and_(sa.not_(given), at <= as_of + CLOCKS_APART))
@@ -46,12 +53,12 @@ def in_effect(
         .join(record, record.c.record_id == consent.c.record_id)
         .join(wanted, wanted.c.person_id == record.c.person_id)
         .where(consent.c.purpose == purpose, known)
-        .cte("stated")
+        .cte(f"stated_on_{purpose}")
     )
     newest = (
         sa.select(stated.c.person_id, stated.c.channel, sa.func.max(stated.c.at).label("at"))
         .group_by(stated.c.person_id, stated.c.channel)
-        .cte("newest")
+        .cte(f"newest_on_{purpose}")
     )
     return (
         sa.select(

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
+from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin, Scorer
 from hub.errors import Problem
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, RowCheck, Scenario, Segment, Sync, TableMapping, Trait
+from hub.project.models import HubFile, RowCheck, Scenario, Sync, TableMapping
 from hub.project.quality import QualityFile
+from hub.project.scores import Score
+from hub.project.segments import Segment
+from hub.project.traits import Trait
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
 
@@ -81,11 +84,14 @@ class Project:
     syncs: Mapping[str, Sync]
     identity: IdentityFile = field(default_factory=IdentityFile)
     quality: QualityFile = field(default_factory=QualityFile)
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    scorers: Mapping[str, Scorer] = field(default_factory=dict, compare=False)
+    """The scorers that scores name in `by:`."""
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
-    """Where things are written: ("trait", name), ("segment", name), ("scenario", name), ("sync", name),
-    ("identity",), ("quality",), ("connection", name), and ("mapping", file, position) for mapped tables."""
+    """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
+    ("sync", name), ("identity",), ("quality",), ("connection", name), and ("mapping", file, position)."""
 
     def origin(self, thing: MappedTable) -> Origin:
         """Say where a mapping is written."""

@@ -464,7 +464,8 @@ DERIVED = (
         (
             C("person_id", "integer", "The person."),
             C("score", "text", "Name of the score."),
-            C("value", "number", "The value."),
+            C("value", "number", "The value; who has no row has nought."),
+            C("reason", "text", "The part of the score that gave most."),
             C("as_of", "timestamp", "The moment it is true for."),
         ),
         mapped=False,
@@ -484,6 +485,22 @@ DERIVED = (
         ),
         mapped=False,
         key=("low_record", "high_record"),
+    ),
+    Table(
+        "satisfaction",
+        "derived",
+        "What a survey says of all who answered it: NPS, CSAT or CES.",
+        (
+            C("survey", "text", "The survey; empty: all surveys together."),
+            C("kind", "text", "nps, csat, ces."),
+            C("answers", "integer", "How many answers count."),
+            C("rejected", "integer", "How many answers are off the scale."),
+            C("value", "number", "NPS -100 to 100, CSAT 0 to 100, CES 1 to 5 (lower is better), to one decimal."),
+            C("very_good", "boolean", "For CSAT: whether it is above 80."),
+            C("as_of", "timestamp", "The moment it is true for."),
+        ),
+        mapped=False,
+        key=("survey", "kind"),
     ),
     Table(
         "membership",

@@ -56,6 +56,14 @@ def test_who_is_who_is_judged_beside_splink_and_the_day_ends_where_everything_at
     assert told["day_ratio"] > told["idle_ratio"] >= 0
 
 
+def test_a_hundred_traits_and_sixty_segments_are_those_of_the_reference(tmp_path: Path) -> None:
+    told = json.loads(run("segments", 1000, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    assert (told["traits"], told["segments"]) == (100, 60)
+    assert told["memberships"] > 1000
+    assert set(told["stages_cpu_seconds"]) == {"enrich", "segment"}
+
+
 def test_an_unknown_benchmark_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["pipelines", "300"])

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.ledger import Suppression, hashed
-from hub.project.models import Segment
+from hub.project.segments import Segment
 from hub.report import Report
 from hub.stages.activate import activate
 from hub.stages.decide import decide

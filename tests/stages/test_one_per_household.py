@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.project.models import Segment
+from hub.project.segments import Segment
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.stages.enrich import enrich

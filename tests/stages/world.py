@@ -15,7 +15,10 @@ import sqlalchemy as sa
 from hub.ledger import Ledger, open_ledger
 from hub.project import Project
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, Segment, Trait
+from hub.project.models import HubFile
+from hub.project.scores import Score
+from hub.project.segments import Segment
+from hub.project.traits import Trait
 from hub.report import Report
 from hub.schema import BUILT_IN, Schema
 from hub.stages import resolve as stage
@@ -29,12 +32,13 @@ _LOADS = (str(number) for number in itertools.count(1))
 
 def project(
     traits: Mapping[str, Mapping[str, Any]] | None = None,
-    segments: Mapping[str, str] | None = None,
+    segments: Mapping[str, str | Mapping[str, Any]] | None = None,
     schema: Schema = BUILT_IN,
     timezone: str = "Europe/Amsterdam",
     identity: Mapping[str, Any] | None = None,
+    scores: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Project:
-    """Make a project with traits (as in YAML), segments (name: condition) and what identity.yaml says."""
+    """Make a project with traits, scores and segments (a condition, or all as in YAML), and what identity.yaml says."""
     return Project(
         folder=Path(),
         hub=HubFile(name="Test", timezone=timezone),
@@ -42,10 +46,14 @@ def project(
         connections={},
         mappings=(),
         traits={name: Trait.model_validate(trait) for name, trait in (traits or {}).items()},
-        segments={name: Segment(where=where) for name, where in (segments or {}).items()},
+        segments={
+            name: Segment.model_validate({"where": given} if isinstance(given, str) else given)
+            for name, given in (segments or {}).items()
+        },
         scenarios={},
         syncs={},
         identity=IdentityFile.model_validate(identity or {}),
+        scores={name: Score.model_validate({"score": name, **score}) for name, score in (scores or {}).items()},
     )
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
 from hub.errors import Problem
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, RowCheck, Scenario, Segment, Sync, TableMapping, Trait
+from hub.project.models import HubFile, RowCheck, Segment, Sync, TableMapping, Trait
 from hub.project.quality import QualityFile
+from hub.project.scenario import Scenario
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, quality, scores, segments, survivorship, traits
+from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -22,7 +22,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),
     ("scores/*.yaml", scores.Score),
-    ("scenarios/*.yaml", models.Scenario),
+    ("scenarios/*.yaml", scenario.Scenario),
     ("syncs/*.yaml", models.Sync),
 )
 """The files that have a model, in the order in which a project grows."""
@@ -30,6 +30,8 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
 _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
+    (scenario.Length, "length of time: `7 days`, `36 hours`"),
+    (scenario.Clock, 'time of day: `"09:00"`'),
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),
     (survivorship.Rules, "rule or list of rules"),
@@ -49,7 +51,7 @@ def yaml_page() -> Iterator[str]:
     yield "A project is a folder. These are all its files and keys; `hub check` refuses any other, with file, line and"
     yield "column. Your editor knows them too: `hub schema` writes a JSON Schema per kind of file. How to write them"
     yield "well stands in [mapping](mapping.md), [traits and segments](traits-and-segments.md) and"
-    yield "[scenarios](segments-and-scenarios.md)."
+    yield "[scenarios](scenarios.md)."
     yield ""
     yield "YAML is read as version 1.2: only `true` and `false` are booleans, `NO` is text, a date stays text, and"
     yield "`0612345678` stays text. Tags, anchors and second documents are refused. An **expression** is SQL over the"

@@ -22,12 +22,13 @@ from hub.project import yaml
 from hub.project.check import cross_checks
 from hub.project.form import secrets_in_clear, validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.own_schema import own_schema
 from hub.project.packs import PackFile, pack_names, pack_path
 from hub.project.project import Connection, MappedTable, Origin, Project
 from hub.project.quality import QualityFile
 from hub.project.quality_checks import shared_checks
+from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
 from hub.project.traits import TraitFile

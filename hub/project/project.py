@@ -8,9 +8,11 @@ from pathlib import Path
 
 from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin, Scorer
 from hub.errors import Problem
+from hub.project.calendar import Calendar
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, RowCheck, Scenario, Sync, TableMapping
+from hub.project.models import HubFile, RowCheck, Sync, TableMapping
 from hub.project.quality import QualityFile
+from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import Segment
 from hub.project.traits import Trait
@@ -101,6 +103,11 @@ class Project:
     def state(self) -> Path:
         """The folder of what the hub keeps: warehouse, ledger, working files."""
         return self.folder / ".hub"
+
+    @property
+    def calendar(self) -> Calendar:
+        """Its local days, and the public holidays of its locale's country."""
+        return Calendar(self.hub.timezone, self.hub.locale.rpartition("-")[2])
 
     @property
     def lake(self) -> str:

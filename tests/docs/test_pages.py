@@ -20,9 +20,10 @@ from hub.project import load_project
 from hub.project.check import SHORTEST_KEY
 from hub.project.form import validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.project import MappedTable
 from hub.project.quality import QualityFile
+from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
 from hub.project.traits import TraitFile
@@ -67,7 +68,7 @@ YAML = list(blocks("yaml"))
 
 
 def test_there_is_yaml_on_the_pages_for_admins() -> None:
-    assert {"mapping.md", "traits-and-segments.md", "segments-and-scenarios.md"} <= {page for page, _ in YAML}
+    assert {"mapping.md", "traits-and-segments.md", "syncs-and-templates.md"} <= {page for page, _ in YAML}
 
 
 @pytest.mark.parametrize(("page", "text"), YAML, ids=[f"{page}-{number}" for number, (page, _) in enumerate(YAML)])

@@ -20,10 +20,12 @@ from hub.contracts import Capabilities, Channel, Check, ConnectionConfig, Destin
 from hub.ledger import Ledger, open_ledger
 from hub.people.traits import plan_traits
 from hub.project import Connection, Project
-from hub.project.models import HubFile, Scenario, Sync
+from hub.project.models import HubFile, Sync
+from hub.project.scenario import Scenario
 from hub.project.segments import Segment
 from hub.schema import BUILT_IN
-from hub.warehouse import Warehouse
+from hub.warehouse import Transaction, Warehouse
+from hub.warehouse.state import fingerprint, remember, seen
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEY = b"a key of the tests"
@@ -168,6 +170,7 @@ class Shop:
     def insert(self, table: str, **values: Any) -> None:
         with self.warehouse.begin() as transaction:
             transaction.execute(sa.insert(transaction.table(table)).values(**values))
+            tell_news(transaction)
 
     def update(self, table: str, where: Mapping[str, Any], **values: Any) -> None:
         with self.warehouse.begin() as transaction:
@@ -175,6 +178,7 @@ class Shop:
             transaction.execute(
                 sa.update(stored).where(*(stored.c[name] == value for name, value in where.items())).values(**values)
             )
+            tell_news(transaction)
 
     def rows(self, table: str, *columns: str) -> list[Any]:
         with self.warehouse.begin() as transaction:
@@ -206,6 +210,7 @@ class Shop:
         with self.warehouse.begin() as transaction:
             transaction.execute(sa.delete(table).where(table.c.person_id == number))
             transaction.execute(sa.insert(table).values(person_id=number, **values))
+            tell_news(transaction)
 
     def consent(
         self,
@@ -257,6 +262,11 @@ class Shop:
     def with_(self, **changes: Any) -> Shop:
         """Give the same shop with a changed project."""
         return replace(self, project=replace(self.project, **changes))
+
+
+def tell_news(transaction: Transaction) -> None:
+    """Note that facts changed, as the stages that bring them do."""
+    remember(transaction, "map", fingerprint(seen(transaction, "map")), NOW)
 
 
 @contextmanager

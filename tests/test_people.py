@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.ledger import Intent, State, open_ledger, reading_ledger, tables
+from hub.ledger import State, open_ledger, reading_ledger, tables
 from hub.people import NobodyError, PersonFile, explain, find_person
 from hub.project import Project
 from hub.stages.enrich import enrich
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
+from tests.ledger.intent import Intent, handed
 from tests.stages.world import NOON, add, fact, project, record, resolve
 
 MONDAY, TUESDAY = (datetime(2026, 11, day, 9, tzinfo=UTC) for day in (16, 17))
@@ -163,7 +164,7 @@ def test_a_file_tells_of_each_message_what_became_of_it_while_a_run_is_writing(
     writing = open_ledger(url, tmp_path / "ledger")
     intent = {"scenario": "welcome", "step": "1", "connection": "mail", "channel": "email", "purpose": "marketing"}
     more = {"record_id": "crm:1", "template": "t", "priority": 0, "consent_key": None, "queued_at": MONDAY}
-    writing.outbox.add([Intent("m1", expires_at=TUESDAY, **intent, **more)])  # type: ignore[arg-type]
+    writing.outbox.add(handed([Intent("m1", expires_at=TUESDAY, **intent, **more)]))  # type: ignore[arg-type]
     if state == "expired":
         writing.outbox.expire(TUESDAY)
     elif reason is not None:

@@ -6,7 +6,7 @@ suppressed address is a keyed hash.
 """
 
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
-from hub.ledger.outbox import Attempt, Intent, Outbox, Queued, Settlement
+from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
 from hub.ledger.states import FINAL, IN_WORDS, State
 from hub.ledger.suppression import EVERYTHING, UNSUBSCRIBED, Suppression, Suppressions, hashed
@@ -18,7 +18,6 @@ __all__ = [
     "IN_WORDS",
     "UNSUBSCRIBED",
     "Attempt",
-    "Intent",
     "Ledger",
     "Outbox",
     "Queued",

@@ -5,36 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from hub.errors import InternalError, TemporaryError
 from hub.ledger import tables
+from hub.ledger.incoming import take_in
 from hub.ledger.states import FINAL, LEADS_TO, State, leading_to
 from hub.ledger.upsert import insert_new
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CHUNK = 500
 
 outbox = tables.outbox
-
-
-@dataclass(frozen=True)
-class Intent:
-    """A message that was decided: handed to the outbox once, by its deterministic id. It holds no personal data."""
-
-    id: str
-    scenario: str
-    step: str
-    connection: str
-    channel: str
-    purpose: str
-    record_id: str
-    template: str
-    priority: int
-    consent_key: str | None
-    queued_at: datetime
-    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -87,13 +73,10 @@ class Outbox:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def add(self, intents: Sequence[Intent]) -> None:
-        """Queue messages; those that the outbox holds already stay as they are."""
-        rows = [
-            {**vars(intent), "state": "queued", "attempts": 0, "updated_at": intent.queued_at} for intent in intents
-        ]
+    def add(self, messages: pa.RecordBatch) -> None:
+        """Queue decided messages (columns of `hub.ledger.incoming`); those that the outbox holds stay as they are."""
         with self._engine.begin() as connection:
-            insert_new(connection, outbox, rows)
+            take_in(connection, messages)
 
     def get(self, id_: str) -> Queued | None:
         """Return one message."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hub.errors import TemporaryError
-from hub.ledger import Intent, Ledger, Settlement, open_ledger
+from hub.ledger import Ledger, Settlement, open_ledger
+from tests.ledger.intent import Intent, handed
 
 from .conftest import as_json
 
@@ -22,15 +23,14 @@ IDS = ("aaa111", "aaa222", "bbb333")
 def ledger(corner: Path) -> Iterator[Ledger]:
     """Give a ledger with one unknown, one rejected and one queued message."""
     ledger = open_ledger("sqlite", corner / ".hub")
-    ledger.outbox.add(
+    ledger.outbox.add(handed(
         [
             Intent(
                 id_, "welcome", "offer", "mail", "email", "marketing", f"crm:{place}", "t", 50, None, NOW,
                 NOW + timedelta(days=7),
             )
             for place, id_ in enumerate(IDS)
-        ]
-    )  # fmt: skip
+        ]))  # fmt: skip
     ledger.outbox.start(IDS[:2], NOW)
     ledger.outbox.settle(
         [

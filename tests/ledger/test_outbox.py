@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from hub.errors import InternalError
-from hub.ledger import Intent, Ledger, Settlement, tables
+from hub.ledger import Ledger, Settlement, tables
+from tests.ledger.intent import Intent, handed
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WELCOME = Intent(
@@ -27,9 +28,9 @@ WELCOME = Intent(
 
 
 def test_a_message_is_queued_once_however_often_it_is_handed_over(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
-    ledger.outbox.add([replace(WELCOME, connection="other")])
+    ledger.outbox.add(handed([replace(WELCOME, connection="other")]))
     assert ledger.outbox.counts() == {"sending": 1}
     message = ledger.outbox.get("m1")
     assert message is not None
@@ -38,24 +39,26 @@ def test_a_message_is_queued_once_however_often_it_is_handed_over(ledger: Ledger
 
 def test_higher_priority_goes_first_and_then_the_oldest(ledger: Ledger) -> None:
     ledger.outbox.add(
-        [
-            replace(WELCOME, id="late", queued_at=NOW + timedelta(minutes=1)),
-            replace(WELCOME, id="early"),
-            replace(WELCOME, id="urgent", priority=90, queued_at=NOW + timedelta(minutes=2)),
-            replace(WELCOME, id="elsewhere", connection="sms"),
-        ]
+        handed(
+            [
+                replace(WELCOME, id="late", queued_at=NOW + timedelta(minutes=1)),
+                replace(WELCOME, id="early"),
+                replace(WELCOME, id="urgent", priority=90, queued_at=NOW + timedelta(minutes=2)),
+                replace(WELCOME, id="elsewhere", connection="sms"),
+            ]
+        )
     )
     assert [message.id for message in ledger.outbox.due("mail", NOW, 10)] == ["urgent", "early", "late"]
 
 
 def test_a_message_is_started_by_one_process_only(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     assert ledger.outbox.start(["m1"], NOW) == {"m1"}
     assert ledger.outbox.start(["m1"], NOW) == set()
 
 
 def test_a_message_that_must_wait_is_not_due_before_its_time(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
     later = NOW + timedelta(minutes=5)
     ledger.outbox.settle([Settlement("m1", "queued", reason="asked to wait", next_at=later)], NOW)
@@ -67,7 +70,7 @@ def test_a_message_that_must_wait_is_not_due_before_its_time(ledger: Ledger) -> 
 
 
 def test_every_attempt_is_kept(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     for state in ("queued", "accepted"):
         ledger.outbox.start(["m1"], NOW)
         ledger.outbox.settle([Settlement("m1", state, remote_id="r7")], NOW)
@@ -77,7 +80,7 @@ def test_every_attempt_is_kept(ledger: Ledger) -> None:
 
 
 def test_an_answer_for_a_message_that_is_not_being_sent_is_a_broken_promise(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     with pytest.raises(InternalError, match="1 of 1 messages were not being sent"):
         ledger.outbox.settle([Settlement("m1", "accepted")], NOW)
     with pytest.raises(InternalError, match="can't go from sending to expired"):
@@ -85,7 +88,7 @@ def test_an_answer_for_a_message_that_is_not_being_sent_is_a_broken_promise(ledg
 
 
 def test_a_bounced_message_never_becomes_delivered(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
     ledger.outbox.settle([Settlement("m1", "accepted")], NOW)
     ledger.outbox.move({"m1": "5.1.1"}, "bounced", NOW)
@@ -94,7 +97,7 @@ def test_a_bounced_message_never_becomes_delivered(ledger: Ledger) -> None:
 
 
 def test_a_refused_move_changes_nothing(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME, replace(WELCOME, id="m2")])
+    ledger.outbox.add(handed([WELCOME, replace(WELCOME, id="m2")]))
     ledger.outbox.move({"m2": "interrupted"}, "cancelled", NOW)
     with pytest.raises(InternalError):
         ledger.outbox.move({"m1": "interrupted", "m2": "interrupted"}, "cancelled", NOW)
@@ -102,14 +105,14 @@ def test_a_refused_move_changes_nothing(ledger: Ledger) -> None:
 
 
 def test_a_message_expires_when_its_time_is_over_and_not_before(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     assert ledger.outbox.expire(WELCOME.expires_at - timedelta(seconds=1)) == 0
     assert ledger.outbox.expire(WELCOME.expires_at) == 1
     assert ledger.outbox.counts() == {"expired": 1}
 
 
 def test_what_a_killed_run_left_in_sending_is_unknown_and_parked(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
     assert ledger.outbox.abandon(NOW) == 1
     (parked,) = ledger.outbox.parked()
@@ -118,7 +121,7 @@ def test_what_a_killed_run_left_in_sending_is_unknown_and_parked(ledger: Ledger)
 
 
 def test_an_unknown_message_is_queued_again_inside_the_window_of_its_first_attempt_only(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
     ledger.outbox.abandon(NOW)
     assert ledger.outbox.retry_unknown("mail", NOW, NOW) == 0
@@ -130,7 +133,7 @@ def test_an_unknown_message_is_queued_again_inside_the_window_of_its_first_attem
 
 
 def test_an_unknown_message_that_is_too_late_stays_unknown(ledger: Ledger) -> None:
-    ledger.outbox.add([WELCOME])
+    ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
     ledger.outbox.abandon(NOW)
     assert ledger.outbox.retry_unknown("mail", NOW - timedelta(days=1), WELCOME.expires_at) == 0
@@ -139,7 +142,7 @@ def test_an_unknown_message_that_is_too_late_stays_unknown(ledger: Ledger) -> No
 
 def test_thousands_of_messages_move_in_one_go(ledger: Ledger) -> None:
     ids = [f"m{number}" for number in range(1200)]
-    ledger.outbox.add([replace(WELCOME, id=id_) for id_ in ids])
+    ledger.outbox.add(handed([replace(WELCOME, id=id_) for id_ in ids]))
     assert ledger.outbox.start(ids, NOW) == set(ids)
     ledger.outbox.settle([Settlement(id_, "accepted") for id_ in ids], NOW)
     assert ledger.outbox.counts() == {"accepted": 1200}

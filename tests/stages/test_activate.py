@@ -20,6 +20,7 @@ from hub.report import Report
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
+from tests.ledger.intent import handed
 from tests.ledger.test_outbox import WELCOME as INTENT
 from tests.stages.engagement import CONNECTIONS, KEY, NOW, Recorder, RecorderConfig, Shop, shop_in
 
@@ -164,7 +165,7 @@ def test_a_message_whose_decision_is_gone_does_not_go(shop: Shop) -> None:
 
 def test_a_message_written_into_the_outbox_past_decide_does_not_go(shop: Shop) -> None:
     shop.person(1, email="a@example.nl")
-    shop.ledger.outbox.add([replace(INTENT, id="forged", record_id="shop:1", template="t")])
+    shop.ledger.outbox.add(handed([replace(INTENT, id="forged", record_id="shop:1", template="t")]))
     assert dict(send(shop).counts) == {"refused": 1}
     assert shop.taken("mail") == []
 

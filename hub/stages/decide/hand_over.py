@@ -12,7 +12,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.ledger import Intent, Ledger
+from hub.ledger import Ledger
 from hub.project import Project
 from hub.stages.decide.plan import Plan
 from hub.templates import load_template
@@ -22,7 +22,6 @@ from hub.warehouse.state import remember, seen
 MARK = "hand_over"
 PENDING = "pending"
 DONE = "done"
-BATCH = 5_000
 
 
 def expect_hand_over(transaction: Transaction, as_of: datetime) -> None:
@@ -46,51 +45,57 @@ def hand_over(warehouse: Warehouse, ledger: Ledger, project: Project, planned: S
 
 def _give(transaction: Transaction, ledger: Ledger, project: Project, planned: dict[str, Plan], since: datetime) -> int:
     decision = transaction.table("decision")
-    columns = [
-        decision.c[name]
-        for name in (
-            "decision_id",
-            "scenario",
-            "step",
-            "template",
-            "connection",
-            "channel",
-            "purpose",
-            "record_id",
-            "consent_key",
-            "at",
-            "expires_at",
+    due = sa.and_(decision.c.outcome == "queued", decision.c.at >= since)
+    parts = _parts(transaction, ledger, project, planned, due)
+    statement = (
+        sa.select(
+            decision.c.decision_id.label("id"),
+            decision.c.scenario,
+            decision.c.step,
+            decision.c.connection,
+            decision.c.channel,
+            decision.c.purpose,
+            decision.c.record_id,
+            parts.c.hash.label("template"),
+            parts.c.priority,
+            decision.c.consent_key,
+            decision.c.at.label("queued_at"),
+            decision.c.expires_at,
         )
-    ]
-    statement = sa.select(*columns).where(decision.c.outcome == "queued", decision.c.at >= since)
-    pinned: dict[tuple[str, str], str] = {}
+        .join(
+            parts,
+            sa.and_(
+                parts.c.scenario == decision.c.scenario,
+                parts.c.template == decision.c.template,
+                parts.c.channel == decision.c.channel,
+            ),
+        )
+        .where(due)
+        # ids are hashes: in their order each falls beside the one before it in the ledger's index
+        .order_by(decision.c.decision_id)
+    )
     given = 0
-    for batch in transaction.arrow(statement, BATCH):
-        rows = batch.to_pylist()
-        for row in rows:
-            part = (row["template"], row["channel"])
-            if part not in pinned:
-                template = load_template(project.templates, *part)
-                ledger.pin({template.hash: template.text})
-                pinned[part] = template.hash
-        ledger.outbox.add(
-            [
-                Intent(
-                    id=row["decision_id"],
-                    scenario=row["scenario"],
-                    step=row["step"],
-                    connection=row["connection"],
-                    channel=row["channel"],
-                    purpose=row["purpose"],
-                    record_id=row["record_id"],
-                    template=pinned[row["template"], row["channel"]],
-                    priority=planned[row["scenario"]].scenario.priority if row["scenario"] in planned else 0,
-                    consent_key=row["consent_key"],
-                    queued_at=row["at"],
-                    expires_at=row["expires_at"],
-                )
-                for row in rows
-            ]
-        )
-        given += len(rows)
+    for batch in transaction.arrow(statement):
+        ledger.outbox.add(batch)
+        given += batch.num_rows
     return given
+
+
+def _parts(
+    transaction: Transaction, ledger: Ledger, project: Project, planned: dict[str, Plan], due: sa.ColumnElement[bool]
+) -> sa.TableClause:
+    """Pin the templates of what is due; give hash and priority per scenario, template and channel."""
+    import pyarrow as pa
+
+    decision = transaction.table("decision")
+    columns = (decision.c.scenario, decision.c.template, decision.c.channel)
+    rows = []
+    for scenario, name, channel in transaction.rows(sa.select(*columns).where(due).distinct().order_by(*columns)):
+        template = load_template(project.templates, name, channel)
+        ledger.pin({template.hash: template.text})
+        priority = planned[scenario].scenario.priority if scenario in planned else 0
+        rows.append((scenario, name, channel, template.hash, priority))
+    text = ("scenario", "template", "channel", "hash")
+    schema = pa.schema([*((column, pa.string()) for column in text), ("priority", pa.int64())])
+    values = [[row[place] for row in rows] for place in range(len(schema))]
+    return transaction.load("parts", pa.table(values, schema=schema))

@@ -60,7 +60,7 @@ def queue(tick: Tick, op: Op, send: Send) -> Counter[str]:
         return counts
     found = arbitrate(tick, choose(tick, send.by, turn))
     decided = tick.transaction.hold("decided", _decided(op, send, found, "1"))
-    news = tick.transaction.hold("news", _news(tick, decided))
+    news = tick.transaction.hold("news", _news(tick, op, decided))
     _write(tick, op, send, news)
     return counts + _leave_send(tick, op, decided, news)
 
@@ -128,12 +128,13 @@ def decision_id(op: Op, found: sa.TableClause, attempt: str) -> sa.ColumnElement
     return sa.func.md5(sa.literal(f"{op.name}|{attempt}|") + found.c.enrolment_id, type_=sa.Text())
 
 
-def _news(tick: Tick, decided: sa.TableClause) -> sa.Select:
+def _news(tick: Tick, op: Op, decided: sa.TableClause) -> sa.Select:
     """Give what is decided now, without those who wait and the refusals that were told before."""
     decision = tick.transaction.table("decision")
+    told_here = sa.and_(decision.c.scenario == tick.plan.name, decision.c.step == op.name)
     return (
         sa.select(decided)
-        .outerjoin(decision, decision.c.decision_id == decided.c.decision_id)
+        .outerjoin(decision, sa.and_(decision.c.decision_id == decided.c.decision_id, told_here))
         .where(
             decided.c.held.is_(None),
             sa.or_(

@@ -499,6 +499,31 @@ DERIVED = (
         key=("person_id", "score"),
     ),
     Table(
+        "match_link",
+        "derived",
+        "Two people that are likely one, by probability, with the reason; `joined` where that was enough.",
+        (
+            C("low_record", "text", "The one: its oldest record.", "source_record"),
+            C("high_record", "text", "The other's oldest record.", "source_record"),
+            C("score", "number", "How likely they are one person, 0 to 1."),
+            C("joined", "boolean", "Whether they were made one person."),
+            C("reason", "text", "How they compare, in words."),
+        ),
+        mapped=False,
+        key=("low_record", "high_record"),
+    ),
+    Table(
+        "match_profile",
+        "derived",
+        "What each person looked like when it was last compared by probability.",
+        (
+            C("record_no", "integer", "The number of the person's oldest record."),
+            C("mark", "text", "Fingerprint of all that its records say."),
+        ),
+        mapped=False,
+        key=("record_no",),
+    ),
+    Table(
         "match_candidate",
         "derived",
         "Two people who may be one: kept apart by the rules although much agrees; people decide in the review queue.",

@@ -52,6 +52,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "identifiers": IdentityFile,
     "checks": QualityFile,
     "arrivals": QualityFile,
+    "match": IdentityFile,
 }
 """Kinds of files, by the key that they begin with."""
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from hub.warehouse import open_warehouse
 from tests.stages.engagement import CONNECTIONS, KEY, NOW, Recorder, RecorderConfig, gold, project_in
 
 POINTS: dict[str, tuple[Any, str, str]] = {
+    "woken, not branched": (import_module("hub.stages.decide.advance"), "_choose", "before"),
+    "branched, nothing queued": (import_module("hub.stages.decide.advance"), "_choose", "after"),
+    "queued, not committed": (import_module("hub.stages.decide.queue"), "_leave_send", "after"),
     "decided, nothing handed over": (Outbox, "add", "before"),
     "handed over, not marked": (Outbox, "add", "after"),
     "about to say sending": (Outbox, "start", "before"),
@@ -69,7 +73,8 @@ def run(folder: Path, engine: str, window: timedelta | None, later: timedelta = 
         warehouse.close()
 
 
-def _kill_at(point: str) -> None:
+def kill_at(point: str) -> None:
+    """Let this process die when it comes to a point."""
     owner, name, when = POINTS[point]
     step: Callable[..., Any] = getattr(owner, name)
 
@@ -83,5 +88,5 @@ def _kill_at(point: str) -> None:
 
 if __name__ == "__main__":
     folder, engine, hours, point = sys.argv[1:]
-    _kill_at(point)
+    kill_at(point)
     run(Path(folder), engine, timedelta(hours=float(hours)) if hours != "none" else None)

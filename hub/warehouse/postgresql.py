@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+LOOKED_UP_BY: Mapping[str, list[tuple[str, ...]]] = {"enrolment": [("scenario", "status")]}
+"""What else is looked for often: who is under way in a scenario, among all who ever were in one."""
+
+
 class PostgreSQLTransaction(Transaction):
     """Work on PostgreSQL: the lake's Parquet is copied into temporary tables first."""
 
@@ -119,6 +123,7 @@ class PostgreSQLWarehouse(Warehouse):
 
     def _index(self, transaction: Transaction, table: Table) -> None:
         keys = [table.key] + ([("record_id",)] if table.personal and table.key != ("record_id",) else [])
+        keys += LOOKED_UP_BY.get(table.name, [])
         for number, key in enumerate(keys):
             listed = ", ".join(f'"{name}"' for name in key)
             transaction.connection.execute(

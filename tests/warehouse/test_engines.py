@@ -327,3 +327,20 @@ def test_what_a_killed_run_left_unpublished_is_published_by_the_next_one_even_wi
     before = (tmp_path / "published.duckdb").stat().st_mtime_ns
     run(news=False, publishes=True)
     assert (tmp_path / "published.duckdb").stat().st_mtime_ns == before
+
+
+def test_on_postgresql_who_is_under_way_in_a_scenario_is_found_by_an_index(postgres_url: str, tmp_path: Path) -> None:
+    warehouse = open_warehouse(postgres_url, BUILT_IN, tmp_path / ".hub", [tmp_path])
+    with warehouse.begin() as transaction:
+        transaction.execute(
+            sa.text(
+                "INSERT INTO store.enrolment (enrolment_id, scenario, record_id, row_key, occurrence, status) "
+                "SELECT i::text, 'journey', 'crm:' || i, '', 1, CASE WHEN i % 100 = 0 THEN 'active' ELSE 'done' END "
+                "FROM generate_series(1, 20000) AS t(i)"
+            )
+        )
+        transaction.execute(sa.text("ANALYZE store.enrolment"))
+        under_way = "SELECT step FROM store.enrolment WHERE scenario = 'journey' AND status = 'active'"
+        plan = "\n".join(row[0] for row in transaction.rows(sa.text(f"EXPLAIN {under_way}")))
+    warehouse.close()
+    assert "Index Cond: ((scenario = 'journey'::text) AND (status = 'active'::text))" in plan

@@ -1,7 +1,7 @@
 """The outbox: what may happen to a message, and what may not."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
@@ -35,6 +35,26 @@ def test_a_message_is_queued_once_however_often_it_is_handed_over(ledger: Ledger
     message = ledger.outbox.get("m1")
     assert message is not None
     assert message.connection == "mail"
+
+
+def test_a_message_keeps_what_it_brings_to_the_microsecond_in_any_time_zone(ledger: Ledger) -> None:
+    here = timezone(timedelta(hours=2))
+    given = replace(
+        WELCOME, record_id='shop:"1", or two', consent_key="", queued_at=datetime(2026, 3, 2, 11, 0, 0, 17, tzinfo=here)
+    )
+    ledger.outbox.add(handed([given, replace(WELCOME, id="m2", consent_key=None)]))
+    with ledger.engine.begin() as connection:
+        table = tables.outbox
+        columns = [table.c[name] for name in vars(given)]
+        found = connection.execute(sa.select(*columns, table.c.state, table.c.attempts, table.c.updated_at)).all()
+    assert [tuple(row) for row in sorted(found)] == [
+        (*vars(given).values(), "queued", 0, NOW + timedelta(microseconds=17)),
+        (*vars(replace(WELCOME, id="m2", consent_key=None)).values(), "queued", 0, NOW),
+    ]
+    # written as one by one: the database itself compares moments right
+    with ledger.engine.begin() as connection:
+        exactly = sa.select(table.c.id).where(table.c.queued_at == NOW + timedelta(microseconds=17))
+        assert connection.execute(exactly).scalars().all() == ["m1"]
 
 
 def test_higher_priority_goes_first_and_then_the_oldest(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hub.errors import InternalError, TemporaryError
 from hub.ledger import tables
-from hub.ledger.states import LEADS_TO, State, leading_to
+from hub.ledger.states import FINAL, LEADS_TO, State, leading_to
 from hub.ledger.upsert import insert_new
 
 CHUNK = 500
@@ -127,6 +127,14 @@ class Outbox:
                 tried = sa.select(outbox.c.id, outbox.c.state).where(outbox.c.id.in_(chunk), outbox.c.attempts > 0)
                 found.update({row.id: row.state for row in connection.execute(tried)})
         return found
+
+    def failed(self, since: datetime) -> dict[str, State]:
+        """Return the messages that came to an end since a moment without having arrived, and in which state."""
+        ended = sa.select(outbox.c.id, outbox.c.state).where(
+            outbox.c.state.in_(FINAL), outbox.c.updated_at >= sa.literal(since, tables.Moment)
+        )
+        with self._engine.begin() as connection:
+            return {row.id: row.state for row in connection.execute(ended)}
 
     def counts(self) -> dict[State, int]:
         """Count the messages by state."""

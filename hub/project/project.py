@@ -9,7 +9,8 @@ from pathlib import Path
 from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
 from hub.errors import Problem
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
+from hub.project.models import HubFile, Segment, Sync, TableMapping, Trait
+from hub.project.scenario import Scenario
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
 

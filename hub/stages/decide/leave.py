@@ -47,8 +47,8 @@ def retire(warehouse: Warehouse, planned: Sequence[Plan], as_of: datetime) -> in
 def _doubled(tick: Tick) -> sa.Select:
     """Find active instances of people who, after a merge, have another one that goes first.
 
-    Where people enter once, one that has ended goes first too; else only those under way count: the earlier goes
-    first, or the later where a new trigger starts afresh.
+    Where people enter once, one that has ended goes first too. Else only those under way count that came with another
+    record: the earlier goes first, or the later where a new trigger starts afresh.
     """
     enrolment, record = tick.enrolment, tick.transaction.table("source_record")
     mine = (
@@ -57,6 +57,7 @@ def _doubled(tick: Tick) -> sa.Select:
             enrolment.c.status,
             enrolment.c.entered_at,
             enrolment.c.version,
+            enrolment.c.record_id,
             record.c.person_id,
         )
         .join(record, record.c.record_id == enrolment.c.record_id)
@@ -68,7 +69,7 @@ def _doubled(tick: Tick) -> sa.Select:
     if tick.plan.scenario.entry == "each time":
         sooner = other.c.entered_at > mine.c.entered_at
     tie = sa.and_(other.c.entered_at == mine.c.entered_at, other.c.enrolment_id < mine.c.enrolment_id)
-    goes_first = sa.and_(other.c.status == "active", sa.or_(sooner, tie))
+    goes_first = sa.and_(other.c.status == "active", other.c.record_id != mine.c.record_id, sa.or_(sooner, tie))
     if tick.plan.scenario.entry == "once":
         goes_first = sa.or_(other.c.status.in_(["done", "control"]), goes_first)
     return (

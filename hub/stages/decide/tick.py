@@ -88,7 +88,7 @@ COMPLETED = "came to its end"
 
 def moment(at: datetime) -> sa.ColumnElement[datetime]:
     """Write a moment in a statement."""
-    return sa.literal(at, sa.DateTime(timezone=True))
+    return sa.cast(sa.literal(at, sa.DateTime(timezone=True)), sa.DateTime(timezone=True))
 
 
 def calendar_of(project: Project) -> Calendar:

@@ -190,14 +190,18 @@ class Outbox:
             )
             return {row[0]: row[1] for row in rows}
 
-    def due(self, connection_name: str, now: datetime, limit: int) -> list[Queued]:
-        """Return the queued messages of a connection that may go now: higher priority first, then the oldest."""
+    def due(self, connection_name: str, now: datetime, limit: int, purpose: str | None = None) -> list[Queued]:
+        """Return the queued messages of a connection that may go now: higher priority first, then the oldest.
+
+        With `purpose` only those of that purpose.
+        """
         statement = (
             sa.select(*_COLUMNS)
             .where(
                 outbox.c.state == "queued",
                 outbox.c.connection == connection_name,
                 sa.or_(outbox.c.next_at.is_(None), outbox.c.next_at <= now),
+                outbox.c.purpose == purpose if purpose is not None else sa.true(),
             )
             .order_by(outbox.c.priority.desc(), outbox.c.queued_at, outbox.c.id)
             .limit(limit)

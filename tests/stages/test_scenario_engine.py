@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from hub.ledger.outbox import Outbox
 from hub.project.models import Segment, Trait
+from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
 from tests.stages.days import CART, WELCOME, Calendar, at, days_in
@@ -353,6 +354,15 @@ def test_consent_is_asked_again_when_the_quiet_hours_end(days: Calendar) -> None
     days.run("2026-03-02 21:30")
     days.consent(record, "email", False, "2026-03-02 22:00")
     assert days.run("2026-03-03 09:00") == {"refused": 1}
+
+
+def test_what_was_queued_in_time_and_is_tried_again_waits_for_the_quiet_hours_to_end(days: Calendar) -> None:
+    days = days.with_(ONE_MAIL).limited(quiet={"send": "09:00-20:00"})
+    days.subscriber(1, "2026-03-02 19:00")
+    days.run("2026-03-02 19:30")
+    shop = days.shop
+    assert activate(shop.warehouse, shop.ledger, shop.project, at("2026-03-02 20:30")).skipped
+    assert activate(shop.warehouse, shop.ledger, shop.project, at("2026-03-03 09:00")).counts == {"accepted": 1}
 
 
 # Ticks

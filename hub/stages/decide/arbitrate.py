@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from hub.contracts import Channel
 from hub.project.limits import Cap, cap
-from hub.stages.decide.tick import Tick, calendar_of, moment
+from hub.stages.decide.tick import Tick, moment
 from hub.stages.decide.when import later
 
 WAITS = "another scenario goes first today"
@@ -40,7 +40,7 @@ def arbitrate(tick: Tick, chosen: sa.TableClause) -> sa.TableClause:
 
 def _held_alone(tick: Tick, chosen: sa.TableClause) -> sa.Select:
     """Hold what the person's own messages, the day and the hour do not allow."""
-    calendar, limits = calendar_of(tick.project), tick.project.hub.limits
+    calendar, limits = tick.project.calendar, tick.project.hub.limits
     tomorrow = moment(calendar.start(calendar.day(tick.as_of) + timedelta(days=1)))
     checks: list[tuple[sa.ColumnElement[bool], str, bool, sa.ColumnElement[datetime]]] = []
     source: sa.FromClause = chosen
@@ -109,7 +109,7 @@ def _held_by_household(tick: Tick, alone: sa.TableClause, limits: dict[Channel, 
 
 def _written_to_today(tick: Tick) -> sa.Subquery:
     """Give the people who were written to today, with the first and last instance that did."""
-    calendar = calendar_of(tick.project)
+    calendar = tick.project.calendar
     start = calendar.start(calendar.day(tick.as_of))
     record, message, decision = (tick.transaction.table(name) for name in ("source_record", "message", "decision"))
     return (
@@ -135,7 +135,7 @@ def _written_to_today(tick: Tick) -> sa.Subquery:
 def _sent(tick: Tick, allowed: Cap, channel: Channel | None, whose: str, name: str) -> sa.Subquery:
     """Count the marketing messages in a limit's window per person or household, with the moment of the first."""
     record, message, decision = (tick.transaction.table(name) for name in ("source_record", "message", "decision"))
-    since = calendar_of(tick.project).days_before(tick.as_of, allowed.days)
+    since = tick.project.calendar.days_before(tick.as_of, allowed.days)
     source = message.join(record, record.c.record_id == message.c.record_id).outerjoin(
         decision, decision.c.decision_id == message.c.source_key
     )

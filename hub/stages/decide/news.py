@@ -18,7 +18,7 @@ from hub.people.span import next_moment, remembered_as
 from hub.project import Project
 from hub.project.scenario import If, Scenario, Send, Wait, every_step
 from hub.stages.decide.plan import Plan
-from hub.stages.decide.tick import Tick, calendar_of
+from hub.stages.decide.tick import Tick
 from hub.stages.decide.trigger import tables_of
 from hub.warehouse.state import fingerprint
 
@@ -47,7 +47,7 @@ def remembered_until(tick: Tick, mark: str) -> str:
 def _until(tick: Tick) -> datetime:
     if any("as_of" in names_in(text) for text in expressions(tick.plan.scenario)):
         return tick.as_of
-    calendar = calendar_of(tick.project)
+    calendar = tick.project.calendar
     tomorrow = calendar.start(calendar.day(tick.as_of) + timedelta(days=1))
     enrolment = tick.enrolment
     alarm = tick.transaction.scalar(

@@ -12,7 +12,6 @@ from hub.ledger import Ledger
 from hub.people.instance import Instances, instances
 from hub.people.scope import People
 from hub.project import Project
-from hub.project.calendar import Calendar
 from hub.stages.decide.plan import Plan
 from hub.warehouse import Transaction
 
@@ -89,8 +88,3 @@ COMPLETED = "came to its end"
 def moment(at: datetime) -> sa.ColumnElement[datetime]:
     """Write a moment in a statement."""
     return sa.cast(sa.literal(at, sa.DateTime(timezone=True)), sa.DateTime(timezone=True))
-
-
-def calendar_of(project: Project) -> Calendar:
-    """Give the project's calendar: holidays are those of its locale's country."""
-    return Calendar(project.hub.timezone, project.hub.locale.rpartition("-")[2])

@@ -16,7 +16,7 @@ from hub.expressions import Scope, compile_condition, compile_expression, names_
 from hub.people.facts import Facts, facts
 from hub.people.instance import EVENT_TABLES
 from hub.project.scenario import EventTrigger
-from hub.stages.decide.tick import Tick, calendar_of, moment
+from hub.stages.decide.tick import Tick, moment
 from hub.stages.decide.when import start_of_day
 from hub.warehouse.state import fingerprint
 
@@ -130,7 +130,7 @@ def _reached(tick: Tick, expression: str) -> sa.Select:
 
 
 def _period(tick: Tick, trigger: EventTrigger) -> sa.Select:
-    began = calendar_of(tick.project).began(trigger.every or "day", tick.as_of)
+    began = tick.project.calendar.began(trigger.every or "day", tick.as_of)
     people = tick.people.relation
     return _event(people.c.record_id, moment(began)).select_from(people).where(_in_time(tick, moment(began)))
 

@@ -58,9 +58,7 @@ def working_days(tick: Tick) -> sa.TableClause:
     """Give each day of some years around the moment with the first working day from it on."""
     import pyarrow as pa
 
-    from hub.stages.decide.tick import calendar_of
-
-    calendar = calendar_of(tick.project)
+    calendar = tick.project.calendar
     today = calendar.day(tick.as_of)
     days = [today + timedelta(days=number) for number in range(-366 * YEARS_AROUND, 366 * YEARS_AROUND)]
     following: list[Any] = []

@@ -428,6 +428,17 @@ def _break(*_: object) -> str:
     raise RuntimeError("the machine stops here")
 
 
+def test_who_has_no_traits_yet_stays_where_they_are(days: Calendar) -> None:
+    days.subscriber(1, "2026-03-02 08:00")
+    days.run("2026-03-02 10:00")
+    with days.shop.warehouse.begin() as transaction:
+        transaction.execute(sa.text("DELETE FROM store.trait"))
+    moment = at("2026-03-09 10:00")
+    decide(days.shop.warehouse, days.shop.ledger, days.shop.project, moment)  # resolved, and not enriched
+    assert days.shop.rows("enrolment", "step", "status") == [("if", "active")]
+    assert days.run("2026-03-09 11:00")["queued"] == 1
+
+
 # Versions
 
 

@@ -87,12 +87,14 @@ def _choose(tick: Tick, op: Op, step: If) -> int:
     """Send those who meet the condition one way, and all others the other."""
     under_way, enrolment = tick.instances(), tick.enrolment
     condition = compile_condition(step.if_, under_way.scope).element
-    meet = tick.transaction.hold(
-        "meet",
-        sa.select(enrolment.c.enrolment_id).select_from(under_way.relation).where(tick.at(op.name), condition),
+    told = tick.transaction.hold(
+        "told",
+        sa.select(enrolment.c.enrolment_id, sa.func.coalesce(condition, sa.false()).label("meets"))
+        .select_from(under_way.relation)
+        .where(tick.at(op.name)),
     )
-    moved = tick.go_on(sa.and_(tick.at(op.name), tick.among(meet)), op.ways["then"])
-    return moved + tick.go_on(tick.at(op.name), op.ways["else"])
+    moved = tick.go_on(sa.and_(tick.at(op.name), tick.among(told, told.c.meets)), op.ways["then"])
+    return moved + tick.go_on(sa.and_(tick.at(op.name), tick.among(told)), op.ways["else"])
 
 
 def _split(tick: Tick, op: Op, step: Split) -> int:

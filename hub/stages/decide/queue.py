@@ -81,8 +81,12 @@ def queue_next(tick: Tick, op: Op, send: Send, channels: Sequence[Channel], fail
 
 
 def turn_of(tick: Tick, which: sa.ColumnElement[bool], failed: sa.TableClause | None = None) -> sa.Select:
-    """Give instances with the person's addresses; those in `failed` as of their turn at the send that failed."""
-    enrolment, record, person = (tick.transaction.table(name) for name in ("enrolment", "source_record", "person"))
+    """Give instances with the person's addresses; those in `failed` as of their turn at the send that failed.
+
+    Who has just become known, and has no traits yet, is looked at when there are.
+    """
+    enrolment, record = tick.enrolment, tick.transaction.table("source_record")
+    person = tick.people.relation
     columns = dict.fromkeys(column for columns in ADDRESS.values() for column in columns)
     source = enrolment.join(record, record.c.record_id == enrolment.c.record_id).join(
         person, person.c.person_id == record.c.person_id

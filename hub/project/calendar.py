@@ -6,9 +6,9 @@ a wait of a day ends at the same time on the clock, whether that day has 23, 24 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -82,47 +82,11 @@ class Calendar:
         return self.start(today + timedelta(days=FARTHEST))
 
 
+@cache
 def holidays(country: str, year: int) -> frozenset[date]:
-    """Give the public holidays of the Netherlands or Belgium in a year; of no other country.
+    """Give the public holidays of a country (ISO 3166-1 alpha-2) in a year; none where nobody keeps a list of them."""
+    import holidays as lists
 
-    Netherlands: the days of the Algemene termijnenwet (article 3) without Good Friday, and Liberation Day, on which
-    many are off every fifth year only. Belgium: the ten days of the law of 4 January 1974.
-    """
-    return frozenset(_HOLIDAYS.get(country, lambda _: iter(()))(year))
-
-
-def _dutch(year: int) -> Iterator[date]:
-    easter = _easter(year)
-    kings_day = date(year, 4, 27)
-    yield date(year, 1, 1)
-    yield kings_day if kings_day.weekday() != 6 else date(year, 4, 26)
-    if year % 5 == 0:
-        yield date(year, 5, 5)
-    for days in (0, 1, 39, 49, 50):
-        yield easter + timedelta(days=days)
-    yield date(year, 12, 25)
-    yield date(year, 12, 26)
-
-
-def _belgian(year: int) -> Iterator[date]:
-    easter = _easter(year)
-    for days in (1, 39, 50):
-        yield easter + timedelta(days=days)
-    for month, day in ((1, 1), (5, 1), (7, 21), (8, 15), (11, 1), (11, 11), (12, 25)):
-        yield date(year, month, day)
-
-
-_HOLIDAYS = {"NL": _dutch, "BE": _belgian}
-
-
-def _easter(year: int) -> date:
-    """Give Easter Sunday of the Gregorian calendar (Meeus, Jones, Butcher)."""
-    a, (b, c) = year % 19, divmod(year, 100)
-    d, e = divmod(b, 4)
-    g = (8 * b + 13) // 25
-    h = (19 * a + b - d - g + 15) % 30
-    i, k = divmod(c, 4)
-    l_ = (32 + 2 * e + 2 * i - h - k) % 7
-    m = (a + 11 * h + 22 * l_) // 451
-    month, day = divmod(h + l_ - 7 * m + 114, 31)
-    return date(year, month, day + 1)
+    if country not in lists.list_supported_countries():
+        return frozenset()
+    return frozenset(lists.country_holidays(country, years=year))

@@ -17,7 +17,7 @@ from hub.cli.query import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hub.people.file import Message, PersonFile
+    from hub.people.file import Enrolment, Message, PersonFile
     from hub.people.provenance import Field
 
 
@@ -72,7 +72,7 @@ def _show(console: Console, file: PersonFile) -> None:
     tell("Traits", ((name, value) for name, value in file.traits.items() if value is not None))
     tell("In segments", ((it.segment, it.since) for it in file.segments))
     tell("Entered and left", ((it.segment, it.kind, it.at) for it in file.transitions))
-    tell("In scenarios", ((it.scenario, it.status, it.entered_at, it.reason) for it in file.enrolments))
+    tell("In scenarios", (_way(it) for it in file.enrolments))
     tell("Decided", ((it.scenario, it.step, it.outcome, it.channel, it.reason, it.at) for it in file.decisions))
     tell("Messages", (_message(message) for message in file.messages))
     tell("Other reactions", ((it.type, it.at, it.url) for it in file.other_events))
@@ -84,6 +84,13 @@ def _others(field: Field) -> str:
     told = (f"{_text(it.value)} ({it.record_id}{', passed over' if it.passed_over else ''})" for it in field.others)
     others = ", ".join(told)
     return f"not {others}" if others else ""
+
+
+def _way(enrolment: Enrolment) -> Sequence[Any]:
+    is_active = enrolment.status == "active"
+    until = f"until {_text(enrolment.due_at)}" if is_active and enrolment.due_at else None
+    where = " ".join(filter(None, (f"at {enrolment.step}", until))) if is_active and enrolment.step else ""
+    return (enrolment.scenario, enrolment.status, enrolment.entered_at, where, enrolment.reason)
 
 
 def _message(message: Message) -> Sequence[Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, survivorship
+from hub.project import identity, models, scenario, survivorship
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -20,7 +20,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", models.TraitFile),
     ("segments/*.yaml", models.SegmentFile),
-    ("scenarios/*.yaml", models.Scenario),
+    ("scenarios/*.yaml", scenario.Scenario),
     ("syncs/*.yaml", models.Sync),
 )
 """The files that have a model, in the order in which a project grows."""
@@ -28,6 +28,8 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
 _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
+    (scenario.Length, "length of time: `7 days`, `36 hours`"),
+    (scenario.Clock, 'time of day: `"09:00"`'),
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),
     (survivorship.Rules, "rule or list of rules"),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hub.errors import InternalError, TemporaryError
 from hub.ledger import tables
-from hub.ledger.states import LEADS_TO, State, leading_to
+from hub.ledger.states import FINAL, LEADS_TO, State, leading_to
 from hub.ledger.upsert import insert_new
 
 CHUNK = 500
@@ -128,6 +128,14 @@ class Outbox:
                 found.update({row.id: row.state for row in connection.execute(tried)})
         return found
 
+    def failed(self, since: datetime) -> dict[str, State]:
+        """Return the messages that came to an end since a moment without having arrived, and in which state."""
+        ended = sa.select(outbox.c.id, outbox.c.state).where(
+            outbox.c.state.in_(FINAL), outbox.c.updated_at >= sa.literal(since, tables.Moment)
+        )
+        with self._engine.begin() as connection:
+            return {row.id: row.state for row in connection.execute(ended)}
+
     def counts(self) -> dict[State, int]:
         """Count the messages by state."""
         with self._engine.begin() as connection:
@@ -182,14 +190,18 @@ class Outbox:
             )
             return {row[0]: row[1] for row in rows}
 
-    def due(self, connection_name: str, now: datetime, limit: int) -> list[Queued]:
-        """Return the queued messages of a connection that may go now: higher priority first, then the oldest."""
+    def due(self, connection_name: str, now: datetime, limit: int, purpose: str | None = None) -> list[Queued]:
+        """Return the queued messages of a connection that may go now: higher priority first, then the oldest.
+
+        With `purpose` only those of that purpose.
+        """
         statement = (
             sa.select(*_COLUMNS)
             .where(
                 outbox.c.state == "queued",
                 outbox.c.connection == connection_name,
                 sa.or_(outbox.c.next_at.is_(None), outbox.c.next_at <= now),
+                outbox.c.purpose == purpose if purpose is not None else sa.true(),
             )
             .order_by(outbox.c.priority.desc(), outbox.c.queued_at, outbox.c.id)
             .limit(limit)

@@ -102,6 +102,13 @@ class Suppressions:
                 found.setdefault(row.hash, []).append(Suppression(**row._mapping))
         return found
 
+    def state(self) -> tuple[int, datetime | None]:
+        """Give what changes whenever an address is suppressed, or is not any more: their number, and the newest."""
+        table = tables.suppression
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.select(sa.func.count(), sa.func.max(table.c.at))).one()
+        return row[0], row[1]
+
     def empty(self) -> bool:
         """Say whether nobody is suppressed."""
         with self._engine.begin() as connection:

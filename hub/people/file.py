@@ -150,6 +150,8 @@ class Enrolment:
 
     scenario: str
     entered_at: datetime | None
+    step: str | None
+    due_at: datetime | None
     status: str
     reason: str | None
     ended_at: datetime | None

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.contracts import Capabilities, Channel, Destination
 from hub.errors import Problem, suggest
-from hub.project.models import Scenario, Sync, TableMapping, Translated
+from hub.project.models import Sync, TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
+from hub.project.scenario_check import step_problems, trigger_problems, unsent_channels
 from hub.schema import Table
 from hub.schema.shape import PROVENANCE, RECORD
 
@@ -32,12 +33,6 @@ FILLED_COLUMNS = {
 RECORD_COLUMNS = {"record_no", "linked_by", "linked_to"} | set(FILLED_COLUMNS)
 SHORTEST_KEY = 16
 CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
-TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
-    "email": ("subject.txt", "email.txt"),
-    "sms": ("sms.txt",),
-    "letter": ("letter.typ",),
-}
-"""Per channel, the files that a template's folder needs."""
 
 
 def cross_checks(project: Project, declared: Set[str], complete: bool, unread: Set[str]) -> list[Problem]:
@@ -59,8 +54,8 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
         found += _traits(project)
     for scenario in project.scenarios.values():
         if "schema.yaml" not in unread:
-            found += _triggers(scenario, project)
-        found += _steps(scenario, project)
+            found += trigger_problems(scenario, project, all_segments="segments" not in unread)
+        found += step_problems(scenario, project)
     for sync in project.syncs.values():
         found += _segment_of(sync, project, all_read="segments" not in unread)
         found += _connection_of_sync(sync, project, declared) if "hub.yaml" not in unread else ()
@@ -243,35 +238,6 @@ def _traits(project: Project) -> Iterator[Problem]:
             )
 
 
-def _triggers(scenario: Scenario, project: Project) -> Iterator[Problem]:
-    origin = project.origins["scenario", scenario.scenario]
-    timed = [table.name for table in project.schema if table.personal and table.time]
-    for number, trigger in enumerate(scenario.trigger.any):
-        if trigger.of is not None and trigger.of not in timed:
-            what = "belongs to nobody, or has no time" if trigger.of in project.schema else "does not exist"
-            yield origin.at_value(
-                "trigger", "any", number, "of", message=f"the table '{trigger.of}' {what}.{suggest(trigger.of, timed)}"
-            )
-
-
-def _steps(scenario: Scenario, project: Project) -> Iterator[Problem]:
-    origin = project.origins["scenario", scenario.scenario]
-    for number, step in enumerate(scenario.steps):
-        folder = project.templates / step.send
-        if not re.fullmatch(r"[\w-]+", step.send) or not folder.is_dir():
-            there = sorted(path.name for path in project.templates.glob("*") if path.is_dir())
-            yield origin.at_value(
-                "steps", number, "send", message=f"there is no folder templates/{step.send}.{suggest(step.send, there)}"
-            )
-            continue
-        for place, channel in enumerate(step.by):
-            for file in TEMPLATE_FILES[channel]:
-                if not (folder / file).is_file():
-                    yield origin.at_value(
-                        *("steps", number, "by", place), message=f"{channel} needs templates/{step.send}/{file}"
-                    )
-
-
 def _segment_of(sync: Sync, project: Project, all_read: bool) -> Iterator[Problem]:
     origin = project.origins["sync", sync.sync]
     near = suggest(sync.from_.segment, project.segments)
@@ -317,12 +283,7 @@ def _channels(project: Project, capabilities: dict[str, Capabilities]) -> Iterat
                 message=f"several connections send {channel} ({', '.join(names)}): choose one under `channels:`"
             )
     for scenario in project.scenarios.values():
-        for number, step in enumerate(scenario.steps):
-            for place, channel in enumerate(step.by):
-                if not senders[channel]:
-                    yield project.origins["scenario", scenario.scenario].at_value(
-                        "steps", number, "by", place, message=f"no connection of hub.yaml sends {channel}"
-                    )
+        yield from unsent_channels(scenario, project, senders)
 
 
 def _key(project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:

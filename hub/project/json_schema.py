@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.models import HubFile, MappingFile, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.scenario import Scenario
 from hub.registry import Registry
 from hub.schema import Schema
 

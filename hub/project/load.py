@@ -22,9 +22,10 @@ from hub.project import yaml
 from hub.project.check import cross_checks
 from hub.project.form import secrets_in_clear, validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.models import HubFile, MappingFile, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.project.own_schema import own_schema
 from hub.project.project import Connection, MappedTable, Origin, Project
+from hub.project.scenario import Scenario
 from hub.project.yaml import Document
 from hub.registry import Registry
 from hub.schema import BUILT_IN, Schema

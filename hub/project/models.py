@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hub.contracts import Channel
+from hub.project.limits import Limits
 from hub.schema import Type
 
 
@@ -101,6 +102,7 @@ class HubFile(Form):
         description="Which connection sends a channel; needed only where several connections could.",
     )
     schedules: Schedules = Field(Schedules(), description="When the flows run by themselves.")
+    limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
 
 
 # schema.yaml ---------------------------------------------------------------------------------------------------------
@@ -306,61 +308,6 @@ class SegmentFile(Form):
     """segments/*.yaml."""
 
     segments: dict[str, Segment] = Field(description="The segments by name.")
-
-
-# scenarios/*.yaml ----------------------------------------------------------------------------------------------------
-
-
-class EventTrigger(Form):
-    """Starts from something that happened: an activity or web event by its type, or rows of any table with a time."""
-
-    event: str | None = Field(None, description="The type of an activity or web_event: newsletter_subscribed.")
-    of: str | None = Field(None, description="A table whose rows belong to people and have a time.")
-    where: Expression | None = Field(None, description="Only rows that meet this condition.")
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if (self.event is None) == (self.of is None):
-            raise ValueError("a trigger is either {event: TYPE} or {of: TABLE, where: CONDITION}")
-        return self
-
-
-class Trigger(Form):
-    """What starts a scenario for a person."""
-
-    any: list[EventTrigger] = Field(min_length=1, description="Any of these starts it.")
-
-
-class Send(Form):
-    """Send one message: by the first channel of the list on which the person can be reached and may be written to."""
-
-    send: str = Field(description="The template: a folder under templates/.")
-    by: list[Channel] = Field(min_length=1, description="Channels in order of preference.")
-    content: dict[str, Expression] = Field(description="Values for the template, by name: the personalisation (R11).")
-
-
-class Scenario(Form):
-    """scenarios/*.yaml: who gets what, when, how, and when not (R11, R15)."""
-
-    scenario: str = Field(description="Its name, in one word.")
-    who: str = Field(description="The group, in words.")
-    from_: str = Field(alias="from", description="Where the person stands at the start, in words.")
-    to: str = Field(description="Where the scenario leads to, in words.")
-    trigger: Trigger = Field(description="What starts it.")
-    per: Literal["person, once"] = Field("person, once", description="One instance per person, ever.")
-    target: Expression = Field(description="Who may enter.")
-    stop_when: Expression = Field(
-        description="What interrupts it; may use `entered_at`. Checked again when the message is queued."
-    )
-    purpose: Literal["marketing", "service"] = Field(
-        "marketing", description="What it is for: the consent for this purpose is asked."
-    )
-    priority: int = Field(50, ge=0, le=100, description="Higher goes first.")
-    control_group: Percentage = Field(
-        0.0, description="The share of people who enter and get nothing, to compare with."
-    )
-    valid_for: Duration = Field(description="A trigger or message older than this is not acted on any more.")
-    steps: list[Send] = Field(min_length=1, max_length=1, description="What happens: one message.")
 
 
 # syncs/*.yaml --------------------------------------------------------------------------------------------------------

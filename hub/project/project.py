@@ -8,8 +8,10 @@ from pathlib import Path
 
 from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
 from hub.errors import Problem
+from hub.project.calendar import Calendar
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, Scenario, Segment, Sync, TableMapping, Trait
+from hub.project.models import HubFile, Segment, Sync, TableMapping, Trait
+from hub.project.scenario import Scenario
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
 
@@ -91,6 +93,11 @@ class Project:
     def state(self) -> Path:
         """The folder of what the hub keeps: warehouse, ledger, working files."""
         return self.folder / ".hub"
+
+    @property
+    def calendar(self) -> Calendar:
+        """Its local days, and the public holidays of its locale's country."""
+        return Calendar(self.hub.timezone, self.hub.locale.rpartition("-")[2])
 
     @property
     def lake(self) -> str:

@@ -20,8 +20,9 @@ from hub.project import load_project
 from hub.project.check import SHORTEST_KEY
 from hub.project.form import validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.models import HubFile, MappingFile, SchemaFile, SegmentFile, Sync, TraitFile
 from hub.project.project import MappedTable
+from hub.project.scenario import Scenario
 from hub.project.yaml import parse
 from hub.registry import Registry
 from hub.schema import BUILT_IN

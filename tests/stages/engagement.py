@@ -20,9 +20,11 @@ from hub.contracts import Capabilities, Channel, Check, ConnectionConfig, Destin
 from hub.ledger import Ledger, open_ledger
 from hub.people.traits import plan_traits
 from hub.project import Connection, Project
-from hub.project.models import HubFile, Scenario, Segment, Sync
+from hub.project.models import HubFile, Segment, Sync
+from hub.project.scenario import Scenario
 from hub.schema import BUILT_IN
-from hub.warehouse import Warehouse
+from hub.warehouse import Transaction, Warehouse
+from hub.warehouse.state import fingerprint, remember, seen
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEY = b"a key of the tests"
@@ -167,6 +169,7 @@ class Shop:
     def insert(self, table: str, **values: Any) -> None:
         with self.warehouse.begin() as transaction:
             transaction.execute(sa.insert(transaction.table(table)).values(**values))
+            tell_news(transaction)
 
     def update(self, table: str, where: Mapping[str, Any], **values: Any) -> None:
         with self.warehouse.begin() as transaction:
@@ -174,6 +177,7 @@ class Shop:
             transaction.execute(
                 sa.update(stored).where(*(stored.c[name] == value for name, value in where.items())).values(**values)
             )
+            tell_news(transaction)
 
     def rows(self, table: str, *columns: str) -> list[Any]:
         with self.warehouse.begin() as transaction:
@@ -205,6 +209,7 @@ class Shop:
         with self.warehouse.begin() as transaction:
             transaction.execute(sa.delete(table).where(table.c.person_id == number))
             transaction.execute(sa.insert(table).values(person_id=number, **values))
+            tell_news(transaction)
 
     def consent(
         self,
@@ -256,6 +261,11 @@ class Shop:
     def with_(self, **changes: Any) -> Shop:
         """Give the same shop with a changed project."""
         return replace(self, project=replace(self.project, **changes))
+
+
+def tell_news(transaction: Transaction) -> None:
+    """Note that facts changed, as the stages that bring them do."""
+    remember(transaction, "map", fingerprint(seen(transaction, "map")), NOW)
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from hub.expressions.conversion import date_value, local_moment, moment_value, p
 from hub.expressions.functions.function import MOMENT, Call, Parameter, Subject
 from hub.expressions.scope import Element, Scope
 from hub.expressions.values import INTEGER as SQL_INTEGER
-from hub.expressions.values import Value
+from hub.expressions.values import INTERVAL, Value
+from hub.warehouse.constructs import text_constant
 
 subject = Subject("dates")
 _READABLE = Parameter(("text", "date", "timestamp"))
 _FORM = Parameter(("text",), optional=True)
+_ONE = sa.literal_column("1", SQL_INTEGER)
 
 
 @subject.function(
@@ -46,6 +48,19 @@ def _timestamp(call: Call) -> Value:
 @subject.function("age(birth_date)", "Whole years from a date to the as-of day.", MOMENT)
 def _age(call: Call) -> Value:
     return call.give(_years(call.convert(0, "date").element, today(call.scope)), "integer")
+
+
+@subject.function(
+    "anniversary(date)",
+    "The last yearly return of a date, up to the as-of day; 29 February returns on 1 March in other years.",
+    MOMENT,
+)
+def _anniversary(call: Call) -> Value:
+    start = call.convert(0, "date").element
+    years = _years(start, today(call.scope)) * sa.cast(text_constant("1 year"), INTERVAL)
+    returned = sa.cast(start.op("+")(years), sa.Date())
+    is_leap_day = sa.and_(_extract("month", start) == 2, _extract("day", start) == 29, _extract("day", returned) == 28)
+    return call.give(sa.case((is_leap_day, returned.op("+")(_ONE)), else_=returned), "date")
 
 
 @subject.function("years_between(start, end)", "Whole years from one date to another.", MOMENT, MOMENT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,12 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Channel
-from hub.expressions import Name, compile_condition
+from hub.expressions import compile_condition
 from hub.ledger import Ledger, Queued
-from hub.people.scope import person_scope
+from hub.people.instance import instances, versions_of
+from hub.people.scope import People, person_scope
 from hub.project import Project
+from hub.project.scenario import Scenario
 from hub.recipients import Destined, suppressed
 from hub.warehouse import Transaction, Warehouse
 
@@ -127,27 +129,56 @@ def _interrupted(
     messages: Sequence[Queued],
     as_of: datetime,
 ) -> dict[str, str]:
-    decision, record, enrolment = (transaction.table(name) for name in ("decision", "source_record", "enrolment"))
     cancelled: dict[str, str] = {}
+    everybody = person_scope(transaction, project, as_of)
     for name in {message.scenario for message in messages}:
         scenario = project.scenarios.get(name)
         if scenario is None:
             why = "its scenario is no longer there"
             cancelled |= {message.id: why for message in messages if message.scenario == name}
             continue
-        everybody = person_scope(transaction, project, as_of)
-        names = {**everybody.scope.names, "entered_at": Name(enrolment.c.entered_at, "timestamp")}
-        stop_when = compile_condition(scenario.stop_when, replace(everybody.scope, names=names)).element
-        found = (
-            sa.select(looked_at.c.id)
-            .join(decision, decision.c.decision_id == looked_at.c.id)
-            .join(enrolment, enrolment.c.enrolment_id == decision.c.enrolment_id)
-            .join(record, record.c.record_id == decision.c.record_id)
-            .join(everybody.relation, everybody.person_id == record.c.person_id)
-            .where(looked_at.c.scenario == name, stop_when)
-        )
-        cancelled |= {row.id: f"interrupted: {scenario.stop_when}" for row in transaction.rows(found)}
+        forms = versions_of(transaction, name)
+        for version in transaction.rows(_versions(transaction, looked_at, name)):
+            form = forms.get(version[0], scenario)
+            found = _stopped(transaction, project, looked_at, everybody, form, version[0], as_of)
+            cancelled |= {row.id: f"interrupted: {form.stop_when}" for row in transaction.rows(found)}
     return cancelled
+
+
+def _versions(transaction: Transaction, looked_at: sa.TableClause, scenario: str) -> sa.Select:
+    """Give the versions of a scenario that the messages come from."""
+    decision, enrolment = transaction.table("decision"), transaction.table("enrolment")
+    return (
+        sa.select(enrolment.c.version)
+        .join(decision, decision.c.enrolment_id == enrolment.c.enrolment_id)
+        .join(looked_at, looked_at.c.id == decision.c.decision_id)
+        .where(looked_at.c.scenario == scenario)
+        .distinct()
+    )
+
+
+def _stopped(
+    transaction: Transaction,
+    project: Project,
+    looked_at: sa.TableClause,
+    everybody: People,
+    form: Scenario,
+    version: str,
+    as_of: datetime,
+) -> sa.Select:
+    """Give the messages of a version whose instance is interrupted by now."""
+    decision = transaction.table("decision")
+    under_way = instances(project, everybody, form, as_of)
+    enrolment = under_way.enrolment
+    stop_when = compile_condition(form.stop_when, under_way.scope).element
+    relation = under_way.relation.join(decision, decision.c.enrolment_id == enrolment.c.enrolment_id).join(
+        looked_at, looked_at.c.id == decision.c.decision_id
+    )
+    return (
+        sa.select(looked_at.c.id)
+        .select_from(relation)
+        .where(looked_at.c.scenario == form.scenario, enrolment.c.version == version, stop_when)
+    )
 
 
 def _suppressed(

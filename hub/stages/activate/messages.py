@@ -120,7 +120,8 @@ class _Queue:
             outcome.counts["waiting"] = self.ledger.outbox.waiting()[self.connection]
             return outcome
         pace = Pace(self.destination.capabilities.rate_per_second)
-        while due := self.ledger.outbox.due(self.connection, self.as_of, PORTION):
+        only = "service" if self._is_quiet(self.destination) else None
+        while due := self.ledger.outbox.due(self.connection, self.as_of, PORTION, only):
             ready, attempts = self._prepare(self.destination, due, outcome)
             size = pace.batch(self.destination.capabilities.batch_size)
             for start in range(0, len(ready), size):
@@ -130,6 +131,12 @@ class _Queue:
                 if outcome.failure:
                     return outcome
         return outcome
+
+    def _is_quiet(self, destination: Destination) -> bool:
+        """Say whether these are quiet hours: what was queued before them, and comes again, waits for their end."""
+        channel = destination.capabilities.channel
+        quiet = self.project.hub.limits.quiet
+        return channel is not None and self.project.calendar.opens(quiet, channel, self.as_of) is not None
 
     def _prepare(
         self, destination: Destination, due: Sequence[Queued], outcome: Outcome

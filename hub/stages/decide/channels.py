@@ -1,4 +1,4 @@
-"""Channels: the first one of the step on which the person can be reached and may be written to.
+"""Channels: the first one of a send on which the person can be reached and may be written to.
 
 A channel works when a connection sends it, the person has an address for it, consent allows it, and the address is
 not suppressed. The reasons why channels do not work are kept, in the order in which they were tried.
@@ -6,7 +6,7 @@ not suppressed. The reasons why channels do not work are kept, in the order in w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +14,9 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Channel
-from hub.ledger import Ledger
 from hub.normalise.phone import parse_phone
-from hub.project import Project
 from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
-from hub.stages.decide.plan import Plan
+from hub.stages.decide.tick import Tick
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
 
@@ -26,16 +24,15 @@ PHONE_KIND = "phone_kind"
 """The name under which `store.lookup_value` keeps what a number reaches: mobile, fixed, machine, other."""
 
 
-def choose(
-    transaction: Transaction, ledger: Ledger, project: Project, plan: Plan, turn: sa.TableClause, as_of: datetime
-) -> sa.TableClause:
-    """Give per enrolment of `turn`: outcome, channel, connection, address (JSON), consent_key and reason."""
-    given = transaction.hold("given", consent.in_effect(transaction, turn, plan.scenario.purpose, as_of))
-    suppressed = _suppressed(transaction, ledger, project, plan, turn, given)
+def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.TableClause:
+    """Give per instance of `turn`: outcome, channel, connection, address (JSON), consent_key and reason."""
+    transaction = tick.transaction
+    given = transaction.hold("given", consent.in_effect(transaction, turn, tick.plan.scenario.purpose, tick.as_of))
+    suppressed = _suppressed(tick, channels, turn, given)
     source: sa.FromClause = turn
     ways: list[_Way] = []
-    for channel in plan.step.by:
-        way = _Way(transaction, channel, plan, turn, given, suppressed)
+    for channel in channels:
+        way = _Way(tick, channel, turn, given, suppressed)
         source = source.outerjoin(
             way.given, sa.and_(way.given.c.person_id == turn.c.person_id, way.given.c.channel == channel)
         ).outerjoin(
@@ -55,20 +52,14 @@ class _Way:
     """One channel for everybody: why it does not work (null where it does), and what to use where it does."""
 
     def __init__(
-        self,
-        transaction: Transaction,
-        channel: Channel,
-        plan: Plan,
-        turn: sa.TableClause,
-        given: sa.TableClause,
-        suppressed: sa.TableClause,
+        self, tick: Tick, channel: Channel, turn: sa.TableClause, given: sa.TableClause, suppressed: sa.TableClause
     ) -> None:
         self.channel = channel
-        self.kind = transaction.table("lookup_value").alias(PHONE_KIND)
+        self.kind = tick.transaction.table("lookup_value").alias(PHONE_KIND)
         self.given = given.alias(f"given_{channel}")
         self.suppressed = suppressed.alias(f"suppressed_{channel}")
-        self.destination = plan.destinations.get(channel)
-        self._purpose = plan.scenario.purpose
+        self.destination = tick.plan.destinations.get(channel)
+        self._purpose = tick.plan.scenario.purpose
         self._turn = turn
 
     def problem(self) -> sa.ColumnElement[Any]:
@@ -112,8 +103,9 @@ def _chosen(turn: sa.TableClause, source: sa.FromClause, ways: list[_Way]) -> sa
     return sa.select(
         turn.c.enrolment_id,
         turn.c.record_id,
-        turn.c.entered_at,
+        turn.c.since,
         turn.c.person_id,
+        turn.c.household_id,
         sa.case((none, sa.literal("refused")), else_=sa.literal("queued")).label("outcome"),
         sa.case(*((works_, sa.literal(way.channel)) for works_, way in works)).label("channel"),
         sa.case(*((works_, sa.literal(way.destination or "")) for works_, way in works)).label("connection"),
@@ -149,47 +141,36 @@ def _keep_phone_kinds(
         )
 
 
-def _suppressed(
-    transaction: Transaction,
-    ledger: Ledger,
-    project: Project,
-    plan: Plan,
-    turn: sa.TableClause,
-    given: sa.TableClause,
-) -> sa.TableClause:
+def _suppressed(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause, given: sa.TableClause) -> sa.TableClause:
     """Give enrolment_id, channel and reason of the addresses that the ledger knows as suppressed."""
     import pyarrow as pa
 
     found: list[tuple[str, str, str]] = []
-    if not ledger.suppressions.empty():
+    if not tick.ledger.suppressions.empty():
         consented = (
             sa.select(turn.c.enrolment_id, given.c.channel, given.c.at)
             .join(given, given.c.person_id == turn.c.person_id)
             .where(given.c.given)
         )
-        given_at = {(row.enrolment_id, row.channel): row.at for row in transaction.rows(consented)}
+        given_at = {(row.enrolment_id, row.channel): row.at for row in tick.transaction.rows(consented)}
         names = {name for columns in ADDRESS.values() for name in columns}
         statement = sa.select(turn.c.enrolment_id, *(column for column in turn.c if column.name in names))
-        for batch in transaction.arrow(statement):
-            found += _suppressed_among(batch.to_pylist(), given_at, ledger, project, plan)
+        for batch in tick.transaction.arrow(statement):
+            found += _suppressed_among(batch.to_pylist(), given_at, tick, channels)
     schema = pa.schema([("enrolment_id", pa.string()), ("channel", pa.string()), ("reason", pa.string())])
-    return transaction.load(
+    return tick.transaction.load(
         "suppressed", pa.table([[row[place] for row in found] for place in range(3)], schema=schema)
     )
 
 
 def _suppressed_among(
-    rows: list[dict[str, Any]],
-    given_at: Mapping[tuple[str, str], datetime],
-    ledger: Ledger,
-    project: Project,
-    plan: Plan,
+    rows: list[dict[str, Any]], given_at: Mapping[tuple[str, str], datetime], tick: Tick, channels: Sequence[Channel]
 ) -> list[tuple[str, str, str]]:
-    purpose = plan.scenario.purpose
+    purpose = tick.plan.scenario.purpose
     asked = {
         (row["enrolment_id"], channel): Destined(channel, row, purpose, given_at.get((row["enrolment_id"], channel)))
         for row in rows
-        for channel in plan.step.by
+        for channel in channels
         if row[NEEDED[channel][0]]
     }
-    return [(*way, reasons) for way, reasons in suppressed(ledger.suppressions, project.key, asked).items()]
+    return [(*way, reasons) for way, reasons in suppressed(tick.ledger.suppressions, tick.project.key, asked).items()]

@@ -52,6 +52,7 @@ def _give(transaction: Transaction, ledger: Ledger, project: Project, planned: d
             "decision_id",
             "scenario",
             "step",
+            "template",
             "connection",
             "channel",
             "purpose",
@@ -67,7 +68,7 @@ def _give(transaction: Transaction, ledger: Ledger, project: Project, planned: d
     for batch in transaction.arrow(statement, BATCH):
         rows = batch.to_pylist()
         for row in rows:
-            part = (row["step"], row["channel"])
+            part = (row["template"], row["channel"])
             if part not in pinned:
                 template = load_template(project.templates, *part)
                 ledger.pin({template.hash: template.text})
@@ -82,7 +83,7 @@ def _give(transaction: Transaction, ledger: Ledger, project: Project, planned: d
                     channel=row["channel"],
                     purpose=row["purpose"],
                     record_id=row["record_id"],
-                    template=pinned[row["step"], row["channel"]],
+                    template=pinned[row["template"], row["channel"]],
                     priority=planned[row["scenario"]].scenario.priority if row["scenario"] in planned else 0,
                     consent_key=row["consent_key"],
                     queued_at=row["at"],

@@ -1,110 +1,91 @@
-"""Leave: enrolments that end before anything was sent."""
+"""Leave: instances that end before their time."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.expressions import Name, compile_condition
-from hub.people.scope import person_scope
-from hub.project import Project
+from hub.expressions import compile_condition
 from hub.stages.decide.plan import Plan
-from hub.warehouse import Transaction, Warehouse
+from hub.stages.decide.tick import Tick
+from hub.warehouse import Warehouse
+from hub.warehouse.state import fingerprint, remember, seen
 
-EXPIRED = "too late: nothing could be sent in time"
 MERGED = "merged: the person is in this scenario already"
 RETIRED = "the scenario is no longer there"
 
 
-def leave(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> Counter[str]:
-    """End the active enrolments that are too late, that double a person's other one, or that are interrupted."""
-    enrolment = transaction.table("enrolment")
-    active = sa.and_(enrolment.c.scenario == plan.name, enrolment.c.status == "active")
-    if not transaction.count(enrolment, active):
+def leave(tick: Tick) -> Counter[str]:
+    """End the active instances that double a person's other one, or that are interrupted."""
+    if not tick.transaction.count(tick.enrolment, tick.active):
         return Counter()
-    too_late = sa.and_(active, enrolment.c.entered_at <= as_of - plan.scenario.valid_for)
-    expired = transaction.count(enrolment, too_late)
-    if expired:
-        _stop(transaction, too_late, EXPIRED, as_of)
-    merged = _end(transaction, _doubled(transaction, plan), MERGED, as_of)
-    reason = f"interrupted: {plan.scenario.stop_when}"
-    interrupted = _end(transaction, _interrupted(transaction, project, plan, as_of), reason, as_of)
-    return Counter(expired=expired, merged=merged, interrupted=interrupted, changed=expired + merged + interrupted)
+    merged = _end(tick, _doubled(tick), MERGED) if tick.plan.scenario.table is None else 0
+    interrupted = _end(tick, _interrupted(tick), f"interrupted: {tick.plan.scenario.stop_when}")
+    return Counter(merged=merged, interrupted=interrupted, changed=merged + interrupted)
 
 
 def retire(warehouse: Warehouse, planned: Sequence[Plan], as_of: datetime) -> int:
-    """End the active enrolments of scenarios that the project has no more; return how many."""
+    """End the active instances of scenarios that the project has no more; return how many."""
+    names = sorted(plan.name for plan in planned)
+    mark = fingerprint(names)
     with warehouse.begin() as transaction:
+        if seen(transaction, "scenarios") == mark:
+            return 0
         enrolment = transaction.table("enrolment")
-        left = sa.and_(
-            enrolment.c.status == "active", enrolment.c.scenario.not_in([plan.name for plan in planned] or [""])
-        )
+        left = sa.and_(enrolment.c.status == "active", enrolment.c.scenario.not_in(names or [""]))
         number = transaction.count(enrolment, left)
         if number:
-            _stop(transaction, left, RETIRED, as_of)
+            values = {"status": "stopped", "reason": RETIRED, "due_at": None, "ended_at": as_of}
+            transaction.execute(sa.update(enrolment).where(left).values(**values))
+        remember(transaction, "scenarios", mark, as_of)
     return number
 
 
-def _doubled(transaction: Transaction, plan: Plan) -> sa.Select:
-    """Find active enrolments of people who, after a merge, have another one that goes first."""
-    enrolment, record = transaction.table("enrolment"), transaction.table("source_record")
+def _doubled(tick: Tick) -> sa.Select:
+    """Find active instances of people who, after a merge, have another one that goes first.
+
+    Where people enter once, one that has ended goes first too. Else only those under way count that came with another
+    record: the earlier goes first, or the later where a new trigger starts afresh.
+    """
+    enrolment, record = tick.enrolment, tick.transaction.table("source_record")
     mine = (
-        sa.select(enrolment.c.enrolment_id, enrolment.c.status, enrolment.c.entered_at, record.c.person_id)
+        sa.select(
+            enrolment.c.enrolment_id,
+            enrolment.c.status,
+            enrolment.c.entered_at,
+            enrolment.c.version,
+            enrolment.c.record_id,
+            record.c.person_id,
+        )
         .join(record, record.c.record_id == enrolment.c.record_id)
-        .where(enrolment.c.scenario == plan.name)
+        .where(enrolment.c.scenario == tick.plan.name)
         .cte("mine")
     )
     other = mine.alias("other")
-    goes_first = sa.or_(
-        other.c.status.in_(["done", "control"]),
-        sa.and_(
-            other.c.status == "active",
-            sa.or_(
-                other.c.entered_at < mine.c.entered_at,
-                sa.and_(other.c.entered_at == mine.c.entered_at, other.c.enrolment_id < mine.c.enrolment_id),
-            ),
-        ),
-    )
+    sooner = other.c.entered_at < mine.c.entered_at
+    if tick.plan.scenario.entry == "each time":
+        sooner = other.c.entered_at > mine.c.entered_at
+    tie = sa.and_(other.c.entered_at == mine.c.entered_at, other.c.enrolment_id < mine.c.enrolment_id)
+    goes_first = sa.and_(other.c.status == "active", other.c.record_id != mine.c.record_id, sa.or_(sooner, tie))
+    if tick.plan.scenario.entry == "once":
+        goes_first = sa.or_(other.c.status.in_(["done", "control"]), goes_first)
     return (
         sa.select(mine.c.enrolment_id)
         .join(other, sa.and_(other.c.person_id == mine.c.person_id, other.c.enrolment_id != mine.c.enrolment_id))
-        .where(mine.c.status == "active", goes_first)
+        .where(mine.c.status == "active", mine.c.version == tick.plan.version, goes_first)
         .distinct()
     )
 
 
-def _interrupted(transaction: Transaction, project: Project, plan: Plan, as_of: datetime) -> sa.Select:
-    enrolment, record = transaction.table("enrolment"), transaction.table("source_record")
-    everybody = person_scope(transaction, project, as_of)
-    scope = replace(
-        everybody.scope,
-        names={**everybody.scope.names, "entered_at": Name(enrolment.c.entered_at, "timestamp")},
-    )
-    stop_when = compile_condition(plan.scenario.stop_when, scope).element
-    return (
-        sa.select(enrolment.c.enrolment_id)
-        .select_from(
-            everybody.relation.join(record, record.c.person_id == everybody.person_id).join(
-                enrolment, enrolment.c.record_id == record.c.record_id
-            )
-        )
-        .where(enrolment.c.scenario == plan.name, enrolment.c.status == "active", stop_when)
-    )
+def _interrupted(tick: Tick) -> sa.Select:
+    under_way = tick.instances()
+    stop_when = compile_condition(tick.plan.scenario.stop_when, under_way.scope).element
+    return sa.select(under_way.enrolment.c.enrolment_id).select_from(under_way.relation).where(tick.active, stop_when)
 
 
-def _end(transaction: Transaction, found: sa.Select, reason: str, as_of: datetime) -> int:
-    leaving = transaction.hold("leaving", found)
-    number = transaction.count(leaving)
-    if number:
-        enrolment = transaction.table("enrolment")
-        _stop(transaction, enrolment.c.enrolment_id.in_(sa.select(leaving.c.enrolment_id)), reason, as_of)
-    return number
-
-
-def _stop(transaction: Transaction, which: sa.ColumnElement[bool], reason: str, as_of: datetime) -> None:
-    enrolment = transaction.table("enrolment")
-    transaction.execute(sa.update(enrolment).where(which).values(status="stopped", reason=reason, ended_at=as_of))
+def _end(tick: Tick, found: sa.Select, reason: str) -> int:
+    leaving = tick.transaction.hold("leaving", found)
+    return tick.stop(tick.among(leaving), reason) if tick.transaction.count(leaving) else 0

@@ -1,36 +1,40 @@
-"""Queue: a message for everybody whose turn it is, by the first channel that works; or the reason why none does.
+"""Queue: a message for everybody whose turn it is, by the first channel that works; or the reason why none goes.
 
-A refusal is looked at again at every run while the enrolment is valid: who gives consent, or an address, in time
-still gets the message. Each message is decided once; its decision then never changes.
+A refusal is looked at again while the message is valid: who gives consent, or an address, in time still gets it. Each
+message is decided once; its decision then never changes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import INTERVAL
 
+from hub.contracts import Channel
 from hub.expressions import compile_expression
-from hub.ledger import Ledger
-from hub.people.scope import person_scope
-from hub.project import Project
+from hub.project.program import Op
+from hub.project.scenario import Send
 from hub.recipients import ADDRESS
+from hub.stages.decide.arbitrate import arbitrate
 from hub.stages.decide.channels import choose
-from hub.stages.decide.plan import Plan
-from hub.stages.decide.turn import WAITS, whose_turn
-from hub.warehouse import Transaction
+from hub.stages.decide.hand_over import expect_hand_over
+from hub.stages.decide.tick import Tick, moment
+from hub.stages.decide.when import later
 from hub.warehouse.constructs import json_object
 
 NOT_FOR_TEMPLATES = frozenset({"person_id", "record_id", "household_id", "household_head", "records"})
+
+EXPIRED = "too late: nothing could be sent in time"
+QUEUED = "message queued"
 
 DECISION = (
     "decision_id",
     "enrolment_id",
     "scenario",
     "step",
+    "template",
     "record_id",
     "outcome",
     "channel",
@@ -45,125 +49,186 @@ DECISION = (
 )
 
 
-def queue(transaction: Transaction, ledger: Ledger, project: Project, plan: Plan, as_of: datetime) -> Counter[str]:
-    """Decide for every active enrolment: queued, refused with the reason, or waiting for another day."""
-    waiting, fresh = whose_turn(transaction, project, plan, as_of)
-    counts = Counter(waiting=waiting, changed=fresh)
-    turn = transaction.hold("turn", _turn(transaction, plan))
-    if not transaction.count(turn):
+def queue(tick: Tick, op: Op, send: Send) -> Counter[str]:
+    """Decide for every instance at a send: queued, refused or dropped with the reason, or waiting."""
+    enrolment, valid_for = tick.enrolment, tick.plan.scenario.valid_for
+    too_late = sa.and_(tick.at(op.name), enrolment.c.since <= moment(tick.as_of - valid_for))
+    expired = tick.stop(too_late, EXPIRED)
+    counts = Counter(expired=expired, changed=expired)
+    turn = tick.transaction.hold("turn", turn_of(tick, tick.at(op.name)))
+    if not tick.transaction.count(turn):
         return counts
-    chosen = choose(transaction, ledger, project, plan, turn, as_of)
-    news = transaction.hold("news", _news(transaction, plan, chosen))
-    counts["queued"] = transaction.count(news, news.c.outcome == "queued")
-    counts["refused"] = transaction.count(turn) - counts["queued"]
-    counts["changed"] += transaction.count(news)
-    _write(transaction, project, plan, news, as_of)
-    return counts
+    found = arbitrate(tick, choose(tick, send.by, turn))
+    decided = tick.transaction.hold("decided", _decided(op, send, found, "1"))
+    news = tick.transaction.hold("news", _news(tick, decided))
+    _write(tick, op, send, news)
+    return counts + _leave_send(tick, op, decided, news)
 
 
-def _turn(transaction: Transaction, plan: Plan) -> sa.Select:
-    """Give the enrolments whose turn it is, with the person's addresses."""
-    enrolment, record, person = (transaction.table(name) for name in ("enrolment", "source_record", "person"))
+def queue_next(tick: Tick, op: Op, send: Send, channels: Sequence[Channel], failed: sa.TableClause) -> Counter[str]:
+    """Decide again, over the channels that are left, for the instances in `failed`, whose message did not arrive."""
+    turn = tick.transaction.hold("turn", turn_of(tick, tick.among(failed), failed))
+    found = arbitrate(tick, choose(tick, channels, turn))
+    if wakes := tick.transaction.scalar(sa.select(sa.func.min(found.c.until)).where(found.c.outcome == "queued")):
+        tick.alarms.append(wakes)
+    works = tick.transaction.hold("works", sa.select(found).where(found.c.outcome == "queued", found.c.held.is_(None)))
+    news = tick.transaction.hold("news", _decided(op, send, works, str(len(send.by) - len(channels) + 1)))
+    number = tick.transaction.count(news)
+    if number:
+        _write(tick, op, send, news)
+        _remember_message(tick, news)
+    return Counter(queued=number, changed=number)
+
+
+def turn_of(tick: Tick, which: sa.ColumnElement[bool], failed: sa.TableClause | None = None) -> sa.Select:
+    """Give instances with the person's addresses; those in `failed` as of their turn at the send that failed.
+
+    Who has just become known, and has no traits yet, is looked at when there are.
+    """
+    enrolment, record = tick.enrolment, tick.transaction.table("source_record")
+    person = tick.people.relation
     columns = dict.fromkeys(column for columns in ADDRESS.values() for column in columns)
+    source = enrolment.join(record, record.c.record_id == enrolment.c.record_id).join(
+        person, person.c.person_id == record.c.person_id
+    )
+    if failed is not None:
+        source = source.join(failed, failed.c.enrolment_id == enrolment.c.enrolment_id)
     return (
         sa.select(
             enrolment.c.enrolment_id,
             enrolment.c.record_id,
-            enrolment.c.entered_at,
+            (enrolment if failed is None else failed).c.since,
             record.c.person_id,
+            person.c.household_id,
             *(person.c[column] for column in columns),
         )
-        .join(record, record.c.record_id == enrolment.c.record_id)
-        .join(person, person.c.person_id == record.c.person_id)
-        .where(
-            enrolment.c.scenario == plan.name,
-            enrolment.c.status == "active",
-            sa.func.coalesce(enrolment.c.reason, "") != WAITS,
-        )
+        .select_from(source)
+        .where(which)
     )
 
 
-def _news(transaction: Transaction, plan: Plan, chosen: sa.TableClause) -> sa.Select:
-    """Give what was chosen, without the refusals that were told before."""
-    decision = transaction.table("decision")
-    id_ = decision_id(plan, chosen.c.record_id)
+def _decided(op: Op, send: Send, found: sa.TableClause, attempt: str) -> sa.Select:
+    """Give what was chosen under the decision's id; what waits for a limit is dropped where the step says so."""
+    is_dropped = sa.and_(found.c.capped, sa.true() if send.if_capped == "drop" else sa.false())
+    columns = [column for column in found.c if column.name not in ("outcome", "reason", "held")]
+    return sa.select(
+        decision_id(op, found, attempt).label("decision_id"),
+        *columns,
+        sa.case((is_dropped, sa.literal("dropped")), else_=found.c.outcome).label("outcome"),
+        sa.case((is_dropped, found.c.held), else_=found.c.reason).label("reason"),
+        sa.case((sa.not_(is_dropped), found.c.held)).label("held"),
+    )
+
+
+def decision_id(op: Op, found: sa.TableClause, attempt: str) -> sa.ColumnElement[str]:
+    """Derive the id of a decision and its message: from the instance (scenario, person, occurrence), step and attempt.
+
+    The enrolment's id is derived itself, so the same message always has the same id.
+    """
+    return sa.func.md5(sa.literal(f"{op.name}|{attempt}|") + found.c.enrolment_id, type_=sa.Text())
+
+
+def _news(tick: Tick, decided: sa.TableClause) -> sa.Select:
+    """Give what is decided now, without those who wait and the refusals that were told before."""
+    decision = tick.transaction.table("decision")
     return (
-        sa.select(id_.label("decision_id"), chosen)
-        .outerjoin(decision, decision.c.decision_id == id_)
+        sa.select(decided)
+        .outerjoin(decision, decision.c.decision_id == decided.c.decision_id)
         .where(
+            decided.c.held.is_(None),
             sa.or_(
                 decision.c.decision_id.is_(None),
-                decision.c.outcome != chosen.c.outcome,
-                decision.c.reason.is_distinct_from(chosen.c.reason),
-            )
+                decision.c.outcome != decided.c.outcome,
+                decision.c.reason.is_distinct_from(decided.c.reason),
+            ),
         )
     )
 
 
-def decision_id(plan: Plan, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """Derive the id of a decision and its message from scenario, step, person and occurrence (there is one)."""
-    return sa.func.md5(sa.literal(f"{plan.name}|{plan.step.send}|1|") + record_id, type_=sa.Text())
-
-
-def _write(transaction: Transaction, project: Project, plan: Plan, news: sa.TableClause, as_of: datetime) -> None:
-    decision, message, enrolment = (transaction.table(name) for name in ("decision", "message", "enrolment"))
-    transaction.execute(sa.delete(decision).where(decision.c.decision_id.in_(sa.select(news.c.decision_id))))
-    transaction.execute(
-        sa.insert(decision).from_select(list(DECISION), _decisions(transaction, project, plan, news, as_of))
+def _leave_send(tick: Tick, op: Op, decided: sa.TableClause, news: sa.TableClause) -> Counter[str]:
+    """Let go on whose message is queued or dropped; the others stay until something or the clock changes."""
+    enrolment = tick.enrolment
+    held, is_refused = decided.c.held, sa.and_(decided.c.held.is_(None), decided.c.outcome == "refused")
+    counts = Counter(
+        queued=tick.transaction.count(news, news.c.outcome == "queued"),
+        dropped=tick.transaction.count(news, news.c.outcome == "dropped"),
+        waiting=tick.transaction.count(decided, held.is_not(None)),
+        refused=tick.transaction.count(decided, is_refused),
+        changed=tick.transaction.count(news),
     )
-    queued = news.c.outcome == "queued"
-    moment = sa.literal(as_of, sa.DateTime(timezone=True))
+    over = later(tick, decided.c.since, rest=tick.plan.scenario.valid_for)
+    stays = sa.and_(enrolment.c.enrolment_id == decided.c.enrolment_id, sa.or_(decided.c.held.is_not(None), is_refused))
+    fresh = enrolment.c.reason.is_distinct_from(decided.c.held)
+    counts["changed"] += tick.transaction.execute(
+        sa.update(enrolment).where(stays, fresh).values(reason=decided.c.held)
+    ).rowcount
+    tick.transaction.execute(
+        sa.update(enrolment).where(stays).values(due_at=sa.func.least(over, sa.func.coalesce(decided.c.until, over)))
+    )
+    _remember_message(tick, news)
+    tick.go_on(tick.among(news, news.c.outcome == "queued"), op.after, tick.now, reason=None if op.after else QUEUED)
+    tick.go_on(tick.among(news, news.c.outcome == "dropped"), op.after, tick.now)
+    return counts
+
+
+def _remember_message(tick: Tick, news: sa.TableClause) -> None:
+    enrolment = tick.enrolment
+    tick.transaction.execute(
+        sa.update(enrolment)
+        .where(enrolment.c.enrolment_id == news.c.enrolment_id, news.c.outcome == "queued")
+        .values(message_id=news.c.decision_id)
+    )
+
+
+def _write(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> None:
+    decision, message = tick.transaction.table("decision"), tick.transaction.table("message")
+    tick.transaction.execute(sa.delete(decision).where(decision.c.decision_id.in_(sa.select(news.c.decision_id))))
+    tick.transaction.execute(sa.insert(decision).from_select(list(DECISION), _decisions(tick, op, send, news)))
     row: dict[str, Any] = {
         "connection": news.c.connection,
         "source_key": news.c.decision_id,
-        "source_time": moment,
+        "source_time": tick.now,
         "record_id": news.c.record_id,
         "channel": news.c.channel,
-        "campaign": sa.literal(plan.step.send),
-        "scenario": sa.literal(plan.name),
-        "step": sa.literal(plan.step.send),
-        "purpose": sa.literal(plan.scenario.purpose),
-        "sent_at": moment,
+        "campaign": sa.literal(send.send),
+        "scenario": sa.literal(tick.plan.name),
+        "step": sa.literal(op.name),
+        "purpose": sa.literal(tick.plan.scenario.purpose),
+        "sent_at": tick.now,
     }
-    transaction.execute(sa.insert(message).from_select(list(row), sa.select(*row.values()).where(queued)))
-    transaction.execute(
-        sa.update(enrolment)
-        .where(enrolment.c.enrolment_id.in_(sa.select(news.c.enrolment_id).where(queued)))
-        .values(status="done", reason="message queued", ended_at=as_of)
-    )
+    queued = sa.select(*row.values()).where(news.c.outcome == "queued")
+    if tick.transaction.execute(sa.insert(message).from_select(list(row), queued)).rowcount:
+        expect_hand_over(tick.transaction, tick.as_of)
 
 
-def _decisions(
-    transaction: Transaction, project: Project, plan: Plan, news: sa.TableClause, as_of: datetime
-) -> sa.Select:
+def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Select:
     """Make decision rows. They keep the values for the template as they are now: an attempt repeats the same bytes."""
-    everybody = person_scope(transaction, project, as_of)
-    person = transaction.schema["person"]
+    under_way = tick.instances()
+    content = send.content or {}
     values: list[Any] = []
-    for column in person.all_columns:
-        if column.name not in NOT_FOR_TEMPLATES | plan.step.content.keys():
-            values += [sa.literal(column.name), everybody.relation.c[column.name]]
-    for name, expression in plan.step.content.items():
-        values += [sa.literal(name), compile_expression(expression, everybody.scope).element]
-    expires = news.c.entered_at + sa.cast(sa.literal(plan.scenario.valid_for, INTERVAL()), INTERVAL())
-    queued = news.c.outcome == "queued"
+    for column in tick.transaction.schema["person"].all_columns:
+        if column.name not in NOT_FOR_TEMPLATES | content.keys():
+            values += [sa.literal(column.name), tick.people.relation.c[column.name]]
+    for name, expression in content.items():
+        values += [sa.literal(name), compile_expression(expression, under_way.scope).element]
     row: dict[str, sa.ColumnElement[Any]] = {
         "decision_id": news.c.decision_id,
         "enrolment_id": news.c.enrolment_id,
-        "scenario": sa.literal(plan.name),
-        "step": sa.literal(plan.step.send),
+        "scenario": sa.literal(tick.plan.name),
+        "step": sa.literal(op.name),
+        "template": sa.literal(send.send),
         "record_id": news.c.record_id,
         "outcome": news.c.outcome,
         "channel": news.c.channel,
         "connection": news.c.connection,
-        "purpose": sa.literal(plan.scenario.purpose),
+        "purpose": sa.literal(tick.plan.scenario.purpose),
         "reason": news.c.reason,
         "consent_key": news.c.consent_key,
         "address": news.c.address,
-        "content": sa.case((queued, json_object(*values))),
-        "at": sa.literal(as_of, sa.DateTime(timezone=True)),
-        "expires_at": expires,
+        "content": sa.case((news.c.outcome == "queued", json_object(*values))),
+        "at": tick.now,
+        "expires_at": later(tick, news.c.since, rest=tick.plan.scenario.valid_for),
     }
     return sa.select(*(row[name] for name in DECISION)).select_from(
-        everybody.relation.join(news, news.c.person_id == everybody.person_id)
+        under_way.relation.join(news, news.c.enrolment_id == under_way.enrolment.c.enrolment_id)
     )

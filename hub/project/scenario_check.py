@@ -1,0 +1,132 @@
+"""What is wrong with a scenario in itself and in what it refers to: segments, tables, templates, channels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from hub.contracts import Channel
+from hub.errors import Problem, suggest
+from hub.project.program import Path, inside, program
+from hub.project.project import Origin, Project
+from hub.project.scenario import AnyStep, End, Scenario, Wait, length, ways
+
+TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
+    "email": ("subject.txt", "email.txt"),
+    "sms": ("sms.txt",),
+    "letter": ("letter.typ",),
+}
+"""Per channel, the files that a template's folder needs."""
+
+
+def trigger_problems(scenario: Scenario, project: Project, all_segments: bool) -> Iterator[Problem]:
+    """Find triggers of tables and segments that are not there. `all_segments` says whether all of them are known."""
+    origin = project.origins["scenario", scenario.scenario]
+    timed = [table.name for table in project.schema if table.personal and table.time]
+    for number, trigger in enumerate(scenario.trigger.any):
+        place = ("trigger", "any", number)
+        if trigger.of is not None and trigger.of not in timed:
+            what = "belongs to nobody, or has no time" if trigger.of in project.schema else "does not exist"
+            yield origin.at_value(*place, "of", message=f"the table '{trigger.of}' {what}.{suggest(trigger.of, timed)}")
+        for key, segment in (("enters", trigger.enters), ("leaves", trigger.leaves)):
+            near = suggest(segment, project.segments) if segment is not None else ""
+            if segment is not None and segment not in project.segments and (all_segments or near):
+                yield origin.at_value(*place, key, message=f"there is no segment '{segment}'.{near}")
+        if scenario.table in timed and trigger.of != scenario.table:
+            yield origin.at_key(
+                *place,
+                message=f"with `per: {scenario.per}` only rows of {scenario.table} start it: write "
+                f"{{of: {scenario.table}, where: ...}}",
+            )
+    if scenario.table is not None and scenario.table not in timed:
+        what = "belongs to nobody, or has no time" if scenario.table in project.schema else "does not exist"
+        yield origin.at_value("per", message=f"the table '{scenario.table}' {what}.{suggest(scenario.table, timed)}")
+
+
+def step_problems(scenario: Scenario, project: Project) -> Iterator[Problem]:
+    """Find steps that can't be reached, waits of nothing, names that are used twice, templates that are not there."""
+    origin = project.origins["scenario", scenario.scenario]
+    yield from _order(scenario.steps, ("steps",), origin)
+    laid_out = program(scenario)
+    names: dict[str, Path] = {}
+    for op in laid_out.ops:
+        if op.name in names:
+            yield origin.at_key(*op.path, message=f"two steps go by the name '{op.name}': give one another `name:`")
+        names[op.name] = op.path
+        if isinstance(op.step, Wait):
+            yield from _empty_wait(op.step, op.path, origin)
+    for op, send in laid_out.sends:
+        yield from _template(send.send, send.by, op.path, origin, project)
+    if scenario.again_after is not None:
+        gap = timedelta(days=length(scenario.again_after)[0])
+        if gap < laid_out.longest:
+            yield origin.at_value(
+                "per",
+                message=f"people may enter again after {gap.days} days, but the steps can take "
+                f"{_told(laid_out.longest)}: allow more time, or write `each time`",
+            )
+
+
+def unsent_channels(
+    scenario: Scenario, project: Project, senders: Mapping[Channel, Sequence[str]]
+) -> Iterator[Problem]:
+    """Find channels that no connection sends."""
+    origin = project.origins["scenario", scenario.scenario]
+    for op, send in program(scenario).sends:
+        for place, channel in enumerate(send.by):
+            if not senders.get(channel):
+                where = _by(op.path, place, origin)
+                yield origin.at_value(*where, message=f"no connection of hub.yaml sends {channel}")
+
+
+def _order(steps: Sequence[AnyStep], path: Path, origin: Origin) -> Iterator[Problem]:
+    for number, step in enumerate(steps):
+        if number + 1 < len(steps) and _ends(step):
+            yield origin.at_key(
+                *path, number + 1, message="nobody comes to this step: everybody ends at the one before it"
+            )
+        for way, inner in ways(step).items():
+            yield from _order(inner, (*path, number, *inside(step, way)), origin)
+
+
+def _ends(step: AnyStep) -> bool:
+    """Say whether everybody ends at a step."""
+    branches = ways(step)
+    return isinstance(step, End) or (
+        bool(branches) and all(any(_ends(inner) for inner in below) for below in branches.values())
+    )
+
+
+def _empty_wait(step: Wait, path: Path, origin: Origin) -> Iterator[Problem]:
+    for key, written in (("for", step.wait.for_), ("at_most", step.wait.at_most)):
+        if written is not None and length(written) == (0, timedelta()):
+            alone = isinstance(origin.document.get((*origin.path, *path, "wait")), str)
+            place = ("wait",) if alone else ("wait", key)
+            yield origin.at_value(*path, *place, message="a wait of zero is no wait: leave it out")
+
+
+def _template(
+    template: str, channels: Sequence[Channel], path: Path, origin: Origin, project: Project
+) -> Iterator[Problem]:
+    folder = project.templates / template
+    if not re.fullmatch(r"[\w-]+", template) or not folder.is_dir():
+        there = sorted(place.name for place in project.templates.glob("*") if place.is_dir())
+        yield origin.at_value(
+            *path, "send", message=f"there is no folder templates/{template}.{suggest(template, there)}"
+        )
+        return
+    for place, channel in enumerate(channels):
+        for file in TEMPLATE_FILES[channel]:
+            if not (folder / file).is_file():
+                yield origin.at_value(*_by(path, place, origin), message=f"{channel} needs templates/{template}/{file}")
+
+
+def _by(path: Path, place: int, origin: Origin) -> Path:
+    """Point at a channel: in the list, or where it stands alone."""
+    listed = isinstance(origin.document.get((*origin.path, *path, "by")), list)
+    return (*path, "by", place) if listed else (*path, "by")
+
+
+def _told(time: timedelta) -> str:
+    return f"{time.days} days" if not time.seconds else f"{time / timedelta(hours=1):.0f} hours"

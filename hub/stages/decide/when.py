@@ -1,0 +1,90 @@
+"""When: moments that are some calendar time later, in statements. The clock's local time stays over its changes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import INTERVAL
+
+from hub.project.scenario import WaitFor, length
+from hub.warehouse.constructs import text_constant
+
+if TYPE_CHECKING:
+    from hub.stages.decide.tick import Tick
+
+Moment = sa.ColumnElement[datetime]
+YEARS_AROUND = 3
+"""How far around the moment the calendar of working days reaches."""
+
+
+def later(tick: Tick, at: Moment, days: int = 0, rest: timedelta | None = None) -> Moment:
+    """Give the moment so many local days and so much exact time later."""
+    if days:
+        at = _moment(tick, _local(tick, at) + _interval(timedelta(days=days)))
+    return at + _interval(rest) if rest else at
+
+
+def due(tick: Tick, wait: WaitFor, start: Moment) -> Moment:
+    """Give the moment on which a wait from `start` is over, at the latest where it is until something happens."""
+    written = wait.for_ or wait.at_most
+    return later(tick, start, *length(written)) if written else start
+
+
+def on_to(tick: Tick, wait: WaitFor, at: sa.TableClause) -> sa.Select:
+    """Move moments (enrolment_id, due_at) on to the wait's time of day and working day."""
+    local = _local(tick, at.c.due_at)
+    minutes = int(wait.at[:2]) * 60 + int(wait.at[3:]) if wait.at is not None else 0
+    clock = _interval(timedelta(minutes=minutes))
+    today = sa.cast(local, sa.Date())
+    day: Any = today
+    if wait.at is not None:
+        is_over = local > sa.cast(today, sa.DateTime()) + clock
+        day = sa.case(
+            (is_over, sa.cast(sa.cast(today, sa.DateTime()) + _interval(timedelta(days=1)), sa.Date())), else_=today
+        )
+    source: sa.FromClause = at
+    if wait.to is not None:
+        working = working_days(tick)
+        source = at.join(working, working.c.day == day)
+        day = working.c.working
+    then = _moment(tick, sa.cast(day, sa.DateTime()) + clock)
+    stays = sa.false() if wait.at is not None else day == today
+    return sa.select(at.c.enrolment_id, sa.case((stays, at.c.due_at), else_=then).label("due_at")).select_from(source)
+
+
+def working_days(tick: Tick) -> sa.TableClause:
+    """Give each day of some years around the moment with the first working day from it on."""
+    import pyarrow as pa
+
+    calendar = tick.project.calendar
+    today = calendar.day(tick.as_of)
+    days = [today + timedelta(days=number) for number in range(-366 * YEARS_AROUND, 366 * YEARS_AROUND)]
+    following: list[Any] = []
+    first = days[-1]
+    for day in reversed(days):
+        first = day if calendar.is_working_day(day) else first
+        following.append(first)
+    table = pa.table({"day": pa.array(days, pa.date32()), "working": pa.array(following[::-1], pa.date32())})
+    return tick.transaction.load("working_days", table)
+
+
+def start_of_day(tick: Tick, day: sa.ColumnElement[Any]) -> Moment:
+    """Give the first moment of a local day."""
+    return _moment(tick, sa.cast(day, sa.DateTime()))
+
+
+def _local(tick: Tick, at: Moment) -> sa.ColumnElement[Any]:
+    """Give what the local clock shows at a moment."""
+    return sa.func.timezone(text_constant(tick.project.hub.timezone), at, type_=sa.DateTime())
+
+
+def _moment(tick: Tick, local: sa.ColumnElement[Any]) -> Moment:
+    """Give the moment at which the local clock shows a time."""
+    return sa.func.timezone(text_constant(tick.project.hub.timezone), local, type_=sa.DateTime(timezone=True))
+
+
+def _interval(time: timedelta) -> sa.ColumnElement[Any]:
+    written = f"{time.days} days {time.seconds} seconds"
+    return sa.cast(text_constant(written), INTERVAL())

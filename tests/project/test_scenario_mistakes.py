@@ -1,0 +1,60 @@
+"""What is wrong with a scenario is told with its place, before anything runs (R11)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hub.check import check_project
+from hub.errors import ConfigurationError
+
+CASES = yaml.safe_load(Path(__file__).with_name("scenario_mistakes.yaml").read_text(encoding="utf-8"))
+FILE = "scenarios/thanks.yaml"
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[(case["to"] or case["change"]).splitlines()[-1] for case in CASES])
+def test_a_mistake_in_a_scenario_is_told_with_its_place(shop: Any, case: dict[str, Any]) -> None:
+    shop.change(FILE, case["change"], case["to"])
+    assert told(shop) == case["told"]
+
+
+def told(shop: Any) -> list[str]:
+    try:
+        project = shop.load()
+    except ConfigurationError as error:
+        return [str(problem) for problem in error.problems]
+    return [str(problem) for problem in check_project(project, NOW, registry=shop.registry)]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "wait: {until: clicked or ordered, at_most: 7 days}",
+        "if: opened and happened('login') or bounced and not delivered\n    then: stop\n    else: end",
+        "wait: {to: working day, at: '09:00'}",
+        "wait: {date: entered_at + 3 days}",
+        "split: {a: {share: 50%, steps: end}, b: {share: 50%}}",
+        "end: enough",
+    ],
+)
+def test_what_is_right_is_told_nothing(shop: Any, steps: str) -> None:
+    shop.change(FILE, "content: {orders: orders}", f"content: {{orders: orders}}\n  - {steps}")
+    assert told(shop) == []
+
+
+def test_scenarios_that_start_each_other_without_end_are_a_mistake(shop: Any) -> None:
+    text = (shop.folder / FILE).read_text(encoding="utf-8").replace("target:", "per: person, each time\ntarget:")
+    first = text.replace("{of: sales_order}", "{of: message, where: \"scenario = 'second'\"}")
+    second = text.replace("{of: sales_order}", "{of: message, where: \"scenario = 'thanks'\"}")
+    shop.write(FILE, first)
+    shop.write("scenarios/second.yaml", second.replace("scenario: thanks", "scenario: second", 1))
+    assert told(shop) == [
+        "scenarios/second.yaml:5:1: scenarios start each other in a circle: second -> thanks -> second"
+    ]
+    shop.change(FILE, "each time", "once")
+    assert told(shop) == []

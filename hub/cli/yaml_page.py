@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models
+from hub.project import identity, models, scores, segments, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -18,8 +18,9 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
     ("mappings/*.yaml", models.MappingFile),
-    ("traits/*.yaml", models.TraitFile),
-    ("segments/*.yaml", models.SegmentFile),
+    ("traits/*.yaml", traits.TraitFile),
+    ("segments/*.yaml", segments.SegmentFile),
+    ("scores/*.yaml", scores.Score),
     ("scenarios/*.yaml", models.Scenario),
     ("syncs/*.yaml", models.Sync),
 )
@@ -55,7 +56,7 @@ def yaml_page() -> Iterator[str]:
         if model is models.HubFile:
             yield ""
             yield "A connection has `plugin` and the keys of that [plugin](plugins.md)."
-        if model is models.TraitFile:
+        if model is traits.TraitFile:
             yield from _built_in_traits()
     yield ""
     yield "## mappings/*.cases.yaml"
@@ -146,7 +147,7 @@ def _inside(hint: Any) -> str:
 
 
 def _built_in_traits() -> Iterator[str]:
-    from hub.people.traits import BUILT_IN, RFM, SCORES
+    from hub.people.built_in import BUILT_IN, RFM, SCORES
 
     yield ""
     yield "### built-in traits"

@@ -16,6 +16,8 @@ from hub.expressions.scope import (
     Failure,
     Lookup,
     Name,
+    RowsAsked,
+    RowsFunction,
     Scope,
     ScopeFunction,
 )
@@ -29,6 +31,8 @@ __all__ = [
     "FunctionDoc",
     "Lookup",
     "Name",
+    "RowsAsked",
+    "RowsFunction",
     "Scope",
     "ScopeFunction",
     "assign",

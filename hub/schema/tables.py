@@ -429,7 +429,8 @@ DERIVED = (
         (
             C("person_id", "integer", "The person."),
             C("score", "text", "Name of the score."),
-            C("value", "number", "The value."),
+            C("value", "number", "The value; who has no row has nought."),
+            C("reason", "text", "The part of the score that gave most."),
             C("as_of", "timestamp", "The moment it is true for."),
         ),
         mapped=False,

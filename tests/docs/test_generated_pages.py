@@ -14,7 +14,7 @@ from hub.cli.markdown import default, row
 from hub.cli.pages import pages
 from hub.cli.yaml_page import FILES, models_of
 from hub.expressions import FUNCTIONS
-from hub.people.traits import BUILT_IN as BUILT_IN_TRAITS
+from hub.people.built_in import BUILT_IN as BUILT_IN_TRAITS
 from hub.registry import Registry
 from hub.schema import BUILT_IN
 from hub.templates import PARTS

@@ -19,8 +19,10 @@ from hub.pipeline import FLOWS, STAGES
 from hub.project import load_project
 from hub.project.check import SHORTEST_KEY
 from hub.project.form import validate
-from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.models import HubFile, MappingFile, Scenario, SchemaFile, Sync
 from hub.project.project import MappedTable
+from hub.project.segments import SegmentFile
+from hub.project.traits import TraitFile
 from hub.project.yaml import parse
 from hub.registry import Registry
 from hub.schema import BUILT_IN

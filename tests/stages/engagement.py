@@ -20,7 +20,8 @@ from hub.contracts import Capabilities, Channel, Check, ConnectionConfig, Destin
 from hub.ledger import Ledger, open_ledger
 from hub.people.traits import plan_traits
 from hub.project import Connection, Project
-from hub.project.models import HubFile, Scenario, Segment, Sync
+from hub.project.models import HubFile, Scenario, Sync
+from hub.project.segments import Segment
 from hub.schema import BUILT_IN
 from hub.warehouse import Warehouse
 

@@ -437,6 +437,22 @@ DERIVED = (
         key=("person_id", "score"),
     ),
     Table(
+        "satisfaction",
+        "derived",
+        "What a survey says of all who answered it: NPS, CSAT or CES.",
+        (
+            C("survey", "text", "The survey; empty: all surveys together."),
+            C("kind", "text", "nps, csat, ces."),
+            C("answers", "integer", "How many answers count."),
+            C("rejected", "integer", "How many answers are off the scale."),
+            C("value", "number", "NPS -100 to 100, CSAT 0 to 100, CES 1 to 5 (lower is better), to one decimal."),
+            C("very_good", "boolean", "For CSAT: whether it is above 80."),
+            C("as_of", "timestamp", "The moment it is true for."),
+        ),
+        mapped=False,
+        key=("survey", "kind"),
+    ),
+    Table(
         "membership",
         "derived",
         "Who is in which segment, since when.",

@@ -15,6 +15,7 @@ from hub.project import Project
 from hub.report import Report
 from hub.stages.enrich.aggregate import aggregates
 from hub.stages.enrich.derive import derived
+from hub.stages.enrich.satisfaction import keep_satisfaction
 from hub.stages.enrich.scores import keep_scores
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
@@ -45,6 +46,7 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         transaction.replace("trait", derived(transaction.table("person"), plan, found))
         people = transaction.count(plan.table())
         keep_scores(transaction, plan, as_of)
+        keep_satisfaction(transaction, as_of)
         times = {trait.facts.table.name: trait.facts.facts.time for trait in plan.of_facts}
         moments = [time.element for time in times.values() if time is not None and time.type == "timestamp"]
         remember(transaction, "enrich", remembered_as(mark, as_of, next_moment(transaction, moments, as_of)), as_of)

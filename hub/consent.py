@@ -45,12 +45,12 @@ def in_effect(tables: Tables, people: sa.FromClause, purpose: str, as_of: dateti
         .join(record, record.c.record_id == consent.c.record_id)
         .join(wanted, wanted.c.person_id == record.c.person_id)
         .where(consent.c.purpose == purpose, known)
-        .cte("stated")
+        .cte(f"stated_on_{purpose}")
     )
     newest = (
         sa.select(stated.c.person_id, stated.c.channel, sa.func.max(stated.c.at).label("at"))
         .group_by(stated.c.person_id, stated.c.channel)
-        .cte("newest")
+        .cte(f"newest_on_{purpose}")
     )
     return (
         sa.select(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hub.expressions.compile import assign, compile_condition, compile_expression, compile_text, names_in
 from hub.expressions.functions import FUNCTIONS
 from hub.expressions.functions.function import FunctionDoc
+from hub.expressions.logic import Logic, logic
 from hub.expressions.scope import (
     Compiled,
     ExpressionError,
@@ -29,6 +30,7 @@ __all__ = [
     "ExpressionType",
     "Failure",
     "FunctionDoc",
+    "Logic",
     "Lookup",
     "Name",
     "RowsAsked",
@@ -39,5 +41,6 @@ __all__ = [
     "compile_condition",
     "compile_expression",
     "compile_text",
+    "logic",
     "names_in",
 ]

@@ -79,8 +79,13 @@ def reading_scope(project: Project, as_of: datetime) -> People:
     relation = _relation(schema.table("person"), plan)
     person_id = relation.c.person_id
 
+    stated: dict[str, sa.FromClause] = {}
+
     def given(channel: str, purpose: str) -> sa.ColumnElement[bool]:
-        rows = consent.in_effect(schema, schema.table("person").alias(), purpose, as_of).subquery()
+        if purpose not in stated:
+            everybody = schema.table("person").alias()
+            stated[purpose] = consent.in_effect(schema, everybody, purpose, as_of).subquery()
+        rows = stated[purpose]
         return person_id.in_(sa.select(rows.c.person_id).where(rows.c.channel == channel, rows.c.given))
 
     asks = _Asks(

@@ -107,6 +107,14 @@ def drawn(name: str, share: float, record_id: sa.ColumnElement[str]) -> sa.Colum
     return sa.func.substr(_hash(name, record_id), 1, 8) < sa.literal(f"{int(share * 2**32):08x}")
 
 
+def picking_order(
+    name: str, scope: Scope, by: sa.ColumnElement[Any] | None
+) -> tuple[tuple[sa.ColumnElement[Any], ...], sa.ColumnElement[bool]]:
+    """Give the order in which people are picked, the same every day, and who can be picked at all."""
+    order = (_hash(name, scope.names["record_id"].element), scope.names["person_id"].element)
+    return (order, sa.true()) if by is None else ((by.desc(), *order), by.is_not(None))
+
+
 def _hash(name: str, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     return sa.func.md5(sa.literal(f"sample|{name}|") + record_id, type_=sa.Text())
 
@@ -175,13 +183,11 @@ def _members(name: str, segments: Mapping[str, Segment], scope: Scope, found: Fo
     record_id = scope.names["record_id"].element
     if isinstance(segment.sample, float):
         return sa.and_(condition, drawn(name, segment.sample, record_id))
-    order = [_hash(name, record_id), scope.names["person_id"].element]
-    if segment.by is not None:
-        by = _tried("by", segment.by, scope, compile_expression)
-        condition = sa.and_(condition, by.is_not(None))
-        order.insert(0, by.desc())
+    by = _tried("by", segment.by, scope, compile_expression) if segment.by is not None else None
+    order, able = picking_order(name, scope, by)
+    condition = sa.and_(condition, able)
     picked = sa.table(f"{PICKED}{len(found.picks)}", sa.column("person_id", sa.BigInteger()))
-    found.picks.append(Pick(segment, picked.name, condition, tuple(order)))
+    found.picks.append(Pick(segment, picked.name, condition, order))
     return scope.names["person_id"].element.in_(sa.select(picked.c.person_id))
 
 

@@ -102,7 +102,8 @@ class HubFile(Form):
     )
     schedules: Schedules = Field(Schedules(), description="When the flows run by themselves.")
     packs: list[str] = Field(
-        default_factory=list, description="The [packs](packs.md) of traits, segments and scores to switch on."
+        default_factory=list,
+        description="Packs of traits, segments and scores that come with the hub, to switch on: [value_tiers].",
     )
 
 

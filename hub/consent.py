@@ -7,22 +7,29 @@ at the same moment, the refusal holds.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
-
-from hub.warehouse import Transaction
 
 CLOCKS_APART = timedelta(days=1)
 """A system's clock may run ahead of ours: a withdrawal counts from a day before its own moment."""
 
 
-def in_effect(transaction: Transaction, people: sa.FromClause, purpose: str, as_of: datetime) -> sa.Select:
+class Tables(Protocol):
+    """Whatever gives the stored tables by their names: a transaction, or the schema."""
+
+    def table(self, name: str) -> sa.Table:
+        """Return a stored table."""
+        ...
+
+
+def in_effect(tables: Tables, people: sa.FromClause, purpose: str, as_of: datetime) -> sa.Select:
     """Give the consent in effect of `people` (which has person_id): person_id, channel, given, at, consent_key.
 
     `given` is never null; `consent_key` names the statement (`connection:key`) that proves it. Nobody has more than
     one row per channel; who never stated anything has none.
     """
-    consent, record = transaction.table("consent"), transaction.table("source_record")
+    consent, record = tables.table("consent"), tables.table("source_record")
     at = sa.func.coalesce(consent.c.at, consent.c.source_time)
     given = sa.func.coalesce(consent.c.given, sa.false())
     known = sa.or_(at <= as_of, sa.and_(sa.not_(given), at <= as_of + CLOCKS_APART))
@@ -38,12 +45,12 @@ def in_effect(transaction: Transaction, people: sa.FromClause, purpose: str, as_
         .join(record, record.c.record_id == consent.c.record_id)
         .join(wanted, wanted.c.person_id == record.c.person_id)
         .where(consent.c.purpose == purpose, known)
-        .cte("stated")
+        .cte(f"stated_on_{purpose}")
     )
     newest = (
         sa.select(stated.c.person_id, stated.c.channel, sa.func.max(stated.c.at).label("at"))
         .group_by(stated.c.person_id, stated.c.channel)
-        .cte("newest")
+        .cte(f"newest_on_{purpose}")
     )
     return (
         sa.select(

@@ -101,20 +101,56 @@ def run(
 
 @app.command()
 def preview(
-    what: Annotated[str, typer.Argument(metavar="mapping", help="What to preview: mapping.")],
+    what: Annotated[str, typer.Argument(metavar="mapping|segment", help="What to preview: a mapping or a segment.")],
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The table that is mapped: sales_order, or shop.sales_order.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="The table that is mapped (sales_order, or shop.sales_order), or the segment."
+        ),
     ],
     rows: Annotated[
-        int, typer.Option("--rows", metavar="N", min=1, max=1000, help="How many sample rows per table.")
+        int,
+        typer.Option(
+            "--rows", metavar="N", min=1, max=1000, help="How many sample rows per table, or people in and out."
+        ),
     ] = 3,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--person",
+            metavar="PERSON",
+            help="For a segment: why this person (number, e-mail, phone or record) is in it, or not.",
+            show_default=False,
+        ),
+    ] = None,
     project: Project = None,
     json: Json = False,
 ) -> None:
-    """Show sample rows before and after a mapping."""
+    """Show sample rows before and after a mapping; or who would be in a segment, and why."""
     from hub.cli.preview import preview as work
 
-    answer(json, lambda: work(project, what, name, rows))
+    answer(json, lambda: work(project, what, name, rows, person))
+
+
+@app.command()
+def segments(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SEGMENT]...", help="Only these; all by default.", show_default=False),
+    ] = None,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, max=3650, help="Over how many days to look at change.")
+    ] = 30,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="Show too how many members are in each other segment.")
+    ] = False,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Show how large the segments are, who entered and left, and how they overlap."""
+    from hub.cli.segments import segments as work
+
+    answer(json, lambda: work(project, names or [], days, overlap))
 
 
 @app.command()

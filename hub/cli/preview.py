@@ -1,4 +1,4 @@
-"""`hub preview mapping NAME`: sample rows before and after a mapping, without storing anything."""
+"""`hub preview`: sample rows before and after a mapping, without storing anything; or a segment."""
 
 from __future__ import annotations
 
@@ -17,10 +17,24 @@ if TYPE_CHECKING:
     from hub.stages.map.preview import PreviewRow
 
 
-def preview(folder: Path | None, what: str, name: str, rows: int) -> Answer:
-    """Map the first rows of the newest load; those that are set aside show the reason."""
+def preview(folder: Path | None, what: str, name: str, rows: int, person: str | None = None) -> Answer:
+    """Preview a mapping, or a segment for everybody or for one person."""
+    if what == "segment":
+        from hub.cli.segment_preview import preview_segment, why
+
+        project = open_project(folder)
+        return why(project, name, person) if person is not None else preview_segment(project, name, rows)
     if what != "mapping":
-        raise ConfigurationError(f"'{what}' can't be previewed: write `hub preview mapping NAME`")
+        raise ConfigurationError(
+            f"'{what}' can't be previewed: write `hub preview mapping NAME` or `hub preview segment NAME`"
+        )
+    if person is not None:
+        raise ConfigurationError("--person goes with `hub preview segment NAME`")
+    return _mapping(folder, name, rows)
+
+
+def _mapping(folder: Path | None, name: str, rows: int) -> Answer:
+    """Map the first rows of the newest load; those that are set aside show the reason."""
     found = _rows(open_project(folder), name, rows)
     data = [{"raw": dict(row.raw), "mapped": row.mapped and dict(row.mapped), "reason": row.reason} for row in found]
     return Answer(data, lambda console: _show(console, data))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, scenario, survivorship
+from hub.project import identity, models, scenario, scores, segments, survivorship, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -18,8 +18,9 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
     ("mappings/*.yaml", models.MappingFile),
-    ("traits/*.yaml", models.TraitFile),
-    ("segments/*.yaml", models.SegmentFile),
+    ("traits/*.yaml", traits.TraitFile),
+    ("segments/*.yaml", segments.SegmentFile),
+    ("scores/*.yaml", scores.Score),
     ("scenarios/*.yaml", scenario.Scenario),
     ("syncs/*.yaml", models.Sync),
 )
@@ -43,7 +44,8 @@ def yaml_page() -> Iterator[str]:
     yield ""
     yield "A project is a folder. These are all its files and keys; `hub check` refuses any other, with file, line and"
     yield "column. Your editor knows them too: `hub schema` writes a JSON Schema per kind of file. How to write them"
-    yield "well stands in [mapping](mapping.md) and [segments and scenarios](segments-and-scenarios.md)."
+    yield "well stands in [mapping](mapping.md), [traits and segments](traits-and-segments.md) and"
+    yield "[scenarios](scenarios.md)."
     yield ""
     yield "YAML is read as version 1.2: only `true` and `false` are booleans, `NO` is text, a date stays text, and"
     yield "`0612345678` stays text. Tags, anchors and second documents are refused. An **expression** is SQL over the"
@@ -58,7 +60,7 @@ def yaml_page() -> Iterator[str]:
         if model is models.HubFile:
             yield ""
             yield "A connection has `plugin` and the keys of that [plugin](plugins.md)."
-        if model is models.TraitFile:
+        if model is traits.TraitFile:
             yield from _built_in_traits()
     yield ""
     yield "## mappings/*.cases.yaml"
@@ -149,7 +151,7 @@ def _inside(hint: Any) -> str:
 
 
 def _built_in_traits() -> Iterator[str]:
-    from hub.people.traits import BUILT_IN, RFM, SCORES
+    from hub.people.built_in import BUILT_IN, RFM, SCORES
 
     yield ""
     yield "### built-in traits"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hub.expressions.compile import assign, compile_condition, compile_expression, compile_text, names_in
 from hub.expressions.functions import FUNCTIONS
 from hub.expressions.functions.function import FunctionDoc
+from hub.expressions.logic import Logic, logic
 from hub.expressions.scope import (
     Compiled,
     ExpressionError,
@@ -16,6 +17,8 @@ from hub.expressions.scope import (
     Failure,
     Lookup,
     Name,
+    RowsAsked,
+    RowsFunction,
     Scope,
     ScopeFunction,
 )
@@ -27,13 +30,17 @@ __all__ = [
     "ExpressionType",
     "Failure",
     "FunctionDoc",
+    "Logic",
     "Lookup",
     "Name",
+    "RowsAsked",
+    "RowsFunction",
     "Scope",
     "ScopeFunction",
     "assign",
     "compile_condition",
     "compile_expression",
     "compile_text",
+    "logic",
     "names_in",
 ]

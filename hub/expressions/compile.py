@@ -16,7 +16,17 @@ from hub.expressions.functions.dates import as_of
 from hub.expressions.functions.function import Call, Found
 from hub.expressions.functions.unified import unify
 from hub.expressions.parse import UNITS, column_of, parse
-from hub.expressions.scope import Compiled, Element, ExpressionError, ExpressionType, Failure, Scope
+from hub.expressions.scope import (
+    Compiled,
+    Element,
+    ExpressionError,
+    ExpressionType,
+    Failure,
+    RowsAsked,
+    RowsFunction,
+    Scope,
+    ScopeFunction,
+)
 from hub.expressions.values import INTEGER, INTERVAL, NUMBER, Value, boolean, null, number, sql_type, text
 from hub.warehouse.constructs import text_constant
 
@@ -352,10 +362,13 @@ class _Compiler:
     def call(self, node: exp.Expression) -> Value:
         written = str(node.this)
         name, column = written.lower(), column_of(node)
+        local = self.scope.functions.get(name)
+        if isinstance(local, RowsFunction):
+            return self._rows_function(local, node)
         arguments = [self.value(argument) for argument in node.expressions]
         call = Call(name, column, arguments, self.scope, self.found)
-        if name in self.scope.functions:
-            return self._scope_function(call)
+        if local is not None:
+            return self._scope_function(local, call)
         if name in self.scope.plugins:
             return self._plugin_function(call)
         built_in = BUILT_INS.get(name)
@@ -367,8 +380,35 @@ class _Compiler:
         built_in.check(call)
         return built_in.build(call)
 
-    def _scope_function(self, call: Call) -> Value:
-        function = self.scope.functions[call.name]
+    def _rows_function(self, function: RowsFunction, node: exp.Expression) -> Value:
+        """Compile has(): its condition is about rows of another table, in a scope of their own."""
+        arguments, column = list(node.expressions), column_of(node)
+        how = ExpressionError(f"it is written {function.signature}", column)
+        at_least, length = 1, None
+        if function.counted:
+            count = arguments.pop(0) if arguments else None
+            if not isinstance(count, exp.Literal) or not count.this.isdigit() or int(count.this) < 1:
+                raise ExpressionError(f"first comes how many rows at least; {how.message}", column)
+            at_least = int(count.this)
+        table = arguments.pop(0) if arguments else None
+        if not isinstance(table, exp.Literal) or not table.is_string:
+            raise how
+        if arguments and isinstance(arguments[-1], exp.Interval):
+            value = self.interval(arguments.pop())
+            length = value.constant
+            if length[1] not in ("day", "week", "month", "year"):
+                raise ExpressionError("rows are told apart by days, weeks, months or years: 30 days", value.column)
+        if len(arguments) > 1:
+            raise how
+        try:
+            inner = _Compiler(function.scope(table.this))
+            condition = inner.compiled(inner.condition(arguments[0], "the condition")) if arguments else None
+            built = function.build(RowsAsked(table.this, condition, length, at_least, node.sql()))
+        except ValueError as error:
+            raise ExpressionError(str(error), column_of(table)) from None
+        return Value(built.element, built.type, column)
+
+    def _scope_function(self, function: ScopeFunction, call: Call) -> Value:
         most, least = len(function.parameters), len(function.parameters) - function.optional
         if not least <= len(call) <= most:
             raise ExpressionError(

@@ -78,11 +78,7 @@ _DIALECT = Postgres()
 
 def parse(text: str) -> exp.Expression:
     """Parse one expression. Raises ExpressionError with the column of the mistake."""
-    if len(text) > LONGEST:
-        raise ExpressionError(f"an expression has at most {LONGEST} characters")
-    tokens = _plain(_tokens(text))
-    if not tokens:
-        raise ExpressionError("the expression is empty")
+    tokens = _plain(tokens_of(text))
     try:
         trees = _Parser(dialect=_DIALECT).parse(tokens, text)
     except ParseError as error:
@@ -91,6 +87,16 @@ def parse(text: str) -> exp.Expression:
     if not isinstance(tree, exp.Expression):
         raise ExpressionError("this is no expression")
     return tree
+
+
+def tokens_of(text: str) -> list[Token]:
+    """Give the words and signs of one expression, each with its place. Raises ExpressionError for what has none."""
+    if len(text) > LONGEST:
+        raise ExpressionError(f"an expression has at most {LONGEST} characters")
+    tokens = _tokens(text)
+    if not tokens:
+        raise ExpressionError("the expression is empty")
+    return tokens
 
 
 def column_of(node: exp.Expression) -> int:

@@ -54,6 +54,35 @@ class ScopeFunction:
 
 
 @dataclass(frozen=True)
+class RowsAsked:
+    """What has() asks for: rows of `table` that meet `condition`, of the last `length` (30, 'day'), `at_least` so many.
+
+    `written` is the call in one spelling: equal calls ask for the same.
+    """
+
+    table: str
+    condition: Compiled | None
+    length: tuple[int, str] | None
+    at_least: int
+    written: str
+
+
+@dataclass(frozen=True)
+class RowsFunction:
+    """A function about rows of another table that holds in one scope only: has('order_line', quantity > 1, 30 days).
+
+    `scope` gives what the condition over a table's rows may use, `build` the value; both raise ValueError with a
+    message for the admin. Where it is `counted`, a number of rows comes first: has_times(3, 'web_event').
+    """
+
+    signature: str
+    scope: Callable[[str], Scope]
+    build: Callable[[RowsAsked], Name]
+    counted: bool = False
+    summary: str = ""
+
+
+@dataclass(frozen=True)
 class Scope:
     """What an expression may use.
 
@@ -63,7 +92,7 @@ class Scope:
     """
 
     names: Mapping[str, Name]
-    functions: Mapping[str, ScopeFunction] = field(default_factory=dict)
+    functions: Mapping[str, ScopeFunction | RowsFunction] = field(default_factory=dict)
     notation: Notation = "iso"
     timezone: str = "Europe/Amsterdam"
     as_of: datetime = datetime(1970, 1, 1, tzinfo=UTC)

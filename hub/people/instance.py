@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from hub.expressions import Name, Scope, ScopeFunction, compile_condition
+from hub.people.built_in import BUILT_IN
 from hub.people.facts import facts
 from hub.people.scope import People
-from hub.people.traits import BUILT_IN
 from hub.project import Project
 from hub.project.scenario import Scenario
 from hub.warehouse import Transaction

@@ -1,4 +1,4 @@
-"""What conditions about people may say: columns of the person, traits, consents() and member_of()."""
+"""What conditions about people may say: columns of the person, traits, scores, consents(), member_of() and has()."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.errors import suggest
-from hub.expressions import Name, Scope, ScopeFunction
+from hub.expressions import Name, RowsFunction, Scope, ScopeFunction
+from hub.people.having import Having, Rows, one_by_one
 from hub.people.traits import TraitPlan, plan_traits
 from hub.project import Project
 from hub.warehouse import Transaction
@@ -36,11 +37,18 @@ class People:
         return self.relation.c.person_id
 
 
-def person_scope(transaction: Transaction, project: Project, as_of: datetime, inside: Inside | None = None) -> People:
+def person_scope(
+    transaction: Transaction,
+    project: Project,
+    as_of: datetime,
+    inside: Inside | None = None,
+    having: Having | None = None,
+) -> People:
     """Give everybody with their traits, and the scope of conditions about them.
 
     consents('email', 'marketing') is true for those whose newest statement as of the moment is a yes: it fails closed.
-    member_of('gold') asks the stored memberships, or `inside` where it is given.
+    member_of('gold') asks the stored memberships, or `inside` where it is given. has('order_line', ...) asks the
+    table, or `having` where it is given.
     """
     plan = plan_traits(project, as_of)
     relation = _relation(transaction.table("person"), plan)
@@ -56,17 +64,56 @@ def person_scope(transaction: Transaction, project: Project, as_of: datetime, in
         rows = stated[purpose]
         return person_id.in_(sa.select(rows.c.person_id).where(rows.c.channel == channel, rows.c.given))
 
-    def stored(name: str) -> sa.ColumnElement[bool]:
-        membership = transaction.table("membership")
-        return person_id.in_(sa.select(membership.c.person_id).where(membership.c.segment == name))
+    asks = _Asks(
+        given,
+        inside or _stored(transaction.table("membership"), person_id),
+        having or one_by_one(transaction.table("source_record"), person_id),
+    )
+    return People(relation, _scope(project, as_of, plan, relation, asks))
 
-    return People(relation, _scope(project, as_of, plan, relation, given, inside or stored))
+
+def reading_scope(project: Project, as_of: datetime) -> People:
+    """Give everybody as `person_scope` does, for one statement that reads and holds nothing on its way."""
+    plan = plan_traits(project, as_of)
+    schema = project.schema
+    relation = _relation(schema.table("person"), plan)
+    person_id = relation.c.person_id
+
+    stated: dict[str, sa.FromClause] = {}
+
+    def given(channel: str, purpose: str) -> sa.ColumnElement[bool]:
+        if purpose not in stated:
+            everybody = schema.table("person").alias()
+            stated[purpose] = consent.in_effect(schema, everybody, purpose, as_of).subquery()
+        rows = stated[purpose]
+        return person_id.in_(sa.select(rows.c.person_id).where(rows.c.channel == channel, rows.c.given))
+
+    asks = _Asks(
+        given,
+        _stored(schema.table("membership"), person_id),
+        one_by_one(schema.table("source_record"), person_id),
+    )
+    return People(relation, _scope(project, as_of, plan, relation, asks))
 
 
 def trial_scope(project: Project, as_of: datetime, plan: TraitPlan) -> Scope:
     """Give the scope that conditions are checked in, without a warehouse."""
     relation = _relation(project.schema.table("person"), plan)
-    return _scope(project, as_of, plan, relation, lambda channel, purpose: sa.true(), lambda name: sa.true())
+    asks = _Asks(lambda channel, purpose: sa.true(), lambda name: sa.true(), lambda asked: sa.true())
+    return _scope(project, as_of, plan, relation, asks)
+
+
+@dataclass(frozen=True)
+class _Asks:
+    """How the functions of a scope get their answers."""
+
+    given: Given
+    inside: Inside
+    having: Having
+
+
+def _stored(membership: sa.FromClause, person_id: sa.ColumnElement[int]) -> Inside:
+    return lambda name: person_id.in_(sa.select(membership.c.person_id).where(membership.c.segment == name))
 
 
 def _relation(person: sa.Table, plan: TraitPlan) -> sa.FromClause:
@@ -80,32 +127,31 @@ def _relation(person: sa.Table, plan: TraitPlan) -> sa.FromClause:
     )
 
 
-def _scope(
-    project: Project, as_of: datetime, plan: TraitPlan, relation: sa.FromClause, given: Given, inside: Inside
-) -> Scope:
+def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.FromClause, asks: _Asks) -> Scope:
     person = {column.name: column.type for column in project.schema["person"].columns}
     types = {**plan.types, **person}
+    rows = Rows(project.schema, project.hub.timezone, as_of)
     return Scope(
         {name: Name(relation.c[name], type_) for name, type_ in types.items()},
-        functions=_functions(given, inside, project.segments),
+        functions={**_functions(asks, project.segments), **rows.functions(asks.having)},
         timezone=project.hub.timezone,
         as_of=as_of,
     )
 
 
-def _functions(given: Given, inside: Inside, segments: Mapping[str, Any]) -> dict[str, ScopeFunction]:
+def _functions(asks: _Asks, segments: Mapping[str, Any]) -> dict[str, ScopeFunction | RowsFunction]:
     def consents(channel: Any, purpose: Any = "marketing") -> Name:
         for value, known, what in ((channel, CHANNELS, "channel"), (purpose, PURPOSES, "purpose")):
             if value not in known:
                 raise ValueError(
                     f"there is no {what} '{value}'.{suggest(str(value), known)} Known: {', '.join(known)}."
                 )
-        return Name(given(channel, purpose), "boolean")
+        return Name(asks.given(channel, purpose), "boolean")
 
     def member_of(segment: Any) -> Name:
         if segment not in segments:
             raise ValueError(f"there is no segment '{segment}'.{suggest(str(segment), segments)}")
-        return Name(inside(segment), "boolean")
+        return Name(asks.inside(segment), "boolean")
 
     return {
         "consents": ScopeFunction(

@@ -1,47 +1,131 @@
-"""Segments, compiled: their conditions, in an order in which each comes after those it asks for."""
+"""Segments, compiled: who meets their conditions, in an order in which each comes after those it asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
+from typing import Any
 
 import sqlalchemy as sa
 from sqlglot import exp
 
-from hub.errors import ConfigurationError, Problem
-from hub.expressions import ExpressionError, Scope, compile_condition
+from hub.errors import ConfigurationError, Problem, suggest
+from hub.expressions import ExpressionError, Scope, compile_condition, compile_expression
 from hub.expressions.parse import parse
+from hub.people.having import Together
 from hub.people.scope import People, person_scope, trial_scope
 from hub.people.traits import circle, plan_traits
 from hub.project import Project
+from hub.project.segments import Segment
 from hub.warehouse import Transaction
 
 Conditions = Mapping[str, sa.ColumnElement[bool]]
+PICKED = "picked_"
+ASKED = "member_of"
 
 
-def segment_conditions(transaction: Transaction, project: Project, as_of: datetime) -> tuple[People, Conditions]:
-    """Give everybody, and the condition of each segment over them. ConfigurationError with every mistake."""
-    conditions: dict[str, sa.ColumnElement[bool]] = {}
-    people = person_scope(transaction, project, as_of, inside=conditions.__getitem__)
-    problems = _compile(project, people.scope, conditions)
-    if problems:
-        raise ConfigurationError(problems)
-    return people, conditions
+@dataclass(frozen=True)
+class Pick:
+    """The people that a segment takes out of all who meet its conditions: `top` or `sample`."""
+
+    segment: Segment
+    table: str
+    condition: sa.ColumnElement[bool]
+    order: tuple[sa.ColumnElement[Any], ...]
+
+    def hold(self, transaction: Transaction, people: People) -> None:
+        """Hold them: so many, or such a part, the first by their order."""
+        wanted = self.segment.top or self.segment.sample
+        if isinstance(wanted, float):
+            wanted = ceil(round(wanted * transaction.count(people.relation, self.condition), 6))
+        picked = sa.select(people.person_id).where(self.condition).order_by(*self.order).limit(wanted)
+        transaction.hold(self.table, picked)
+
+
+@dataclass
+class Found:
+    """What compiling the segments gives."""
+
+    conditions: dict[str, sa.ColumnElement[bool]] = field(default_factory=dict)
+    picks: list[Pick] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everybody, and the condition of each segment over them."""
+
+    people: People
+    conditions: Conditions
+    times: tuple[sa.ColumnElement[datetime], ...]
+    """When the rows happened that the segments ask for: a row that is still to come changes who is inside."""
+
+
+def segment_conditions(transaction: Transaction, project: Project, as_of: datetime) -> Evaluation:
+    """Prepare all segments of a project. Raises ConfigurationError with every mistake.
+
+    What they ask of other tables is counted first, in one scan of each; then tops and samples are picked.
+    """
+    found = Found()
+    together = Together(lambda: people.person_id)
+    people = person_scope(transaction, project, as_of, found.conditions.__getitem__, together)
+    _compile(project, people.scope, found)
+    if found.problems:
+        raise ConfigurationError(found.problems)
+    together.count(transaction)
+    for pick in found.picks:
+        pick.hold(transaction, people)
+    return Evaluation(people, found.conditions, tuple(together.times))
 
 
 def segment_problems(project: Project, as_of: datetime) -> list[Problem]:
     """Find the mistakes in a project's segments; its traits must be right."""
-    scope = trial_scope(project, as_of, plan_traits(project, as_of))
-    return _compile(project, scope, {})
+    found = Found()
+    _compile(project, trial_scope(project, as_of, plan_traits(project, as_of)), found)
+    return found.problems
 
 
-def _compile(project: Project, scope: Scope, conditions: dict[str, sa.ColumnElement[bool]]) -> list[Problem]:
-    problems: list[Problem] = []
+def tables_asked(project: Project) -> frozenset[str]:
+    """Name the tables that segments ask for rows of; what can't be parsed asks for none."""
+    found: set[str] = set()
+    for segment in project.segments.values():
+        try:
+            calls = parse(segment.where or "true").find_all(exp.Anonymous)
+        except ExpressionError:
+            continue
+        has = [call for call in calls if str(call.this).lower() in ("has", "has_times")]
+        found |= {str(it.this) for call in has for it in call.expressions if isinstance(it, exp.Literal)}
+    return frozenset(found)
 
-    def tell(name: str, message: str, column: int = 1) -> None:
+
+def drawn(name: str, share: float, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Draw a part of the people by a hash of segment and person: who is drawn stays drawn."""
+    if share >= 1:
+        return sa.true()
+    return sa.func.substr(_hash(name, record_id), 1, 8) < sa.literal(f"{int(share * 2**32):08x}")
+
+
+def picking_order(
+    name: str, scope: Scope, by: sa.ColumnElement[Any] | None
+) -> tuple[tuple[sa.ColumnElement[Any], ...], sa.ColumnElement[bool]]:
+    """Give the order in which people are picked, the same every day, and who can be picked at all."""
+    order = (_hash(name, scope.names["record_id"].element), scope.names["person_id"].element)
+    return (order, sa.true()) if by is None else ((by.desc(), *order), by.is_not(None))
+
+
+def _hash(name: str, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    return sa.func.md5(sa.literal(f"sample|{name}|") + record_id, type_=sa.Text())
+
+
+def _compile(project: Project, scope: Scope, found: Found) -> None:
+    """Compile each segment after those that it asks for; what is wrong with one is told, those after it are not."""
+
+    def tell(name: str, key: str, message: str, column: int = 1) -> None:
         origin = project.origins.get(("segment", name))
-        problems.append(
-            origin.at_value("where", message=message, offset=column - 1)
+        found.problems.append(
+            origin.at_value(key, message=message, offset=column - 1)
             if origin is not None
             else Problem(f"segment {name}", 0, 0, message)
         )
@@ -49,31 +133,77 @@ def _compile(project: Project, scope: Scope, conditions: dict[str, sa.ColumnElem
     waiting: dict[str, frozenset[str]] = {}
     for name, segment in project.segments.items():
         try:
-            waiting[name] = _asked(segment.where)
+            waiting[name] = frozenset(asked for _, asked in _asked(segment))
         except ExpressionError as error:
-            tell(name, error.message, error.column)
+            tell(name, "where", error.message, error.column)
     failed = set(project.segments) - set(waiting)
     while waiting:
         ready = sorted(name for name, needs in waiting.items() if not needs & waiting.keys())
         if not ready:
             path = circle(waiting)
-            tell(path[0], f"segments ask for each other in a circle: {' -> '.join([*path, path[0]])}")
+            told = " -> ".join([*path, path[0]])
+            message = f"segments ask for each other in a circle: {told}" if len(path) > 1 else "it asks for itself"
+            tell(path[0], "where", message)
             break
         for name in ready:
             if waiting.pop(name) & failed:
                 failed.add(name)
                 continue
             try:
-                found = compile_condition(project.segments[name].where, scope)
-            except ExpressionError as error:
-                tell(name, error.message, error.column)
+                found.conditions[name] = _members(name, project.segments, scope, found)
+            except _Mistake as mistake:
+                tell(name, mistake.key, mistake.message, mistake.column)
                 failed.add(name)
-                continue
-            conditions[name] = sa.func.coalesce(found.element, sa.false())
-    return problems
 
 
-def _asked(where: str) -> frozenset[str]:
-    """Find the segments that a condition asks for by member_of('name')."""
-    calls = [call for call in parse(where).find_all(exp.Anonymous) if str(call.this).lower() == "member_of"]
-    return frozenset(str(it.this) for call in calls for it in call.expressions if isinstance(it, exp.Literal))
+class _Mistake(Exception):
+    """A segment is wrong at one of its keys."""
+
+    def __init__(self, key: str, message: str, column: int = 1) -> None:
+        super().__init__(message)
+        self.key, self.message, self.column = key, message, column
+
+
+def _members(name: str, segments: Mapping[str, Segment], scope: Scope, found: Found) -> sa.ColumnElement[bool]:
+    """Give the condition of a segment: never null, since who is not known to be inside is outside."""
+    segment = segments[name]
+    for key, asked in _asked(segment):
+        if key and asked not in segments:
+            raise _Mistake(key, f"there is no segment '{asked}'.{suggest(asked, segments)}")
+    known = found.conditions
+    # in a trial there are no conditions to build on
+    parts = [sa.or_(*(known.get(it, sa.true()) for it in segment.any))] if segment.any else []
+    parts += [known.get(it, sa.true()) for it in segment.all or ()]
+    if segment.where is not None:
+        parts.append(_tried("where", segment.where, scope, compile_condition))
+    parts += [sa.not_(known.get(it, sa.false())) for it in segment.except_ or ()]
+    condition: sa.ColumnElement[bool] = sa.func.coalesce(sa.and_(*parts), sa.false(), type_=sa.Boolean())
+    if segment.top is None and segment.sample is None:
+        return condition
+    record_id = scope.names["record_id"].element
+    if isinstance(segment.sample, float):
+        return sa.and_(condition, drawn(name, segment.sample, record_id))
+    by = _tried("by", segment.by, scope, compile_expression) if segment.by is not None else None
+    order, able = picking_order(name, scope, by)
+    condition = sa.and_(condition, able)
+    picked = sa.table(f"{PICKED}{len(found.picks)}", sa.column("person_id", sa.BigInteger()))
+    found.picks.append(Pick(segment, picked.name, condition, order))
+    return scope.names["person_id"].element.in_(sa.select(picked.c.person_id))
+
+
+def _tried(key: str, written: str, scope: Scope, how: Callable[..., Any]) -> sa.ColumnElement[Any]:
+    try:
+        found: sa.ColumnElement[Any] = how(written, scope).element
+    except ExpressionError as error:
+        raise _Mistake(key, error.message, error.column) from None
+    return found
+
+
+def _asked(segment: Segment) -> Iterator[tuple[str, str]]:
+    """Find the segments that a segment asks for: by a key (any, all, except), or by member_of('name') (no key)."""
+    for key, names in (("any", segment.any), ("all", segment.all), ("except", segment.except_)):
+        for name in names or ():
+            yield key, name
+    for call in parse(segment.where or "true").find_all(exp.Anonymous):
+        if str(call.this).lower() == ASKED:
+            yield from (("", str(it.this)) for it in call.expressions if isinstance(it, exp.Literal))

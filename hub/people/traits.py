@@ -1,16 +1,15 @@
 """Traits: what is known of every person, planned from YAML and from what is built in.
 
-A trait is an aggregate over the person's rows of a table, a score among all customers, or an expression over the
-person and other traits. Planning compiles each once, checks it, and puts them in an order in which each comes after
-those it uses.
+A trait is an aggregate over the person's rows of a table, a rank or a score among all people, or an expression over
+the person and other traits. Planning compiles each once, checks it, and puts them in an order in which each comes
+after those it uses.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,84 +26,51 @@ from hub.expressions import (
     compile_expression,
     names_in,
 )
-from hub.people.facts import Facts, facts
+from hub.people.built_in import BUILT_IN, RFM, SCORES
+from hub.people.facts import PersonFacts, facts
+from hub.people.families import Member, members
+from hub.people.window import REMEDY, Window, read_window
 from hub.project import Project
-from hub.project.models import Trait
+from hub.project.scores import Score, ScorePart
+from hub.project.traits import WEIGHED, Trait
 from hub.schema.shape import SQL_TYPES, STORE
 
-_COUNTING = "status is null or status not in ('cancelled', 'refunded', 'test')"
-
-BUILT_IN: Mapping[str, Trait] = {
-    name: Trait.model_validate(trait)
-    for name, trait in {
-        "age": {"is": "age(birth_date)", "summary": "Whole years on the as-of day."},
-        "order_count": {
-            "of": "sales_order",
-            "count": True,
-            "where": _COUNTING,
-            "summary": "Orders, without cancelled, refunded and test ones; so are all traits on orders here.",
-        },
-        "spent_lifetime": {"of": "sales_order", "sum": "total", "where": _COUNTING, "summary": "Total of all orders."},
-        "first_order_at": {"of": "sales_order", "minimum": "ordered_at", "where": _COUNTING, "summary": "First order."},
-        "last_order_at": {"of": "sales_order", "maximum": "ordered_at", "where": _COUNTING, "summary": "Last order."},
-        "orders_365d": {
-            "of": "sales_order",
-            "count": True,
-            "where": _COUNTING,
-            "within": "365 days",
-            "summary": "Orders at most 365 days ago.",
-        },
-        "own_order_interval": {
-            "of": "sales_order",
-            "median_interval": True,
-            "where": _COUNTING,
-            "summary": "The customer's own habit: median days between the days of orders.",
-        },
-        "days_since_last_order": {"is": "days_since(last_order_at)", "summary": "Calendar days since the last order."},
-        "life_cycle": {
-            "is": "case when order_count = 0 then 'prospect'"
-            " when days_since_last_order > 365 or days_since_last_order > 2 * own_order_interval then 'inactive'"
-            " when order_count = 1 and days_since_last_order <= 90 then 'new'"
-            " when orders_365d >= 3 then 'loyal' else 'active' end",
-            "summary": "prospect, new, active, loyal or inactive (R31).",
-        },
-    }.items()
-}
-"""The traits that every project has. One that a project defines under the same name goes before it."""
-
-SCORES: Mapping[str, str] = {
-    "recency_score": "last_order_at",
-    "frequency_score": "order_count",
-    "monetary_score": "spent_lifetime",
-}
-"""Quintiles among people with orders, 1 to 5, by the trait that each ranks; equal people get equal scores."""
-
-RFM = "rfm"
-"""The three scores as one text: 545."""
-
-WITHIN = re.compile(r"([0-9]{1,5}) (day|week)s?(?: of ([a-z_][a-z0-9_.]*))?")
 _TYPES: Mapping[str, ExpressionType] = {
     "count": "integer",
+    "distinct": "integer",
     "exists": "boolean",
     "average": "number",
+    "ratio": "number",
     "median_interval": "number",
 }
 _TIMED = ("first", "last", "median_interval")
+_NUMBERS = ("integer", "number")
+
+DECAYED = "decayed"
+"""The way of a part of a score: a sum in which rows count half after every half-life."""
+
+REASON = "_reason"
+"""What a score's name is followed by in the name of the trait that says what gave most."""
 
 
 @dataclass(frozen=True)
 class FactTrait:
-    """A trait computed from a person's rows of one table; `condition` has both `where` and `within`."""
+    """A trait computed from a person's rows of one table; `condition` has both `where` and `within`.
+
+    `since` is the window over the rows before they are narrowed, so that older ones need not be read. Names with a
+    dot are parts of scores: they are computed like traits and kept by nobody.
+    """
 
     name: str
     type: ExpressionType
     way: str
-    facts: Facts
+    facts: PersonFacts
     value: Compiled | None = None
     weight: Compiled | None = None
     condition: sa.ColumnElement[bool] | None = None
     since: sa.ColumnElement[bool] | None = None
     used: frozenset[str] = frozenset()
+    half_life: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -123,11 +89,12 @@ class TraitPlan:
 
     of_facts: tuple[FactTrait, ...]
     derived: tuple[DerivedTrait, ...]
+    scores: tuple[str, ...] = ()
 
     @property
     def types(self) -> Mapping[str, ExpressionType]:
         """Give the type of each trait, by name, in the order of the trait table's columns."""
-        found = {trait.name: trait.type for trait in self.of_facts}
+        found = {trait.name: trait.type for trait in self.of_facts if "." not in trait.name}
         return {**found, **{trait.name: trait.type for trait in self.derived}}
 
     def table(self) -> sa.TableClause:
@@ -146,7 +113,7 @@ def plan_traits(project: Project, as_of: datetime) -> TraitPlan:
 
 
 def trait_problems(project: Project, as_of: datetime) -> list[Problem]:
-    """Find the mistakes in a project's traits: unknown tables and columns, wrong types, circles."""
+    """Find the mistakes in a project's traits and scores: unknown tables and columns, wrong types, circles."""
     planning = _Planning(project, as_of)
     planning.plan()
     return planning.problems
@@ -158,12 +125,23 @@ def definitions(project: Project) -> dict[str, Trait]:
     return {**{name: it for name, it in BUILT_IN.items() if person.column(name) is None}, **project.traits}
 
 
-class _Mistake(Exception):
-    """A trait is wrong at one of its keys, `offset` columns into its value."""
+def tables_read(project: Project) -> frozenset[str]:
+    """Name the tables that traits and scores are computed from."""
+    of_traits = {trait.of for trait in definitions(project).values() if trait.of is not None}
+    return frozenset(of_traits | {part.of for score in project.scores.values() for part in score.parts.values()})
 
-    def __init__(self, key: str, message: str, offset: int = 0) -> None:
+
+class _Mistake(Exception):
+    """Something is wrong at one of a definition's keys, `offset` columns into its value."""
+
+    def __init__(self, key: str | tuple[str, ...], message: str, offset: int = 0) -> None:
         super().__init__(message)
-        self.key, self.message, self.offset = key, message, offset
+        self.path = (key,) if isinstance(key, str) else key
+        self.message, self.offset = message, offset
+
+    def below(self, *path: str) -> _Mistake:
+        """Give the same mistake, told of a place further down."""
+        return _Mistake((*path, *self.path), self.message, self.offset)
 
 
 class _Planning:
@@ -172,56 +150,84 @@ class _Planning:
     def __init__(self, project: Project, as_of: datetime) -> None:
         self.project = project
         self.as_of = as_of
-        self.today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
+        self.timezone = project.hub.timezone
+        self.today = as_of.astimezone(ZoneInfo(self.timezone)).date()
         self.problems: list[Problem] = []
-        self.facts: dict[str, Facts] = {}
+        self.facts: dict[str, PersonFacts] = {}
 
     def plan(self) -> TraitPlan:
-        traits = definitions(self.project)
-        of_facts = []
-        for name, trait in traits.items():
-            if trait.of is not None:
+        traits = self._members()
+        of_facts: list[FactTrait] = []
+        failed: set[str] = set()
+        for name, member in traits.items():
+            if member.trait.of is not None:
                 try:
-                    of_facts.append(self._of_facts(name, trait))
+                    of_facts.append(self._of_facts(member))
                 except _Mistake as mistake:
-                    self._tell(name, mistake)
+                    self._tell("trait", member.definition, mistake)
+                    failed.add(name)
+        parts: dict[str, list[FactTrait]] = {}
+        for name, score in self._scores(traits):
+            try:
+                parts[name] = [self._part(name, score, part) for part in score.parts]
+            except _Mistake as mistake:
+                self._tell("score", name, mistake)
+                failed.add(name)
         known: dict[str, ExpressionType] = {trait.name: trait.type for trait in of_facts}
-        failed = {name for name, trait in traits.items() if trait.of is not None} - set(known)
-        return TraitPlan(tuple(of_facts), tuple(self._derived(traits, known, failed)))
+        derived = [it for name in parts for it in self._scored(name, self.project.scores[name])]
+        known |= {trait.name: trait.type for trait in derived}
+        derived += self._derived(traits, known, failed)
+        return TraitPlan((*of_facts, *(part for each in parts.values() for part in each)), tuple(derived), tuple(parts))
+
+    def _members(self) -> dict[str, Member]:
+        found: dict[str, Member] = {}
+        for member in members(definitions(self.project)):
+            other = found.get(member.name)
+            if other is None:
+                found[member.name] = member
+            elif other.definition == member.definition:
+                self._tell(
+                    "trait",
+                    member.definition,
+                    _Mistake((), f"two of its values or windows would both be called '{member.name}'"),
+                )
+            else:
+                own, first = (member, other) if member.definition in self.project.traits else (other, member)
+                message = f"'{own.name}' would also be a trait of '{first.definition}': rename one"
+                self._tell("trait", own.definition, _Mistake((), message))
+        return found
+
+    def _scores(self, traits: Mapping[str, Member]) -> Iterator[tuple[str, Score]]:
+        for name, score in self.project.scores.items():
+            taken = next((it for it in (name, name + REASON) if it in traits or it in (*SCORES, RFM)), None)
+            if taken is None:
+                yield name, score
+            else:
+                self._tell("score", name, _Mistake("score", f"there is a trait '{taken}' already: rename one"))
 
     # aggregates
 
-    def _of_facts(self, name: str, trait: Trait) -> FactTrait:
-        rows, way = self._rows(trait), trait.way
-        scope = Scope(rows.names, timezone=self.project.hub.timezone, as_of=self.as_of)
+    def _of_facts(self, member: Member) -> FactTrait:
+        trait = member.trait
+        rows, way = self._rows(trait.of or ""), trait.way
+        scope = self._scope(rows.names)
         if way in _TIMED and rows.time is None:
             raise _Mistake("of", f"'{way}' needs a table that says when: {trait.of} has no time")
-        value = self._compiled(way, getattr(trait, way), scope) if isinstance(getattr(trait, way), str) else None
+        written = getattr(trait, way)
+        value = None
+        if way == "ratio":
+            value = self._condition("ratio", written, scope)
+        elif isinstance(written, str):
+            value = self._compiled(way, written, scope)
         self._check(way, value)
-        if trait.by is not None and way != "favourite":
-            raise _Mistake("by", "`by` goes with `favourite` only")
-        weight = self._compiled("by", trait.by, scope) if trait.by is not None else None
-        if weight is not None and weight.type not in ("integer", "number"):
-            raise _Mistake("by", f"`by` weighs with a number, but this is {weight.type}")
-        where = self._where(trait.where, scope) if trait.where is not None else None
-        since = self._since(trait.within, rows) if trait.within is not None else None
-        conditions = [it for it in (where.element if where else None, since) if it is not None]
-        used = frozenset().union(*(it.names for it in (value, weight, where) if it is not None))
-        column = _column_of(trait.within)
-        return FactTrait(
-            name,
-            _TYPES.get(way) or self._type(value),
-            way,
-            rows,
-            value,
-            weight,
-            sa.and_(*conditions) if conditions else None,
-            since,
-            used | ({column} if column else frozenset()),
-        )
+        weight = self._weight(way, trait.by, scope)
+        where = self._condition("where", trait.where, scope) if trait.where is not None else None
+        of_value = self._condition("per", member.of_value, scope) if member.of_value is not None else None
+        window = self._window(trait.within, rows)
+        found = FactTrait(member.name, _TYPES.get(way) or self._type(value), way, rows, value, weight)
+        return self._narrowed(found, [where, of_value], window)
 
-    def _rows(self, trait: Trait) -> Facts:
-        of = trait.of or ""
+    def _rows(self, of: str) -> PersonFacts:
         table = self.project.schema.get(of)
         personal = [it.name for it in self.project.schema if it.personal and it.mapped]
         if table is None:
@@ -229,8 +235,11 @@ class _Planning:
         if of not in personal:
             raise _Mistake("of", f"rows of '{of}' belong to no person; tables that do: {', '.join(personal)}")
         if of not in self.facts:
-            self.facts[of] = facts(self.project.schema, of)
+            self.facts[of] = PersonFacts(facts(self.project.schema, of))
         return self.facts[of]
+
+    def _scope(self, names: Mapping[str, Name]) -> Scope:
+        return Scope(names, timezone=self.timezone, as_of=self.as_of)
 
     def _compiled(self, key: str, text: str, scope: Scope) -> Compiled:
         try:
@@ -238,46 +247,120 @@ class _Planning:
         except ExpressionError as error:
             raise _Mistake(key, error.message, error.column - 1) from None
 
-    def _where(self, text: str, scope: Scope) -> Compiled:
+    def _condition(self, key: str, text: str, scope: Scope) -> Compiled:
         try:
             return compile_condition(text, scope)
         except ExpressionError as error:
-            raise _Mistake("where", error.message, error.column - 1) from None
+            raise _Mistake(key, error.message, error.column - 1 if key != "per" else 0) from None
 
     def _check(self, way: str, value: Compiled | None) -> None:
         if value is None:
             return
         if value.type == "interval":
             raise _Mistake(way, "a length of time can't be kept: use days_between()")
-        if way in ("sum", "average") and value.type not in ("integer", "number", "null"):
+        if way in ("sum", "average") and value.type not in (*_NUMBERS, "null"):
             raise _Mistake(way, f"'{way}' needs a number, but this is {value.type}")
         if way in ("minimum", "maximum") and value.type == "boolean":
             raise _Mistake(way, f"'{way}' of true and false means nothing: use `exists` with `where`")
 
+    def _weight(self, way: str, by: str | None, scope: Scope) -> Compiled | None:
+        if by is None:
+            return None
+        if way not in WEIGHED:
+            raise _Mistake("by", f"`by` goes with {' and '.join(f'`{it}`' for it in WEIGHED)} only")
+        weight = self._compiled("by", by, scope)
+        if weight.type not in _NUMBERS:
+            raise _Mistake("by", f"`by` weighs with a number, but this is {weight.type}")
+        return weight
+
     def _type(self, value: Compiled | None) -> ExpressionType:
         return "text" if value is None or value.type == "null" else value.type
 
-    def _since(self, within: str, rows: Facts) -> sa.ColumnElement[bool]:
-        """Give the condition of a window: at most so many calendar days before the as-of day."""
-        found = WITHIN.fullmatch(within.strip())
-        if found is None:
-            raise _Mistake("within", "write `90 days`, `2 weeks` or `90 days of COLUMN`")
-        days = int(found[1]) * (7 if found[2] == "week" else 1)
-        if found[3] is None and rows.time is None:
-            raise _Mistake("within", f"{rows.table.name} has no time: write `{found[1]} {found[2]}s of COLUMN`")
-        column = rows.names.get(found[3]) if found[3] else rows.time
+    def _window(self, within: str | list[str] | None, rows: PersonFacts) -> tuple[Window, str] | None:
+        """Read a window and the name of the column that it is over."""
+        if within is None:
+            return None
+        written = str(within)
+        window = read_window(written)
+        if window is None:
+            raise _Mistake("within", REMEDY)
+        column = window.column or rows.table.time
         if column is None:
-            raise _Mistake("within", f"there is no '{found[3]}'.{suggest(found[3], rows.names)}")
-        if column.type not in ("date", "timestamp"):
-            raise _Mistake("within", f"'{found[3]}' is {column.type}, not a date")
-        return column.element >= moment_or_day(
-            self.today - timedelta(days=days), column.type, self.project.hub.timezone
-        )
+            raise _Mistake("within", f"{rows.table.name} has no time: write `{written.strip()} of COLUMN`")
+        name = rows.names.get(column)
+        if name is None:
+            raise _Mistake("within", f"there is no '{column}'.{suggest(column, rows.names)}")
+        if name.type not in ("date", "timestamp"):
+            raise _Mistake("within", f"'{column}' is {name.type}, not a date")
+        try:
+            window.first_day(self.today)
+        except ValueError:
+            raise _Mistake("within", "no calendar reaches back so far") from None
+        return window, column
+
+    def _narrowed(
+        self, trait: FactTrait, conditions: list[Compiled | None], window: tuple[Window, str] | None
+    ) -> FactTrait:
+        """Add the conditions and the window, and say which names are used."""
+        elements = [it.element for it in conditions if it is not None]
+        compiled = [it for it in (trait.value, trait.weight, *conditions) if it is not None]
+        used = frozenset().union(*(it.names for it in compiled))
+        since = None
+        if window is not None:
+            inside, column = window
+            narrow, wide = trait.facts.names[column], trait.facts.facts.names[column]
+            elements.append(inside.reaches(narrow.element, narrow.type, self.today, self.timezone))
+            since = inside.reaches(wide.element, wide.type, self.today, self.timezone)
+            used |= {column}
+        known = frozenset(used & trait.facts.names.keys())
+        condition = sa.and_(*elements) if elements else None
+        return replace(trait, condition=condition, since=since, used=known)
+
+    # scores
+
+    def _part(self, name: str, score: Score, part_name: str) -> FactTrait:
+        try:
+            return self._weighed(f"{name}.{part_name}", score, score.parts[part_name])
+        except _Mistake as mistake:
+            raise mistake.below("parts", part_name) from None
+
+    def _weighed(self, name: str, score: Score, part: ScorePart) -> FactTrait:
+        rows = self._rows(part.of)
+        half_life = score.half_life if part.half_life is None else part.half_life
+        if half_life is not None and not half_life:
+            raise _Mistake("half_life", "after no time at all, nothing is left: write at least an hour")
+        if half_life is not None and rows.time is None:
+            raise _Mistake("of", f"a half-life needs a table that says when: {part.of} has no time")
+        scope = self._scope(rows.names)
+        weight = self._compiled("weight", part.weight, scope)
+        if weight.type not in _NUMBERS:
+            raise _Mistake("weight", f"a weight is a number, but this is {weight.type}")
+        where = self._condition("where", part.where, scope) if part.where is not None else None
+        way = "sum" if half_life is None else DECAYED
+        found = FactTrait(name, "number", way, rows, weight, half_life=half_life)
+        return self._narrowed(found, [where], self._window(part.within, rows))
+
+    def _scored(self, name: str, score: Score) -> Iterator[DerivedTrait]:
+        """Give the score, and what gave most of it: of equal parts, the one that is written first."""
+        number = SQL_TYPES["number"]
+        parts: dict[str, sa.ColumnElement[Any]] = {}
+        for part_name, part in score.parts.items():
+            given = sa.func.coalesce(sa.column(f"{name}.{part_name}", number), sa.literal_column("0"), type_=number)
+            limit = sa.cast(sa.literal_column(repr(part.at_most)), number) if part.at_most is not None else None
+            parts[part_name] = given if limit is None else sa.func.least(given, limit, type_=number)
+        total: sa.ColumnElement[Any] = sum(list(parts.values())[1:], next(iter(parts.values())))
+        if score.at_most is not None:
+            total = sa.func.least(total, sa.cast(sa.literal_column(repr(score.at_most)), number), type_=number)
+        most = sa.func.greatest(*parts.values(), type_=number)
+        whens = [(sa.and_(value > 0, value == most), sa.literal(part_name)) for part_name, value in parts.items()]
+        needs = frozenset(f"{name}.{part_name}" for part_name in parts)
+        yield DerivedTrait(name, "number", total, needs)
+        yield DerivedTrait(name + REASON, "text", sa.case(*whens), needs)
 
     # expressions over the person and other traits
 
     def _derived(
-        self, traits: Mapping[str, Trait], known: dict[str, ExpressionType], failed: set[str]
+        self, traits: Mapping[str, Member], known: dict[str, ExpressionType], failed: set[str]
     ) -> Iterator[DerivedTrait]:
         person = {
             column.name: column.type for column in self.project.schema["person"].columns if column.name not in traits
@@ -293,24 +376,28 @@ class _Planning:
                 if needs & failed:
                     failed.add(name)
                     continue
+                member = traits.get(name)
                 try:
-                    trait = self._one(name, traits.get(name), needs, {**person, **known})
+                    trait = self._one(name, member.trait if member else None, needs, {**person, **known})
                 except _Mistake as mistake:
-                    self._tell(name, mistake)
+                    self._tell("trait", name, mistake)
                     failed.add(name)
                     continue
                 known[name] = trait.type
                 yield trait
 
-    def _needs(self, traits: Mapping[str, Trait], failed: set[str]) -> Iterator[tuple[str, frozenset[str]]]:
-        for name, trait in traits.items():
-            if trait.is_ is None:
-                continue
-            try:
-                yield name, names_in(trait.is_)
-            except ExpressionError as error:
-                self._tell(name, _Mistake("is", error.message, error.column - 1))
-                failed.add(name)
+    def _needs(self, traits: Mapping[str, Member], failed: set[str]) -> Iterator[tuple[str, frozenset[str]]]:
+        for name, member in traits.items():
+            written = {key: getattr(member.trait, key) for key in ("is_", "rank", "among")}
+            needs: frozenset[str] = frozenset()
+            for key, text in written.items():
+                try:
+                    needs |= names_in(text) if text is not None else frozenset()
+                except ExpressionError as error:
+                    self._tell("trait", name, _Mistake(key.rstrip("_"), error.message, error.column - 1))
+                    failed.add(name)
+            if member.trait.of is None and name not in failed:
+                yield name, needs
         for name, over in SCORES.items():
             if name not in traits:
                 yield name, frozenset({over, "order_count"})
@@ -327,7 +414,13 @@ class _Planning:
             return DerivedTrait(
                 name, "integer", _score(names[SCORES[name]].element, names["order_count"].element), needs
             )
-        scope = Scope(names, timezone=self.project.hub.timezone, as_of=self.as_of)
+        scope = self._scope(names)
+        if trait.rank is not None:
+            by = self._compiled("rank", trait.rank, scope)
+            if by.type in ("interval", "boolean"):
+                raise _Mistake("rank", f"people are ranked by a number, a text or a moment, not by {by.type}")
+            among = self._condition("among", trait.among, scope).element if trait.among is not None else sa.true()
+            return DerivedTrait(name, "number", _rank(by.element, among), needs)
         value = self._compiled("is", trait.is_ or "", scope)
         self._check("is", value)
         return DerivedTrait(name, self._type(value), value.element, needs)
@@ -336,15 +429,16 @@ class _Planning:
         path = circle(waiting)
         told = " -> ".join([*path, path[0]])
         owner = next((name for name in path if name in self.project.traits), path[0])
-        self._tell(owner, _Mistake("is", f"traits use each other in a circle: {told}"))
+        self._tell("trait", owner, _Mistake("is", f"traits use each other in a circle: {told}"))
 
-    def _tell(self, name: str, mistake: _Mistake) -> None:
-        origin = self.project.origins.get(("trait", name))
-        self.problems.append(
-            origin.at_value(mistake.key, message=mistake.message, offset=mistake.offset)
-            if origin is not None
-            else Problem(f"trait {name}", 0, 0, mistake.message)
-        )
+    def _tell(self, kind: str, name: str, mistake: _Mistake) -> None:
+        origin = self.project.origins.get((kind, name))
+        if origin is None:
+            self.problems.append(Problem(f"{kind} {name}", 0, 0, mistake.message))
+        elif mistake.path:
+            self.problems.append(origin.at_value(*mistake.path, message=mistake.message, offset=mistake.offset))
+        else:
+            self.problems.append(origin.at_key(message=mistake.message))
 
 
 def circle(waiting: Mapping[str, frozenset[str]]) -> list[str]:
@@ -357,16 +451,11 @@ def circle(waiting: Mapping[str, frozenset[str]]) -> list[str]:
         path.append(following)
 
 
-def moment_or_day(day: date, type_: ExpressionType, timezone: str) -> sa.ColumnElement[Any]:
-    """Give the first moment of a local day, or the day itself, to compare a column of that type with."""
-    if type_ == "date":
-        return sa.cast(sa.literal(day, sa.Date()), sa.Date())
-    return sa.literal(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)), sa.DateTime(timezone=True))
-
-
-def _column_of(within: str | None) -> str | None:
-    found = WITHIN.fullmatch(within.strip()) if within is not None else None
-    return found[3] if found else None
+def _rank(value: sa.ColumnElement[Any], among: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
+    """Give percent_rank() among people who meet a condition and have a value; null for the others."""
+    counted = sa.and_(among, value.is_not(None))
+    rank = sa.func.percent_rank().over(partition_by=sa.case((counted, 1), else_=0), order_by=value)
+    return sa.case((counted, sa.cast(rank, SQL_TYPES["number"])))
 
 
 def _score(value: sa.ColumnElement[Any], order_count: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

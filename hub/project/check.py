@@ -117,18 +117,17 @@ def _names(project: Project) -> Iterator[Problem]:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             yield _at_name(origin, kind, f"'{name}' is no name: use lower-case letters, digits and _, a letter first")
     person = project.schema["person"]
-    for name in project.traits:
-        if person.column(name) is not None:
-            yield _at_name(
-                project.origins["trait", name],
-                "trait",
-                f"'{name}' is a column of person already: rename the trait",
-            )
+    for kind, names in (("trait", project.traits), ("score", project.scores)):
+        for name in names:
+            if person.column(name) is not None:
+                yield _at_name(
+                    project.origins[kind, name], kind, f"'{name}' is a column of person already: rename the {kind}"
+                )
 
 
 def _named(project: Project) -> Iterator[tuple[tuple[str, str], Origin]]:
     for key, origin in project.origins.items():
-        if key[0] in ("trait", "segment", "scenario", "sync", "connection"):
+        if key[0] in ("trait", "segment", "score", "scenario", "sync", "connection"):
             yield (key[0], key[1]), origin
 
 

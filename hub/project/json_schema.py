@@ -15,8 +15,11 @@ from pydantic import BaseModel
 
 from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.scenario import Scenario
+from hub.project.scores import Score
+from hub.project.segments import SegmentFile
+from hub.project.traits import TraitFile
 from hub.registry import Registry
 from hub.schema import Schema
 
@@ -27,7 +30,9 @@ JsonSchema = dict[str, Any]
 
 
 def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
-    """Give the schema of each kind of file: hub, schema, identity, mapping, cases, traits, segments, scenario, sync."""
+    """Give the schema of each kind of file: hub, schema, identity, mapping, cases, traits, segments, score, scenario,
+    sync.
+    """
     return {
         "hub": _hub(registry),
         "schema": _of(SchemaFile),
@@ -36,6 +41,7 @@ def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
         "cases": _cases(schema),
         "traits": _of(TraitFile),
         "segments": _of(SegmentFile),
+        "score": _of(Score),
         "scenario": _of(Scenario),
         "sync": _of(Sync),
     }

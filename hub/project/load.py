@@ -1,7 +1,7 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  identity.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scenarios/*.yaml
-    syncs/*.yaml  templates/
+    hub.yaml  schema.yaml  identity.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scores/*.yaml
+    scenarios/*.yaml  syncs/*.yaml  templates/  and the packs that hub.yaml switches on
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
 """
@@ -9,7 +9,7 @@ What only the expressions know (their columns, types and functions) is checked b
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +22,15 @@ from hub.project import yaml
 from hub.project.check import cross_checks
 from hub.project.form import secrets_in_clear, validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, SegmentFile, Sync, TraitFile
+from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.own_schema import own_schema
+from hub.project.packs import PackFile, pack_names, pack_path
 from hub.project.project import Connection, MappedTable, Origin, Project
 from hub.project.scenario import Scenario
-from hub.project.yaml import Document
+from hub.project.scores import Score
+from hub.project.segments import SegmentFile
+from hub.project.traits import TraitFile
+from hub.project.yaml import Document, KeyPath
 from hub.registry import Registry
 from hub.schema import BUILT_IN, Schema
 from hub.settings import Secrets
@@ -34,7 +38,7 @@ from hub.settings import Secrets
 Form = TypeVar("Form", bound=BaseModel)
 Origins = dict[tuple[str, ...], Origin]
 
-FOLDERS = ("mappings", "traits", "segments", "scenarios", "syncs", "templates")
+FOLDERS = ("mappings", "traits", "segments", "scores", "scenarios", "syncs", "templates")
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
@@ -85,14 +89,19 @@ class _Reading:
         key = (secrets.get("HUB_KEY") or "").encode()
         schema = self.schema()
         connections = self._connections(hub, key) if hub else {}
+        traits = self._named("traits", "trait", TraitFile)
+        segments = self._named("segments", "segment", SegmentFile)
+        scores = self._single("scores", "score", Score)
+        self._packs(hub.packs if hub else (), {"trait": traits, "segment": segments, "score": scores})
         project = Project(
             folder=self.folder,
             hub=hub or HubFile(name=""),
             schema=schema,
             connections=connections,
             mappings=tuple(self._mappings(connections)),
-            traits=self._named("traits", "trait", TraitFile),
-            segments=self._named("segments", "segment", SegmentFile),
+            traits=traits,
+            segments=segments,
+            scores=scores,
             scenarios=self._single("scenarios", "scenario", Scenario),
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
@@ -253,6 +262,32 @@ class _Reading:
             if form is not None:
                 self._keep(kind, getattr(form, kind), form, Origin(document, ()), found)
         return found
+
+    def _packs(self, named: Sequence[str], found: Mapping[str, dict[str, Any]]) -> None:
+        """Add what the packs say, and the packs that those need, but for what the project says itself."""
+        known, hub = pack_names(), self.origins["hub",]
+        for number, name in enumerate(named):
+            if name not in known:
+                message = f"there is no pack '{name}'.{suggest(name, known) or ' Packs: ' + ', '.join(known)}"
+                self.problems.append(hub.at_value("packs", number, message=message))
+        waiting = [name for name in named if name in known]
+        for name in waiting:
+            document, problems = yaml.read(pack_path(name), f"pack {name}")
+            self.problems += problems
+            form = self._form(PackFile, document)
+            if form is None:
+                continue
+            waiting += [needed for needed in form.needs if needed not in waiting]
+            things: list[tuple[str, KeyPath, str, Any]] = [
+                *(("trait", ("traits", it), it, trait) for it, trait in form.traits.items()),
+                *(("segment", ("segments", it), it, segment) for it, segment in form.segments.items()),
+                *(("score", ("scores", number), it.score, it) for number, it in enumerate(form.scores)),
+            ]
+            for kind, place, thing_name, thing in things:
+                # traits and scores share their names
+                others = [found["segment"]] if kind == "segment" else [found["trait"], found["score"]]
+                if not any(thing_name in other for other in others):
+                    self._keep(kind, thing_name, thing, Origin(document, place), found[kind])
 
     def _keep(self, kind: str, name: str, thing: Any, origin: Origin, found: dict[str, Any]) -> None:
         if name in found:

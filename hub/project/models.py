@@ -7,9 +7,9 @@ checked against the schema after these models have checked the form.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from hub.contracts import Channel
 from hub.project.limits import Limits
@@ -103,6 +103,10 @@ class HubFile(Form):
     )
     schedules: Schedules = Field(Schedules(), description="When the flows run by themselves.")
     limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
+    packs: list[str] = Field(
+        default_factory=list,
+        description="Packs of traits, segments and scores that come with the hub, to switch on: [value_tiers].",
+    )
 
 
 # schema.yaml ---------------------------------------------------------------------------------------------------------
@@ -230,84 +234,6 @@ class MappingFile(Form):
             for name, entry in (self.__pydantic_extra__ or {}).items()
             for mapping in (entry if isinstance(entry, list) else [entry])
         ]
-
-
-# traits/*.yaml and segments/*.yaml -----------------------------------------------------------------------------------
-
-
-class Trait(Form):
-    """One fact about each person, computed from a table or from other traits."""
-
-    summary: str = Field("", description="What it says, in one line.")
-    of: str | None = Field(None, description="The table that it is computed from; without it, `is` says what it is.")
-    is_: Expression | None = Field(None, alias="is", description="An expression over the person and other traits.")
-    count: Literal[True] | None = Field(None, description="How many rows.")
-    exists: Literal[True] | None = Field(None, description="Whether there is such a row.")
-    sum: Expression | None = Field(None, description="The sum of this number.")
-    average: Expression | None = Field(None, description="The average of this number.")
-    minimum: Expression | None = Field(None, description="The smallest value.")
-    maximum: Expression | None = Field(None, description="The largest value.")
-    first: Expression | None = Field(None, description="The value on the earliest row.")
-    last: Expression | None = Field(None, description="The value on the latest row.")
-    favourite: Expression | None = Field(
-        None, description="The value that occurs most; ties go to the latest, then by name."
-    )
-    by: Expression | None = Field(None, description="For favourite: weigh by this number instead of counting rows.")
-    median_interval: Literal[True] | None = Field(None, description="The median number of days between rows.")
-    where: Expression | None = Field(None, description="Only rows that meet this condition.")
-    within: str | None = Field(None, description="Only rows of the last so many days: 90 days, or 90 days of COLUMN.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        ways = [name for name in AGGREGATES if getattr(self, name) is not None]
-        if self.of is None and (self.is_ is None or ways):
-            raise ValueError(
-                "a trait needs `of: TABLE` with one of " + ", ".join(AGGREGATES) + "; or only `is: EXPRESSION`"
-            )
-        if self.of is not None and (len(ways) != 1 or self.is_ is not None):
-            raise ValueError("a trait with `of` needs exactly one of " + ", ".join(AGGREGATES))
-        return self
-
-    @property
-    def way(self) -> str:
-        """Name the aggregate that it uses."""
-        return next(name for name in AGGREGATES if getattr(self, name) is not None)
-
-
-AGGREGATES = (
-    "count",
-    "exists",
-    "sum",
-    "average",
-    "minimum",
-    "maximum",
-    "first",
-    "last",
-    "favourite",
-    "median_interval",
-)
-
-
-class TraitFile(Form):
-    """traits/*.yaml."""
-
-    traits: dict[str, Trait] = Field(description="The traits by name.")
-
-
-class Segment(Form):
-    """A group of people, told by a condition.
-
-    It may use columns of person, traits, consents('channel', 'purpose') and member_of('segment').
-    """
-
-    summary: str = Field("", description="Who is in it, in one line.")
-    where: Expression = Field(description="The condition that its members meet.")
-
-
-class SegmentFile(Form):
-    """segments/*.yaml."""
-
-    segments: dict[str, Segment] = Field(description="The segments by name.")
 
 
 # syncs/*.yaml --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,11 @@ from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Plac
 from hub.errors import Problem
 from hub.project.calendar import Calendar
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, Segment, Sync, TableMapping, Trait
+from hub.project.models import HubFile, Sync, TableMapping
 from hub.project.scenario import Scenario
+from hub.project.scores import Score
+from hub.project.segments import Segment
+from hub.project.traits import Trait
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
 
@@ -79,11 +82,12 @@ class Project:
     scenarios: Mapping[str, Scenario]
     syncs: Mapping[str, Sync]
     identity: IdentityFile = field(default_factory=IdentityFile)
+    scores: Mapping[str, Score] = field(default_factory=dict)
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
-    """Where things are written: ("trait", name), ("segment", name), ("scenario", name), ("sync", name),
-    ("identity",), ("connection", name), and ("mapping", file, position) for mapped tables."""
+    """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
+    ("sync", name), ("identity",), ("connection", name), and ("mapping", file, position) for mapped tables."""
 
     def origin(self, thing: MappedTable) -> Origin:
         """Say where a mapping is written."""

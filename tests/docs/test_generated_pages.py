@@ -14,7 +14,7 @@ from hub.cli.markdown import default, row
 from hub.cli.pages import pages
 from hub.cli.yaml_page import FILES, models_of
 from hub.expressions import FUNCTIONS
-from hub.people.traits import BUILT_IN as BUILT_IN_TRAITS
+from hub.people.built_in import BUILT_IN as BUILT_IN_TRAITS
 from hub.registry import Registry
 from hub.schema import BUILT_IN
 from hub.templates import PARTS
@@ -22,7 +22,7 @@ from hub.templates import PARTS
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["schema.md", "yaml.md", "cli.md", "functions.md", "plugins.md"])
+@pytest.mark.parametrize("name", ["schema.md", "yaml.md", "cli.md", "functions.md", "plugins.md", "packs.md"])
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run `make docs`"
 

@@ -107,6 +107,7 @@ def test_the_schemas_are_written_as_files(shop: Any, tmp_path: Path) -> None:
         "cases.json",
         "traits.json",
         "segments.json",
+        "score.json",
         "scenario.json",
         "sync.json",
     ]

@@ -20,8 +20,9 @@ from hub.contracts import Capabilities, Channel, Check, ConnectionConfig, Destin
 from hub.ledger import Ledger, open_ledger
 from hub.people.traits import plan_traits
 from hub.project import Connection, Project
-from hub.project.models import HubFile, Segment, Sync
+from hub.project.models import HubFile, Sync
 from hub.project.scenario import Scenario
+from hub.project.segments import Segment
 from hub.schema import BUILT_IN
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen

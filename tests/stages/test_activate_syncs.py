@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hub.contracts import Result, Row
 from hub.errors import TemporaryError
 from hub.ledger import UNSUBSCRIBED, Suppression, hashed
-from hub.project.models import Segment
+from hub.project.segments import Segment
 from hub.report import Report
 from hub.stages.activate import activate
 from hub.warehouse import Warehouse

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 
 from hub.project import Project
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, Segment, Trait
+from hub.project.models import HubFile
+from hub.project.scores import Score
+from hub.project.segments import Segment
+from hub.project.traits import Trait
 from hub.schema import BUILT_IN, Schema
 from hub.warehouse import Warehouse
 
@@ -20,12 +23,13 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def project(
     traits: Mapping[str, Mapping[str, Any]] | None = None,
-    segments: Mapping[str, str] | None = None,
+    segments: Mapping[str, str | Mapping[str, Any]] | None = None,
     schema: Schema = BUILT_IN,
     timezone: str = "Europe/Amsterdam",
     identity: Mapping[str, Any] | None = None,
+    scores: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Project:
-    """Make a project with traits (as in YAML), segments (name: condition) and what identity.yaml says."""
+    """Make a project with traits, scores and identity rules as in YAML, and segments (a condition, or as in YAML)."""
     return Project(
         folder=Path(),
         hub=HubFile(name="Test", timezone=timezone),
@@ -33,10 +37,14 @@ def project(
         connections={},
         mappings=(),
         traits={name: Trait.model_validate(trait) for name, trait in (traits or {}).items()},
-        segments={name: Segment(where=where) for name, where in (segments or {}).items()},
+        segments={
+            name: Segment.model_validate({"where": given} if isinstance(given, str) else given)
+            for name, given in (segments or {}).items()
+        },
         scenarios={},
         syncs={},
         identity=IdentityFile.model_validate(identity or {}),
+        scores={name: Score.model_validate({"score": name, **score}) for name, score in (scores or {}).items()},
     )
 
 

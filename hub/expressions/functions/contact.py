@@ -45,6 +45,28 @@ def _phone(call: Call) -> Value:
     return call.ask(f"phone:{region}", ask, call[0], certain, "not a phone number")
 
 
+@subject.function(
+    "postcode_in(postcode, areas)",
+    "Whether a stored postcode lies in one of these areas, ranges included: '1000-1099, 2511, 3011AA-3011ZZ'.",
+    TEXT,
+    TEXT,
+)
+def _postcode_in(call: Call) -> Value:
+    inside = []
+    for area in str(call.constant(1, "the areas")).split(","):
+        low, _, high = (part.strip().upper() for part in area.partition("-"))
+        high = high or low
+        if not low.isalnum() or not high.isalnum() or len(low) != len(high) or low > high:
+            raise ExpressionError(
+                f"'{area.strip()}' is no area: write one postcode or its first signs, or a range of equal length: "
+                "1000-1099",
+                call.arguments[1].column,
+            )
+        start = sa.func.substr(call[0], 1, sa.literal_column(str(len(low))))
+        inside.append(start.between(text_constant(low), text_constant(high)))
+    return call.give(sa.or_(*inside), "boolean")
+
+
 @subject.function("postcode(text[, country])", "The postcode as it is stored: 1234AB, 1000.", TEXT, _REGION)
 def _postcode(call: Call) -> Value:
     country = _region(call)

@@ -10,11 +10,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hub.people.span import next_moment, remembered_as, still_holds
-from hub.people.traits import definitions, plan_traits
+from hub.people.traits import definitions, plan_traits, tables_read
 from hub.project import Project
 from hub.report import Report
 from hub.stages.enrich.aggregate import aggregates
 from hub.stages.enrich.derive import derived
+from hub.stages.enrich.satisfaction import keep_satisfaction
+from hub.stages.enrich.scores import keep_scores
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -29,12 +31,13 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
         traits = definitions(project)
         # the hub's own messages are news only where a trait counts messages
-        writers = ("map", "resolve", *("decide" for trait in traits.values() if trait.of == "message"))
+        writers = ("map", "resolve", *(["decide"] if "message" in tables_read(project) else []))
         mark = fingerprint(
             *(seen(transaction, stage) for stage in writers),
             today,
             project.hub.timezone,
             sorted((name, trait.model_dump_json()) for name, trait in traits.items()),
+            sorted((name, score.model_dump_json()) for name, score in project.scores.items()),
         )
         if still_holds(seen(transaction, "enrich"), mark, as_of) and transaction.exists("trait", stored=True):
             return Report("enrich", skipped=True)
@@ -42,7 +45,9 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         found = aggregates(transaction, project, plan.of_facts, as_of)
         transaction.replace("trait", derived(transaction.table("person"), plan, found))
         people = transaction.count(plan.table())
-        times = {trait.facts.table.name: trait.facts.time for trait in plan.of_facts}
+        keep_scores(transaction, plan, as_of)
+        keep_satisfaction(transaction, as_of)
+        times = {trait.facts.table.name: trait.facts.facts.time for trait in plan.of_facts}
         moments = [time.element for time in times.values() if time is not None and time.type == "timestamp"]
         remember(transaction, "enrich", remembered_as(mark, as_of, next_moment(transaction, moments, as_of)), as_of)
     return Report("enrich", rows_in=people, rows_out=people, counts={"traits": len(plan.types)})

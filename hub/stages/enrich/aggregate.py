@@ -1,4 +1,8 @@
-"""Aggregate facts per person: one pass over each table, and one more for what counts values or intervals."""
+"""Aggregate facts per person: one scan of each table, however many traits are computed from it.
+
+What needs its rows grouped otherwise first (favourites, intervals) reads the rows that the one scan left behind,
+narrowed to what is used of them.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from hub.errors import InternalError
-from hub.people.facts import Facts
-from hub.people.traits import FactTrait
+from hub.people.facts import PersonFacts
+from hub.people.traits import DECAYED, FactTrait
+from hub.people.window import moment_or_day
 from hub.project import Project
 from hub.schema.shape import SQL_TYPES
 from hub.warehouse import Transaction
@@ -20,6 +25,8 @@ from hub.warehouse.constructs import earliest, latest, local_date, median
 APART = ("favourite", "median_interval")
 """The ways that need rows grouped otherwise first."""
 
+DAY = 86_400.0
+
 
 def aggregates(
     transaction: Transaction, project: Project, traits: Sequence[FactTrait], as_of: datetime
@@ -27,43 +34,52 @@ def aggregates(
     """Hold the aggregates: for each trait by its name a relation with person_id and a column of that name."""
     found: dict[str, sa.FromClause] = {}
     for table in dict.fromkeys(trait.facts.table.name for trait in traits):
-        together = [trait for trait in traits if trait.facts.table.name == table and trait.way not in APART]
-        if together:
-            rows = _rows(transaction, project, together, as_of)
-            query = rows.add_columns(*(_aggregate(trait).label(trait.name) for trait in together))
-            held = transaction.hold(f"trait_of_{table}", query.group_by(_person(transaction)))
-            found |= {trait.name: held for trait in together}
-    for number, trait in enumerate(trait for trait in traits if trait.way in APART):
-        rows = _rows(transaction, project, [trait], as_of)
-        select = _favourite if trait.way == "favourite" else _median_interval
-        found[trait.name] = transaction.hold(f"trait_apart_{number}", select(rows, trait, project.hub.timezone))
+        found |= _of_table(transaction, project, [it for it in traits if it.facts.table.name == table], as_of)
     return found
 
 
-def _person(transaction: Transaction) -> sa.ColumnElement[int]:
-    return transaction.table("source_record").c.person_id
-
-
-def _rows(
+def _of_table(
     transaction: Transaction, project: Project, traits: Sequence[FactTrait], as_of: datetime
-) -> sa.Select[tuple[int]]:
+) -> dict[str, sa.FromClause]:
+    facts = traits[0].facts
+    rows = _rows(transaction, project, traits, as_of)
+    together = [trait for trait in traits if trait.way not in APART]
+    apart = [trait for trait in traits if trait.way in APART]
+    person_id = facts.seen.c.person_id
+    found: dict[str, sa.FromClause] = {}
+    if apart:
+        transaction.hold(facts.seen.name, rows)
+    if together:
+        query = (
+            sa.select(person_id, *(_aggregate(trait, project, as_of).label(trait.name) for trait in together))
+            .select_from(facts.seen)
+            .group_by(person_id)
+        )
+        # a scan that nobody else needs streams into its aggregates and is kept nowhere
+        query = query if apart else query.add_cte(rows.cte(facts.seen.name))
+        held = transaction.hold(f"trait_of_{facts.table.name}", query)
+        found |= {trait.name: held for trait in together}
+    for number, trait in enumerate(apart):
+        select = _favourite if trait.way == "favourite" else _median_interval
+        found[trait.name] = transaction.hold(
+            f"trait_apart_{facts.table.name}_{number}", select(trait, project.hub.timezone)
+        )
+    return found
+
+
+def _rows(transaction: Transaction, project: Project, traits: Sequence[FactTrait], as_of: datetime) -> sa.Select[Any]:
     """Select the rows that any of the traits of one table could count, with their person."""
-    facts: Facts = traits[0].facts
-    record = transaction.table("source_record")
-    relation = facts.relation(name for trait in traits for name in trait.used)
-    rows = sa.select(record.c.person_id).select_from(
-        relation.join(record, record.c.record_id == facts.rows.c.record_id)
+    facts: PersonFacts = traits[0].facts
+    windows = [trait.since for trait in traits if trait.since is not None]
+    return facts.select(
+        transaction.table("source_record"),
+        (name for trait in traits for name in trait.used),
+        facts.until(as_of, project.hub.timezone),
+        windows if len(windows) == len(traits) else (),
     )
-    if facts.time is not None:
-        time = facts.time.element
-        end: Any = as_of if facts.time.type == "timestamp" else as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
-        rows = rows.where(sa.or_(time.is_(None), time <= end))
-    if all(trait.since is not None for trait in traits):
-        rows = rows.where(sa.or_(*(trait.since for trait in traits if trait.since is not None)))
-    return rows
 
 
-def _aggregate(trait: FactTrait) -> sa.ColumnElement[Any]:
+def _aggregate(trait: FactTrait, project: Project, as_of: datetime) -> sa.ColumnElement[Any]:
     condition = trait.condition
     value = trait.value.element if trait.value is not None else None
     type_ = SQL_TYPES[trait.type]  # type: ignore[index]
@@ -84,21 +100,60 @@ def _aggregate(trait: FactTrait) -> sa.ColumnElement[Any]:
             pick = earliest if trait.way == "first" else latest
             # rows of one moment: the smaller value by its own order for first, the greater for last
             return pick(sa.type_coerce(given, type_), time.element, value)
+        case "distinct":
+            return counted(sa.Function("count", sa.distinct(sa.type_coerce(value, sa.Text()))))
+        case "ratio":
+            return sa.cast(_ratio(trait), type_)
+        case _ if trait.way == DECAYED:
+            return sa.cast(counted(sa.func.sum(_decayed(trait, project, as_of))), type_)
     function = {"sum": "sum", "average": "avg", "minimum": "min", "maximum": "max"}[trait.way]
     return sa.cast(counted(sa.Function(function, value)), type_)
 
 
-def _favourite(rows: sa.Select[tuple[int]], trait: FactTrait, _: str) -> sa.Select[Any]:
-    """Select the value of each person that weighs most; ties go to the latest, then by name."""
+def _ratio(trait: FactTrait) -> sa.ColumnElement[Any]:
+    """Give the share of rows, or of their weight, that meets the condition; null where there is nothing to share."""
+    if trait.value is None:
+        raise InternalError("planning lets `ratio` through only with a condition")
+    weight: Any = trait.weight.element if trait.weight is not None else sa.literal_column("1")
+    asked = [trait.condition] if trait.condition is not None else []
+    total = sa.func.sum(weight)
+    part = sa.func.coalesce(total.filter(*asked, trait.value.element), sa.literal_column("0"))
+    whole: sa.ColumnElement[Any] = sa.cast(total.filter(*asked) if asked else total, sa.Double())
+    share = sa.cast(part, sa.Double()).op("/", precedence=8)
+    return share(sa.func.nullif(whole, sa.literal_column("0", sa.Double())))
+
+
+def _decayed(trait: FactTrait, project: Project, as_of: datetime) -> sa.ColumnElement[Any]:
+    """Give the weight of a row at the start of the as-of day: half after every half-life."""
     time = trait.facts.time
+    if time is None or trait.value is None or trait.half_life is None:
+        raise InternalError("planning lets a half-life through only with a time and a weight")
+    today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
+    age: sa.ColumnElement[Any]
+    if time.type == "date":
+        age = sa.cast(moment_or_day(today, "date", project.hub.timezone) - time.element, sa.Double()) * DAY
+    else:
+        start = datetime(today.year, today.month, today.day, tzinfo=ZoneInfo(project.hub.timezone)).timestamp()
+        age = sa.literal(start, sa.Double()) - sa.cast(sa.extract("epoch", time.element), sa.Double())
+    halvings = sa.func.greatest(age, sa.literal_column("0")) / sa.literal(trait.half_life.total_seconds(), sa.Double())
+    left = sa.func.power(sa.literal(0.5, sa.Double()), halvings)
+    return sa.case((time.element.is_not(None), sa.cast(trait.value.element, sa.Double()) * left))
+
+
+def _favourite(trait: FactTrait, _: str) -> sa.Select[Any]:
+    """Select the value of each person that weighs most; ties go to the latest, then by name."""
+    time, seen = trait.facts.time, trait.facts.seen
     value = trait.value.element if trait.value is not None else sa.null()
-    if trait.condition is not None:
-        rows = rows.where(trait.condition)
-    given = rows.add_columns(
-        value.label("value"),
-        (trait.weight.element if trait.weight is not None else sa.literal_column("1")).label("weight"),
-        (time.element if time is not None else sa.null()).label("time"),
-    ).subquery()
+    given = (
+        sa.select(
+            seen.c.person_id,
+            value.label("value"),
+            (trait.weight.element if trait.weight is not None else sa.literal_column("1")).label("weight"),
+            (time.element if time is not None else sa.null()).label("time"),
+        )
+        .where(*([trait.condition] if trait.condition is not None else []))
+        .subquery()
+    )
     weighed = (
         sa.select(
             given.c.person_id,
@@ -118,15 +173,18 @@ def _favourite(rows: sa.Select[tuple[int]], trait: FactTrait, _: str) -> sa.Sele
     return sa.select(placed.c.person_id, placed.c.value.label(trait.name)).where(placed.c.place == 1)
 
 
-def _median_interval(rows: sa.Select[tuple[int]], trait: FactTrait, timezone: str) -> sa.Select[Any]:
+def _median_interval(trait: FactTrait, timezone: str) -> sa.Select[Any]:
     """Select the median number of days between the days on which each person has rows."""
-    time = trait.facts.time
+    time, seen = trait.facts.time, trait.facts.seen
     if time is None:
         raise InternalError("planning lets `median_interval` through only with a time")
-    if trait.condition is not None:
-        rows = rows.where(trait.condition)
     day = time.element if time.type == "date" else local_date(time.element, timezone)
-    days = rows.add_columns(day.label("day")).where(time.element.is_not(None)).distinct().subquery()
+    days = (
+        sa.select(seen.c.person_id, day.label("day"))
+        .where(time.element.is_not(None), *([trait.condition] if trait.condition is not None else []))
+        .distinct()
+        .subquery()
+    )
     before = sa.func.lag(days.c.day).over(partition_by=days.c.person_id, order_by=days.c.day)
     gaps = sa.select(days.c.person_id, sa.cast(days.c.day - before, sa.BigInteger()).label("gap")).subquery()
     middle = sa.cast(median(gaps.c.gap), SQL_TYPES["number"])

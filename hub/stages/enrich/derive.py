@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hub.people.traits import DerivedTrait, TraitPlan
 from hub.schema.shape import SQL_TYPES
 
-WITHOUT_ROWS = {"count": 0, "exists": False}
+WITHOUT_ROWS = {"count": 0, "distinct": 0, "exists": False}
 """What people without a single row have; other traits are null for them."""
 
 

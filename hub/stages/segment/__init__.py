@@ -10,8 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.people.scope import People
-from hub.people.segments import Conditions, segment_conditions
+from hub.people.segments import Evaluation, segment_conditions, tables_asked
 from hub.people.span import next_moment, remembered_as, still_holds
 from hub.project import Project
 from hub.report import Report
@@ -26,12 +25,15 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     one that is gone pass to the other: nobody enters a second time.
     """
     with warehouse.begin() as transaction:
-        definitions = sorted((name, it.where) for name, it in project.segments.items())
-        mark = fingerprint(seen(transaction, "enrich"), seen(transaction, "feedback"), definitions)
+        definitions = sorted((name, it.model_dump_json()) for name, it in project.segments.items())
+        # the hub's own messages are news only where a segment asks for messages
+        writers = ("enrich", "feedback", *(["decide"] if "message" in tables_asked(project) else []))
+        mark = fingerprint(*(seen(transaction, stage) for stage in writers), definitions)
         if still_holds(seen(transaction, "segment"), mark, as_of):
             return Report("segment", skipped=True)
         _follow_merges(transaction)
-        members = _members(transaction, *segment_conditions(transaction, project, as_of))
+        evaluation = segment_conditions(transaction, project, as_of)
+        members = _members(transaction, evaluation)
         entered, left = _difference(transaction, members, as_of)
         people = transaction.count(transaction.table("person"))
         counts = {
@@ -41,13 +43,15 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             "left": left,
         }
         consent = transaction.table("consent")
-        end = next_moment(transaction, [sa.func.coalesce(consent.c.at, consent.c.source_time)], as_of)
+        times = [sa.func.coalesce(consent.c.at, consent.c.source_time), *evaluation.times]
+        end = next_moment(transaction, times, as_of)
         remember(transaction, "segment", remembered_as(mark, as_of, end), as_of)
     return Report("segment", rows_in=people, rows_out=people, counts=counts)
 
 
-def _members(transaction: Transaction, people: People, conditions: Conditions) -> sa.TableClause:
+def _members(transaction: Transaction, evaluation: Evaluation) -> sa.TableClause:
     """Hold (person_id, segment) for everybody in each segment."""
+    people, conditions = evaluation.people, evaluation.conditions
     columns = {name: f"segment_{number}" for number, name in enumerate(conditions)}
     evaluated = transaction.hold(
         "evaluated",

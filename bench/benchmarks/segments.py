@@ -1,0 +1,95 @@
+"""A hundred traits and sixty segments of everybody, against the best hand-written SQL for the same tables.
+
+Size counts persons. Landing, mapping and resolving are done before and not timed. Both sides start from the same
+warehouse and write traits, memberships and transitions; every trait of every person and every membership must be equal,
+or there is nothing to compare. Costs are those of the whole process, the file written and published, less what the
+same process takes when there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.generator import AS_OF, generate
+from bench.measure import Cost, Result, beyond_startup, must_agree, python
+from bench.segments_reference import outcome
+from hub.people.traits import plan_traits
+from hub.project import Project
+
+ROOT = Path(__file__).parent.parent
+TRAITS, SEGMENTS = 100, 60
+PROMISED = {"promised_ratio": 1.5, "promised_peak_mib": 6144}
+
+
+def run(size: int, folder: Path) -> Result:
+    """Prepare, run both sides, compare; `more` tells about the stages and about the next day."""
+    project = folder / "project"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "project", project)
+    for kind in ("traits", "segments"):
+        shutil.rmtree(project / kind)
+        shutil.copytree(ROOT / "segments" / kind, project / kind)
+    for kind in ("scenarios", "syncs"):
+        shutil.rmtree(project / kind)
+    (project / ".env").write_text("HUB_KEY=signs-links-that-nobody-gets\n", "utf-8")
+    _say(f"generating {size} persons ...")
+    generate(project / "raw", size)
+    _say("landing, mapping, resolving ...")
+    _walk(project, "land", "map", "resolve")
+    theirs_file = folder / "reference.duckdb"
+    shutil.copyfile(project / ".hub" / "warehouse.duckdb", theirs_file)
+    _say("the hub: enrich and segment ...")
+    ours, stages = _walk(project, "enrich", "segment")
+    nothing_to_do, _ = _walk(project, "enrich", "segment")
+    _say("the reference ...")
+    theirs = python("-m", "bench.segments_reference", theirs_file, AS_OF.isoformat())
+    imports = python("-c", "import bench.segments_reference")
+    names = _traits(project)
+    must_agree(outcome(project / ".hub" / "warehouse.duckdb", names), outcome(theirs_file, names))
+    _say("the hub on the next day ...")
+    next_day, _ = _walk(project, "enrich", "segment", later=timedelta(days=1))
+    spent = {name: stages[name]["cpu_seconds"] for name in ("enrich", "segment")}
+    return Result(
+        "segments",
+        size,
+        beyond_startup(ours, nothing_to_do).cpu_seconds,
+        beyond_startup(theirs, imports).cpu_seconds,
+        ours.peak_mib,
+        {
+            "traits": len(names),
+            "segments": stages["segment"]["counts"]["segments"],
+            "memberships": stages["segment"]["counts"]["memberships"],
+            "wall_seconds": round(beyond_startup(ours, nothing_to_do).wall_seconds, 3),
+            "stages_cpu_seconds": {name: round(seconds, 3) for name, seconds in spent.items()},
+            "next_day_cpu_seconds": round(beyond_startup(next_day, nothing_to_do).cpu_seconds, 3),
+            "nothing_to_do_seconds": round(nothing_to_do.wall_seconds, 3),
+            "reference_wall_seconds": round(beyond_startup(theirs, imports).wall_seconds, 3),
+            "reference_peak_mib": round(theirs.peak_mib, 1),
+            **PROMISED,
+        },
+    )
+
+
+def _traits(project: Path) -> list[str]:
+    """Name the traits of the project; a benchmark of a hundred has a hundred."""
+    from bench.walk import registry
+    from hub.project import load_project
+
+    loaded: Project = load_project(project, registry())
+    names = list(plan_traits(loaded, AS_OF).types)
+    assert (len(names), len(loaded.segments)) == (TRAITS, SEGMENTS), "the benchmark's project has changed"
+    return names
+
+
+def _walk(project: Path, *stages: str, later: timedelta = timedelta()) -> tuple[Cost, dict[str, Any]]:
+    report = project.parent / "report.json"
+    cost = python("-m", "bench.walk", project, report, (AS_OF + later).isoformat(), *stages)
+    return cost, json.loads(report.read_text("utf-8"))
+
+
+def _say(what: str) -> None:
+    print(what, flush=True)

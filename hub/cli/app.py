@@ -225,6 +225,22 @@ def doctor(project: Project = None, json: Json = False) -> None:
     answer(json, lambda: work(project))
 
 
+scenario = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
+app.add_typer(scenario, name="scenario")
+
+
+@scenario.command("show")
+def show_scenario(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Draw a scenario as a Mermaid flow chart, with how many people the last run left at each step."""
+    from hub.cli.scenario import show as work
+
+    answer(json, lambda: work(project, name))
+
+
 deliveries = typer.Typer(
     help="Look at single messages on their way out, and decide about those that wait for a person.",
     no_args_is_help=True,

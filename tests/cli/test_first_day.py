@@ -154,6 +154,16 @@ def test_explain_tells_from_where_and_why(after: Path) -> None:
     assert {record["record_id"] for record in as_json["records"]} == {"shop:1001", "shop:email:anna.devries@example.nl"}
 
 
+def test_a_scenario_is_drawn_with_how_many_are_where(after: Path) -> None:
+    told = hub(after, "scenario", "show", "welcome").stdout
+    assert told.startswith('flowchart TD\n    start("account_created<br/>person, once") --> s1\n')
+    as_json = json.loads(hub(after, "scenario", "show", "welcome", "--json").stdout)
+    assert as_json["mermaid"] == told
+    assert as_json["states"]["done"] >= 1
+    wrong = hub(after, "scenario", "show", "welcom")
+    assert (wrong.exit_code, wrong.stderr) == (2, "there is no scenario 'welcom'. Did you mean 'welcome'?\n")
+
+
 def test_explaining_somebody_unknown_does_not_repeat_the_address(after: Path) -> None:
     answered = hub(after, "explain", "canary@example.nl")
     assert answered.exit_code == 1

@@ -44,11 +44,17 @@ class Postbox(AudienceServer):
         self._unknown = unknown
         self._shows = shows
         self._received: dict[str, Received] = {}
+        self._doubles = 0
 
     @property
     def received(self) -> list[Received]:
         """The messages taken, in order of arrival."""
         return list(self._received.values())
+
+    @property
+    def doubles(self) -> int:
+        """How often a message came in that had been taken already."""
+        return self._doubles
 
     def answer(self, request: Request) -> Answer:
         if request.path != "/messages":
@@ -68,6 +74,7 @@ class Postbox(AudienceServer):
         received = Received(channel, to, content.get("subject", ""), content["text"])
         if self._shows and message["id"] not in self._received:
             print(f"--- {received.channel} to {received.to}: {received.subject}\n{received.text}\n")
+        self._doubles += message["id"] in self._received
         self._received.setdefault(message["id"], received)
         return {"id": message["id"], "status": "accepted"}
 

@@ -41,9 +41,12 @@ class Example:
     postbox: Postbox
 
     def run(self, local: str) -> dict[str, int]:
-        """Walk the whole pipeline as of a moment on the wall; give what `decide` counted."""
+        """Walk the whole pipeline as of a moment on the wall; give what `decide` counted.
+
+        That a mailbox does not exist is told, and is meant to be here; no other failure is.
+        """
         report = pipeline.run(load_project(self.folder), moment(local))
-        assert report.failures == ()
+        assert [one for one in report.failures if "no such address" not in one] == []
         (decided,) = (one for one in report.reports if one.stage == "decide")
         return dict(decided.counts)
 
@@ -132,3 +135,4 @@ def example(name: str, folder: Path, engine: str = "duckdb", unknown: Sequence[s
         tell(copy, postbox.url, secret)
         patch.setenv("HUB_ENGINE", engine)
         yield Example(copy, postbox)
+        assert postbox.doubles == 0, "a message was sent twice"

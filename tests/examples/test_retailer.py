@@ -1,4 +1,4 @@
-"""De Linde: R23 (wishes), R25 (loyalty frequency) and R26 (transitions), walked through once on a simulated calendar."""
+"""De Linde: R23 (wishes), R25 (loyalty frequency) and R26 (transitions), walked through once on a calendar."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ own (`truth/`), which no pipeline reads.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,14 +33,26 @@ def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = No
     Parquet, erp/debtors as CSV (`;`, Dutch amounts), truth/persons and truth/records as Parquet. The same persons and
     seed give the same rows in the same order, whatever the number of threads.
     """
+    variables = {"persons": persons, "seed": seed, "crowd": max(CROWD_SHARE, CROWD_LEAST / persons)}
+    return draw(folder, [_SQL / "dice.sql", _SQL / "world.sql"], _SQL / "shapes.sql", variables, threads)
+
+
+def draw(
+    folder: Path, scripts: Sequence[Path], shapes: Path, variables: Mapping[str, object], threads: int | None = None
+) -> Path:
+    """Make a world by SQL scripts in memory, write each of its shapes as a file under a folder, and return the folder.
+
+    A shape is a SELECT below a line `-- folder/file.parquet` (or `.csv`, which is written with `;`).
+    """
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         if threads is not None:
             connection.execute(f"SET threads = {threads}")
-        for name, value in _variables(persons, seed).items():
+        for name, value in variables.items():
             connection.execute(f"SET VARIABLE {name} = ?", [value])
-        connection.execute((_SQL / "world.sql").read_text("utf-8"))
-        for name, query in _shapes().items():
+        for script in scripts:
+            connection.execute(script.read_text("utf-8"))
+        for name, query in _shapes(shapes).items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             form = "FORMAT csv, HEADER, DELIMITER ';'" if path.suffix == ".csv" else "FORMAT parquet, COMPRESSION zstd"
@@ -47,15 +60,7 @@ def generate(folder: Path, persons: int, seed: int = 1, threads: int | None = No
     return folder
 
 
-def _variables(persons: int, seed: int) -> dict[str, object]:
-    return {
-        "persons": persons,
-        "seed": seed,
-        "crowd": max(CROWD_SHARE, CROWD_LEAST / persons),
-    }
-
-
-def _shapes() -> dict[str, str]:
-    """The statements of `shapes.sql` by the file that each one writes."""
-    parts = re.split(r"^-- (\w+/\w+\.\w+)$", (_SQL / "shapes.sql").read_text("utf-8"), flags=re.MULTILINE)
+def _shapes(path: Path) -> dict[str, str]:
+    """The statements of a file of shapes by the file that each one writes."""
+    parts = re.split(r"^-- (\S+/\S+\.(?:parquet|csv))$", path.read_text("utf-8"), flags=re.MULTILINE)
     return {name: query.strip().rstrip(";") for name, query in zip(parts[1::2], parts[2::2], strict=True)}

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.generator import AS_OF
+from bench.people import name_keys, put_together
 
 BATCH = 1000
 Key = tuple[str, int]
@@ -44,10 +45,11 @@ def reference(lake: Path, warehouse: Path, as_of: datetime = AS_OF) -> dict[str,
 
 
 def _identify(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write record_person: each record's person is the smallest record number among those it is connected with."""
-    links = connection.execute(_statements("2_links")).fetchnumpy()
+    """Write record_person: each record's person is the smallest record number among those that are one with it."""
+    name_keys(connection, "nullif(given_name, '')", "nullif(surname, '')")
+    connection.execute(_statements("2_links"))
     records = connection.execute("SELECT count(*) FROM said").fetchall()[0][0]
-    person = components(records, np.asarray(links["record"]), np.asarray(links["anchor"]))
+    person = put_together(connection, records)
     pairs = pa.table({"record": np.arange(records, dtype=np.int64), "person": person})
     connection.register("pairs", pairs)
     connection.execute("CREATE TABLE record_person AS SELECT record, person FROM pairs")
@@ -86,20 +88,6 @@ def _render(address: str, name: str | None, content: str) -> dict[str, Any]:
     offer = f" op {category}" if category != "any" else ""
     text = f"Beste {name or ''},\n\nOp je eerste bestelling krijg je 15% korting{offer}.\n"
     return {"to": address, "subject": "Welkom", "text": text}
-
-
-def components(nodes: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The smallest node that each node is connected with, by label propagation with pointer jumping."""
-    label = np.arange(nodes, dtype=np.int64)
-    while True:
-        least = np.minimum(label[left], label[right])
-        changed = label.copy()
-        np.minimum.at(changed, label[left], least)
-        np.minimum.at(changed, label[right], least)
-        changed = changed[changed]
-        if np.array_equal(changed, label):
-            return label
-        label = changed
 
 
 def _statements(name: str) -> str:

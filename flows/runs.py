@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tenacity
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
@@ -20,6 +21,8 @@ from hub.check import check_project
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.pipeline import RunReport, Stage, Work
 from hub.project.load import load_project
+from hub.published import ask
+from hub.quality import quality_page, read_quality
 from hub.report import Report
 
 RETRY_SECONDS = (10.0, 60.0)
@@ -93,6 +96,9 @@ def hub_flow(folder: str, names: list[str], as_of: str | None = None) -> RunRepo
     if problems:
         raise ConfigurationError(problems)
     report = _when_free(lambda: pipeline.run(project, moment, names, step=_step))
+    if any(stage.stage == "map" and not stage.skipped for stage in report.reports):
+        page = quality_page(read_quality(partial(ask, project)))
+        create_markdown_artifact(key="quality", markdown=page, description="What the newest loads were like.")
     if not report.ok:
         raise RunFailedError(report)
     return report

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hub.errors import ConfigurationError, Problem
-from hub.expressions import ExpressionError, Scope, compile_expression
+from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
 from hub.lake import Lake
 from hub.people.golden_problems import golden_problems
 from hub.people.scenarios import scenario_problems
@@ -21,6 +21,7 @@ from hub.people.traits import plan_traits, trait_problems
 from hub.project import MappedTable, Origin, Project
 from hub.project.models import Sync
 from hub.project.program import program
+from hub.project.quality_checks import table_of
 from hub.project.scenario import Scenario
 from hub.registry import Registry
 from hub.stages.map.problems import problems_of_mapping
@@ -38,6 +39,7 @@ def check_project(
     registry = registry or Registry()
     found = [problem for mapped in project.mappings for problem in _mapping(mapped, project, lake, registry)]
     found += golden_problems(project)
+    found += _quality(project, as_of)
     in_traits = trait_problems(project, as_of)
     found += in_traits
     if not in_traits:
@@ -62,11 +64,35 @@ def _mapping(mapped: MappedTable, project: Project, lake: Lake | None, registry:
         project.connections[mapped.connection].notation,
         project.hub.timezone,
         registry.functions,
+        project.identity,
     ):
         if path[:1] == ("lookups",):
             yield origin.document.at_value(path, message)
         else:
             yield origin.at_value(*path, message=message, offset=column - 1)
+
+
+def _quality(project: Project, as_of: datetime) -> Iterator[Problem]:
+    """Check what quality.yaml demands of rows, over the columns and identifiers that mappings could fill."""
+    for target, checks in project.quality.checks.items():
+        table = table_of(project.schema, target)
+        if table is None:
+            continue
+        stored = project.schema.table(table.name)
+        names = {column.name: Name(stored.c[column.name], column.type) for column in table.columns}
+        if target == "person":
+            names |= {kind: Name(stored.c.record_id, "text") for kind in project.identity.kinds}
+        scope = Scope(names, timezone=project.hub.timezone, as_of=as_of)
+        for number, check in enumerate(checks):
+            if not check.of_rows or (check.column is not None and check.column not in names):
+                continue
+            key = "that" if check.that is not None else check.demand
+            try:
+                compile_condition(check.condition, scope)
+            except ExpressionError as error:
+                offset = error.column - 1 if check.that is not None else None
+                path = ("checks", target, number, key)
+                yield project.origins["quality",].at_value(*path, message=error.message, offset=offset)
 
 
 def _sync(sync: Sync, project: Project, scope: Scope) -> Iterator[Problem]:

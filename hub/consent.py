@@ -23,13 +23,21 @@ class Tables(Protocol):
         ...
 
 
-def in_effect(tables: Tables, people: sa.FromClause, purpose: str, as_of: datetime) -> sa.Select:
+def in_effect(
+    tables: Tables,
+    people: sa.FromClause,
+    purpose: str,
+    as_of: datetime,
+    records: sa.FromClause | None = None,
+) -> sa.Select:
     """Give the consent in effect of `people` (which has person_id): person_id, channel, given, at, consent_key.
 
     `given` is never null; `consent_key` names the statement (`connection:key`) that proves it. Nobody has more than
-    one row per channel; who never stated anything has none.
+    one row per channel; who never stated anything has none. `records` (record_id, person_id) says whose the records
+    are, where not `source_record` is asked.
     """
-    consent, record = tables.table("consent"), tables.table("source_record")
+    consent = tables.table("consent")
+    record = tables.table("source_record") if records is None else records
     at = sa.func.coalesce(consent.c.at, consent.c.source_time)
     given = sa.func.coalesce(consent.c.given, sa.false())
     known = sa.or_(at <= as_of, sa.and_(sa.not_(given), at <= as_of + CLOCKS_APART))

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from dlt.extract import DltResource
 
 Channel = Literal["email", "sms", "letter"]
@@ -229,3 +230,39 @@ class Function:
     summary: str
     constants: int = 0
     """How many constant arguments (such as a region) follow the value."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What a scorer gets: the moment, the options that the admin wrote, and people as of any moment up to it.
+
+    `people(moment)` gives `person_id` and one column per trait that the score uses, a row per person of today. Asked
+    for an earlier moment it gives what was known of then: learn from that, and compare with what came after.
+    """
+
+    as_of: datetime
+    options: Mapping[str, Any]
+    people: Callable[[datetime], pa.Table]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a scorer gives: `person_id`, `value` and perhaps `reason` (text), at most one row per person.
+
+    Without rows it says in `refused` why it gives no score: too little to learn from, or no better than a plain rule.
+    """
+
+    rows: pa.Table | None
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A way to score people that a library computes; admins name it in `by:` of a score.
+
+    `call` works on everybody at once. It reads no clock and draws no chance that is not seeded.
+    """
+
+    name: str
+    call: Callable[[Scoring], Scored]
+    summary: str

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 import pluggy
 
-from hub.contracts import Function, Plugin
+from hub.contracts import Function, Plugin, Scorer
 
 hookspec = pluggy.HookspecMarker("hub")
 hookimpl = pluggy.HookimplMarker("hub")
@@ -36,3 +36,8 @@ def hub_functions() -> Sequence[Function]:  # type: ignore[empty-body]
 @hookspec
 def hub_template_filters() -> dict[str, Callable[..., str]]:  # type: ignore[empty-body]
     """Hand over filters that Liquid templates may use, by name."""
+
+
+@hookspec
+def hub_scorers() -> Sequence[Scorer]:  # type: ignore[empty-body]
+    """Hand over ways to score people."""

@@ -30,6 +30,8 @@ REJECTED = "_rejected"
 """The table of every connection that holds what was set aside: table_name, file, line, reason, raw."""
 LOAD_ID = "_dlt_load_id"
 """The column that says in which load package a row came."""
+MENDED = ".mended.parquet"
+"""How the files of a load package end that holds a row which a person corrected."""
 ROW = "_row"
 """The column that counts the rows of a table within one load package, in the order in which they came."""
 
@@ -45,6 +47,11 @@ class Load:
     load_id: str
     inserted_at: datetime
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def mended(self) -> bool:
+        """Say whether a person landed it, and not the system: it says nothing about what is usual there."""
+        return all(path.endswith(MENDED) for paths in self.files.values() for path in paths)
 
 
 class Lake:

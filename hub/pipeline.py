@@ -168,9 +168,9 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
                         ),
                     )
         case "map":
-            yield "", lambda: map_loads(warehouse, project, open_.lake, as_of)
+            yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
         case "resolve":
-            yield "", lambda: resolve(warehouse, project, as_of)
+            yield "", lambda: resolve(warehouse, ledger, project, as_of)
         case "feedback":
             yield "", lambda: feedback(warehouse, ledger, project, as_of)
         case "enrich":

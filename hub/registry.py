@@ -15,7 +15,7 @@ from typing import cast
 import pluggy
 
 from hub import hookspecs
-from hub.contracts import Destination, Function, Plugin, Source
+from hub.contracts import Destination, Function, Plugin, Scorer, Source
 from hub.errors import PluginError, suggest
 
 GROUP = "hub"
@@ -92,6 +92,11 @@ class Registry:
     def template_filters(self) -> dict[str, Callable[..., str]]:
         """Every filter that plugins add to templates, by its name."""
         return {name: call for filters in self._manager.hook.hub_template_filters() for name, call in filters.items()}
+
+    @cached_property
+    def scorers(self) -> dict[str, Scorer]:
+        """Every way to score people that plugins bring, by its name."""
+        return {scorer.name: scorer for scorers in self._manager.hook.hub_scorers() for scorer in scorers}
 
     def get(self, name: str) -> type[Plugin]:
         """Return the class of a plugin; PluginError says what is there, and which package may bring it."""

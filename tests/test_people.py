@@ -13,10 +13,9 @@ from hub.ledger import Intent, State, open_ledger, reading_ledger, tables
 from hub.people import NobodyError, PersonFile, explain, find_person
 from hub.project import Project
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
-from tests.stages.world import NOON, add, fact, project, record
+from tests.stages.world import NOON, add, fact, project, record, resolve
 
 MONDAY, TUESDAY = (datetime(2026, 11, day, 9, tzinfo=UTC) for day in (16, 17))
 
@@ -104,9 +103,9 @@ def test_a_file_tells_each_field_with_the_record_it_came_from(warehouse: Warehou
 
 def test_a_file_tells_why_each_record_is_the_persons(warehouse: Warehouse, its: Project) -> None:
     found = explain(its, warehouse.query, "1")
-    assert [(it.record_id, it.linked_by, it.linked_to) for it in found.records] == [
-        ("crm:1", None, None),
-        ("shop:7", "email", "crm:1"),
+    assert [(it.record_id, it.linked_by, it.linked_to, it.agreed) for it in found.records] == [
+        ("crm:1", None, None, None),
+        ("shop:7", "email", "crm:1", "given name is similar"),
     ]
     assert {(it.type, it.value, it.record_id) for it in found.identifiers} == {
         ("email", "anna@example.nl", "crm:1"),

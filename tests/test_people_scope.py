@@ -10,10 +10,9 @@ import sqlalchemy as sa
 from hub.expressions import ExpressionError, compile_condition
 from hub.people.scope import person_scope
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
-from tests.stages.world import NOON, fact, project, record
+from tests.stages.world import NOON, fact, project, record, resolve
 
 ITS = project({"nl": {"is": "language = 'nl'"}}, {"dutch": "nl", "letters": "consents('letter', 'service')"})
 

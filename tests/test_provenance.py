@@ -15,9 +15,8 @@ from hub.people.conflicts import Conflict, conflicts
 from hub.people.provenance import Field
 from hub.project import Project
 from hub.schema import BUILT_IN
-from hub.stages.resolve import resolve
 from hub.warehouse import Warehouse
-from tests.stages.world import NOON, fact, project, record
+from tests.stages.world import NOON, fact, project, record, resolve
 
 MONDAY, TUESDAY, WEDNESDAY = (datetime(2026, 11, day, 9, tzinfo=UTC) for day in (16, 17, 18))
 ANNA: dict[str, Any] = {"customer_number": "shop:1"}

@@ -12,28 +12,26 @@ CREATE MACRO phone(raw) AS CASE
 CREATE MACRO money(raw) AS replace(replace(raw, '.', ''), ',', '.')::DECIMAL(12, 2);
 CREATE MACRO source_date(raw) AS strptime(raw, '%d-%m-%Y')::DATE;
 
-CREATE SEQUENCE record_number START 0 MINVALUE 0;
-
-CREATE TABLE said (
-    record BIGINT, connection VARCHAR, source_key VARCHAR, source_time TIMESTAMPTZ, load_id VARCHAR,
+CREATE TEMP TABLE heard (
+    connection VARCHAR, source_key VARCHAR, source_time TIMESTAMPTZ, load_id VARCHAR,
     email VARCHAR, raw_email VARCHAR, phone VARCHAR, raw_phone VARCHAR, customer_number VARCHAR,
     given_name VARCHAR, prefix VARCHAR, surname VARCHAR, gender VARCHAR, birth_date DATE, street VARCHAR,
     house_number VARCHAR, postcode VARCHAR, city VARCHAR, country VARCHAR, opted_in BOOLEAN, opted_in_at TIMESTAMPTZ
 );
 
-INSERT INTO said
-SELECT nextval('record_number'), 'crm', id::VARCHAR, updated_at, _dlt_load_id, email(email), email, phone(phone), phone, NULL,
+INSERT INTO heard
+SELECT 'crm', id::VARCHAR, updated_at, _dlt_load_id, email(email), email, phone(phone), phone, NULL,
     trim(first_name), trim(prefix), trim(last_name), gender, source_date(birth_date), street, house_number,
     replace(postcode, ' ', ''), city, country, email_opt_in = 1, opt_in_at
 FROM lake_table('crm/contacts');
 
-INSERT INTO said
-SELECT nextval('record_number'), 'shop', id::VARCHAR, updated_at, _dlt_load_id, email(email), email, phone(mobile), mobile,
+INSERT INTO heard
+SELECT 'shop', id::VARCHAR, updated_at, _dlt_load_id, email(email), email, phone(mobile), mobile,
     id::VARCHAR, trim(first_name), NULL, trim(last_name), NULL, NULL, NULL, NULL, NULL, NULL, NULL, newsletter = 1, newsletter_at
 FROM lake_table('shop/customers');
 
-INSERT INTO said
-SELECT nextval('record_number'), 'erp', debtor_number, NULL, _dlt_load_id, NULL, NULL, phone(phone), phone, customer_number,
+INSERT INTO heard
+SELECT 'erp', debtor_number, NULL, _dlt_load_id, NULL, NULL, phone(phone), phone, customer_number,
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM lake_table('erp/debtors');
 
@@ -47,20 +45,27 @@ CREATE TEMP TABLE mail_address AS
 SELECT original, email(original) AS email, load_id
 FROM (SELECT email AS original, min(_dlt_load_id) AS load_id FROM lake_table('mailings/events') GROUP BY email);
 
-INSERT INTO said (record, connection, source_key, load_id, email, raw_email)
-SELECT nextval('record_number'), 'guest', email, load_id, email, original
+INSERT INTO heard (connection, source_key, load_id, email, raw_email)
+SELECT 'guest', email, load_id, email, original
 FROM (SELECT email, min(load_id) AS load_id, min(original) AS original FROM guest_order GROUP BY email);
 
-INSERT INTO said (record, connection, source_key, load_id, email, raw_email)
-SELECT nextval('record_number'), 'mailings', email, load_id, email, original
+INSERT INTO heard (connection, source_key, load_id, email, raw_email)
+SELECT 'mailings', email, load_id, email, original
 FROM (SELECT email, min(load_id) AS load_id, min(original) AS original FROM mail_address WHERE email IS NOT NULL GROUP BY email);
 
-INSERT INTO said (record, connection, source_key, load_id, customer_number)
-SELECT nextval('record_number'), 'web', customer_number, load_id, customer_number
+INSERT INTO heard (connection, source_key, load_id, customer_number)
+SELECT 'web', customer_number, load_id, customer_number
 FROM (
     SELECT customer_id::VARCHAR AS customer_number, min(_dlt_load_id) AS load_id
     FROM lake_table('web/events') WHERE customer_id IS NOT NULL GROUP BY customer_id
 );
+
+-- Records are numbered in the order of the ids that the hub gives them: who is first decides who speaks for a person.
+CREATE TABLE said AS
+SELECT row_number() OVER (
+    ORDER BY CASE connection WHEN 'guest' THEN 'shop' ELSE connection END,
+        CASE connection WHEN 'guest' THEN 'email:' WHEN 'mailings' THEN 'email:' ELSE '' END || source_key) - 1 AS record, *
+FROM heard;
 
 CREATE TABLE identifier AS
 SELECT record, type, value, original,

@@ -4,8 +4,12 @@ CREATE TABLE source_record AS
 SELECT record, person, linked_by, linked_to, connection, source_key, source_time, load_id, given_name, prefix, surname, gender, birth_date
 FROM said JOIN record_person USING (record)
 LEFT JOIN (
-    SELECT record, arg_min(type, anchor) AS linked_by, min(anchor) AS linked_to
-    FROM identifier WHERE record <> anchor AND holders <= 40 GROUP BY record
+    SELECT record, arg_min(rank, lowest) AS linked_by, min(lowest) AS linked_to
+    FROM (
+        SELECT record, rank, min(record) OVER (PARTITION BY person, value) AS lowest
+        FROM held SEMI JOIN shared USING (value) JOIN record_person USING (record)
+    )
+    WHERE record > lowest GROUP BY record
 ) AS link USING (record);
 
 CREATE TABLE customer_person AS

@@ -167,6 +167,84 @@ def explain(
     answer(json, lambda: work(project, person))
 
 
+people = typer.Typer(
+    help="Say who is who by hand: two records are one person, or never are. A verdict counts from the next resolve "
+    "on, before all rules, and can be withdrawn.",
+    no_args_is_help=True,
+)
+app.add_typer(people, name="people")
+
+Record = Annotated[str, typer.Argument(metavar="RECORD", help="A record: `connection:key`, as in crm:12.")]
+Other = Annotated[str, typer.Argument(metavar="RECORD", help="The other record.")]
+Grounds = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for who asks later; no names in it.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so. Default: the user of this system.")]
+
+
+@people.command("link")
+def link(one: Record, other: Other, why: Grounds, by: By = None, project: Project = None, json: Json = False) -> None:
+    """Say that two records are always one person."""
+    from hub.cli.people import verdict as work
+
+    answer(json, lambda: work(project, one, other, True, why, by))
+
+
+@people.command("unlink")
+def unlink(one: Record, other: Other, why: Grounds, by: By = None, project: Project = None, json: Json = False) -> None:
+    """Say that two records are never one person: what ties them together is cut."""
+    from hub.cli.people import verdict as work
+
+    answer(json, lambda: work(project, one, other, False, why, by))
+
+
+@people.command("withdraw")
+def withdraw(
+    one: Record, other: Other, why: Grounds, by: By = None, project: Project = None, json: Json = False
+) -> None:
+    """Take the verdict on two records back: the rules decide again."""
+    from hub.cli.people import withdraw as work
+
+    answer(json, lambda: work(project, one, other, why, by))
+
+
+@people.command("review")
+def review(
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="RECORD,RECORD", help="A pair that is one person; may be given again."),
+    ] = None,
+    refuse: Annotated[
+        list[str] | None,
+        typer.Option("--refuse", metavar="RECORD,RECORD", help="A pair that is two people; may be given again."),
+    ] = None,
+    why: Annotated[
+        str | None, typer.Option("--why", metavar="TEXT", help="The reason. Default: what proposed the pair.")
+    ] = None,
+    by: By = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many pairs to show.")] = 20,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Show the pairs that may be one person side by side, the likeliest first; at a terminal, ask about each."""
+    from hub.cli.people import review as work
+
+    answer(json, lambda: work(project, accept or [], refuse or [], why, by, limit, show=not json))
+
+
+@people.command("verdicts")
+def verdicts(
+    record: Annotated[
+        str | None,
+        typer.Argument(metavar="[RECORD]", help="Only the verdicts on this record.", show_default=False),
+    ] = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """List who decided what, when and why."""
+    from hub.cli.people import verdicts as work
+
+    answer(json, lambda: work(project, record))
+
+
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="A SELECT over the tables that the last run published.")],
@@ -308,3 +386,135 @@ def cancel_deliveries(messages: Ids, why: Why, project: Project = None, json: Js
     from hub.cli.deliveries import cancel as work
 
     answer(json, lambda: work(project, messages, why))
+
+
+quality_app = typer.Typer(invoke_without_command=True, help="Show what the newest loads were like, field by field.")
+quarantine_app = typer.Typer(no_args_is_help=True, help="What was set aside and why: list, show, mend, try again.")
+app.add_typer(quality_app, name="quality")
+app.add_typer(quarantine_app, name="quarantine")
+
+Of = Annotated[
+    str | None, typer.Option("--connection", "-c", metavar="NAME", help="Only this connection.", show_default=False)
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--table", "-t", metavar="TABLE", help="Only rows meant for this table.", show_default=False),
+]
+Because = Annotated[
+    str | None,
+    typer.Option("--reason", "-r", metavar="TEXT", help="Only reasons that have this in them.", show_default=False),
+]
+ForWhat = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for who reads it next year.")]
+Values = Annotated[bool, typer.Option("--values", help="With the raw rows, which are personal data.")]
+
+
+@quality_app.callback()
+def quality(
+    context: typer.Context,
+    connection: Of = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Show what the newest loads were like, field by field, and which checks are not met."""
+    if context.invoked_subcommand is None:
+        from hub.cli.quality import quality as work
+
+        answer(json, lambda: work(project, connection))
+
+
+@quality_app.command("accept")
+def accept(
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection that was stopped.")],
+    why: ForWhat,
+    by: By = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Say that what a connection has landed is right, though a check stopped it; the next run maps it."""
+    from hub.cli.quality import accept as work
+
+    answer(json, lambda: work(project, connection, why, by))
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    connection: Of = None, table: Target = None, reason: Because = None, project: Project = None, json: Json = False
+) -> None:
+    """List the reasons, with counts, example keys, and what to change."""
+    from hub.cli.quarantine import choice, list_reasons
+
+    answer(json, lambda: list_reasons(project, choice(connection, table, reason)))
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    connection: Of = None,
+    table: Target = None,
+    reason: Because = None,
+    key: Annotated[
+        str | None, typer.Option("--key", "-k", metavar="KEY", help="Only the row of this key.", show_default=False)
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=1, max=1000, help="How many rows.")] = 20,
+    values: Values = False,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Show rows in quarantine: where they came from and why they are there."""
+    from hub.cli.quarantine import choice, show
+
+    answer(json, lambda: show(project, choice(connection, table, reason, key), rows, values))
+
+
+@quarantine_app.command("export")
+def quarantine_export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write; it must not be there yet.")],
+    connection: Of = None,
+    table: Target = None,
+    reason: Because = None,
+    values: Values = False,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Write rows in quarantine to a CSV file, for whoever mends them in the source."""
+    from hub.cli.quarantine import choice, export
+
+    answer(json, lambda: export(project, choice(connection, table, reason), file, values))
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    why: ForWhat,
+    connection: Of = None,
+    table: Target = None,
+    reason: Because = None,
+    by: By = None,
+    as_of: AsOf = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Try rows again now; a changed mapping and a mended row in the source need no replay."""
+    from hub.cli.quarantine import choice, replay
+
+    answer(json, lambda: replay(project, choice(connection, table, reason), as_of, why, by))
+
+
+@quarantine_app.command("mend")
+def quarantine_mend(
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection that the row came from.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The row's key.")],
+    values: Annotated[
+        list[str], typer.Option("--set", metavar="COLUMN=VALUE", help="A raw column and its right value; repeat it.")
+    ],
+    why: ForWhat,
+    table: Annotated[
+        str | None,
+        typer.Option("--table", "-t", metavar="TABLE", help="The raw table, where several know the key."),
+    ] = None,
+    by: By = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Correct a row by hand: it lands once more with your values, and the next run maps it."""
+    from hub.cli.quarantine import mend
+
+    answer(json, lambda: mend(project, connection, key, values, table, why, by))

@@ -17,8 +17,12 @@ from hub.cli.query import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hub.people.file import Enrolment, Message, PersonFile
+    from hub.ledger import Verdict
+    from hub.people.file import Enrolment, Message, PersonFile, SourceRecord
     from hub.people.provenance import Field
+
+BY_HAND = "hand"
+"""The `linked_by` of a link that somebody made."""
 
 
 def explain(folder: Path | None, person: str) -> Answer:
@@ -29,14 +33,17 @@ def explain(folder: Path | None, person: str) -> Answer:
     project = open_project(folder)
     with reading_ledger(project.hub.ledger, project.state) as ledger:
         found = file_of(project, partial(ask, project), person, ledger)
-    return Answer(asdict(found), lambda console: _show(console, found))
+    return Answer(asdict(found), lambda console: _show(console, found, person))
 
 
-def _show(console: Console, file: PersonFile) -> None:
+def _show(console: Console, file: PersonFile, asked: str) -> None:
     name = " ".join(
         str(field.value) for field in file.fields if field.name in ("given_name", "prefix", "surname") and field.value
     )
     console.print(f"Person {file.person_id}: {printable(name) or 'no name'}", style="bold", markup=False)
+    for former in file.former_ids:
+        if asked.strip() == str(former.person_id):
+            console.print(f"{asked.strip()} was merged into {file.person_id} on {_text(former.since)}.", markup=False)
     tell = partial(_section, console)
     tell(
         "Known",
@@ -47,12 +54,14 @@ def _show(console: Console, file: PersonFile) -> None:
         (
             (
                 record.record_id,
-                f"{record.linked_by} shared with {record.linked_to}" if record.linked_by else "alone",
+                _link(record),
                 record.at,
             )
             for record in file.records
         ),
     )
+    tell("By hand", (_verdict(verdict) for verdict in file.verdicts))
+    tell("Was also", ((former.person_id, "until", former.since) for former in file.former_ids))
     tell("Points at the person", ((it.type, it.value, it.record_id) for it in file.identifiers))
     tell(
         "Consent",
@@ -79,11 +88,25 @@ def _show(console: Console, file: PersonFile) -> None:
     tell("And", ((facts.table, f"{facts.count:,}") for facts in file.facts if facts.count))
 
 
+def _link(record: SourceRecord) -> str:
+    if record.linked_by is None:
+        return "alone"
+    agreed = f" ({record.agreed})" if record.agreed else ""
+    if record.linked_by == BY_HAND:
+        return f"by hand one person with {record.linked_to}{agreed}"
+    return f"{record.linked_by} shared with {record.linked_to}{agreed}"
+
+
 def _others(field: Field) -> str:
     """Tell what other records say."""
     told = (f"{_text(it.value)} ({it.record_id}{', passed over' if it.passed_over else ''})" for it in field.others)
     others = ", ".join(told)
     return f"not {others}" if others else ""
+
+
+def _verdict(verdict: Verdict) -> Sequence[Any]:
+    said = {"same": "one person", "different": "two people"}.get(verdict.ruling, verdict.ruling)
+    return (f"{verdict.low} and {verdict.high}", said, verdict.by, verdict.at, verdict.why)
 
 
 def _way(enrolment: Enrolment) -> Sequence[Any]:

@@ -117,15 +117,15 @@ def _command(name: str, command: Any) -> Iterator[str]:
     yield f"## {name}"
     yield ""
     yield str(command.help)
-    if hasattr(command, "commands"):
-        for further, sub in command.commands.items():
-            yield from _command(f"{name} {further}", sub)
-        return
-    yield ""
-    yield from heading("argument or option", "what it does")
-    for parameter in command.params:
-        if parameter.name != "help":
-            yield row(f"`{_written(parameter)}`", _meaning(parameter))
+    further = getattr(command, "commands", {})
+    parameters = [parameter for parameter in command.params if parameter.name != "help"]
+    if parameters or not further:
+        yield ""
+        yield from heading("argument or option", "what it does")
+    for parameter in parameters:
+        yield row(f"`{_written(parameter)}`", _meaning(parameter))
+    for inner, sub in further.items():
+        yield from _command(f"{name} {inner}", sub)
 
 
 def _written(parameter: Any) -> str:

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, scenario, scores, segments, survivorship, traits
+from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("hub.yaml", models.HubFile),
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
+    ("quality.yaml", quality.QualityFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),
@@ -34,6 +35,11 @@ _WRITTEN = (
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),
     (survivorship.Rules, "rule or list of rules"),
+    (models.ColumnRule, "expression or [translated](#translated)"),
+    (
+        models.CheckEntry,
+        "expression or {...: `quarantine` or `warn` or `stop`} or [row check](#row-check)",
+    ),
 )
 _WORDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "value"}
 

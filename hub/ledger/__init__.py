@@ -1,7 +1,8 @@
 """The ledger: what must be transactional and shared by processes.
 
-It holds the outbox with its attempts and receipts, the pinned templates, the suppressions and the runs. It never
-holds personal data: a message points at a record of the warehouse, and a suppressed address is a keyed hash.
+It holds the outbox with its attempts and receipts, the pinned templates, the suppressions, the verdicts by hand on
+who is who, and the runs. It never holds personal data: a message points at a record of the warehouse, and a
+suppressed address is a keyed hash.
 """
 
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
@@ -9,6 +10,7 @@ from hub.ledger.outbox import Attempt, Intent, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
 from hub.ledger.states import FINAL, IN_WORDS, State
 from hub.ledger.suppression import EVERYTHING, UNSUBSCRIBED, Suppression, Suppressions, hashed
+from hub.ledger.verdicts import Ruling, Verdict, Verdicts
 
 __all__ = [
     "EVERYTHING",
@@ -22,10 +24,13 @@ __all__ = [
     "Queued",
     "Reaction",
     "Reactions",
+    "Ruling",
     "Settlement",
     "State",
     "Suppression",
     "Suppressions",
+    "Verdict",
+    "Verdicts",
     "hashed",
     "open_ledger",
     "reading_ledger",

@@ -15,10 +15,12 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
+from hub.ledger.hand_work import HandWorks
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
 from hub.ledger.suppression import Suppressions
 from hub.ledger.upsert import insert_new
+from hub.ledger.verdicts import Verdicts
 from hub.report import Report
 
 SCHEMA = "ledger"
@@ -30,13 +32,15 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; `outbox`, `suppressions` and `reactions` are its subjects."""
+    """One project's ledger; `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work` are its subjects."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.outbox = Outbox(engine)
         self.suppressions = Suppressions(engine)
         self.reactions = Reactions(engine)
+        self.verdicts = Verdicts(engine)
+        self.hand_work = HandWorks(engine)
 
     def pin(self, templates: Mapping[str, str]) -> None:
         """Keep template texts by their hash; texts that are there stay as they are."""
@@ -92,7 +96,8 @@ def open_ledger(url: str, state: Path) -> Ledger:
 def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
     """Open the ledger of a project to look at it, beside a run that writes; None where there is none yet.
 
-    What it gives can't be written to. Raises TemporaryError when the server does not answer.
+    What it gives can't be written to; one of an older hub is brought up to date first. Raises
+    TemporaryError when the server does not answer.
     """
     if url == "sqlite":
         if not (state / FILE).exists():
@@ -104,6 +109,10 @@ def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
     try:
         with _answering(engine):
             there = sa.inspect(engine).has_table(tables.run.name)
+            with engine.connect() as connection:
+                old = there and not migrations.up_to_date(connection)
+        if old:
+            open_ledger(url, state).close()
         yield Ledger(engine) if there else None
     finally:
         engine.dispose()

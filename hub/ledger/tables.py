@@ -112,3 +112,29 @@ run = sa.Table(
     sa.Column("as_of", Moment, nullable=False),
     sa.Column("reports", sa.Text, nullable=False),
 )
+
+verdict = sa.Table(
+    "verdict",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("low", sa.Text, nullable=False),
+    sa.Column("high", sa.Text, nullable=False),
+    sa.Column("ruling", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Index("verdict_pair", "low", "high"),
+)
+
+hand_work = sa.Table(
+    "hand_work",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("load_id", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)

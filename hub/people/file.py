@@ -6,24 +6,20 @@ a reader never wait for each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from hub.errors import HubError
-from hub.ledger import IN_WORDS, Ledger, Queued, State
+from hub.ledger import IN_WORDS, Ledger, Queued, State, Verdict
+from hub.people.alike import what_agrees
 from hub.people.provenance import Field, provenance
+from hub.people.reading import Ask, Reading
 from hub.project import Project
 from hub.schema.shape import STORE
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Ask = Callable[[str], "pa.Table"]
-"""Runs one SQL statement on what was published."""
 
 RECENT = 10
 """How many orders, web events and the like are shown; all are counted."""
@@ -33,6 +29,14 @@ COUNTED_ELSEWHERE = ("source_record", "identifier", "consent", "message", "messa
 
 class NobodyError(HubError):
     """No person, or no single person, goes by the given number, address or key."""
+
+
+@dataclass(frozen=True)
+class FormerId:
+    """A number that the person had before a merge."""
+
+    person_id: int
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class SourceRecord:
     load_id: str | None
     linked_by: str | None
     linked_to: str | None
+    agreed: str | None
+    """How its names and date of birth compare with those of the record it is linked to."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +191,10 @@ class PersonFile:
     enrolments: tuple[Enrolment, ...] = ()
     decisions: tuple[Decision, ...] = ()
     facts: tuple[Facts, ...] = ()
+    former_ids: tuple[FormerId, ...] = ()
+    """Numbers of people who were merged into this one."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What people decided by hand about the person's records, the first first; the last one on a pair counts."""
 
 
 def find_person(project: Project, ask: Ask, text: str) -> int:
@@ -192,11 +202,16 @@ def find_person(project: Project, ask: Ask, text: str) -> int:
 
     A number that a person had before a merge finds the person of today. Raises NobodyError.
     """
-    reading = _Reading(project, ask)
+    reading = Reading(project, ask)
     record, identifier = project.schema.table("source_record"), project.schema.table("identifier")
     text = text.strip()
     if text.isdecimal() and len(text) < 19:
         found = reading.rows(sa.select(record.c.person_id).where(record.c.record_no == int(text)))
+        if not found and reading.there("person_alias"):
+            alias = project.schema.table("person_alias")
+            found = reading.rows(
+                sa.select(alias.c.now_person_id.label("person_id")).where(alias.c.person_id == int(text))
+            )
         if found:
             return int(found[0]["person_id"])
     values = sorted(_spellings(project, text))
@@ -226,11 +241,17 @@ def find_person(project: Project, ask: Ask, text: str) -> int:
 def explain(project: Project, ask: Ask, text: str, ledger: Ledger | None = None) -> PersonFile:
     """Gather everything about the person whom `text` points at (see `find_person`). Raises NobodyError.
 
-    Without a ledger nothing is known of what became of messages.
+    Without a ledger nothing is known of what became of messages, and of verdicts.
     """
     person_id = find_person(project, ask, text)
     found = _Reading(project, ask).file(person_id)
-    return replace(found, messages=_with_outcomes(found.messages, ledger)) if ledger is not None else found
+    if ledger is None:
+        return found
+    return replace(
+        found,
+        messages=_with_outcomes(found.messages, ledger),
+        verdicts=tuple(ledger.verdicts.history(records=[record.record_id for record in found.records])),
+    )
 
 
 def _with_outcomes(messages: Sequence[Message], ledger: Ledger) -> tuple[Message, ...]:
@@ -254,24 +275,14 @@ def _spellings(project: Project, text: str) -> set[str]:
     return {text, text.lower(), *filter(None, [normalise_email(text), phone.e164 if phone else None])}
 
 
-class _Reading:
-    """Reads the published tables of one project."""
-
-    def __init__(self, project: Project, ask: Ask) -> None:
-        self.project = project
-        self.ask = ask
-        self.table = project.schema.table
-
-    def rows(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[dict[str, Any]]:
-        """Run a query; its values stand in the text, quoted by the engine's own rules."""
-        compiled = query.compile(dialect=_dialect(self.project), compile_kwargs={"literal_binds": True})
-        found: list[dict[str, Any]] = self.ask(str(compiled)).to_pylist()
-        return found
+class _Reading(Reading):
+    """Reads everything about one person."""
 
     def file(self, person_id: int) -> PersonFile:
-        records = self._all("source_record", "person_id", [person_id], "record_no")
+        records = self.among("source_record", "person_id", [person_id], "record_no")
         ids = [str(record["record_id"]) for record in records]
-        numbers = [int(record["record_no"]) for record in records]
+        former = tuple(self._former_ids(person_id))
+        numbers = {*(int(record["record_no"]) for record in records), *(it.person_id for it in former)}
         identifiers = self._of("identifier", ids, "source_time")
         golden = self._one(self.table("person"), person_id)
         consents = self._of("consent", ids, "at")
@@ -283,7 +294,7 @@ class _Reading:
             person_id=person_id,
             fields=tuple(provenance(self.project, self.rows, golden)) if golden else (),
             household=golden.get("household_id"),
-            records=tuple(_made(SourceRecord, row, at=row["source_time"]) for row in records),
+            records=tuple(_records(records)),
             identifiers=tuple(_made(Identifier, row, at=row["source_time"]) for row in identifiers),
             consents=tuple(
                 _made(
@@ -296,39 +307,28 @@ class _Reading:
             ),
             traits=self._traits(person_id),
             segments=tuple(
-                _made(Membership, row) for row in self._all("membership", "person_id", [person_id], "segment")
+                _made(Membership, row) for row in self.among("membership", "person_id", [person_id], "segment")
             ),
             transitions=tuple(
-                _made(Transition, row) for row in self._all("transition", "person_id", numbers, "at", newest=True)
+                _made(Transition, row) for row in self.among("transition", "person_id", numbers, "at", newest=True)
             ),
             messages=messages,
             other_events=others,
             enrolments=tuple(_made(Enrolment, row) for row in self._of("enrolment", ids, "entered_at")),
             decisions=tuple(_made(Decision, row) for row in self._of("decision", ids, "at")),
             facts=tuple(self._facts(ids)),
+            former_ids=former,
         )
 
     def _one(self, table: sa.Table | sa.TableClause, person_id: int) -> dict[str, Any]:
         found = self.rows(sa.select(table).where(table.c.person_id == person_id))
         return found[0] if found else {}
 
-    def _all(
-        self, table_name: str, column: str, values: Iterable[Any], order: str, newest: bool = False
-    ) -> list[dict[str, Any]]:
-        table = self.table(table_name)
-        by = table.c[order].desc().nulls_last() if newest else table.c[order]
-        rest = [table.c[name] for name in table.info["key"]]
-        return self.rows(sa.select(table).where(table.c[column].in_(list(values))).order_by(by, *rest))
-
     def _of(self, table_name: str, record_ids: list[str], order: str) -> list[dict[str, Any]]:
-        return self._all(table_name, "record_id", record_ids, order, newest=True)
+        return self.among(table_name, "record_id", record_ids, order, newest=True)
 
     def _traits(self, person_id: int) -> dict[str, Any]:
-        catalogue = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
-        there = sa.select(catalogue.c.table_name).where(
-            catalogue.c.table_name == "trait", catalogue.c.table_schema == STORE
-        )
-        if not self.rows(there):
+        if not self.there("trait"):
             return {}
         trait = sa.table("trait", sa.column("person_id", sa.BigInteger()), schema=STORE)
         query: sa.Select[Any] = (
@@ -336,6 +336,11 @@ class _Reading:
         )
         found = self.rows(query)
         return {name: value for name, value in found[0].items() if name != "person_id"} if found else {}
+
+    def _former_ids(self, person_id: int) -> Iterable[FormerId]:
+        if self.there("person_alias"):
+            for row in self.among("person_alias", "now_person_id", [person_id], "person_id"):
+                yield _made(FormerId, row)
 
     def _messages(self, record_ids: list[str]) -> tuple[tuple[Message, ...], tuple[MessageEvent, ...]]:
         happened = self._of("message_event", record_ids, "at")
@@ -378,18 +383,17 @@ class _Reading:
             yield Facts(table.name, number[table.name], tuple(recent))
 
 
+def _records(rows: Sequence[Mapping[str, Any]]) -> Iterable[SourceRecord]:
+    """Give each record with what it says alike with the one that it is linked to."""
+    by_id = {row["record_id"]: row for row in rows}
+    for row in rows:
+        partner = by_id.get(row["linked_to"])
+        agreed = what_agrees(row, partner) if partner is not None else None
+        yield _made(SourceRecord, row, at=row["source_time"], agreed=agreed)
+
+
 def _made(kind: Any, row: Mapping[str, Any], **given: Any) -> Any:
     """Make a part of the file from the row's columns of the same names."""
     from dataclasses import fields
 
     return kind(**{it.name: given[it.name] if it.name in given else row[it.name] for it in fields(kind)})
-
-
-def _dialect(project: Project) -> sa.Dialect:
-    if project.hub.engine == "duckdb":
-        from hub.warehouse.duckdb_dialect import Dialect
-
-        return Dialect()  # type: ignore[no-untyped-call]
-    from sqlalchemy.dialects import postgresql
-
-    return postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]

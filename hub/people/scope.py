@@ -13,7 +13,8 @@ from hub import consent
 from hub.errors import suggest
 from hub.expressions import Name, RowsFunction, Scope, ScopeFunction
 from hub.people.having import Having, Rows, one_by_one
-from hub.people.traits import TraitPlan, plan_traits
+from hub.people.plan import TraitPlan
+from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.warehouse import Transaction
 

@@ -8,8 +8,8 @@ after those it uses.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,11 +29,12 @@ from hub.expressions import (
 from hub.people.built_in import BUILT_IN, RFM, SCORES
 from hub.people.facts import PersonFacts, facts
 from hub.people.families import Member, members
+from hub.people.plan import DECAYED, REASON, DerivedTrait, FactTrait, TraitPlan
 from hub.people.window import REMEDY, Window, read_window
 from hub.project import Project
 from hub.project.scores import Score, ScorePart
 from hub.project.traits import WEIGHED, Trait
-from hub.schema.shape import SQL_TYPES, STORE
+from hub.schema.shape import SQL_TYPES
 
 _TYPES: Mapping[str, ExpressionType] = {
     "count": "integer",
@@ -45,62 +46,6 @@ _TYPES: Mapping[str, ExpressionType] = {
 }
 _TIMED = ("first", "last", "median_interval")
 _NUMBERS = ("integer", "number")
-
-DECAYED = "decayed"
-"""The way of a part of a score: a sum in which rows count half after every half-life."""
-
-REASON = "_reason"
-"""What a score's name is followed by in the name of the trait that says what gave most."""
-
-
-@dataclass(frozen=True)
-class FactTrait:
-    """A trait computed from a person's rows of one table; `condition` has both `where` and `within`.
-
-    `since` is the window over the rows before they are narrowed, so that older ones need not be read. Names with a
-    dot are parts of scores: they are computed like traits and kept by nobody.
-    """
-
-    name: str
-    type: ExpressionType
-    way: str
-    facts: PersonFacts
-    value: Compiled | None = None
-    weight: Compiled | None = None
-    condition: sa.ColumnElement[bool] | None = None
-    since: sa.ColumnElement[bool] | None = None
-    used: frozenset[str] = frozenset()
-    half_life: timedelta | None = None
-
-
-@dataclass(frozen=True)
-class DerivedTrait:
-    """A trait computed from columns of the person and other traits, all of which `element` names bare."""
-
-    name: str
-    type: ExpressionType
-    element: sa.ColumnElement[Any] = field(compare=False)
-    needs: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class TraitPlan:
-    """All traits of a project, ready to compute: `derived` in an order that works."""
-
-    of_facts: tuple[FactTrait, ...]
-    derived: tuple[DerivedTrait, ...]
-    scores: tuple[str, ...] = ()
-
-    @property
-    def types(self) -> Mapping[str, ExpressionType]:
-        """Give the type of each trait, by name, in the order of the trait table's columns."""
-        found = {trait.name: trait.type for trait in self.of_facts if "." not in trait.name}
-        return {**found, **{trait.name: trait.type for trait in self.derived}}
-
-    def table(self) -> sa.TableClause:
-        """Give the stored table of traits: person_id and one column per trait."""
-        columns = [sa.column(name, SQL_TYPES[type_]) for name, type_ in self.types.items()]  # type: ignore[index]
-        return sa.table("trait", sa.column("person_id", sa.BigInteger()), *columns, schema=STORE)
 
 
 def plan_traits(project: Project, as_of: datetime) -> TraitPlan:
@@ -134,9 +79,9 @@ def tables_read(project: Project) -> frozenset[str]:
 class _Mistake(Exception):
     """Something is wrong at one of a definition's keys, `offset` columns into its value."""
 
-    def __init__(self, key: str | tuple[str, ...], message: str, offset: int = 0) -> None:
+    def __init__(self, key: str | tuple[str | int, ...], message: str, offset: int = 0) -> None:
         super().__init__(message)
-        self.path = (key,) if isinstance(key, str) else key
+        self.path: tuple[str | int, ...] = (key,) if isinstance(key, str) else key
         self.message, self.offset = message, offset
 
     def below(self, *path: str) -> _Mistake:
@@ -167,9 +112,13 @@ class _Planning:
                     self._tell("trait", member.definition, mistake)
                     failed.add(name)
         parts: dict[str, list[FactTrait]] = {}
+        by_scorers: list[str] = []
         for name, score in self._scores(traits):
             try:
-                parts[name] = [self._part(name, score, part) for part in score.parts]
+                if score.by is None:
+                    parts[name] = [self._part(name, score, part) for part in score.parts]
+                else:
+                    by_scorers.append(name)
             except _Mistake as mistake:
                 self._tell("score", name, mistake)
                 failed.add(name)
@@ -177,7 +126,10 @@ class _Planning:
         derived = [it for name in parts for it in self._scored(name, self.project.scores[name])]
         known |= {trait.name: trait.type for trait in derived}
         derived += self._derived(traits, known, failed)
-        return TraitPlan((*of_facts, *(part for each in parts.values() for part in each)), tuple(derived), tuple(parts))
+        for name in by_scorers:
+            self._uses(name, [*known, *(column.name for column in self.project.schema["person"].columns)])
+        all_facts = (*of_facts, *(part for each in parts.values() for part in each))
+        return TraitPlan(all_facts, tuple(derived), (*parts, *by_scorers), tuple(by_scorers))
 
     def _members(self) -> dict[str, Member]:
         found: dict[str, Member] = {}
@@ -204,6 +156,13 @@ class _Planning:
                 yield name, score
             else:
                 self._tell("score", name, _Mistake("score", f"there is a trait '{taken}' already: rename one"))
+
+    def _uses(self, name: str, known: list[str]) -> None:
+        """Check what a scorer looks at; scores of scorers are computed last, and build on none of themselves."""
+        for number, used in enumerate(self.project.scores[name].uses):
+            if used not in known:
+                message = f"there is no trait '{used}'.{suggest(used, known)}"
+                self._tell("score", name, _Mistake(("uses", number), message))
 
     # aggregates
 

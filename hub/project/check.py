@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,11 +12,11 @@ from hub.contracts import Capabilities, Channel, Destination
 from hub.errors import Problem, suggest
 from hub.project.models import Sync, TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
+from hub.project.quality_checks import quality_problems
 from hub.project.scenario_check import step_problems, trigger_problems, unsent_channels
 from hub.schema import Table
 from hub.schema.shape import PROVENANCE, RECORD
 
-IDENTIFIERS = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash")
 FILLED_BY_THE_HUB = {
     "source_record": "write `person:`",
     "identifier": "write `identifiers:` under `person:`",
@@ -52,6 +52,7 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
             found += _mapping(mapped, project, declared if "hub.yaml" not in unread else None)
     if "schema.yaml" not in unread:
         found += _traits(project)
+        found += quality_problems(project, declared if "hub.yaml" not in unread else None)
     for scenario in project.scenarios.values():
         if "schema.yaml" not in unread:
             found += trigger_problems(scenario, project, all_segments="segments" not in unread)
@@ -158,21 +159,24 @@ def _mapping(mapped: MappedTable, project: Project, declared: Set[str] | None) -
         )
         return
     table = project.schema["source_record" if target == "person" else target]
-    yield from _columns(origin, target, table, mapping)
-    yield from _whose(origin, target, table, mapping, declared)
+    kinds = project.identity.kinds
+    yield from _columns(origin, target, table, mapping, kinds)
+    yield from _whose(origin, target, table, mapping, declared, kinds)
 
 
-def _columns(origin: Origin, target: str, table: Table, mapping: TableMapping) -> Iterator[Problem]:
+def _columns(
+    origin: Origin, target: str, table: Table, mapping: TableMapping, kinds: Sequence[str]
+) -> Iterator[Problem]:
     hidden = filled_by_the_hub(target)
     known = [column.name for column in table.columns if column.name not in hidden]
     for name, value in mapping.columns.items():
         if name in known:
-            if isinstance(value, Translated) and not value.map:
+            if isinstance(value, Translated) and value.map is not None and not value.map:
                 yield origin.at_value("columns", name, "map", message="the list of values is empty")
             continue
         if name in FILLED_COLUMNS:
             remedy = f"'{name}' is no column to fill here: {FILLED_COLUMNS[name]}"
-        elif target == "person" and name in IDENTIFIERS:
+        elif target == "person" and name in kinds:
             remedy = f"person has no column '{name}' to fill: write it under `identifiers:`"
         else:
             remedy = f"{target} has no column '{name}'.{suggest(name, known)}"
@@ -188,7 +192,12 @@ def filled_by_the_hub(target: str) -> set[str]:
 
 
 def _whose(
-    origin: Origin, target: str, table: Table, mapping: TableMapping, declared: Set[str] | None
+    origin: Origin,
+    target: str,
+    table: Table,
+    mapping: TableMapping,
+    declared: Set[str] | None,
+    kinds: Sequence[str],
 ) -> Iterator[Problem]:
     """Check how rows find their person."""
     only_person = {"identifiers": mapping.identifiers, "consent": mapping.consent, "preference": mapping.preference}
@@ -206,14 +215,14 @@ def _whose(
             key = "person" if mapping.person is not None else "guest"
             yield origin.at_key(key, message=f"rows of {target} belong to nobody: leave `{key}` out")
     person = mapping.person if isinstance(mapping.person, dict) else {}
-    known = f" Known: {', '.join(IDENTIFIERS)}"
+    known = f" Known: {', '.join(kinds)}"
     for part, named in (("identifiers", mapping.identifiers), ("guest", mapping.guest), ("person", person)):
         for name in named:
             if part == "person" and name == "through":
                 continue
             system, _, kind = name.rpartition(".")
-            if kind not in IDENTIFIERS:
-                near = suggest(kind, IDENTIFIERS)
+            if kind not in kinds:
+                near = suggest(kind, kinds)
                 yield origin.at_key(
                     part,
                     name,

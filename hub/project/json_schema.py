@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
+from hub.project.quality import QualityFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -30,13 +31,12 @@ JsonSchema = dict[str, Any]
 
 
 def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
-    """Give the schema of each kind of file: hub, schema, identity, mapping, cases, traits, segments, score, scenario,
-    sync.
-    """
+    """Give the schema of each kind of file by its name, such as hub, mapping, cases and scenario."""
     return {
         "hub": _hub(registry),
         "schema": _of(SchemaFile),
         "identity": _of(IdentityFile),
+        "quality": _of(QualityFile),
         "mapping": _mapping(schema),
         "cases": _cases(schema),
         "traits": _of(TraitFile),

@@ -1,6 +1,6 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  identity.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scores/*.yaml
+    hub.yaml  schema.yaml  identity.yaml  quality.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scores/*.yaml
     scenarios/*.yaml  syncs/*.yaml  templates/  and the packs that hub.yaml switches on
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.contracts import Place
+from hub.contracts import Place, Scorer
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
@@ -26,6 +26,8 @@ from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.own_schema import own_schema
 from hub.project.packs import PackFile, pack_names, pack_path
 from hub.project.project import Connection, MappedTable, Origin, Project
+from hub.project.quality import QualityFile
+from hub.project.quality_checks import shared_checks
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -89,6 +91,7 @@ class _Reading:
         key = (secrets.get("HUB_KEY") or "").encode()
         schema = self.schema()
         connections = self._connections(hub, key) if hub else {}
+        quality = self._quality()
         traits = self._named("traits", "trait", TraitFile)
         segments = self._named("segments", "segment", SegmentFile)
         scores = self._single("scores", "score", Score)
@@ -98,13 +101,15 @@ class _Reading:
             hub=hub or HubFile(name=""),
             schema=schema,
             connections=connections,
-            mappings=tuple(self._mappings(connections)),
+            mappings=tuple(shared_checks(quality, self._mappings(connections))),
             traits=traits,
             segments=segments,
             scores=scores,
+            scorers=self._scorers(scores),
             scenarios=self._single("scenarios", "scenario", Scenario),
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
+            quality=quality,
             key=key,
             origins=self.origins,
         )
@@ -193,6 +198,13 @@ class _Reading:
         self.origins["identity",] = Origin(document, ())
         return self._form(IdentityFile, document) or IdentityFile()
 
+    def _quality(self) -> QualityFile:
+        if not (self.folder / "quality.yaml").is_file():
+            return QualityFile()
+        document = self._document("quality.yaml")
+        self.origins["quality",] = Origin(document, ())
+        return self._form(QualityFile, document) or QualityFile()
+
     def _mappings(self, connections: Mapping[str, Connection]) -> Iterator[MappedTable]:
         mapped: set[str] = set()
         for path, document in self._documents("mappings"):
@@ -261,6 +273,19 @@ class _Reading:
             form = self._form(model, document)
             if form is not None:
                 self._keep(kind, getattr(form, kind), form, Origin(document, ()), found)
+        return found
+
+    def _scorers(self, scores: Mapping[str, Score]) -> dict[str, Scorer]:
+        """Find the scorers that scores name; most projects have none, and load no plugin for it."""
+        found = {}
+        for name, by in {name: score.by for name, score in scores.items() if score.by is not None}.items():
+            known = self.registry.scorers
+            if by in known:
+                found[by] = known[by]
+                continue
+            remedy = suggest(by, known) or f" Installed: {', '.join(known) or 'none'}."
+            message = f"no scorer '{by}' is installed.{remedy}"
+            self.problems.append(self.origins["score", name].at_value("by", message=message))
         return found
 
     def _packs(self, named: Sequence[str], found: Mapping[str, dict[str, Any]]) -> None:

@@ -7,9 +7,9 @@ checked against the schema after these models have checked the form.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from hub.contracts import Channel
 from hub.project.limits import Limits
@@ -102,11 +102,11 @@ class HubFile(Form):
         description="Which connection sends a channel; needed only where several connections could.",
     )
     schedules: Schedules = Field(Schedules(), description="When the flows run by themselves.")
-    limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
     packs: list[str] = Field(
         default_factory=list,
         description="Packs of traits, segments and scores that come with the hub, to switch on: [value_tiers].",
     )
+    limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
 
 
 # schema.yaml ---------------------------------------------------------------------------------------------------------
@@ -142,13 +142,31 @@ class SchemaFile(Form):
 
 
 class Translated(Form):
-    """A column whose values are translated through a list."""
+    """A column with more to say than an expression: a list that translates its values, or what to do with bad ones."""
 
-    from_: Expression = Field(alias="from", description="The value to translate.")
-    map: dict[str | int | bool, Scalar] = Field(description="Given value: value to store.")
+    from_: Expression = Field(alias="from", description="The value.")
+    map: dict[str | int | bool, Scalar] | None = Field(None, description="Given value: value to store.")
     else_: Expression | None = Field(
-        None, alias="else", description="For any other value; without it, the row is set aside."
+        None, alias="else", description="With `map`, for any other value; without it, the row is set aside."
     )
+    unreadable: Literal["set aside", "empty"] = Field(
+        "set aside",
+        description="What happens where a value can't be read, or is not in the list. set aside: its row goes to "
+        "quarantine. empty: the row is mapped without this value, and quarantine notes why.",
+    )
+
+    @model_validator(mode="after")
+    def _says_more(self) -> Self:
+        if self.map is None and (self.else_ is not None or self.unreadable == "set aside"):
+            raise ValueError("`from` goes with `map`, or with `unreadable: empty`; else write the expression itself")
+        return self
+
+
+ColumnRule = Annotated[
+    Annotated[Expression, Tag("expression")] | Annotated[Translated, Tag("rule")],
+    Discriminator(lambda value: "rule" if isinstance(value, dict | Translated) else "expression"),
+]
+"""How a column is filled: by an expression, or by one with more to say."""
 
 
 class ConsentStatement(Form):
@@ -171,7 +189,111 @@ class PreferenceStatement(Form):
     at: Expression | None = Field(None, description="When it was stated; the record's own time where absent.")
 
 
-Severity = Literal["quarantine", "warn"]
+Severity = Literal["quarantine", "warn", "stop"]
+SEVERITIES = (
+    "warn: it is counted and shown. quarantine: the row is set aside. stop: nothing of the connection's new loads is "
+    "mapped, and the run ends with a failure."
+)
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:g}%"
+
+
+class RowCheck(Form):
+    """What each row must meet, and what happens otherwise. An empty value passes, save where it must be filled."""
+
+    column: str | None = Field(None, description="The column that it looks at.")
+    filled: Literal[True] | None = Field(None, description="It has a value.")
+    between: list[str | int | float | None] | None = Field(
+        None, min_length=2, max_length=2, description="It lies between two values, both included; null is no bound."
+    )
+    one_of: list[str | int | float] | None = Field(None, min_length=1, description="It is one of these values.")
+    matches: str | None = Field(None, description="The whole text has this form, a regular expression.")
+    that: Expression | None = Field(None, description="In place of a column: a condition over the columns.")
+    at_least: Percentage | None = Field(
+        None, description="So large a share of the new rows must meet it; all of them where this is absent."
+    )
+    otherwise: Severity = Field(description=SEVERITIES)
+
+    @model_validator(mode="after")
+    def _one_demand(self) -> Self:
+        self._has_one_demand()
+        if self.otherwise == "quarantine" and self.at_least is not None:
+            raise ValueError("a share is of many rows, and `quarantine` sets one row aside: write warn or stop")
+        return self
+
+    def _has_one_demand(self) -> None:
+        known = self.demands()
+        given = [name for name in known if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("a check says exactly one of " + ", ".join(known))
+        needs_column = given[0] not in ("that", "rows")
+        if needs_column != (self.column is not None):
+            raise ValueError(f"`{given[0]}` " + ("needs `column`" if needs_column else "goes without `column`"))
+
+    @classmethod
+    def demands(cls) -> tuple[str, ...]:
+        """Name the keys of which a check has exactly one."""
+        return ("filled", "between", "one_of", "matches", "that")
+
+    @property
+    def demand(self) -> str:
+        """Name the one that this check has."""
+        return next(name for name in self.demands() if getattr(self, name) is not None)
+
+    @property
+    def words(self) -> str:
+        """Say in words what is demanded: it is the reason that people read."""
+        return (self.that or f"{self.column} {self._words()}") + self._share()
+
+    def _share(self) -> str:
+        return f", at least {_percent(self.at_least)}" if self.at_least is not None else ""
+
+    def _words(self) -> str:
+        if self.filled:
+            return "is filled"
+        if self.between is not None:
+            low, high = self.between
+            if low is None or high is None:
+                return f"is at least {low}" if high is None else f"is at most {high}"
+            return f"is between {low} and {high}"
+        if self.one_of is not None:
+            return f"is one of {', '.join(map(str, self.one_of))}"
+        return f"matches {self.matches}"
+
+    @property
+    def condition(self) -> str:
+        """Give the demand as an expression over the columns."""
+        if self.that is not None:
+            return self.that
+        if self.between is not None:
+            bounds = zip((">=", "<="), self.between, strict=True)
+            return " and ".join(f"{self.column} {sign} {_literal(one)}" for sign, one in bounds if one is not None)
+        if self.one_of is not None:
+            return f"{self.column} in ({', '.join(map(_literal, self.one_of))})"
+        if self.matches is not None:
+            return f"matches({self.column}, {_literal(self.matches)})"
+        return f"{self.column} is not null"
+
+
+def _literal(value: str | float) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+
+
+def _kind_of_check(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "row check" if isinstance(value, RowCheck) else "condition"
+    return "pair" if len(value) == 1 and not value.keys() & RowCheck.model_fields.keys() else "row check"
+
+
+CheckEntry = Annotated[
+    Annotated[Expression, Tag("condition")]
+    | Annotated[dict[str, Severity], Tag("pair")]
+    | Annotated[RowCheck, Tag("row check")],
+    Discriminator(_kind_of_check),
+]
+"""A check of a mapping, in one of its three forms."""
 
 
 class TableMapping(Form):
@@ -200,17 +322,37 @@ class TableMapping(Form):
         description="For person: values that point at the person: email, phone, customer_number, loyalty_card, device, "
         "email_hash. `shop.customer_number` is a number that the connection `shop` gave.",
     )
-    columns: dict[str, Expression | Translated] = Field(
-        default_factory=dict, description="The columns to fill: an expression, or a list that translates values."
+    columns: dict[str, ColumnRule] = Field(
+        default_factory=dict,
+        description="The columns to fill: an expression; or one with a list that translates its values, or with what "
+        "happens where a value can't be read.",
     )
     consent: list[ConsentStatement] = Field(default_factory=list, description="For person: what it says about consent.")
     preference: list[PreferenceStatement] = Field(
         default_factory=list, description="For person: which channels it prefers."
     )
-    checks: list[Expression | dict[str, Severity]] = Field(
+    checks: list[CheckEntry] = Field(
         default_factory=list,
-        description="Conditions that every row must meet, else it is set aside (or only warned of).",
+        description="Conditions that every row must meet, else it is set aside: {condition: warn} only counts it, "
+        "{condition: stop} stops the connection. Or in words: {column: total, between: [0, 5000], otherwise: warn}.",
     )
+
+    @property
+    def row_checks(self) -> list[tuple[tuple[str | int, ...], RowCheck]]:
+        """Give the checks in their one full form, each with the keys that lead to its condition."""
+        found: list[tuple[tuple[str | int, ...], RowCheck]] = []
+        for position, entry in enumerate(self.checks):
+            if isinstance(entry, RowCheck):
+                path = "column" if entry.column is not None else "that"
+                found.append((("checks", position, path), entry))
+            elif isinstance(entry, str):
+                found.append((("checks", position), RowCheck(that=entry, otherwise="quarantine")))
+            else:
+                found += [
+                    (("checks", position, condition), RowCheck(that=condition, otherwise=severity))
+                    for condition, severity in entry.items()
+                ]
+        return found
 
 
 class MappingFile(Form):

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin
+from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin, Scorer
 from hub.errors import Problem
 from hub.project.calendar import Calendar
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, Sync, TableMapping
+from hub.project.models import HubFile, RowCheck, Sync, TableMapping
+from hub.project.quality import QualityFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import Segment
@@ -66,6 +67,8 @@ class MappedTable:
     lookups: Mapping[str, Mapping[str, str | None]]
     position: int
     """Its place among the file's mappings: later ones may refer to what earlier ones map."""
+    shared_checks: tuple[RowCheck, ...] = ()
+    """What quality.yaml demands of each row, beside the mapping's own checks."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,15 @@ class Project:
     scenarios: Mapping[str, Scenario]
     syncs: Mapping[str, Sync]
     identity: IdentityFile = field(default_factory=IdentityFile)
+    quality: QualityFile = field(default_factory=QualityFile)
     scores: Mapping[str, Score] = field(default_factory=dict)
+    scorers: Mapping[str, Scorer] = field(default_factory=dict, compare=False)
+    """The scorers that scores name in `by:`."""
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
-    ("sync", name), ("identity",), ("connection", name), and ("mapping", file, position) for mapped tables."""
+    ("sync", name), ("identity",), ("quality",), ("connection", name), and ("mapping", file, position)."""
 
     def origin(self, thing: MappedTable) -> Origin:
         """Say where a mapping is written."""

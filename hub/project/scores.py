@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from hub.project.models import Duration, Expression, Form
 
@@ -33,4 +35,17 @@ class Score(Form):
         None, description="After how long a row counts half; without it, rows never count less."
     )
     at_most: float | None = Field(None, gt=0, description="The highest score.")
-    parts: dict[str, ScorePart] = Field(min_length=1, description="What counts, by a name of your own.")
+    parts: dict[str, ScorePart] = Field(default_factory=dict, description="What counts, by a name of your own.")
+    by: str | None = Field(None, description="Instead of parts: the scorer of a plugin that computes it.")
+    uses: list[str] = Field(default_factory=list, description="For a scorer: the traits that it may look at.")
+    options: dict[str, Any] = Field(default_factory=dict, description="For a scorer: what it wants to be told.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.parts) == (self.by is not None):
+            raise ValueError("a score needs either `parts`, or `by: SCORER` with `uses: [TRAITS]`")
+        if self.by is not None and (not self.uses or self.half_life is not None or self.at_most is not None):
+            raise ValueError("a scorer needs `uses: [TRAITS]`; `half_life` and `at_most` go with `parts`")
+        if self.by is None and (self.uses or self.options):
+            raise ValueError("`uses` and `options` go with `by: SCORER`")
+        return self

@@ -17,6 +17,7 @@ FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_m
     [
         ("files", {"csv_ratio", "parquet_ratio", "csv_rows_per_cpu_second", "parquet_rows_per_cpu_second"}),
         ("rest", {"rows_per_cpu_second", "reference_rows_per_cpu_second"}),
+        ("scenarios", {"tick_seconds", "idle_tick_seconds", "reference_tick_seconds", "messages"}),
         ("startup", {"wall_seconds", "reference_wall_seconds"}),
     ],
 )
@@ -44,6 +45,24 @@ def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path:
         "decide",
         "activate",
     }
+
+
+def test_who_is_who_is_judged_beside_splink_and_the_day_ends_where_everything_at_once_ends(tmp_path: Path) -> None:
+    told = json.loads(run("identity", 480, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    for name in ("precision", "recall", "f1", "cluster_f1", "exact_persons", "second_f1", "febrl_precision"):
+        assert told[name] > 0.7, name
+    assert told["f1"] > told["splink_f1"] > 0.5
+    assert told["splink_cpu_seconds"] > 0
+    assert told["day_ratio"] > told["idle_ratio"] >= 0
+
+
+def test_a_hundred_traits_and_sixty_segments_are_those_of_the_reference(tmp_path: Path) -> None:
+    told = json.loads(run("segments", 1000, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    assert (told["traits"], told["segments"]) == (100, 60)
+    assert told["memberships"] > 1000
+    assert set(told["stages_cpu_seconds"]) == {"enrich", "segment"}
 
 
 def test_an_unknown_benchmark_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

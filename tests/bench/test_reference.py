@@ -10,7 +10,8 @@ import pytest
 
 from bench.generator import generate
 from bench.lake import lay_down
-from bench.reference import components, reference
+from bench.people import components
+from bench.reference import reference
 from hub.normalise.email import normalise_email
 from hub.normalise.phone import parse_phone
 

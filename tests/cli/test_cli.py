@@ -128,8 +128,8 @@ def test_mistakes_are_json_for_machines(hub: Any, corner: Path) -> None:
     assert json.loads(answered.stdout)["problems"][0] == {
         "file": "segments/shop.yaml",
         "line": 3,
-        "column": 3,
-        "message": "the key 'where' is missing: The condition that its members meet",
+        "column": 14,
+        "message": "unknown key 'were'. Did you mean 'where'?",
     }
 
 

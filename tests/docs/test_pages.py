@@ -22,6 +22,7 @@ from hub.project.form import validate
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.project import MappedTable
+from hub.project.quality import QualityFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -33,7 +34,7 @@ from hub.settings import Settings
 from hub.stages.activate.compose import unsubscribe_token
 from hub.stages.feedback import SOFT_LIMIT, SOFT_WINDOW
 from hub.stages.map import problems_of_mapping
-from hub.stages.resolve.rules import CROWD, STRONG, WEAK
+from hub.stages.resolve.rules import CROWD, DEVICE, TELLING
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -49,6 +50,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "name": HubFile,
     "columns": SchemaFile,
     "golden": IdentityFile,
+    "identifiers": IdentityFile,
+    "checks": QualityFile,
+    "arrivals": QualityFile,
 }
 """Kinds of files, by the key that they begin with."""
 
@@ -164,9 +168,9 @@ def test_the_rules_of_law_are_dated_and_say_whether_they_are_enforced() -> None:
 def test_mapping_tells_what_ties_records_together() -> None:
     page = (DOCS / "mapping.md").read_text(encoding="utf-8")
     tied = page.split("| identifier |")[1].split("\n\n")[0]
-    for kind in STRONG:
+    for kind in TELLING:
         assert re.search(rf"^\| .*`{kind}`.* \| yes", tied, re.MULTILINE), kind
-    assert f"`{WEAK}` | no" in tied
+    assert f"`{DEVICE}` | no" in tied
     assert f"more than {CROWD} records" in page
 
 

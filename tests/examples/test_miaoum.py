@@ -179,11 +179,11 @@ def test_records_of_one_person_come_together_and_others_stay_apart(
     def pairs(sizes: Counter[Any]) -> int:
         return sum(size * (size - 1) // 2 for size in sizes.values())
 
-    # Exact identifiers take a family that shares a mobile for one person: that is what the precision lacks.
+    # Who ordered as a guest with an address of his own stays apart: that is what the recall lacks.
     precision = pairs(together) / pairs(found_sizes)
     recall = pairs(together) / pairs(true_sizes)
-    assert precision > 0.8, f"precision {precision:.3f}, recall {recall:.3f}"
-    assert recall > 0.9, f"precision {precision:.3f}, recall {recall:.3f}"
+    assert precision > 0.985, f"precision {precision:.3f}, recall {recall:.3f}"
+    assert recall > 0.95, f"precision {precision:.3f}, recall {recall:.3f}"
 
 
 def test_every_newcomer_is_exactly_one_person(demo: Played, newcomers: dict[str, set[int]]) -> None:
@@ -228,7 +228,7 @@ def test_favourite_animals_are_what_people_bought(
             wrong += (favourite == "cat") != (found in members["cat_people"])
             wrong += (favourite == "dog") != (found in members["dog_people"])
     assert checked > PEOPLE * 0.3
-    assert wrong <= 0.03 * checked
+    assert wrong <= 0.035 * checked
 
 
 def one_to_one(true_person: dict[str, str], hub_person: dict[str, int]) -> dict[str, int]:

@@ -74,8 +74,10 @@ def test_a_run_becomes_a_flow_run_with_a_report_per_stage_as_artifact(server: No
     assert {entry.stage: entry.rows_out for entry in report.reports}["resolve"] == 2
     with get_client(sync_client=True) as client:
         artifacts = {artifact.key: artifact.data for artifact in client.read_artifacts()}
-    assert {"land-shop", "map", "resolve", "activate"} <= artifacts.keys()
+    assert {"land-shop", "map", "quality", "resolve", "activate"} <= artifacts.keys()
     assert '"rows in"' in str(artifacts["land-shop"])
+    assert "## shop: customers to person" in str(artifacts["quality"])
+    assert "anna" not in str(artifacts["quality"])
 
 
 def test_a_connection_that_fails_fails_the_flow_run_but_not_the_others(

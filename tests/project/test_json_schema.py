@@ -103,6 +103,7 @@ def test_the_schemas_are_written_as_files(shop: Any, tmp_path: Path) -> None:
         "hub.json",
         "schema.json",
         "identity.json",
+        "quality.json",
         "mapping.json",
         "cases.json",
         "traits.json",

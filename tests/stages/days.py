@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from hub.ledger import Settlement
 from hub.project.limits import Limits
-from hub.project.models import Trait
 from hub.project.scenario import Scenario
+from hub.project.traits import Trait
 from hub.stages.decide import decide
 from hub.stages.enrich import enrich
 from hub.stages.segment import segment

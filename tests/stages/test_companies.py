@@ -8,10 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
-from tests.stages.world import NOON, add, fact, one, project, record, rows
+from tests.stages.world import NOON, add, fact, one, project, record, resolve, rows
 
 MONDAY, TUESDAY = (datetime(2026, 11, day, tzinfo=UTC) for day in (16, 17))
 PLACE = {"street": "Dorpsstraat", "house_number": "9", "postcode": "1234AB", "city": "Ede", "country": "NL"}

@@ -14,10 +14,9 @@ from hub.people.traits import trait_problems
 from hub.report import Report
 from hub.schema import BUILT_IN, Column, Schema, Table
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
-from tests.stages.world import NOON, fact, one, project, record, rows
+from tests.stages.world import NOON, fact, one, project, record, resolve, rows
 
 
 def days_ago(days: int, hour: int = 12) -> datetime:

@@ -10,9 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from hub.schema import BUILT_IN, Column, Schema
-from hub.stages.resolve import resolve
 from hub.warehouse import Warehouse
-from tests.stages.world import NOON, add, fact, project, record, rows
+from tests.stages.world import NOON, add, fact, project, record, resolve, rows
 
 MONDAY, TUESDAY, WEDNESDAY = (datetime(2026, 11, day, tzinfo=UTC) for day in (16, 17, 18))
 ANNA: dict[str, Any] = {"customer_number": "shop:1"}
@@ -21,7 +20,8 @@ ANNA: dict[str, Any] = {"customer_number": "shop:1"}
 
 def keeps(warehouse: Warehouse, golden: dict[str, Any], *columns: str) -> tuple[Any, ...]:
     """Resolve by these rules, and give what the one person keeps."""
-    resolve(warehouse, project(identity={"golden": golden}), NOON)
+    whatever = {"customer_number": {"agree": []}}
+    resolve(warehouse, project(identity={"golden": golden, "identifiers": whatever}), NOON)
     (found,) = rows(warehouse, "person", *columns)
     return found
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.stages.resolve import resolve
+from hub.project.identity import BUILT_IN_SCOPED, IdentityFile
 from hub.stages.resolve.golden import rewrite_people
 from hub.stages.resolve.links import find_links
+from hub.stages.resolve.names import find_names
+from hub.stages.resolve.rules import rules_of
+from hub.stages.resolve.verdicts import find_verdicts
 from hub.warehouse import Transaction, Warehouse
-from tests.stages.world import NOON, fact, project, record, rows
+from tests.stages.world import NOON, fact, project, record, resolve, rows
 
 HOME = {"street": "Dorpsstraat", "house_number": "9", "postcode": "1234AB", "city": "Ede", "country": "NL"}
 
@@ -139,7 +143,12 @@ def write(transaction: Transaction, said: list[Any]) -> None:
 
 def links(transaction: Transaction) -> Any:
     """Give the links of the stored records."""
-    return find_links(transaction, transaction.table("source_record"))
+    stored_record = transaction.table("source_record")
+    records = transaction.hold("every_record", sa.select(stored_record.c.record_id, stored_record.c.record_no))
+    names = find_names(transaction, records)
+    none = pa.schema([("low", pa.string()), ("high", pa.string()), ("same", pa.bool_())]).empty_table()
+    verdicts = find_verdicts(transaction, records, none)
+    return find_links(transaction, records, names, verdicts, rules_of(IdentityFile()), BUILT_IN_SCOPED)
 
 
 def touched(transaction: Transaction, people: set[int]) -> sa.TableClause:

@@ -153,7 +153,7 @@ web_event:
         ("4", None),
     ]
     assert ("web:customer_number:shop:5", "device", "d1") in shop.rows("identifier", "record_id", "type", "value")
-    assert report.counts["unreadable identifiers"] == 1
+    assert report.counts["unreadable values"] == 1
     assert shop.rows("quarantine", "target", "source_key", "reason") == [
         ("identifier", "3", "email: not an e-mail address")
     ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pytest
 
+from hub.project.identity import IdentifierRule, IdentityFile
 from hub.schema import BUILT_IN
 from hub.stages.map import problems_of_mapping
 from tests.stages.raw_lake import mapped
@@ -20,14 +21,31 @@ RAW = {
 }
 
 
-def problems(body: str, raw: Mapping[str, pa.DataType] | None = RAW, target: str = "sales_order") -> list[str]:
+def problems(
+    body: str,
+    raw: Mapping[str, pa.DataType] | None = RAW,
+    target: str = "sales_order",
+    identity: IdentityFile | None = None,
+) -> list[str]:
     """Give the mistakes of one mapping as `path:column: message`."""
     text = f"connection: shop\n{target}:\n  from: orders\n  key: order_no\n{body}"
     (one,) = mapped(text)
     return [
         f"{'.'.join(map(str, path))}:{column}: {message}"
-        for path, message, column in problems_of_mapping(one, BUILT_IN, raw)
+        for path, message, column in problems_of_mapping(one, BUILT_IN, raw, identity=identity)
     ]
+
+
+def test_a_kind_of_identifier_that_the_project_declares_may_be_mapped() -> None:
+    scoped = IdentifierRule(scope="connection")
+    own = IdentityFile(identifiers={"member": IdentifierRule(), "debtor": scoped})
+    body = "  guest: {member: customer_id, debtor: customer_id, erp.debtor: customer_id}"
+    assert problems(body, identity=own) == []
+    assert problems("  guest: {erp.member: customer_id}", identity=own) == [
+        "guest.erp.member:1: 'erp.member' is no kind of identifier. Did you mean 'member'?"
+    ]
+    (message,) = problems("  guest: {member: customer_id}")
+    assert "'member' is no kind of identifier" in message
 
 
 def test_a_right_mapping_has_no_problems() -> None:

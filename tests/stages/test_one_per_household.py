@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from hub.project.models import Segment
+from hub.project.segments import Segment
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
 from tests.stages.engagement import NOW, WELCOME, Shop, gold, shop_in
-from tests.stages.world import fact, record, rows
+from tests.stages.world import fact, record, resolve, rows
 
 HOME = {"street": "Dorpsstraat", "house_number": "9", "postcode": "1234AB", "city": "Ede", "country": "NL"}
 PEOPLE = {

@@ -14,11 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.schema import BUILT_IN, Column, Schema
-from hub.stages.resolve import resolve
 from hub.stages.resolve.components import components
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
-from tests.stages.world import NOON, add, fact, one, project, record, rows
+from tests.stages.world import NOON, add, fact, one, project, record, resolve, rows
 
 MONDAY, TUESDAY, WEDNESDAY = (datetime(2026, 11, day, tzinfo=UTC) for day in (16, 17, 18))
 
@@ -271,8 +270,9 @@ def test_among_equally_new_values_the_smaller_record_number_wins(warehouse: Ware
 
 
 def test_a_surname_comes_with_the_prefix_of_its_own_record(warehouse: Warehouse) -> None:
-    record(warehouse, "crm:1", MONDAY, email="anna@example.nl", prefix="van der", surname="Valk", partner_first=True)
-    record(warehouse, "shop:1", TUESDAY, email="anna@example.nl", surname="Jansen")
+    anna = {"email": "anna@example.nl", "given_name": "Anna"}
+    record(warehouse, "crm:1", MONDAY, **anna, prefix="van der", surname="Valk", partner_first=True)
+    record(warehouse, "shop:1", TUESDAY, **anna, surname="Jansen")
     resolve(warehouse, project(), NOON)
     assert rows(warehouse, "person", "prefix", "surname", "partner_first") == [(None, "Jansen", None)]
 

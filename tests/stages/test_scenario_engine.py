@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from hub.ledger.outbox import Outbox
-from hub.project.models import Segment, Trait
+from hub.project.segments import Segment
+from hub.project.traits import Trait
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from hub.ledger import Ledger, open_ledger
 from hub.project import Project
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile
 from hub.project.scores import Score
 from hub.project.segments import Segment
 from hub.project.traits import Trait
+from hub.report import Report
 from hub.schema import BUILT_IN, Schema
+from hub.stages import resolve as stage
 from hub.warehouse import Warehouse
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+_LOADS = (str(number) for number in itertools.count(1))
+"""Every row comes in a load package of its own."""
 
 
 def project(
@@ -29,7 +38,7 @@ def project(
     identity: Mapping[str, Any] | None = None,
     scores: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Project:
-    """Make a project with traits, scores and identity rules as in YAML, and segments (a condition, or as in YAML)."""
+    """Make a project with traits, scores and segments (a condition, or all as in YAML), and what identity.yaml says."""
     return Project(
         folder=Path(),
         hub=HubFile(name="Test", timezone=timezone),
@@ -48,6 +57,16 @@ def project(
     )
 
 
+@cache
+def _silent_ledger() -> Ledger:
+    return open_ledger("sqlite", Path(tempfile.mkdtemp(prefix="ledger-")))
+
+
+def resolve(warehouse: Warehouse, its: Project, as_of: datetime) -> Report:
+    """Resolve where nobody decided anything by hand."""
+    return stage.resolve(warehouse, _silent_ledger(), its, as_of)
+
+
 def add(warehouse: Warehouse, table: str, *rows: Mapping[str, Any]) -> None:
     """Insert rows into a stored table."""
     with warehouse.begin() as transaction:
@@ -58,8 +77,14 @@ def add(warehouse: Warehouse, table: str, *rows: Mapping[str, Any]) -> None:
 def record(warehouse: Warehouse, record_id: str, at: datetime | None = None, **given: Any) -> None:
     """Add a record of a person: columns of source_record, and identifiers by their type (a value or a list)."""
     connection, key = record_id.split(":", 1)
-    row = {"connection": connection, "source_key": key, "source_time": at, "load_id": "1", "record_id": record_id}
-    kinds = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash")
+    row = {
+        "connection": connection,
+        "source_key": key,
+        "source_time": at,
+        "load_id": next(_LOADS),
+        "record_id": record_id,
+    }
+    kinds = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash", "member", "visitor")
     identifiers = {kind: given.pop(kind) for kind in kinds if kind in given}
     add(warehouse, "source_record", {**row, **given})
     for kind, values in identifiers.items():
@@ -69,7 +94,7 @@ def record(warehouse: Warehouse, record_id: str, at: datetime | None = None, **g
 
 def fact(warehouse: Warehouse, table: str, record_id: str, key: str, **given: Any) -> None:
     """Add a row that belongs to a record."""
-    row = {"connection": record_id.split(":", 1)[0], "source_key": key, "load_id": "1", "record_id": record_id}
+    row = {"connection": record_id.split(":", 1)[0], "source_key": key, "load_id": next(_LOADS), "record_id": record_id}
     add(warehouse, table, {**row, **given})
 
 

@@ -1,13 +1,14 @@
 """The last look: whether a message may still go, the moment before it does. No configuration can remove this step.
 
 It fails closed: a message goes when the newest statements allow it, its address is not suppressed, nothing has
-interrupted its scenario, and the decision behind it is still there.
+interrupted its scenario, the person did not turn out to be one who gets it already, and the decision behind it is
+still there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,10 @@ from hub.recipients import Destined, suppressed
 from hub.warehouse import Transaction, Warehouse
 
 GONE = "the decision behind it is gone"
+MERGED = "merged: the person gets this message already"
+
+GOT = frozenset({"sending", "accepted", "unknown", "delivered"})
+"""The states of a message that its person has, or may have."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,11 @@ def last_look(
         looked_at = _load(transaction, messages)
         decided = {row.decision_id: row for row in transaction.rows(_decided(transaction, looked_at))}
         refused, given_at = _without_consent(transaction, looked_at, decided, messages, as_of)
+        addresses = {id_: json.loads(row.address) for id_, row in decided.items()}
+        refused |= _suppressed(ledger, project, messages, addresses, given_at)
         cancelled = _interrupted(transaction, project, looked_at, messages, as_of)
-    addresses = {id_: json.loads(row.address) for id_, row in decided.items()}
-    refused |= _suppressed(ledger, project, messages, addresses, given_at)
+        doubled = _doubled(transaction, ledger, project, looked_at, {*refused, *cancelled})
+        cancelled |= dict.fromkeys(doubled - cancelled.keys(), MERGED)
     cleared = [
         Cleared(message, addresses[message.id], json.loads(decided[message.id].content))
         for message in messages
@@ -143,6 +150,53 @@ def _interrupted(
             found = _stopped(transaction, project, looked_at, everybody, form, version[0], as_of)
             cancelled |= {row.id: f"interrupted: {form.stop_when}" for row in transaction.rows(found)}
     return cancelled
+
+
+def _doubled(
+    transaction: Transaction, ledger: Ledger, project: Project, looked_at: sa.TableClause, stopped: Collection[str]
+) -> set[str]:
+    """Find the messages that people who were merged got as another's before, or will get first.
+
+    Those that are `stopped` by this look will not be got. It is about scenarios that people enter once, ever: in
+    others, the same message may well come again.
+    """
+    once = [name for name, it in project.scenarios.items() if it.table is None and it.entry == "once"]
+    decision, record = transaction.table("decision"), transaction.table("source_record")
+    alias = transaction.table("person_alias")
+    merged = transaction.hold(
+        "merged_looked_at",
+        sa.select(decision.c.decision_id, decision.c.scenario, decision.c.step, decision.c.at, record.c.person_id)
+        .join(looked_at, looked_at.c.id == decision.c.decision_id)
+        .join(record, record.c.record_id == decision.c.record_id)
+        .where(record.c.person_id.in_(sa.select(alias.c.now_person_id)), decision.c.scenario.in_(once)),
+    )
+    if not transaction.count(merged):
+        return set()
+    earlier = sa.or_(
+        decision.c.at < merged.c.at,
+        sa.and_(decision.c.at == merged.c.at, decision.c.decision_id < merged.c.decision_id),
+    )
+    others = transaction.rows(
+        sa.select(merged.c.decision_id, decision.c.decision_id.label("other_id"), earlier.label("earlier"))
+        .join(record, record.c.person_id == merged.c.person_id)
+        .join(
+            decision,
+            sa.and_(
+                decision.c.record_id == record.c.record_id,
+                decision.c.scenario == merged.c.scenario,
+                decision.c.step == merged.c.step,
+                decision.c.decision_id != merged.c.decision_id,
+            ),
+        )
+        .where(decision.c.outcome == "queued")
+    )
+    held = ledger.outbox.among([row.other_id for row in others])
+    states = {id_: queued.state for id_, queued in held.items() if id_ not in stopped}
+    return {
+        row.decision_id
+        for row in others
+        if states.get(row.other_id) in GOT or (states.get(row.other_id) == "queued" and row.earlier)
+    }
 
 
 def _versions(transaction: Transaction, looked_at: sa.TableClause, scenario: str) -> sa.Select:

@@ -20,11 +20,14 @@ RETIRED = "the scenario is no longer there"
 
 def leave(tick: Tick) -> Counter[str]:
     """End the active instances that double a person's other one, or that are interrupted."""
+    of_people = tick.plan.scenario.table is None
+    reopened = _reopen(tick) if of_people else 0
     if not tick.transaction.count(tick.enrolment, tick.active):
         return Counter()
-    merged = _end(tick, _doubled(tick), MERGED) if tick.plan.scenario.table is None else 0
+    merged = _end(tick, _doubled(tick), MERGED) if of_people else 0
     interrupted = _end(tick, _interrupted(tick), f"interrupted: {tick.plan.scenario.stop_when}")
-    return Counter(merged=merged, interrupted=interrupted, changed=merged + interrupted)
+    changed = reopened + merged + interrupted
+    return Counter(reopened=reopened, merged=merged, interrupted=interrupted, changed=changed)
 
 
 def retire(warehouse: Warehouse, planned: Sequence[Plan], as_of: datetime) -> int:
@@ -78,6 +81,40 @@ def _doubled(tick: Tick) -> sa.Select:
         .where(mine.c.status == "active", mine.c.version == tick.plan.version, goes_first)
         .distinct()
     )
+
+
+def _reopen(tick: Tick) -> int:
+    """Let instances that a merge ended go on where their person was split off again; return how many.
+
+    Their person then has no instance of the scenario but such ones.
+    """
+    enrolment, record = tick.enrolment, tick.transaction.table("source_record")
+    ended = sa.and_(
+        enrolment.c.scenario == tick.plan.name,
+        enrolment.c.version == tick.plan.version,
+        enrolment.c.status == "stopped",
+        enrolment.c.reason == MERGED,
+    )
+    if not tick.transaction.count(enrolment, ended):
+        return 0
+    other, others_record = enrolment.alias("other"), record.alias("others_record")
+    goes_on = (
+        sa.select(others_record.c.person_id)
+        .join(other, other.c.record_id == others_record.c.record_id)
+        .where(
+            other.c.scenario == tick.plan.name,
+            sa.not_(sa.and_(other.c.status == "stopped", sa.func.coalesce(other.c.reason, "") == MERGED)),
+            others_record.c.person_id == record.c.person_id,
+        )
+    )
+    alone = tick.transaction.hold(
+        "reopened",
+        sa.select(enrolment.c.enrolment_id)
+        .join(record, record.c.record_id == enrolment.c.record_id)
+        .where(ended, ~sa.exists(goes_on)),
+    )
+    values = {"status": "active", "reason": None, "ended_at": None, "due_at": None}
+    return tick.transaction.execute(sa.update(enrolment).where(tick.among(alone)).values(**values)).rowcount
 
 
 def _interrupted(tick: Tick) -> sa.Select:

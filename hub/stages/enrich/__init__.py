@@ -16,6 +16,7 @@ from hub.report import Report
 from hub.stages.enrich.aggregate import aggregates
 from hub.stages.enrich.derive import derived
 from hub.stages.enrich.satisfaction import keep_satisfaction
+from hub.stages.enrich.scorers import with_scorers
 from hub.stages.enrich.scores import keep_scores
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
@@ -43,11 +44,16 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             return Report("enrich", skipped=True)
         plan = plan_traits(project, as_of)
         found = aggregates(transaction, project, plan.of_facts, as_of)
-        transaction.replace("trait", derived(transaction.table("person"), plan, found))
+        computed = derived(transaction.table("person"), plan, found)
+        refused: tuple[str, ...] = ()
+        if plan.by_scorers:
+            computed, refused = with_scorers(transaction, project, plan, computed, as_of)
+        transaction.replace("trait", computed)
         people = transaction.count(plan.table())
         keep_scores(transaction, plan, as_of)
         keep_satisfaction(transaction, as_of)
         times = {trait.facts.table.name: trait.facts.facts.time for trait in plan.of_facts}
         moments = [time.element for time in times.values() if time is not None and time.type == "timestamp"]
         remember(transaction, "enrich", remembered_as(mark, as_of, next_moment(transaction, moments, as_of)), as_of)
-    return Report("enrich", rows_in=people, rows_out=people, counts={"traits": len(plan.types)})
+    counts = {"traits": len(plan.types), **({"scores_refused": len(refused)} if refused else {})}
+    return Report("enrich", rows_in=people, rows_out=people, counts=counts)

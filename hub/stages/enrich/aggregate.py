@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from hub.errors import InternalError
 from hub.people.facts import PersonFacts
-from hub.people.traits import DECAYED, FactTrait
+from hub.people.plan import DECAYED, FactTrait
 from hub.people.window import moment_or_day
 from hub.project import Project
 from hub.schema.shape import SQL_TYPES

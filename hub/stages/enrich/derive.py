@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.people.traits import DerivedTrait, TraitPlan
+from hub.people.plan import DerivedTrait, TraitPlan
 from hub.schema.shape import SQL_TYPES
 
 WITHOUT_ROWS = {"count": 0, "distinct": 0, "exists": False}
@@ -19,7 +19,7 @@ def derived(person: sa.Table, plan: TraitPlan, found: Mapping[str, sa.FromClause
     relation: sa.FromClause = person
     for held in dict.fromkeys(found.values()):
         relation = relation.outerjoin(held, held.c.person_id == person.c.person_id)
-    base: list[sa.ColumnElement[Any]] = [column for column in person.c if column.name not in plan.types]
+    base: list[sa.ColumnElement[Any]] = [column for column in person.c if column.name not in plan.computed]
     for trait in plan.of_facts:
         value: sa.ColumnElement[Any] = found[trait.name].c[trait.name]
         if trait.way in WITHOUT_ROWS:
@@ -34,7 +34,7 @@ def derived(person: sa.Table, plan: TraitPlan, found: Mapping[str, sa.FromClause
         )
     return sa.select(
         layer.c.person_id,
-        *(sa.cast(layer.c[name], SQL_TYPES[type_]).label(name) for name, type_ in plan.types.items()),  # type: ignore[index]
+        *(sa.cast(layer.c[name], SQL_TYPES[type_]).label(name) for name, type_ in plan.computed.items()),  # type: ignore[index]
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.people.traits import REASON, TraitPlan
+from hub.people.plan import REASON, TraitPlan
 from hub.warehouse import Transaction
 
 

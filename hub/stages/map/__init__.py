@@ -7,28 +7,53 @@ go to quarantine with the reason, and return by themselves when the mapping or t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from hub.errors import HubError
 from hub.lake import Lake
 from hub.project import Project
 from hub.report import Report
+from hub.stages.map.believed import map_if_believed
 from hub.stages.map.connection import ConnectionMapping, Outcome, plugin_functions
 from hub.stages.map.groups import seen
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
+from hub.stages.map.quality import StoppedError, keep_findings
+from hub.stages.map.quarantine import WHOLE_COLUMN
 from hub.stages.map.raw import LakeData
-from hub.stages.map.rejected import show_rejected
+from hub.stages.map.rejected import LANDING, show_rejected
+from hub.stages.map.replay import Choice, Replayed, replay
 from hub.warehouse import Warehouse
 
-__all__ = ["PreviewRow", "map_loads", "plugin_functions", "preview_mapping", "problems_of_mapping"]
+__all__ = [
+    "LANDING",
+    "WHOLE_COLUMN",
+    "Choice",
+    "PreviewRow",
+    "Replayed",
+    "map_loads",
+    "plugin_functions",
+    "preview_mapping",
+    "problems_of_mapping",
+    "replay",
+]
 
 
-def map_loads(warehouse: Warehouse, project: Project, lake: Lake, as_of: datetime) -> Report:
+def map_loads(
+    warehouse: Warehouse,
+    project: Project,
+    lake: Lake,
+    as_of: datetime,
+    accepted: Mapping[str, str] = MappingProxyType({}),
+) -> Report:
     """Map what is new in the lake, one transaction per connection.
 
-    A connection that fails is left as it was, and told in `failures`; the others go on. Mapping twice changes nothing.
-    Counts: rows mapped, superseded by a newer version, in quarantine, left out by `where`, warned of; and per table.
+    A connection that fails, or that a check stops, is left as it was, and told in `failures`; the others go on.
+    `accepted` says per connection up to which load package a person takes what came, whatever checks say. Mapping twice
+    changes nothing. Counts: rows mapped, superseded by a newer version, in quarantine, left out by `where`, warned of;
+    checks of any kind that are not met; and per table.
     """
     with warehouse.begin() as transaction:
         known = seen(transaction)
@@ -36,20 +61,27 @@ def map_loads(warehouse: Warehouse, project: Project, lake: Lake, as_of: datetim
     plugins = plugin_functions(project)
     total = Outcome()
     failures: list[str] = []
+    unmet = 0
     for connection in connections:
         try:
             with warehouse.begin() as transaction:
                 data = LakeData(lake)
                 rejected = show_rejected(transaction, data, connection)
                 work = ConnectionMapping(transaction, project, data, connection, as_of, plugins)
-                outcome = work.run(known.get(connection, {}))
+                findings, outcome = map_if_believed(work, known.get(connection, {}), accepted.get(connection))
+                turned = keep_findings(transaction, findings, as_of, outcome.work)
+        except StoppedError as stopped:
+            failures.append(f"{connection}: {stopped}")
+            with warehouse.begin() as transaction:
+                keep_findings(transaction, stopped.findings, as_of)
         except HubError as error:
             failures.append(f"{connection}: {error}")
         except Exception as error:  # noqa: BLE001 - an engine's error may quote values: name its kind only
             failures.append(f"{connection}: mapping failed with {type(error).__name__}")
         else:
             _add(total, outcome)
-            total.work = total.work or rejected
+            unmet += sum(not finding.met for finding in findings)
+            total.work = total.work or rejected or turned
     return Report(
         stage="map",
         rows_in=total.rows,
@@ -61,7 +93,8 @@ def map_loads(warehouse: Warehouse, project: Project, lake: Lake, as_of: datetim
             "quarantined": total.failed,
             "left out": total.left_out,
             "warnings": total.warned,
-            "unreadable identifiers": total.notes,
+            "unreadable values": total.notes,
+            "checks not met": unmet,
             **dict(sorted(total.tables.items())),
         }
         if total.work

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hub.stages.map.quarantine import NOTED, WHOLE_COLUMN
 from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import matches, replace_all, text_constant
@@ -120,9 +121,10 @@ def _report(transaction: Transaction, rows: Rows, connection: str, mapping: str,
                 connection=connection,
                 raw_table=mapped.mapping.from_,
                 target=mapped.target,
-                source_key="*",
+                source_key=WHOLE_COLUMN,
                 reason=f"{name} {REASON}",
                 load_id=load,
                 mapping=mapping,
+                effect=NOTED,
             )
         )

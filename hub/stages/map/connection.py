@@ -23,6 +23,7 @@ from hub.stages.map import quarantine, store
 from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
 from hub.stages.map.groups import Group, Seen, Task
 from hub.stages.map.newest import mark_older
+from hub.stages.map.quality import Judge
 from hub.stages.map.raw import RawData, names_of
 from hub.stages.map.rows import Rows, read
 from hub.stages.map.translate import MappingProblem, Translation, translate
@@ -40,6 +41,7 @@ _TEMPORARY = (
     "map_statements",
     "map_values",
     "map_answers",
+    "map_spread",
 )
 
 
@@ -98,12 +100,20 @@ class ConnectionMapping:
     """The tables that had rows of this connection before."""
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
     lookups: set[str] = field(default_factory=set)
+    judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have what is mapped measured."""
+        self.judge = Judge(self.transaction, self.project, self.data, self.connection, self.as_of)
 
     def run(self, known: Mapping[str, Seen]) -> Outcome:
         """Map every load package that a mapping has not seen, and all of them for a mapping that changed."""
         own = [mapped for mapped in self.project.mappings if mapped.connection == self.connection]
         notation, timezone = notation_of(self.project, self.connection), self.project.hub.timezone
-        marks = {id(mapped): planning.mark(mapped, self.project.schema, notation, timezone) for mapped in own}
+        marks = {
+            id(mapped): planning.mark(mapped, self.project.schema, self.project.identity, notation, timezone)
+            for mapped in own
+        }
         work = planning.groups(own, known, self.data, self.connection, marks)
         if not work:
             return self.outcome
@@ -116,7 +126,7 @@ class ConnectionMapping:
             raise ConfigurationError(problems)
         self._repair(own)
         if any(group.former for group in work):
-            store.sweep_bare_records(self.transaction, self.connection)
+            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds)
         self._remember(work)
         for name in (*_TEMPORARY, *self.lookups):
             self.transaction.execute(DropTable(sa.Table(name, sa.MetaData()), if_exists=True))
@@ -124,15 +134,16 @@ class ConnectionMapping:
 
     def _group(self, group: Group) -> list[Problem]:
         if group.former:
-            store.clear(self.transaction, group.target, self.connection)
+            store.clear(self.transaction, group.target, self.connection, self.project.identity.kinds)
             quarantine.forget(self.transaction, self.connection, group.former)
             planning.forget_loads(self.transaction, self.connection, group.target)
+            self.judge.forget(group.target)
         problems: list[Problem] = []
         for task in group.tasks:
             if task.loads:
                 problems += self._task(task)
         if group.former:
-            store.sweep(self.transaction, group.target, self.connection)
+            store.sweep(self.transaction, group.target, self.connection, self.project.identity.kinds)
         return problems
 
     def _task(self, task: Task) -> list[Problem]:
@@ -147,6 +158,7 @@ class ConnectionMapping:
         if forbidden.key:
             return [self._placed(task.mapped, MappingProblem(("key",), KEY_REASON))]
         mark_older(self.transaction, rows, self.connection, stored)
+        self.judge.measure(rows, task.fingerprint, stored)
         store.store_rows(self.transaction, rows, self.connection, stored)
         store.store_identifiers(self.transaction, rows, self.connection, stored)
         store.store_bare_records(self.transaction, rows, self.connection)
@@ -166,7 +178,7 @@ class ConnectionMapping:
         known = self.data.columns(self.connection, table, self.data.loads(self.connection))
         names = names_of(raw, present, known, loads, self.project.hub.timezone, self.data.strict)
         scope = scope_of(names, self.project, self.connection, self.as_of, self.plugins)
-        translation, problems = translate(mapped, self.project.schema, scope)
+        translation, problems = translate(mapped, self.project.schema, scope, self.project.identity)
         return raw, translation, [self._placed(mapped, problem) for problem in problems]
 
     def _placed(self, mapped: MappedTable, problem: MappingProblem) -> Problem:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hub.lake import Load
+from hub.project.identity import IdentityFile
 from hub.project.project import MappedTable
 from hub.schema import Schema
 from hub.stages.map.raw import RawData
@@ -90,18 +91,24 @@ def groups(
     return [group for group in (*gone, *planned) if group.has_work]
 
 
-def mark(mapped: MappedTable, schema: Schema, notation: str, timezone: str) -> str:
+def mark(mapped: MappedTable, schema: Schema, identity: IdentityFile, notation: str, timezone: str) -> str:
     """Name the exact form of a mapping: whatever changes its rows changes the name."""
     table = schema.get("source_record" if mapped.target == "person" else mapped.target)
     return fingerprint(
         VERSION,
         mapped.connection,
         mapped.target,
-        mapped.mapping.model_dump_json(by_alias=True),
+        mapped.mapping.model_dump_json(by_alias=True, exclude={"checks"}),
+        [
+            check.condition
+            for check in (*(own for _, own in mapped.mapping.row_checks), *mapped.shared_checks)
+            if check.otherwise == "quarantine"
+        ],
         sorted((name, sorted(entries.items(), key=str)) for name, entries in mapped.lookups.items()),
         [(column.name, column.type) for column in table.columns] if table else [],
         notation,
         timezone,
+        identity.scoped,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hub.contracts import Function, Notation
 from hub.expressions import Scope
+from hub.project.identity import IdentityFile
 from hub.project.project import MappedTable
 from hub.schema import Schema
 from hub.stages.map.raw import described_names, unknown_names
@@ -24,10 +26,12 @@ def problems_of_mapping(
     notation: Notation = "iso",
     timezone: str = "Europe/Amsterdam",
     plugins: Mapping[str, Function] | None = None,
+    identity: IdentityFile | None = None,
 ) -> list[tuple[KeyPath, str, int]]:
     """List the mistakes of a mapping as (key path below the target table, message, column in the expression).
 
     `raw_columns` are the columns of the raw table, or None where they are not known yet: then every name may be one.
+    What quality.yaml demands is told at its own place, by `hub.check`.
     """
     names = unknown_names() if raw_columns is None else described_names(raw_columns, timezone)
     scope = Scope(
@@ -38,5 +42,5 @@ def problems_of_mapping(
         lookups_allowed=True,
         plugins=plugins or {},
     )
-    _, problems = translate(mapped, schema, scope)
+    _, problems = translate(replace(mapped, shared_checks=()), schema, scope, identity or IdentityFile())
     return [(problem.path, problem.message, problem.column) for problem in problems]

@@ -1,8 +1,12 @@
-"""Quarantine: rows that could not be mapped, with the reason and the raw row; they leave it when they map again."""
+"""Quarantine: rows that could not be mapped, with the reason and the raw row; they leave it when they map again.
+
+Beside them stand notes: the row is mapped, but a value of it could not be read and is empty.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +16,12 @@ from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import row_json, text_constant
 
-COLUMNS = ["connection", "raw_table", "target", "source_key", "reason", "row", "load_id", "mapping"]
+COLUMNS = ["connection", "raw_table", "target", "source_key", "reason", "row", "load_id", "mapping", "effect"]
+SET_ASIDE = "set aside"
+NOTED = "noted"
+"""What a reason cost: the whole row, or only the one value."""
+WHOLE_COLUMN = "*"
+"""Stands for the key where a note is about a column as such, and about no row."""
 
 
 def release(transaction: Transaction, rows: Rows, connection: str, fingerprint: str) -> None:
@@ -46,25 +55,30 @@ def forget(transaction: Transaction, connection: str, mappings: Iterable[str]) -
 
 
 def put(transaction: Transaction, rows: Rows, raw: sa.FromClause, connection: str, fingerprint: str) -> int:
-    """Set the failed rows aside, and note the identifiers that could not be read; give the number of notes."""
+    """Set the failed rows aside, and note the values that could not be read; give the number of notes."""
     table = rows.table
-    target = rows.translation.mapped.target
+    translation = rows.translation
+    target = translation.mapped.target
+    put_ = partial(_insert, transaction, rows, raw, connection, fingerprint)
     if rows.failed:
         source, conditions = rows.set_aside()
-        _insert(transaction, rows, raw, connection, fingerprint, target, table.c["_reason"], source, conditions)
+        put_(target, SET_ASIDE, table.c["_reason"], source, conditions)
+    unread = [
+        (f"{prefix}n_{position}", "identifier", rule.message)
+        for prefix, rules in (("", translation.identifiers), ("g", translation.guests))
+        for position, rule in enumerate(rules)
+    ]
+    unread += [(f"u_{number}", target, message) for number, (_, message) in enumerate(translation.left_empty)]
     notes = 0
-    for prefix, rules in (("", rows.translation.identifiers), ("g", rows.translation.guests)):
-        for position, rule in enumerate(rules):
-            label = f"{prefix}n_{position}"
-            if label not in table.c:
-                continue
-            source, conditions = rows.fresh()
-            conditions = [*conditions, table.c[label]]
-            count = int(transaction.scalar(sa.select(sa.func.count()).select_from(source).where(*conditions)) or 0)
-            if count:
-                reason = text_constant(rule.message)
-                _insert(transaction, rows, raw, connection, fingerprint, "identifier", reason, source, conditions)
-            notes += count
+    for label, noted_of, message in unread:
+        if label not in table.c:
+            continue
+        source, conditions = rows.fresh()
+        conditions = [*conditions, table.c[label]]
+        count = int(transaction.scalar(sa.select(sa.func.count()).select_from(source).where(*conditions)) or 0)
+        if count:
+            put_(noted_of, NOTED, text_constant(message), source, conditions)
+        notes += count
     return notes
 
 
@@ -75,6 +89,7 @@ def _insert(
     connection: str,
     fingerprint: str,
     target: str,
+    effect: str,
     reason: sa.ColumnElement[Any],
     source: sa.FromClause,
     conditions: Sequence[sa.ColumnElement[bool]],
@@ -91,6 +106,7 @@ def _insert(
         row_json(raw),
         table.c["_load"],
         text_constant(fingerprint),
+        text_constant(effect),
     ]
     query = sa.select(*values).select_from(source.join(raw, same)).where(*conditions)
     transaction.execute(sa.insert(transaction.table("quarantine")).from_select(COLUMNS, query))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,10 +49,13 @@ class LakeData:
 
     lake: Lake
     strict: bool = True
+    _listed: dict[str, Sequence[Load]] = field(default_factory=dict)
 
     def loads(self, connection: str) -> Sequence[Load]:
-        """Give the complete load packages, in order."""
-        return self.lake.loads(connection)
+        """Give the load packages that were complete when they were first asked for, in order."""
+        if connection not in self._listed:
+            self._listed[connection] = self.lake.loads(connection)
+        return self._listed[connection]
 
     def columns(self, connection: str, table: str, loads: Sequence[Load]) -> Mapping[str, pa.DataType]:
         """Read the columns from the files' footers."""

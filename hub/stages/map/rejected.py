@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hub.lake import LOAD_ID, REJECTED, Load
+from hub.stages.map.quarantine import SET_ASIDE
 from hub.stages.map.raw import LakeData
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
@@ -18,7 +19,7 @@ def show_rejected(transaction: Transaction, data: LakeData, connection: str) -> 
 
     Their key is their place: file:line.
     """
-    loads = [load for load in data.lake.loads(connection) if REJECTED in load.files]
+    loads = [load for load in data.loads(connection) if REJECTED in load.files]
     if not loads:
         return False
     stored = transaction.table("quarantine")
@@ -44,6 +45,7 @@ def _insert(transaction: Transaction, data: LakeData, connection: str, loads: li
         "row": raw.c.raw,
         "load_id": raw.c[LOAD_ID],
         "mapping": text_constant(LANDING),
+        "effect": text_constant(SET_ASIDE),
     }
     query = sa.select(*(element.label(name) for name, element in values.items()))
     transaction.execute(sa.insert(transaction.table("quarantine")).from_select(list(values), query))

@@ -31,9 +31,9 @@ class LoadCount:
 class Rows:
     """The temporary table: `_load`, `_row`, `_key`, `_time`, `_record`, `_reason`, and what follows.
 
-    Per rule: `c_<column>` values, `i_<n>` identifiers (`o_<n>` as written, `n_<n>` unreadable), `gi_<n>` and so on
-    for guests, `_person` (the key of the person's record), `s_<n>_...` statements. `older` holds (`_load`, `_row`) of
-    rows that a newer version supersedes.
+    Per rule: `c_<column>` values (`u_<n>` unreadable and left empty), `i_<n>` identifiers (`o_<n>` as written, `n_<n>`
+    unreadable), `gi_<n>` and so on for guests, `_person` (the key of the person's record), `s_<n>_...` statements,
+    `w_<n>` checks that a row fails and stays. `older` holds (`_load`, `_row`) of rows that a newer version supersedes.
     """
 
     translation: Translation
@@ -98,6 +98,7 @@ def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
         columns.append(statement.says.label(f"s_{position}"))
         columns += [element.label(f"s_{position}_{name}") for name, element in statement.computed.items()]
     columns += [condition.label(f"f_{number}") for number, (condition, _) in enumerate(_failures(translation))]
+    columns += [condition.label(f"u_{number}") for number, (condition, _) in enumerate(translation.left_empty)]
     query = sa.select(*columns).select_from(joined(raw, translation.lookups))
     if translation.where is not None:
         query = query.where(translation.where)

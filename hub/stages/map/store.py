@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub.stages.map.newest import newest_first
 from hub.stages.map.rows import Rows
-from hub.stages.map.translate import IDENTIFIERS, StatementRule
+from hub.stages.map.translate import StatementRule
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 
@@ -154,9 +154,9 @@ def store_bare_records(transaction: Transaction, rows: Rows, connection: str) ->
     transaction.execute(sa.insert(record).from_select(["connection", "source_key", "load_id", "record_id"], fresh))
 
 
-def is_bare(table: sa.FromClause) -> sa.ColumnElement[bool]:
+def is_bare(table: sa.FromClause, kinds: Sequence[str]) -> sa.ColumnElement[bool]:
     """Tell bare records (and their identifiers) by their key: `email:anna@example.nl`."""
-    return sa.or_(*(table.c.source_key.like(text_constant(f"{type_}:%")) for type_ in IDENTIFIERS))
+    return sa.or_(*(table.c.source_key.like(text_constant(f"{type_}:%")) for type_ in kinds))
 
 
 # consent and preference
@@ -228,7 +228,7 @@ def repair_owners(transaction: Transaction, table: str, through: str, column: st
 # a changed mapping
 
 
-def clear(transaction: Transaction, target: str, connection: str) -> None:
+def clear(transaction: Transaction, target: str, connection: str, kinds: Sequence[str]) -> None:
     """Take out what earlier forms of a connection's mappings to one table left, before all is mapped again.
 
     Records of people stay (their numbers must not change) and are marked: `sweep` removes those not seen again.
@@ -238,9 +238,11 @@ def clear(transaction: Transaction, target: str, connection: str) -> None:
         transaction.execute(
             sa.update(record)
             .values(load_id=None, source_time=None)
-            .where(_of(record, connection), sa.not_(is_bare(record)))
+            .where(_of(record, connection), sa.not_(is_bare(record, kinds)))
         )
-        transaction.execute(sa.delete(identifier).where(_of(identifier, connection), sa.not_(is_bare(identifier))))
+        transaction.execute(
+            sa.delete(identifier).where(_of(identifier, connection), sa.not_(is_bare(identifier, kinds)))
+        )
     else:
         table = transaction.table(target)
         derived = table.c.source_key.like(text_constant(f"{STATEMENT}%"))
@@ -251,15 +253,15 @@ def clear(transaction: Transaction, target: str, connection: str) -> None:
         transaction.execute(sa.delete(table).where(_of(table, connection), own))
 
 
-def sweep(transaction: Transaction, target: str, connection: str) -> None:
+def sweep(transaction: Transaction, target: str, connection: str, kinds: Sequence[str]) -> None:
     """Remove the records that a changed mapping no longer gives."""
     if target == "person":
         record = transaction.table("source_record")
-        unseen = sa.and_(_of(record, connection), record.c.load_id.is_(None), sa.not_(is_bare(record)))
+        unseen = sa.and_(_of(record, connection), record.c.load_id.is_(None), sa.not_(is_bare(record, kinds)))
         transaction.execute(sa.delete(record).where(unseen))
 
 
-def sweep_bare_records(transaction: Transaction, connection: str) -> None:
+def sweep_bare_records(transaction: Transaction, connection: str, kinds: Sequence[str]) -> None:
     """Remove bare records that no row of the connection belongs to any more."""
     owned = [
         sa.select(table.c.record_id).where(_of(table, connection), table.c.record_id.is_not(None))
@@ -274,6 +276,6 @@ def sweep_bare_records(transaction: Transaction, connection: str) -> None:
         table = transaction.table(name)
         transaction.execute(
             sa.delete(table).where(
-                _of(table, connection), is_bare(table), table.c.record_id.not_in(sa.select(kept.c.record_id))
+                _of(table, connection), is_bare(table, kinds), table.c.record_id.not_in(sa.select(kept.c.record_id))
             )
         )

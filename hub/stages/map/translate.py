@@ -22,16 +22,14 @@ from hub.expressions import (
     names_in,
 )
 from hub.expressions.values import is_blank
-from hub.project.models import ConsentStatement, PreferenceStatement, TableMapping, Translated
+from hub.project.identity import IdentityFile
+from hub.project.models import ConsentStatement, PreferenceStatement, RowCheck, TableMapping, Translated
 from hub.project.project import MappedTable
 from hub.schema import Schema, Table, Type
 from hub.schema.shape import SQL_TYPES
 from hub.warehouse.constructs import text_constant
 
 KeyPath = tuple[str | int, ...]
-IDENTIFIERS = ("email", "phone", "customer_number", "loyalty_card", "device", "email_hash")
-SCOPED = ("customer_number",)
-"""Identifiers that mean something within one system only; their values carry its name."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,20 @@ class StatementRule:
 
 @dataclass(frozen=True)
 class CheckRule:
-    """A condition over mapped columns (`c_<name>`) and raw columns (`r_<name>`); `warn` only counts."""
+    """A condition over mapped columns (`c_<name>`) and raw columns (`r_<name>`), and the check that demands it."""
 
-    text: str
+    check: RowCheck
     condition: sa.ColumnElement[bool]
-    warn: bool
+
+    @property
+    def text(self) -> str:
+        """Say what is demanded: the reason in quarantine."""
+        return self.check.words
+
+    @property
+    def warn(self) -> bool:
+        """Say whether a row that fails stays: its failures are counted, and may stop the connection."""
+        return self.check.otherwise != "quarantine"
 
 
 @dataclass
@@ -97,11 +104,18 @@ class Translation:
     checks: list[CheckRule] = field(default_factory=list)
     raw_for_checks: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
     failures: list[tuple[sa.ColumnElement[bool], str]] = field(default_factory=list)
+    left_empty: list[tuple[sa.ColumnElement[bool], str]] = field(default_factory=list)
+    """Values that can't be read and cost only themselves: the rows, and what quarantine notes."""
     lookups: list[Lookup] = field(default_factory=list)
 
 
-def translate(mapped: MappedTable, schema: Schema, scope: Scope) -> tuple[Translation, list[MappingProblem]]:
-    """Compile a mapping over the raw names of a scope. With problems, the translation is not to be used."""
+def translate(
+    mapped: MappedTable, schema: Schema, scope: Scope, identity: IdentityFile
+) -> tuple[Translation, list[MappingProblem]]:
+    """Compile a mapping over the raw names of a scope. With problems, the translation is not to be used.
+
+    `identity` knows the kinds of identifiers that there are.
+    """
     table = schema.get(mapped.target)
     if table is None and mapped.target == "person":
         table = schema["source_record"]
@@ -113,16 +127,17 @@ def translate(mapped: MappedTable, schema: Schema, scope: Scope) -> tuple[Transl
         return nowhere, [
             MappingProblem((), f"there is no table '{mapped.target}' to map to.{suggest(mapped.target, known)}")
         ]
-    translator = _Translator(mapped, table, schema, scope)
+    translator = _Translator(mapped, table, schema, scope, identity)
     translator.run()
     return translator.result, translator.problems
 
 
 class _Translator:
-    def __init__(self, mapped: MappedTable, table: Table, schema: Schema, scope: Scope) -> None:
+    def __init__(self, mapped: MappedTable, table: Table, schema: Schema, scope: Scope, identity: IdentityFile) -> None:
         self.mapping: TableMapping = mapped.mapping
         self.table = table
         self.schema = schema
+        self.kinds, self.scoped = identity.kinds, identity.scoped
         self.connection = mapped.connection
         self.scope = replace(scope, lists=mapped.lookups)
         self.result = Translation(mapped, table)
@@ -182,8 +197,9 @@ class _Translator:
         self._keep(name, compiled.failures)
         return compiled.element
 
-    def _keep(self, name: str, failures: tuple[Failure, ...]) -> None:
-        self.result.failures.extend((failure.condition, f"{name}: {failure.message}") for failure in failures)
+    def _keep(self, name: str, failures: tuple[Failure, ...], costs_the_row: bool = True) -> None:
+        kept = self.result.failures if costs_the_row else self.result.left_empty
+        kept.extend((failure.condition, f"{name}: {failure.message}") for failure in failures)
 
     # columns
 
@@ -204,6 +220,11 @@ class _Translator:
             self.result.columns[name] = element
 
     def _translated(self, path: KeyPath, name: str, rule: Translated, type_: Type) -> sa.ColumnElement[Any] | None:
+        costs_the_row = rule.unreadable == "set aside"
+        if rule.map is None:
+            plain = self._value((*path, "from"), rule.from_, type_)
+            self._keep(name, plain.failures if plain else (), costs_the_row)
+            return plain.element if plain else None
         given = self._compile((*path, "from"), rule.from_, compile_text)
         other = self._value((*path, "else"), rule.else_, type_) if rule.else_ is not None else None
         if given is None or (rule.else_ is not None and other is None):
@@ -219,9 +240,9 @@ class _Translator:
             whens.append((given.element == text_constant(key), element))
         if other is None:
             unknown = sa.and_(sa.not_(is_blank(given.element)), sa.not_(matched))
-            self.result.failures.append((unknown, f"{name}: not in the list"))
+            self._keep(name, (Failure(unknown, "not in the list"),), costs_the_row)
         else:
-            self._keep(name, other.failures)
+            self._keep(name, other.failures, costs_the_row)
         return sa.case(*whens, else_=other.element if other is not None else null)
 
     def _constant(self, path: KeyPath, value: str, type_: Type) -> sa.ColumnElement[Any] | None:
@@ -273,14 +294,14 @@ class _Translator:
 
     def _identifier(self, path: KeyPath, name: str, text: str) -> IdentifierRule | None:
         system, _, type_ = name.rpartition(".")
-        if type_ not in IDENTIFIERS or (system and type_ not in SCOPED):
-            hint = suggest(type_, IDENTIFIERS) or f" Use {', '.join(IDENTIFIERS)}, or CONNECTION.customer_number."
+        if type_ not in self.kinds or (system and type_ not in self.scoped):
+            hint = suggest(type_, self.kinds) or f" Use {', '.join(self.kinds)}, or CONNECTION.customer_number."
             self._problem(path, f"'{name}' is no kind of identifier.{hint}")
             return None
         compiled = self._value(path, text, "text")
         if compiled is None:
             return None
-        system = (system or self.connection) if type_ in SCOPED else ""
+        system = (system or self.connection) if type_ in self.scoped else ""
         value = text_constant(f"{system}:") + compiled.element if system else compiled.element
         original = compiled.lookups[0].input if compiled.lookups else compiled.element
         failures = compiled.failures
@@ -328,28 +349,39 @@ class _Translator:
     # checks
 
     def _checks(self) -> None:
-        for position, entry in enumerate(self.mapping.checks):
-            pairs = entry.items() if isinstance(entry, Mapping) else [(entry, "quarantine")]
-            for text, severity in pairs:
-                path: KeyPath = ("checks", position) if isinstance(entry, str) else ("checks", position, text)
-                try:
-                    scope = self._check_scope(names_in(text))
-                    compiled = compile_condition(text, scope)
-                except ExpressionError as error:
-                    self._problem(path, error.message, error.column)
-                    continue
-                if compiled.lookups:
-                    self._problem(path, "a check cannot call a library: map the value to a column and check that")
-                    continue
-                self.result.checks.append(CheckRule(text, compiled.element, severity == "warn"))
+        shared: list[tuple[KeyPath, RowCheck]] = [(("checks",), check) for check in self.result.mapped.shared_checks]
+        for path, check in [*self.mapping.row_checks, *shared]:
+            try:
+                scope = self._shared_scope() if path == ("checks",) else self._check_scope(names_in(check.condition))
+                if path == ("checks",) and not names_in(check.condition) <= {*scope.names, "as_of"}:
+                    continue  # the mapping does not fill what the condition is about
+                compiled = compile_condition(check.condition, scope)
+            except ExpressionError as error:
+                self._problem(path, error.message, error.column)
+                continue
+            if compiled.lookups:
+                self._problem(path, "a check cannot call a library: map the value to a column and check that")
+                continue
+            self.result.checks.append(CheckRule(check, compiled.element))
 
-    def _check_scope(self, used: frozenset[str]) -> Scope:
-        """Let checks see the mapped columns, and raw columns under names that no mapped column has."""
+    def _shared_scope(self) -> Scope:
+        """Let quality.yaml see what the mapping fills: columns and, of people, identifiers; nothing raw."""
+        names = self._mapped_names()
+        for position, rule in enumerate(self.result.identifiers):
+            names.setdefault(rule.type, Name(sa.column(f"i_{position}", sa.Text()), "text"))
+        return replace(self.scope, names=names, lookups_allowed=True)
+
+    def _mapped_names(self) -> dict[str, Name]:
         names: dict[str, Name] = {}
         for name in self.mapping.columns:
             column = self.table.column(name)
             if column is not None:
                 names[name] = Name(sa.column(f"c_{name}", SQL_TYPES[column.type]), column.type)
+        return names
+
+    def _check_scope(self, used: frozenset[str]) -> Scope:
+        """Let checks see the mapped columns, and raw columns under names that no mapped column has."""
+        names = self._mapped_names()
         raw = set(self.scope.names) | {name for name in used if self.scope.names.get(name) is not None}
         for name in sorted(raw - names.keys()):
             given = self.scope.names[name]

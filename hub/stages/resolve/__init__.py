@@ -1,146 +1,109 @@
 """Resolve: say which records are the same person, and why, and choose the best value of each field.
 
-Records that share a strong identifier are one person, over any number of steps. A person is named by the smallest
-number among those records, so that a merge keeps the older name and a split gives the old names back. Devices only
-attach anonymous visits (R3), and households only group (R6): neither merges people.
+Records that share a strong identifier and do not contradict each other are one person, over any number of steps. A
+person is named by the smallest number among those records, so that a merge keeps the older name and a split gives the
+old names back. What people decided by hand goes before all rules. Devices only attach anonymous visits (R3), and
+households only group (R6): neither merges people.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from hub.ledger import Ledger
 from hub.project import Project
 from hub.report import Report
-from hub.stages.resolve import rules
 from hub.stages.resolve.companies import find_companies
-from hub.stages.resolve.components import components
-from hub.stages.resolve.devices import attach
+from hub.stages.resolve.follow import follow
 from hub.stages.resolve.golden import rewrite_people
-from hub.stages.resolve.links import Links, find_links
+from hub.stages.resolve.links import find_links
+from hub.stages.resolve.names import find_names
+from hub.stages.resolve.news import find_news, keep, setup
+from hub.stages.resolve.people import find_people
+from hub.stages.resolve.records import assign, new_numbers, numbered
+from hub.stages.resolve.rules import rules_of
+from hub.stages.resolve.verdicts import find_verdicts
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
-NUMBERS = "record_no"
-"""The state that keeps the highest record number ever given: numbers of records that are gone never return."""
 
-
-def resolve(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
+def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime) -> Report:
     """Give every record its number and its person, and every person a golden record and a household.
 
-    Without news from the mapping nothing is done; records whose person and reason stay the same are not written.
+    Without news from the mapping, from hand or in the rules nothing is done. With news, only records that hang
+    together with those that are new, changed or gone are looked at (`rows_in`), with the result of looking at all;
+    after a change of rules or mappings it is all. Records whose person and reason stay the same are not written.
     """
+    rules = rules_of(project.identity)
+    scoped = project.identity.scoped
+    by_hand = ledger.verdicts.current()
     with warehouse.begin() as transaction:
-        mark = fingerprint(seen(transaction, "map"), rules.VERSION, project.schema["person"], project.identity.golden)
+        decided = fingerprint(by_hand.to_pylist())
+        form = setup(transaction, rules, project)
+        mark = fingerprint(seen(transaction, "map"), form, decided)
         record = transaction.table("source_record")
         if seen(transaction, "resolve") == mark and not transaction.count(record, record.c.person_id.is_(None)):
             return Report("resolve", skipped=True)
-        records = _numbered(transaction, as_of)
-        links = find_links(transaction, records)
-        people = _people(transaction, records, links)
-        new, moved = _assign(transaction, records, people)
-        changed = rewrite_people(transaction, links, project)
+        numbers = new_numbers(transaction, as_of)
+        news = find_news(transaction, numbers, by_hand, rules, scoped, form, decided)
+        records = numbered(transaction, numbers, news.records if news else None)
+        names = find_names(transaction, records)
+        verdicts = find_verdicts(transaction, records, by_hand)
+        links = find_links(transaction, records, names, verdicts, rules, scoped, news.aside if news else None)
+        people = find_people(transaction, records, names, links, verdicts, rules)
+        new, moved = assign(transaction, records, people.records)
+        followed = follow(transaction, moved, as_of)
+        _offer(transaction, people.candidates, records if news else None, as_of)
+        touched = keep(transaction, news, links, people, verdicts, form, decided, as_of)
+        changed = rewrite_people(transaction, links, project, touched)
         companies = find_companies(transaction)
-        count = transaction.count(records)
-        persons = transaction.count(transaction.table("person"))
         remember(transaction, "resolve", mark, as_of)
+        looked_at = transaction.count(records)
+        persons = transaction.count(transaction.table("person"))
+        aside = transaction.table("value_set_aside")
         counts = {
             "persons": persons,
-            "merged": count - persons,
+            "merged": transaction.count(record) - persons,
             "new_records": new,
-            "moved_records": moved,
+            "moved_records": transaction.count(moved),
+            "people_merged": followed.merged,
+            "people_split": followed.split,
+            "refusals_kept": followed.refusals,
             "changed_persons": changed,
             "households": transaction.count(transaction.table("household")),
             "companies": companies,
-            "blocked_identifiers": links.blocked,
-            "crowds": transaction.count(links.crowds),
+            **people.counts,
+            "crowds": transaction.count(aside, aside.c.reason == "crowd"),
+            "candidates": transaction.count(transaction.table("match_candidate")),
         }
-    return Report("resolve", rows_in=count, rows_out=count, counts=counts)
+    return Report("resolve", rows_in=looked_at, rows_out=looked_at, counts=counts)
 
 
-def _numbered(transaction: Transaction, as_of: datetime) -> sa.TableClause:
-    """Hold every record with its number: new ones go on counting, in the order of their ids."""
-    record = transaction.table("source_record")
-    last = int(seen(transaction, NUMBERS) or 0)
-    fresh = sa.select(
-        record.c.record_id, (sa.func.row_number().over(order_by=record.c.record_id) + last).label("number")
-    ).where(record.c.record_no.is_(None))
-    numbers = transaction.hold("new_number", fresh)
-    added = transaction.count(numbers)
-    if added:
-        remember(transaction, NUMBERS, str(last + added), as_of)
-    return transaction.hold(
-        "numbered",
-        sa.select(
-            record.c.record_id,
-            sa.func.coalesce(record.c.record_no, numbers.c.number).label("record_no"),
-            record.c.record_no.is_(None).label("fresh"),
-            sa.or_(record.c.surname.is_not(None), record.c.given_name.is_not(None)).label("named"),
-            record.c.person_id,
-            record.c.linked_by,
-            record.c.linked_to,
-        ).select_from(record.outerjoin(numbers, numbers.c.record_id == record.c.record_id)),
-    )
+def _offer(
+    transaction: Transaction, candidates: sa.Select[Any] | None, within: sa.TableClause | None, as_of: datetime
+) -> None:
+    """Keep the pairs that people should look at; those that were there already keep their moment.
 
-
-def _people(transaction: Transaction, records: sa.TableClause, links: Links) -> sa.TableClause:
-    """Hold (record_no, person_id, linked_by, partner) for every record."""
-    roots = components(transaction, links.edges)
-    attached = attach(transaction, records, links, roots)
-    number = records.c.record_no
-    person = sa.func.coalesce(attached.c.person_id, roots.c.root, number)
-    reason = links.reasons
-    alone = person == number
-    linked_by = sa.case((alone, sa.null()), (attached.c.person_id.is_not(None), rules.WEAK), else_=reason.c.type)
-    partner = sa.case((alone, sa.null()), else_=sa.func.coalesce(attached.c.partner, reason.c.partner))
-    return transaction.hold(
-        "record_person",
-        sa.select(
-            records.c.record_id,
-            number,
-            person.label("person_id"),
-            sa.type_coerce(linked_by, sa.Text()).label("linked_by"),
-            sa.type_coerce(partner, sa.BigInteger()).label("partner"),
-        ).select_from(
-            records.outerjoin(roots, roots.c.member == number)
-            .outerjoin(attached, attached.c.record_no == number)
-            .outerjoin(reason, reason.c.record_no == number)
-        ),
-    )
-
-
-def _assign(transaction: Transaction, records: sa.TableClause, people: sa.TableClause) -> tuple[int, int]:
-    """Write number, person and reason where they differ; return how many records are new and how many moved."""
-    partner = records.alias("partner_record")
-    differs = sa.or_(
-        records.c.fresh,
-        records.c.person_id.is_distinct_from(people.c.person_id),
-        records.c.linked_by.is_distinct_from(people.c.linked_by),
-        records.c.linked_to.is_distinct_from(partner.c.record_id),
-    )
-    news = transaction.hold(
-        "record_news",
-        sa.select(
-            records.c.record_id,
-            people.c.record_no,
-            people.c.person_id,
-            people.c.linked_by,
-            partner.c.record_id.label("linked_to"),
-            records.c.fresh,
-            sa.and_(sa.not_(records.c.fresh), records.c.person_id.is_distinct_from(people.c.person_id)).label("moved"),
+    Only pairs `within` some records (record_id) are looked at, and those of records that are gone; None: all.
+    """
+    stored, record = transaction.table("match_candidate"), transaction.table("source_record")
+    columns = ("low_record", "high_record", "found_by", "score", "reason")
+    pair = (stored.c.low_record, stored.c.high_record)
+    looked_at: list[sa.ColumnElement[bool]] = []
+    if within is not None:
+        there = sa.select(record.c.record_id)
+        looked_at.append(
+            sa.or_(*(it.in_(sa.select(within.c.record_id)) for it in pair), *(it.not_in(there) for it in pair))
         )
-        .select_from(
-            records.join(people, people.c.record_no == records.c.record_no).outerjoin(
-                partner, partner.c.record_no == people.c.partner
-            )
-        )
-        .where(differs),
-    )
-    record = transaction.table("source_record")
-    transaction.execute(
-        sa.update(record)
-        .values({name: news.c[name] for name in ("record_no", "person_id", "linked_by", "linked_to")})
-        .where(record.c.record_id == news.c.record_id)
-    )
-    return transaction.count(news, news.c.fresh), transaction.count(news, news.c.moved)
+    if candidates is None:
+        transaction.execute(sa.delete(stored).where(*looked_at))
+        return
+    found = transaction.hold("candidate", candidates)
+    same = sa.and_(*(stored.c[name].is_not_distinct_from(found.c[name]) for name in columns))
+    transaction.execute(sa.delete(stored).where(*looked_at, ~sa.exists(sa.select(found.c.low_record).where(same))))
+    fresh = sa.select(*(found.c[name] for name in columns), sa.literal(as_of, sa.DateTime(timezone=True)))
+    news = fresh.where(~sa.exists(sa.select(stored.c.low_record).where(same)))
+    transaction.execute(sa.insert(stored).from_select([*columns, "as_of"], news))

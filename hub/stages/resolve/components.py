@@ -13,24 +13,25 @@ import sqlalchemy as sa
 from hub.warehouse import Transaction
 
 
-def components(transaction: Transaction, edges: sa.TableClause) -> sa.TableClause:
+def components(transaction: Transaction, edges: sa.TableClause, name: str = "component") -> sa.TableClause:
     """Return (member, root) for every member of a component except its root, the smallest number in it.
 
-    `edges` has the integer columns `high` and `low`, with `low < high` in every row; a pair may repeat.
+    `edges` has the integer columns `high` and `low`, with `low < high` in every row; a pair may repeat. The temporary
+    tables begin with `name`: a second call of the same name replaces the first one's result.
     """
     hooks: list[sa.TableClause] = []
     while True:
         hook = transaction.hold(
-            f"hook_{len(hooks)}",
+            f"{name}_{len(hooks)}",
             sa.select(edges.c.high.label("member"), sa.func.min(edges.c.low).label("root")).group_by(edges.c.high),
         )
         if hooks and not transaction.count(hook):
             break
-        hook = shortened(transaction, hook, f"hook_{len(hooks)}_short")
+        hook = shortened(transaction, hook, f"{name}_{len(hooks)}_short")
         hooks.append(hook)
-        edges = _contracted(transaction, edges, hook, f"edges_{len(hooks)}")
-    every = transaction.hold("hooks", sa.union_all(*(sa.select(hook.c.member, hook.c.root) for hook in hooks)))
-    return every if len(hooks) == 1 else shortened(transaction, every, "hooks_short")
+        edges = _contracted(transaction, edges, hook, f"{name}_edges_{len(hooks)}")
+    every = transaction.hold(f"{name}_all", sa.union_all(*(sa.select(hook.c.member, hook.c.root) for hook in hooks)))
+    return every if len(hooks) == 1 else shortened(transaction, every, f"{name}_all_short")
 
 
 def shortened(transaction: Transaction, hook: sa.TableClause, name: str) -> sa.TableClause:

@@ -1,66 +1,106 @@
 """Devices: earlier anonymous visits join the person who made himself known on the same device (R3).
 
-A device never merges two people: where known records of different people share one, its visits stay anonymous.
+A device never merges two people: where known records of different people share one, its visits stay anonymous. The
+visits of who refuses profiling stay anonymous too.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.stages.resolve import rules
-from hub.stages.resolve.links import Links
-from hub.warehouse import Transaction
+from hub.stages.resolve.links import Links, counts
+from hub.stages.resolve.rules import Rules
+from hub.warehouse import Transaction, constructs
+
+PROFILING = "profiling"
+"""The purpose of consent whose refusal keeps visits anonymous."""
 
 
-def attach(transaction: Transaction, records: sa.TableClause, links: Links, roots: sa.TableClause) -> sa.TableClause:
-    """Return (record_no, person_id, partner) for each anonymous record whose devices know exactly one person.
+def attach(
+    transaction: Transaction,
+    records: sa.TableClause,
+    named: sa.TableClause,
+    links: Links,
+    people: sa.TableClause,
+    rules: Rules,
+) -> sa.TableClause:
+    """Return (record_no, person, type, partner) for each anonymous record whose devices know exactly one person.
 
     Anonymous is a record without a name and without any identifier but devices; `partner` is the person's smallest
-    record with such a device. `roots` gives (member, root) of records that strong identifiers tie together.
+    record with such a device. `people` gives (record_no, person), `named` the records that say a name.
     """
     values = links.values
+    kinds = [kind.name for kind in rules.attaching]
+    shared = links.shared
     device = transaction.hold(
         "device_value",
-        sa.select(values.c.value, values.c.record_no).where(values.c.type == rules.WEAK, sa.not_(values.c.blocked)),
+        sa.select(values.c.type, values.c.value, values.c.record_no)
+        .join_from(values, shared, sa.and_(shared.c.type == values.c.type, shared.c.value == values.c.value))
+        .where(values.c.type.in_(kinds), sa.not_(values.c.blocked), counts(shared, rules)),
     )
     known = sa.union(
         sa.select(device.c.record_no)
         .join_from(device, values, values.c.record_no == device.c.record_no)
-        .where(values.c.type != rules.WEAK),
-        sa.select(device.c.record_no)
-        .join_from(device, records, records.c.record_no == device.c.record_no)
-        .where(records.c.named),
+        .where(values.c.type.not_in(kinds)),
+        sa.select(device.c.record_no).join_from(device, named, named.c.record_no == device.c.record_no),
     ).subquery()
     holder, visit = device.alias("holder"), device.alias("visit")
     owner = (
-        sa.select(
-            holder.c.value,
-            holder.c.record_no,
-            sa.func.coalesce(roots.c.root, holder.c.record_no).label("person_id"),
-        )
-        .select_from(holder.outerjoin(roots, roots.c.member == holder.c.record_no))
+        sa.select(holder.c.type, holder.c.value, holder.c.record_no, people.c.person)
+        .join_from(holder, people, people.c.record_no == holder.c.record_no)
         .where(holder.c.record_no.in_(sa.select(known.c.record_no)))
         .subquery()
     )
-    people = (
+    owners = (
         sa.select(
+            owner.c.type,
             owner.c.value,
-            sa.func.min(owner.c.person_id).label("lowest"),
-            sa.func.max(owner.c.person_id).label("highest"),
+            sa.func.min(owner.c.person).label("lowest"),
+            sa.func.max(owner.c.person).label("highest"),
             sa.func.min(owner.c.record_no).label("partner"),
         )
-        .group_by(owner.c.value)
+        .group_by(owner.c.type, owner.c.value)
         .subquery()
     )
+    refusing = _refusing(transaction, records, people)
     return transaction.hold(
         "attached",
         sa.select(
             visit.c.record_no,
-            sa.func.min(people.c.lowest).label("person_id"),
-            sa.func.min(people.c.partner).label("partner"),
+            sa.func.min(owners.c.lowest).label("person"),
+            sa.func.min(visit.c.type).label("type"),
+            sa.func.min(owners.c.partner).label("partner"),
         )
-        .select_from(visit.join(people, people.c.value == visit.c.value))
+        .select_from(visit.join(owners, sa.and_(owners.c.type == visit.c.type, owners.c.value == visit.c.value)))
         .where(visit.c.record_no.not_in(sa.select(known.c.record_no)))
         .group_by(visit.c.record_no)
-        .having(sa.func.min(people.c.lowest) == sa.func.max(people.c.highest)),
+        .having(
+            sa.func.min(owners.c.lowest) == sa.func.max(owners.c.highest),
+            sa.func.min(owners.c.lowest).not_in(sa.select(refusing.c.person)),
+            visit.c.record_no.not_in(sa.select(refusing.c.person)),
+        ),
     )
+
+
+def _refusing(transaction: Transaction, records: sa.TableClause, people: sa.TableClause) -> sa.Subquery:
+    """Select the people whose newest statement about profiling is a refusal; of equally new ones a refusal counts."""
+    consent = transaction.table("consent")
+    said = (
+        sa.select(
+            people.c.person,
+            constructs.latest(
+                sa.cast(consent.c.given, sa.Integer()),
+                sa.func.coalesce(consent.c.at, sa.text("TIMESTAMPTZ '1970-01-01 00:00:00+00'")),
+                sa.case((consent.c.given, 0), else_=1),
+            ).label("given"),
+        )
+        .select_from(
+            consent.join(records, records.c.record_id == consent.c.record_id).join(
+                people, people.c.record_no == records.c.record_no
+            )
+        )
+        .where(consent.c.purpose == PROFILING, consent.c.given.is_not(None))
+        .group_by(people.c.person)
+        .subquery()
+    )
+    return sa.select(said.c.person).where(said.c.given == 0).subquery()

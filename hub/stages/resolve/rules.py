@@ -6,18 +6,107 @@ that a whole company reads, and values that so many records share that they poin
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
+from hub.project.identity import BUILT_IN_KINDS, IdentifierRule, IdentityFile, KeyField, NameField, Strength
 from hub.warehouse import constructs
 
-STRONG = ("customer_number", "loyalty_card", "email", "email_hash", "phone")
-"""The types that tie records together, the most telling first: a link is explained by the first that applies."""
+TELLING = ("customer_number", "loyalty_card", "email", "email_hash", "phone")
+"""The hub's own kinds that link, the most telling first; kinds of a project's own come after the loyalty card."""
 
-WEAK = "device"
-"""The type that only attaches anonymous visits to a person who is known otherwise (R3)."""
+DEVICE = "device"
+"""The kind that only attaches anonymous visits to a person who is known otherwise (R3)."""
+
+HAND = "hand"
+"""The kind of a link that somebody made by hand: it counts before all others, and asks for nothing else."""
 
 CROWD = 40
 """A value that more records than this share is no person's: it links nothing."""
+
+AGREE: dict[str, tuple[NameField, ...]] = {
+    "email": ("given_name",),
+    "email_hash": ("given_name",),
+    "phone": ("given_name", "birth_date"),
+}
+"""What must agree besides; any other kind asks that not the whole name differs."""
+
+TOGETHER: tuple[tuple[KeyField, ...], ...] = (
+    ("initial", "surname", "birth_date"),
+    ("birth_date", "address"),
+    ("initial", "surname", "address"),
+)
+"""Fields that link when all of them are equal; given names and birth dates must not contradict besides."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of value that ties records together, as the project has it."""
+
+    name: str
+    limit: int
+    agree: tuple[NameField, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Who is who, as one project sees it: `kinds` link, the most telling first; `attaching` ones only bring visits."""
+
+    kinds: tuple[Kind, ...]
+    attaching: tuple[Kind, ...]
+    together: tuple[tuple[KeyField, ...], ...]
+    blocked: Mapping[str, tuple[str, ...]]
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Name all rules together: when they change, everybody is resolved again."""
+        own = (self.kinds, self.attaching, self.together, tuple(sorted(self.blocked.items())))
+        return (*own, VERSION, tuple(sorted(PLACEHOLDERS)), tuple(sorted(SHARED_MAILBOXES)))
+
+    def rank(self, kind: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+        """Say how telling a kind is: 0 for a link by hand, then in order."""
+        return sa.case({it.name: place for place, it in enumerate(self.kinds)}, value=kind)
+
+    def limit(self, kind: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+        """Say how many records may share a value of a kind."""
+        named = {it.name: it.limit for it in (*self.kinds, *self.attaching) if it.limit != CROWD}
+        return sa.case(named, value=kind, else_=CROWD) if named else sa.literal(CROWD)
+
+
+def rules_of(identity: IdentityFile) -> Rules:
+    """Put the hub's rules and those of a project together."""
+    own = [kind for kind in identity.kinds if kind not in BUILT_IN_KINDS]
+    order = (*TELLING[:2], *own, *TELLING[2:])
+    together = TOGETHER if identity.together is None else tuple(tuple(fields) for fields in identity.together)
+    compound = [Kind("+".join(fields), CROWD, ("given_name", "birth_date")) for fields in together]
+    strengths = {kind: _strength(identity, kind) for kind in (*order, DEVICE)}
+    kinds = [_kind(identity, kind) for kind in order if strengths[kind] == "link"]
+    return Rules(
+        kinds=(
+            Kind(HAND, 2, ()),
+            *kinds,
+            *([_kind(identity, DEVICE)] if strengths[DEVICE] == "link" else []),
+            *compound,
+        ),
+        attaching=tuple(_kind(identity, kind) for kind in (*order, DEVICE) if strengths[kind] == "attach"),
+        together=together,
+        blocked={kind: tuple(values) for kind, values in identity.blocked.items() if values},
+    )
+
+
+def _strength(identity: IdentityFile, kind: str) -> Strength:
+    given = identity.identifiers[kind].strength if kind in identity.identifiers else None
+    return given or ("attach" if kind == DEVICE else "link")
+
+
+def _kind(identity: IdentityFile, kind: str) -> Kind:
+    given = identity.identifiers.get(kind, IdentifierRule())
+    agree = AGREE.get(kind, ("name",)) if given.agree is None else tuple(given.agree)
+    return Kind(kind, given.limit or CROWD, agree)
+
 
 PLACEHOLDERS = frozenset(
     {
@@ -40,18 +129,31 @@ SHARED_MAILBOXES = frozenset(
 """Local parts of mailboxes that several people read: they link nothing, but may be written to."""
 
 
-def placeholder(type_: sa.ColumnElement[str], value: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Say whether an identifier is a false value."""
-    own = sa.case(
-        (type_.in_(["customer_number", "loyalty_card"]), constructs.replace_all(value, "^[^:]*:", "")), else_=value
-    )
-    return sa.or_(sa.func.lower(sa.func.trim(own)).in_(sorted(PLACEHOLDERS)), constructs.matches(own, "[-0 .+]*"))
+VERSION = 2
+"""Counts the changes of how rules are applied: after one, everybody is resolved again."""
+
+
+def placeholder(
+    rules: Rules, type_: sa.ColumnElement[str], value: sa.ColumnElement[str], scoped: Sequence[str]
+) -> sa.ColumnElement[bool]:
+    """Say whether an identifier is a false value: by the hub's lists, or by the project's."""
+    own = sa.case((type_.in_(list(scoped)), constructs.replace_all(value, "^[^:]*:", "")), else_=value)
+    plain = sa.func.lower(sa.func.trim(own))
+    false = [plain.in_(sorted(PLACEHOLDERS)), constructs.matches(own, "[-0 .+]*")]
+    for kind, values in rules.blocked.items():
+        exact = sorted(text.strip().lower() for text in values if "*" not in text)
+        patterns = [_pattern(text) for text in values if "*" in text]
+        said: list[sa.ColumnElement[bool]] = [plain.in_(exact)] if exact else []
+        said += [constructs.matches(plain, pattern) for pattern in patterns]
+        false.append(sa.and_(type_ == kind, sa.or_(*said)))
+    return sa.or_(*false)
+
+
+def _pattern(text: str) -> str:
+    """Turn a value with `*` into a regular expression."""
+    return ".*".join(re.sub(r"([^A-Za-z0-9@_ -])", r"\\\1", part) for part in text.strip().lower().split("*"))
 
 
 def shared_mailbox(type_: sa.ColumnElement[str], value: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Say whether an identifier is a mailbox that several people read."""
     return sa.and_(type_ == "email", sa.func.split_part(value, "@", 1).in_(sorted(SHARED_MAILBOXES)))
-
-
-VERSION = (STRONG, WEAK, CROWD, tuple(sorted(PLACEHOLDERS)), tuple(sorted(SHARED_MAILBOXES)))
-"""All rules together: when they change, everybody is resolved again."""

@@ -21,8 +21,8 @@ from hub.warehouse.state import fingerprint, remember, seen
 def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     """Refresh memberships as of a moment and record who entered or left.
 
-    Evaluating twice for the same moment changes nothing. When two people turn out to be one, the memberships of the
-    one that is gone pass to the other: nobody enters a second time.
+    Evaluating twice for the same moment changes nothing. Memberships follow people through merges and splits where
+    these happen (in resolve), so that nobody enters a second time.
     """
     with warehouse.begin() as transaction:
         definitions = sorted((name, it.model_dump_json()) for name, it in project.segments.items())
@@ -31,7 +31,6 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         mark = fingerprint(*(seen(transaction, stage) for stage in writers), definitions)
         if still_holds(seen(transaction, "segment"), mark, as_of):
             return Report("segment", skipped=True)
-        _follow_merges(transaction)
         evaluation = segment_conditions(transaction, project, as_of)
         members = _members(transaction, evaluation)
         entered, left = _difference(transaction, members, as_of)
@@ -63,31 +62,6 @@ def _members(transaction: Transaction, evaluation: Evaluation) -> sa.TableClause
         for name, column in columns.items()
     )
     return transaction.hold("members", sa.union_all(nobody, *inside))
-
-
-def _follow_merges(transaction: Transaction) -> None:
-    """Give the memberships of people who were merged into others to those, where they are no members themselves."""
-    membership, record = transaction.table("membership"), transaction.table("source_record")
-    moved = transaction.hold(
-        "moved_membership",
-        sa.select(membership.c.person_id.label("before"), record.c.person_id, membership.c.segment, membership.c.since)
-        .join_from(membership, record, record.c.record_no == membership.c.person_id)
-        .where(record.c.person_id != membership.c.person_id),
-    )
-    if not transaction.count(moved):
-        return
-    transaction.execute(sa.delete(membership).where(membership.c.person_id.in_(sa.select(moved.c.before))))
-    present = sa.exists(sa.select(membership.c.since)).where(
-        membership.c.person_id == moved.c.person_id, membership.c.segment == moved.c.segment
-    )
-    transaction.execute(
-        sa.insert(membership).from_select(
-            ["person_id", "segment", "since"],
-            sa.select(moved.c.person_id, moved.c.segment, sa.func.min(moved.c.since))
-            .where(~present)
-            .group_by(moved.c.person_id, moved.c.segment),
-        )
-    )
 
 
 def _difference(transaction: Transaction, members: sa.TableClause, as_of: datetime) -> tuple[int, int]:

@@ -1,0 +1,93 @@
+"""Scorers: scores that a plugin computes from traits, of everybody at once.
+
+A scorer may look at people as of any earlier moment, to learn from what came after. One that refuses gives nobody a
+score, and its reason is logged; one that fails stops the stage and is named.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+import structlog
+
+from hub.contracts import Scored, Scoring
+from hub.errors import HubError, PluginError
+from hub.people.plan import REASON, TraitPlan
+from hub.people.traits import plan_traits
+from hub.project import Project
+from hub.project.scores import Score
+from hub.schema.shape import SQL_TYPES
+from hub.stages.enrich.aggregate import aggregates
+from hub.stages.enrich.derive import derived
+from hub.warehouse import Transaction
+
+FORM = pa.schema([("person_id", pa.int64()), ("value", pa.float64()), ("reason", pa.string())])
+
+log = structlog.get_logger(__name__)
+
+
+def with_scorers(
+    transaction: Transaction, project: Project, plan: TraitPlan, computed: sa.Select[Any], as_of: datetime
+) -> tuple[sa.Select[Any], tuple[str, ...]]:
+    """Select the traits with the scores of scorers beside them; and name the scores that were refused."""
+    traits = transaction.hold("computed_traits", computed)
+    relation: sa.FromClause = traits
+    columns: list[sa.ColumnElement[Any]] = list(traits.c)
+    refused = []
+    for number, name in enumerate(plan.by_scorers):
+        score = project.scores[name]
+        given = _ask(transaction, project, score, traits, as_of)
+        if given.rows is None:
+            refused.append(name)
+            log.warning("score_refused", score=name, scorer=score.by, reason=given.refused)
+        rows = FORM.empty_table() if given.rows is None else _in_form(given.rows, score)
+        scored = transaction.load(f"scored_{number}", rows)
+        relation = relation.outerjoin(scored, scored.c.person_id == traits.c.person_id)
+        columns.append(sa.cast(scored.c.value, SQL_TYPES["number"]).label(name))
+        columns.append(scored.c.reason.label(name + REASON))
+    return sa.select(*columns).select_from(relation), tuple(refused)
+
+
+def _ask(transaction: Transaction, project: Project, score: Score, traits: sa.FromClause, as_of: datetime) -> Scored:
+    def people(moment: datetime) -> pa.Table:
+        if moment > as_of:
+            raise ValueError("nobody knows what is after the as-of moment")
+        known = traits if moment == as_of else _as_of(transaction, project, moment)
+        person = transaction.table("person")
+        used = [known.c[name] if name in known.c else person.c[name] for name in score.uses]
+        query = sa.select(known.c.person_id, *used).join_from(known, person, person.c.person_id == known.c.person_id)
+        return transaction.arrow(query.order_by(known.c.person_id)).read_all()
+
+    scorer = project.scorers[score.by or ""]
+    try:
+        return scorer.call(Scoring(as_of, score.options, people))
+    except HubError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"the scorer '{scorer.name}' of the score '{score.score}' fails with {type(error).__name__}: report it to "
+            "its author, or take the score out"
+        ) from error
+
+
+def _as_of(transaction: Transaction, project: Project, moment: datetime) -> sa.FromClause:
+    """Hold the traits of an earlier moment, as they can be told today."""
+    plan = plan_traits(project, moment)
+    found = aggregates(transaction, project, plan.of_facts, moment)
+    return transaction.hold("earlier_traits", derived(transaction.table("person"), plan, found))
+
+
+def _in_form(rows: pa.Table, score: Score) -> pa.Table:
+    """Bring what a scorer gave into form: person_id, value and reason, a person once."""
+    wrong = None
+    if not {"person_id", "value"} <= set(rows.column_names):
+        wrong = "gives no columns person_id and value"
+    elif len(rows.column("person_id").unique()) != rows.num_rows:
+        wrong = "gives a person more than one row"
+    if wrong is not None:
+        raise PluginError(f"the scorer '{score.by}' of the score '{score.score}' {wrong}: report it to its author")
+    reason = rows.column("reason") if "reason" in rows.column_names else pa.nulls(rows.num_rows, pa.string())
+    return pa.table([rows.column("person_id"), rows.column("value"), reason], names=FORM.names).cast(FORM)

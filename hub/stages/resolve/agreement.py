@@ -1,0 +1,429 @@
+"""Agreement: who shares a value and yet says to be somebody else is kept apart.
+
+Most records that hang together tell one name, or none: they are one person, and nothing is left to judge. Where they
+differ, they are put together again step by step. In every round those who share a value and agree join; who says
+less (an initial, a surname only, nothing) joins those who say more, by the most telling value, and only where they are
+not different people. A record without a name therefore never makes one person of two: where two are meant, it stays
+apart, and is counted as ambiguous.
+
+The result depends only on the records that hang together, in whatever order they came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.normalise.likeness import Likeness, given_name_likeness, surname_likeness
+from hub.stages.resolve.components import components
+from hub.stages.resolve.links import Links, holdings, own_reasons
+from hub.stages.resolve.rules import Kind, Rules
+from hub.warehouse import Transaction, constructs
+
+SAID = ("given_name", "surname", "birth_date", "gender")
+"""What records say of themselves, as `find_names` holds it."""
+
+SAME, NEAR, FAR, SILENT, OTHER = 3, 2, 1, 0, -1
+"""How what two records say of one field compares; silent where one of them does not tell."""
+
+FULL, UNDATED, INITIALS, PARTIAL, NAMELESS = range(5)
+"""How much a record says: given name and date of birth; given name; initials and surname; less; nothing."""
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What became of the records whose names differ from those of others they hang together with.
+
+    `people`: (record_no, person) of each such record.
+    `reasons`: (record_no, type, partner) for those who are not alone.
+    `pairs`: (low, high, rank, given_name, surname, birth_date): people kept apart though they share a value (the
+    smallest record of each), and how their fields compare.
+    `profiles`: (person, ..., level): what each of them says.
+    `ambiguous`: how many might be several people.
+    """
+
+    people: sa.TableClause
+    reasons: sa.TableClause
+    pairs: sa.TableClause
+    profiles: sa.TableClause
+    ambiguous: int
+
+
+def agree(
+    transaction: Transaction, links: Links, names: sa.TableClause, roots: sa.TableClause, rules: Rules
+) -> Agreed | None:
+    """Put the records together whose names differ within one component; None where there are no such records.
+
+    `roots` gives (member, root) of the components over all shared values.
+    """
+    nodes = _differing(transaction, names, roots)
+    if not transaction.count(nodes):
+        return None
+    held = holdings(transaction, links, rules, nodes)
+    rounds = _Rounds(transaction, nodes, held, rules)
+    told = rounds.run()
+    reasons = own_reasons(transaction, "agreed_reason", held, told["people"], rules)
+    ambiguous = transaction.scalar(sa.select(sa.func.count(told["ambiguous"].c.person.distinct())))
+    return Agreed(told["people"], reasons, told["pairs"], told["profiles"], int(ambiguous or 0))
+
+
+def _differing(transaction: Transaction, names: sa.TableClause, roots: sa.TableClause) -> sa.TableClause:
+    """Hold (record_no, root, given_name, ...) of the records in components that tell more than one of any."""
+    member = names.c.record_no
+    root = sa.func.coalesce(roots.c.root, member)
+    differs = sa.or_(*(sa.func.min(names.c[said]) < sa.func.max(names.c[said]) for said in SAID))
+    differing = transaction.hold(
+        "differing",
+        sa.select(root.label("root"))
+        .select_from(names.outerjoin(roots, roots.c.member == member))
+        .group_by(root)
+        .having(differs),
+    )
+    everyone = sa.union_all(
+        sa.select(roots.c.member.label("record_no"), roots.c.root).join_from(
+            roots, differing, differing.c.root == roots.c.root
+        ),
+        sa.select(differing.c.root, differing.c.root),
+    ).subquery()
+    return transaction.hold(
+        "node",
+        sa.select(*everyone.c, *(names.c[said] for said in SAID)).select_from(
+            everyone.outerjoin(names, names.c.record_no == everyone.c.record_no)
+        ),
+    )
+
+
+@dataclass
+class _Rounds:
+    """The rounds, each over those components in which somebody joined in the round before."""
+
+    transaction: Transaction
+    nodes: sa.TableClause
+    held: sa.TableClause
+    rules: Rules
+    likeness: dict[tuple[str, str, str], Likeness] = field(default_factory=dict)
+    settled: dict[str, list[sa.TableClause]] = field(
+        default_factory=lambda: {"people": [], "pairs": [], "profiles": [], "ambiguous": []}
+    )
+    """What the rounds left of the components that they were the last for."""
+
+    def run(self) -> dict[str, sa.TableClause]:
+        """Join until nobody joins any more; return people, pairs, profiles and ambiguous, of all components."""
+        people = self.transaction.hold("people_0", self._by_hand())
+        number = 0
+        while True:
+            number += 1
+            profiles = self._profiles(people)
+            pairs = self._pairs(people, profiles)
+            upward, edges = self._edges(pairs, profiles)
+            joined = components(self.transaction, edges, "joined")
+            people, left = self._joined(number, people, joined)
+            self._settle(number, people, left, pairs=pairs, profiles=profiles, ambiguous=upward)
+            going = sa.select(left.c.root).where(left.c.moved)
+            people = self.transaction.hold(f"going_{number % 2}", sa.select(*people.c).where(people.c.root.in_(going)))
+            if not self.transaction.count(people):
+                break
+        return {name: self._united(name, parts) for name, parts in self.settled.items()}
+
+    def _joined(
+        self, number: int, people: sa.TableClause, joined: sa.TableClause
+    ) -> tuple[sa.TableClause, sa.TableClause]:
+        """Hold who is whose now; and (root, moved) of the components where more than one person is left."""
+        person = sa.func.coalesce(joined.c.root, people.c.person).label("person")
+        moved = joined.c.root.is_not(None).label("moved")
+        among = people.outerjoin(joined, joined.c.member == people.c.person)
+        now = self.transaction.hold(
+            f"people_{number}", sa.select(people.c.record_no, people.c.root, person, moved).select_from(among)
+        )
+        several = sa.func.min(now.c.person) < sa.func.max(now.c.person)
+        moved = (sa.func.count().filter(now.c.moved) > 0).label("moved")
+        left = self.transaction.hold(
+            f"left_{number % 2}", sa.select(now.c.root, moved).group_by(now.c.root).having(several)
+        )
+        return now, left
+
+    def _settle(self, number: int, people: sa.TableClause, left: sa.TableClause, **told: sa.TableClause) -> None:
+        """Keep what is known of the components that go no further; those of one person have no pairs left."""
+        going = sa.select(left.c.root).where(left.c.moved)
+        done = sa.select(people.c.record_no, people.c.person).where(people.c.root.not_in(going))
+        apart = self.transaction.hold(
+            "apart",
+            sa.select(people.c.person)
+            .join_from(people, left, left.c.root == people.c.root)
+            .where(sa.not_(left.c.moved))
+            .distinct(),
+        )
+        among = sa.select(apart.c.person)
+        self.settled["people"].append(self.transaction.hold(f"settled_people_{number}", done))
+        for name, table in told.items():
+            one = table.c.low if name == "pairs" else table.c.person
+            part = sa.select(*table.c).where(one.in_(among))
+            self.settled[name].append(self.transaction.hold(f"settled_{name}_{number}", part))
+
+    def _united(self, name: str, parts: list[sa.TableClause]) -> sa.TableClause:
+        return self.transaction.hold(f"agreed_{name}", sa.union_all(*(sa.select(*part.c) for part in parts)))
+
+    def _by_hand(self) -> sa.Select[Any]:
+        """Select (record_no, root, person) with those joined whom somebody joined by hand."""
+        one, other, nodes = self.held.alias("one"), self.held.alias("other"), self.nodes
+        edges = self.transaction.hold(
+            "edge_by_hand",
+            sa.select(one.c.record_no.label("high"), other.c.record_no.label("low"))
+            .join_from(one, other, one.c.value_no == other.c.value_no)
+            .where(one.c.rank == 0, other.c.record_no < one.c.record_no),
+        )
+        if not self.transaction.count(edges):
+            return sa.select(nodes.c.record_no, nodes.c.root, nodes.c.record_no.label("person"))
+        joined = components(self.transaction, edges, "joined")
+        person = sa.func.coalesce(joined.c.root, nodes.c.record_no).label("person")
+        among = nodes.outerjoin(joined, joined.c.member == nodes.c.record_no)
+        return sa.select(nodes.c.record_no, nodes.c.root, person).select_from(among)
+
+    def _profiles(self, people: sa.TableClause) -> sa.TableClause:
+        """Hold (person, root, given_name, surname, birth_date, gender, level): what each group of records says."""
+        nodes = self.nodes
+        number = nodes.c.record_no
+        short = sa.case((nodes.c.given_name.like("%."), 1), else_=0)
+        said = {name: constructs.earliest(nodes.c[name], number) for name in SAID}
+        said["given_name"] = constructs.earliest(nodes.c.given_name, short, number)
+        told = (
+            sa.select(people.c.person, people.c.root, *(column.label(name) for name, column in said.items()))
+            .join_from(people, nodes, number == people.c.record_no)
+            .group_by(people.c.person, people.c.root)
+            .subquery()
+        )
+        given, surname, born = told.c.given_name, told.c.surname, told.c.birth_date
+        level = sa.case(
+            (sa.and_(given.not_like("%."), born.is_not(None)), FULL),
+            (given.not_like("%."), UNDATED),
+            (sa.and_(given.is_not(None), surname.is_not(None)), INITIALS),
+            (sa.or_(given.is_not(None), surname.is_not(None), born.is_not(None)), PARTIAL),
+            else_=NAMELESS,
+        )
+        return self.transaction.hold("profile", sa.select(*told.c, level.label("level")))
+
+    def _pairs(self, people: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
+        """Hold (low, high, rank, given_name, surname, birth_date): groups that share a value, and how they compare.
+
+        A record speaks for itself where it says something, else its group speaks for it.
+        """
+        held, speaking = self.held, self._speaking(people, profiles)
+        holder = self.transaction.hold(
+            "holder",
+            sa.select(held.c.value_no, held.c.rank, people.c.record_no, people.c.person).join_from(
+                held, people, people.c.record_no == held.c.record_no
+            ),
+        )
+        mine, theirs = holder.alias("mine"), holder.alias("theirs")
+        one, other = speaking.alias("one"), speaking.alias("other")
+        sharing = self.transaction.hold(
+            "sharing",
+            sa.select(
+                mine.c.person.label("low"),
+                theirs.c.person.label("high"),
+                mine.c.record_no.label("one"),
+                theirs.c.record_no.label("other"),
+                mine.c.rank,
+            )
+            .join_from(mine, theirs, theirs.c.value_no == mine.c.value_no)
+            .where(mine.c.person < theirs.c.person)
+            .distinct(),
+        )
+        pair = sa.select(sharing.c.one, sharing.c.other).distinct().subquery()
+        met = self.transaction.hold(
+            "met",
+            sa.select(
+                pair.c.one,
+                pair.c.other,
+                *(one.c[name].label(f"low_{name}") for name in SAID),
+                *(other.c[name].label(f"high_{name}") for name in SAID),
+            ).select_from(pair.join(one, one.c.record_no == pair.c.one).join(other, other.c.record_no == pair.c.other)),
+        )
+        compared = self._compared(met)
+        how = [compared.c[name] for name in ("given_name", "surname", "birth_date")]
+        both = sa.and_(compared.c.one == sharing.c.one, compared.c.other == sharing.c.other)
+        return self.transaction.hold(
+            "pair",
+            sa.select(sharing.c.low, sharing.c.high, sharing.c.rank, *how)
+            .join_from(sharing, compared, both)
+            .distinct(),
+        )
+
+    def _speaking(self, people: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
+        """Hold (record_no, person, given_name, surname, birth_date, gender): what each record says, or its group."""
+        nodes = self.nodes
+        short = sa.or_(nodes.c.given_name.is_(None), nodes.c.given_name.like("%."))
+        said: dict[str, sa.ColumnElement[Any]]
+        said = {name: sa.func.coalesce(nodes.c[name], profiles.c[name]) for name in SAID}
+        said["given_name"] = sa.case((short, profiles.c.given_name), else_=nodes.c.given_name)
+        among = people.join(nodes, nodes.c.record_no == people.c.record_no).join(
+            profiles, profiles.c.person == people.c.person
+        )
+        columns = (column.label(name) for name, column in said.items())
+        return self.transaction.hold(
+            "speaking", sa.select(people.c.record_no, people.c.person, *columns).select_from(among)
+        )
+
+    def _compared(self, met: sa.TableClause) -> sa.TableClause:
+        """Hold (one, other, given_name, surname, birth_date): how the fields of two records compare."""
+        givens = self._likeness(met, "given_name", given_name_likeness)
+        families = self._likeness(met, "surname", surname_likeness)
+        given, surname = _alike(met, "given_name", givens), _alike(met, "surname", families)
+        sexes = sa.and_(given < SAME, met.c.low_gender != met.c.high_gender)
+        return self.transaction.hold(
+            "compared",
+            sa.select(
+                met.c.one,
+                met.c.other,
+                sa.case((sexes, OTHER), else_=given).label("given_name"),
+                surname.label("surname"),
+                _births(met.c.low_birth_date, met.c.high_birth_date).label("birth_date"),
+            ).select_from(
+                met.outerjoin(givens, _is_pair(met, "given_name", givens)).outerjoin(
+                    families, _is_pair(met, "surname", families)
+                )
+            ),
+        )
+
+    def _likeness(self, met: sa.TableClause, name: str, compare: Any) -> sa.TableClause:
+        """Hold (one, other, likeness) for every two different names that meet: compared once per pair of names."""
+        import pyarrow as pa
+
+        low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
+        differing = sa.select(low, high).where(low != high).distinct()
+        rows: list[tuple[str, str, int]] = []
+        for batch in self.transaction.arrow(differing):
+            for one, other in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
+                key = (name, one, other)
+                if key not in self.likeness:
+                    self.likeness[key] = compare(one, other)
+                rows.append((one, other, {"same": SAME, "near": NEAR, "far": FAR, "other": OTHER}[self.likeness[key]]))
+        columns = list(zip(*rows, strict=True)) or [(), (), ()]
+        table = pa.table(
+            {
+                "one": pa.array(columns[0], pa.string()),
+                "other": pa.array(columns[1], pa.string()),
+                "likeness": pa.array(columns[2], pa.int64()),
+            }
+        )
+        return self.transaction.load(f"{name}_likeness", table)
+
+    def _edges(self, pairs: sa.TableClause, profiles: sa.TableClause) -> tuple[sa.TableClause, sa.TableClause]:
+        """Hold who fits others that say more, and (high, low) of the groups that join in this round."""
+        fits = self.transaction.hold(
+            "fit", sa.select(pairs.c.low, pairs.c.high, pairs.c.rank).where(agrees(pairs, self.rules)).distinct()
+        )
+        first, second = profiles.alias("first"), profiles.alias("second")
+        levels = (first.c.root, first.c.level.label("low_level"), second.c.level.label("high_level"))
+        among = fits.join(first, first.c.person == fits.c.low).join(second, second.c.person == fits.c.high)
+        levelled = self.transaction.hold("levelled", sa.select(*fits.c, *levels).select_from(among))
+        upward = self._upward(levelled, profiles)
+        asking = sa.select(upward.c.person)
+        alike = levelled.c.low_level == levelled.c.high_level
+        free = sa.and_(levelled.c.low.not_in(asking), levelled.c.high.not_in(asking))
+        joins = self._chosen(upward)
+        edges = self.transaction.hold(
+            "join",
+            sa.union(
+                sa.select(
+                    sa.func.greatest(joins.c.person, joins.c.target).label("high"),
+                    sa.func.least(joins.c.person, joins.c.target).label("low"),
+                    joins.c.root,
+                ),
+                sa.select(levelled.c.high, levelled.c.low, levelled.c.root).where(alike, free),
+            ),
+        )
+        # where nobody joins, those who can't tell whose they are still are each other's
+        lost = sa.and_(levelled.c.low.in_(asking), levelled.c.high.in_(asking))
+        still = levelled.c.root.not_in(sa.select(edges.c.root))
+        others = sa.select(levelled.c.high, levelled.c.low).where(alike, lost, still)
+        every = sa.union(sa.select(edges.c.high, edges.c.low), others)
+        return upward, self.transaction.hold("join_all", every)
+
+    def _upward(self, levelled: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
+        """Hold (person, root, rank, target, and what the target says): groups that fit and say more."""
+        up = sa.union_all(
+            sa.select(
+                levelled.c.high.label("person"), levelled.c.root, levelled.c.rank, levelled.c.low.label("target")
+            ).where(levelled.c.low_level < levelled.c.high_level),
+            sa.select(levelled.c.low, levelled.c.root, levelled.c.rank, levelled.c.high).where(
+                levelled.c.high_level < levelled.c.low_level
+            ),
+        ).subquery()
+        return self.transaction.hold(
+            "upward",
+            sa.select(*up.c, *(profiles.c[name] for name in SAID)).join_from(
+                up, profiles, profiles.c.person == up.c.target
+            ),
+        )
+
+    def _chosen(self, upward: sa.TableClause) -> sa.Subquery:
+        """Select (person, root, target): by the most telling kind of value whose holders do not differ."""
+        differs = sa.or_(*(sa.func.min(upward.c[name]) < sa.func.max(upward.c[name]) for name in SAID))
+        clear = (
+            sa.select(upward.c.person, upward.c.rank)
+            .group_by(upward.c.person, upward.c.rank)
+            .having(sa.not_(sa.func.coalesce(differs, sa.false())))
+            .subquery()
+        )
+        best = sa.select(clear.c.person, sa.func.min(clear.c.rank).label("rank")).group_by(clear.c.person).subquery()
+        return (
+            sa.select(upward.c.person, upward.c.root, upward.c.target)
+            .join_from(upward, best, sa.and_(best.c.person == upward.c.person, best.c.rank == upward.c.rank))
+            .subquery()
+        )
+
+
+def agrees(pairs: sa.FromClause, rules: Rules) -> sa.ColumnElement[bool]:
+    """Say whether two groups that share a value agree as far as its kind asks."""
+    conditions = {place: _agrees(pairs, kind) for place, kind in enumerate(rules.kinds)}
+    return sa.case(*((pairs.c.rank == place, condition) for place, condition in conditions.items()), else_=sa.false())
+
+
+def _agrees(pairs: sa.FromClause, kind: Kind) -> sa.ColumnElement[bool]:
+    given, surname, born = pairs.c.given_name, pairs.c.surname, pairs.c.birth_date
+    if not kind.agree:
+        return sa.true()
+    refused: list[sa.ColumnElement[bool]] = []
+    if "name" in kind.agree:
+        refused += [sa.and_(given.in_([FAR, OTHER]), surname < NEAR), sa.and_(surname == OTHER, given < NEAR)]
+    if "given_name" in kind.agree:
+        # a marriage changes the surname: the same given name is enough, or a similar one with the date of birth
+        married = sa.or_(given == SAME, sa.and_(given == NEAR, born == SAME))
+        much = [surname >= NEAR, *([born >= NEAR] if "birth_date" in kind.agree else [])]
+        refused += [given == OTHER, sa.and_(given == FAR, sa.not_(sa.and_(*much)))]
+        refused.append(sa.and_(surname == OTHER, sa.not_(married)))
+    if "surname" in kind.agree:
+        refused.append(surname == OTHER)
+    if "birth_date" in kind.agree:
+        refused += [born == OTHER, sa.and_(born == NEAR, given < NEAR)]
+    else:
+        refused.append(sa.and_(born == OTHER, sa.or_(given < SAME, surname < NEAR)))
+    return sa.not_(sa.or_(*refused))
+
+
+def _is_pair(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[bool]:
+    return sa.and_(likeness.c.one == met.c[f"low_{name}"], likeness.c.other == met.c[f"high_{name}"])
+
+
+def _alike(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[int]:
+    low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
+    return sa.case((sa.or_(low.is_(None), high.is_(None)), SILENT), (low == high, SAME), else_=likeness.c.likeness)
+
+
+def _births(low: sa.ColumnElement[Any], high: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """Compare two dates of birth: near where one digit differs, two are swapped, or day and month are."""
+    one, other = (sa.func.replace(sa.cast(date, sa.Text()), "-", "") for date in (low, high))
+    digits = [(sa.func.substr(one, place, 1), sa.func.substr(other, place, 1)) for place in range(1, 9)]
+    wrong = sum((sa.case((a != b, 1), else_=0) for a, b in digits), sa.literal(0))
+    swapped = [sa.and_(a != b, a == d, b == c) for (a, c), (b, d) in pairwise(digits)]
+    turned = sa.and_(
+        sa.func.substr(one, 1, 4) == sa.func.substr(other, 1, 4),
+        sa.func.substr(one, 5, 2) == sa.func.substr(other, 7, 2),
+        sa.func.substr(one, 7, 2) == sa.func.substr(other, 5, 2),
+    )
+    near = sa.or_(wrong == 1, sa.and_(wrong == 2, sa.or_(*swapped)), turned)
+    return sa.case((sa.or_(low.is_(None), high.is_(None)), SILENT), (low == high, SAME), (near, NEAR), else_=OTHER)

@@ -1,0 +1,119 @@
+"""People: whose each record is, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.stages.resolve.agreement import Agreed, agree, agrees
+from hub.stages.resolve.candidates import grey_pairs
+from hub.stages.resolve.components import components
+from hub.stages.resolve.devices import attach
+from hub.stages.resolve.links import Links, reasons
+from hub.stages.resolve.rules import Rules
+from hub.stages.resolve.verdicts import part
+from hub.warehouse import Transaction
+
+
+@dataclass(frozen=True)
+class People:
+    """Whose each record is.
+
+    `records`: (record_id, record_no, person_id, linked_by, partner) for every record.
+    `components`: (record_no, person): the smallest record number among all that it hangs together with over any value,
+    devices included, before names are compared.
+    """
+
+    records: sa.TableClause
+    components: sa.TableClause
+    candidates: sa.Select[Any] | None
+    counts: dict[str, int]
+
+
+def find_people(
+    transaction: Transaction,
+    records: sa.TableClause,
+    names: sa.TableClause,
+    links: Links,
+    verdicts: sa.TableClause,
+    rules: Rules,
+) -> People:
+    """Say whose each record is: who hangs together, who of them agree, what was decided by hand, whose visits."""
+    roots = components(transaction, links.edges)
+    agreed = agree(transaction, links, names, roots, rules)
+    number = records.c.record_no
+    reason = reasons(transaction, links, rules)
+    whose = hanging = _whose(transaction, "hanging", records, roots, roots.c.member, roots.c.root)
+    if transaction.count(links.visits):
+        every = sa.union_all(*(sa.select(edges.c.high, edges.c.low) for edges in (links.edges, links.visits)))
+        wider = components(transaction, transaction.hold("edge_or_visit", every), "wider")
+        hanging = _whose(transaction, "hanging_wider", records, wider, wider.c.member, wider.c.root)
+    tied = [reason]
+    if agreed is not None:
+        whose = _whose(transaction, "agreeing", whose, agreed.people, agreed.people.c.record_no, agreed.people.c.person)
+        tied.insert(0, agreed.reasons)
+    parted = part(transaction, links, whose, verdicts, rules)
+    if parted is not None:
+        people, own = parted
+        whose = _whose(transaction, "parting", whose, people, people.c.record_no, people.c.person)
+        tied.insert(0, own)
+    attached = attach(transaction, records, names, links, whose, rules)
+    person = sa.func.coalesce(attached.c.person, whose.c.person)
+    alone = person == number
+    linked_by = sa.case(
+        (alone, sa.null()), else_=sa.func.coalesce(attached.c.type, *(it.c.type for it in tied), type_=sa.Text())
+    )
+    partner = sa.case((alone, sa.null()), else_=sa.func.coalesce(attached.c.partner, *(it.c.partner for it in tied)))
+    source = records.join(whose, whose.c.record_no == number).outerjoin(attached, attached.c.record_no == number)
+    for it in tied:
+        source = source.outerjoin(it, it.c.record_no == number)
+    told = transaction.hold(
+        "record_person",
+        sa.select(
+            records.c.record_id,
+            number,
+            person.label("person_id"),
+            sa.type_coerce(linked_by, sa.Text()).label("linked_by"),
+            sa.type_coerce(partner, sa.BigInteger()).label("partner"),
+        ).select_from(source),
+    )
+    refused = _refused(transaction, agreed, rules) if agreed is not None else 0
+    return People(
+        told,
+        hanging,
+        grey_pairs(agreed.pairs, agreed.profiles, records, verdicts, rules) if agreed is not None else None,
+        {
+            "blocked_identifiers": links.blocked,
+            "refused_pairs": refused,
+            "ambiguous_records": agreed.ambiguous if agreed is not None else 0,
+            "parted_by_hand": transaction.count(parted[0]) if parted is not None else 0,
+        },
+    )
+
+
+def _whose(
+    transaction: Transaction,
+    name: str,
+    before: sa.TableClause,
+    judged: sa.TableClause,
+    member: sa.ColumnElement[int],
+    person: sa.ColumnElement[int],
+) -> sa.TableClause:
+    """Hold (record_no, person): as judged, else as it was before, else everybody is alone."""
+    number = before.c.record_no
+    known = before.c.person if "person" in before.c else number
+    return transaction.hold(
+        name,
+        sa.select(number, sa.func.coalesce(person, known).label("person")).select_from(
+            before.outerjoin(judged, member == number)
+        ),
+    )
+
+
+def _refused(transaction: Transaction, agreed: Agreed, rules: Rules) -> int:
+    """Count the pairs that share a value and contradict each other."""
+    pairs = agreed.pairs
+    refused = sa.select(pairs.c.low, pairs.c.high).where(sa.not_(agrees(pairs, rules))).distinct().subquery()
+    return transaction.count(refused)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from tests.examples.calendar import Example, Sent, example
+from tests.examples.playing import Example, Sent, example
 
 DAYS = (
     "2026-03-01 21:00",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.examples.calendar import Example, Sent, example
+from tests.examples.playing import Example, Sent, example
 
 DAYS = (
     "2026-01-01 10:00",
@@ -30,7 +30,7 @@ POLICIES = "nummer;lidnummer;polis;vanaf;stand;gewijzigd", "P5;5;Basis;01-01-202
 @pytest.fixture(scope="module")
 def insurer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     """At half past nine on 1 April Hans withdraws his explicit consent; Els has ended her policy at nine."""
-    with example("insurer", tmp_path_factory.mktemp("insurer"), unknown=["frits@weg.example"]) as opened:
+    with example("insurer", tmp_path_factory.mktemp("insurer")) as opened:
         for day in DAYS:
             if day == "2026-04-01 09:59":
                 opened.add("leden-2026-04-01.csv", *MEMBERS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.examples.calendar import Example, Sent, example
+from tests.examples.playing import Example, Sent, example
 
 DAYS = (
     "2026-02-28 10:00",
@@ -63,7 +63,7 @@ class Readers:
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Readers]:
     lists = {}
-    with example("publisher", tmp_path_factory.mktemp("publisher"), unknown=["bram@weg.example"]) as played:
+    with example("publisher", tmp_path_factory.mktemp("publisher")) as played:
         for day in DAYS:
             if day in NEWS:
                 played.add(f"subscriptions-{day[:10]}.csv", SUBSCRIPTIONS, NEWS[day])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.examples.calendar import Example, Sent, example
+from tests.examples.playing import Example, Sent, example
 
 DAYS = (
     "2026-03-02 10:00",

@@ -126,12 +126,12 @@ def moment(local: str) -> datetime:
 
 
 @contextmanager
-def example(name: str, folder: Path, engine: str = "duckdb", unknown: Sequence[str] = ()) -> Iterator[Example]:
-    """Copy an example into a folder, and open the postbox that it sends to; addresses in `unknown` are refused."""
+def example(name: str, folder: Path, engine: str = "duckdb") -> Iterator[Example]:
+    """Copy an example into a folder, and open the postbox that it sends to."""
     ignored = shutil.ignore_patterns(".hub", "lake", "out", ".env", "__pycache__")
     copy = shutil.copytree(EXAMPLES / name, folder / name, ignore=ignored)
     secret = new_secret()
-    with Postbox(secret, unknown) as postbox, pytest.MonkeyPatch.context() as patch:
+    with Postbox(secret) as postbox, pytest.MonkeyPatch.context() as patch:
         tell(copy, postbox.url, secret)
         patch.setenv("HUB_ENGINE", engine)
         yield Example(copy, postbox)

@@ -39,7 +39,7 @@ demo-real: $(VENV)/.real ## the same road on real retail data: The Complete Jour
 	$(BIN)/python -m examples.grocer.demo
 
 test: $(VENV)/.dev lint types ## everything that is checked: lint, types, import floors, all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff (lint and format) and the floors that imports keep to
 	$(BIN)/ruff check .

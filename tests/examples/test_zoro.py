@@ -120,6 +120,11 @@ def test_r20_day_90_is_not_overdue_and_day_91_is_and_one_mail_goes(zoro: Example
     assert f"{entered[0]['first']:%Y-%m-%d}" == "2026-03-02"
 
 
+def test_r20_who_was_late_already_when_the_hub_first_looked_is_written_to_as_well(zoro: Example) -> None:
+    """Pim's last order was half a year ago; the first run was on 1 March at ten, and mails wait an hour for ten."""
+    assert overdue(zoro, "Pim") == ["2026-03-02 10:00"]
+
+
 def test_r20_without_a_habit_nobody_is_overdue(zoro: Example) -> None:
     assert overdue(zoro, "Karin") == []
 
@@ -161,4 +166,4 @@ def test_on_postgresql_the_same_messages_go_out(zoro: Example, tmp_path: Path, p
     with example("zoro", tmp_path, engine=postgres_url) as other:
         walk(other, DAYS[:7])
         assert first_of(other) == first_of(zoro)
-        assert len(first_of(other)) == 6
+        assert len(first_of(other)) == 7

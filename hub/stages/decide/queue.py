@@ -61,7 +61,8 @@ def queue(tick: Tick, op: Op, send: Send) -> Counter[str]:
     found = arbitrate(tick, choose(tick, send.by, turn))
     decided = tick.transaction.hold("decided", _decided(op, send, found, "1"))
     news = tick.transaction.hold("news", _news(tick, op, decided))
-    _write(tick, op, send, news)
+    if tick.transaction.count(news):
+        _write(tick, op, send, news)
     return counts + _leave_send(tick, op, decided, news)
 
 
@@ -157,18 +158,23 @@ def _leave_send(tick: Tick, op: Op, decided: sa.TableClause, news: sa.TableClaus
         refused=tick.transaction.count(decided, is_refused),
         changed=tick.transaction.count(news),
     )
-    over = later(tick, decided.c.since, rest=tick.plan.scenario.valid_for)
-    stays = sa.and_(enrolment.c.enrolment_id == decided.c.enrolment_id, sa.or_(decided.c.held.is_not(None), is_refused))
-    fresh = enrolment.c.reason.is_distinct_from(decided.c.held)
-    counts["changed"] += tick.transaction.execute(
-        sa.update(enrolment).where(stays, fresh).values(reason=decided.c.held)
-    ).rowcount
-    tick.transaction.execute(
-        sa.update(enrolment).where(stays).values(due_at=sa.func.least(over, sa.func.coalesce(decided.c.until, over)))
-    )
-    _remember_message(tick, news)
-    tick.go_on(tick.among(news, news.c.outcome == "queued"), op.after, tick.now, reason=None if op.after else QUEUED)
-    tick.go_on(tick.among(news, news.c.outcome == "dropped"), op.after, tick.now)
+    if counts["waiting"] or counts["refused"]:
+        over = later(tick, decided.c.since, rest=tick.plan.scenario.valid_for)
+        stays = sa.and_(
+            enrolment.c.enrolment_id == decided.c.enrolment_id, sa.or_(decided.c.held.is_not(None), is_refused)
+        )
+        fresh = enrolment.c.reason.is_distinct_from(decided.c.held)
+        counts["changed"] += tick.transaction.execute(
+            sa.update(enrolment).where(stays, fresh).values(reason=decided.c.held)
+        ).rowcount
+        wakes = sa.func.least(over, sa.func.coalesce(decided.c.until, over))
+        tick.transaction.execute(sa.update(enrolment).where(stays).values(due_at=wakes))
+    if counts["queued"]:
+        _remember_message(tick, news)
+        reason = None if op.after else QUEUED
+        tick.go_on(tick.among(news, news.c.outcome == "queued"), op.after, tick.now, reason=reason)
+    if counts["dropped"]:
+        tick.go_on(tick.among(news, news.c.outcome == "dropped"), op.after, tick.now)
     return counts
 
 

@@ -319,6 +319,26 @@ def show_scenario(
     answer(json, lambda: work(project, name))
 
 
+@scenario.command("simulate")
+def simulate_scenario(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day: 2026-01-01.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day.")],
+    people: Annotated[
+        int | None,
+        typer.Option(
+            "--people", metavar="N", min=1, help="Only a sample of so many people, always the same.", show_default=False
+        ),
+    ] = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Replay days that have been, and tell what a scenario would have done; nothing is kept, and nothing is sent."""
+    from hub.cli.simulation import simulate as work
+
+    answer(json, lambda: work(project, name, first, last, people, show=not json))
+
+
 deliveries = typer.Typer(
     help="Look at single messages on their way out, and decide about those that wait for a person.",
     no_args_is_help=True,

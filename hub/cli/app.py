@@ -339,6 +339,18 @@ def simulate_scenario(
     answer(json, lambda: work(project, name, first, last, people, show=not json))
 
 
+@scenario.command("results")
+def scenario_results(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Tell whom a scenario reached, what they did, and how much more than the control group reached the goal."""
+    from hub.cli.results import results as work
+
+    answer(json, lambda: work(project, name))
+
+
 deliveries = typer.Typer(
     help="Look at single messages on their way out, and decide about those that wait for a person.",
     no_args_is_help=True,

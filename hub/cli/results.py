@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
     from hub.people.results import Group, Message, Results
 
+GROUPS = ("group", "ways", "people", "measured", "reached the goal", "share (95%)", "uplift (95%)", "value")
+MESSAGES = (
+    "step",
+    "channel",
+    "sent",
+    "people",
+    "failed",
+    "delivered",
+    "opened",
+    "clicked",
+    "reached the goal after it",
+    "value",
+    "cost",
+)
+
 
 def results(folder: Path | None, name: str) -> Answer:
     """Measure a scenario, as of the last run."""
@@ -30,26 +45,11 @@ def results(folder: Path | None, name: str) -> Answer:
 def _show(console: Console, found: Results) -> None:
     console.print(f"{found.scenario}, as of {found.as_of:%Y-%m-%d %H:%M %Z}", markup=False)
     console.print(f"Goal: {found.goal}" if found.goal else "No goal: give the scenario `goal:` to measure it by.")
-    headings = ("group", "ways", "people", "measured", "reached the goal", "share (95%)", "uplift (95%)", "value")
-    _table(console, "Who entered", headings, [_group(group) for group in found.groups])
-    headings = (
-        "step",
-        "channel",
-        "sent",
-        "people",
-        "failed",
-        "delivered",
-        "opened",
-        "clicked",
-        "bought after",
-        "value",
-    )
-    costs = any(message.cost is not None for message in found.messages)
-    if costs:
-        headings = (*headings, "cost")
-    sent = [_message(message)[: len(headings)] for message in found.messages]
-    _table(console, "Messages", headings, sent)
-    if any(it.people is None for it in (*found.groups, *found.messages)):
+    _table(console, "Who entered", GROUPS, [_group(group) for group in found.groups])
+    headings = MESSAGES if any(it.cost is not None for it in found.messages) else MESSAGES[:-1]
+    _table(console, "Messages", headings, [_message(message)[: len(headings)] for message in found.messages])
+    hidden = [group.people for group in found.groups] + [message.people for message in found.messages]
+    if None in hidden:
         console.print("Groups of fewer than 10 people are hidden.")
 
 

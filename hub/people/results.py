@@ -144,8 +144,8 @@ class _Measuring:
         query = sa.select(*keys, *columns).select_from(source).group_by(*keys)
         if by_variant:
             query = query.where(treated, ways.c.variant.is_not(None))
-        rows = [row._mapping for row in self.transaction.rows(query)]
-        return sorted(map(self._group, rows), key=lambda group: (group.group != TREATED, group.variant or ""))
+        found = [self._group(dict(row._mapping)) for row in self.transaction.rows(query)]
+        return sorted(found, key=lambda group: (group.group != TREATED, group.variant or ""))
 
     def messages(self, costs: Mapping[Any, Decimal]) -> Sequence[Message]:
         """Give the messages by step and channel."""
@@ -174,7 +174,7 @@ class _Measuring:
             .group_by(decision.c.step, decision.c.channel)
             .order_by(decision.c.step, decision.c.channel)
         )
-        return [self._message(row._mapping, costs) for row in self.transaction.rows(query)]
+        return [self._message(dict(row._mapping), costs) for row in self.transaction.rows(query)]
 
     def _ways(self) -> sa.Subquery:
         enrolment, record = self.transaction.table("enrolment"), self.transaction.table("source_record")

@@ -6,17 +6,19 @@ only read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
 
+from hub.errors import ConfigurationError
 from hub.ledger import Ledger, Suppression, open_ledger, reading_ledger
+from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.schema import Table
 from hub.stages.decide.channels import PHONE_KIND
@@ -27,7 +29,7 @@ from hub.warehouse.state import fingerprint, remember
 EARLIER = "before the simulation"
 """In place of the version of ways that were entered before."""
 UNDER_WAY = "was under way before the simulation"
-DERIVED = ("person", "household", "company", "enrolment", "decision", "lookup_value")
+HISTORY = ("person", "household", "company", "enrolment", "decision", "lookup_value")
 """Tables that stages wrote, and that the simulation takes over as they were at its start."""
 NOT_NEEDED = frozenset({"address", "content"})
 """Columns of decisions that nothing asks for after the message has gone."""
@@ -65,31 +67,60 @@ def scratch(project: Project, start: datetime, end: datetime, people: int | None
 
     With `people`, a sample of so many: always the same ones. Raises ConfigurationError when nothing is published yet.
     """
-    with TemporaryDirectory(prefix="hub-simulation-") as folder, reading_suppressions(project) as suppressions:
-        state = Path(folder)
-        warehouse = open_warehouse("duckdb", project.schema, state)
-        ledger = open_ledger("sqlite", state)
+    with _stores(project) as (own, warehouse, ledger):
+        with reading(project.hub.engine, project.schema, project.state) as published:
+            everybody = published.count(published.table("person"))
+            who = _sample(published, people) if people is not None else None
+            with warehouse.begin() as transaction:
+                _copy(_Source(published, start, end, who), transaction, HISTORY)
+                _end_under_way(transaction, start)
+                newcomers = _hold_back_newcomers(transaction, project, start)
+        number = everybody if people is None else min(people, everybody)
+        yield Scratch(own, warehouse, ledger, _suppressions(project), newcomers, number, everybody)
+
+
+@contextmanager
+def scratch_of_one(project: Project, person_id: int, as_of: datetime) -> Iterator[tuple[Project, Warehouse, Ledger]]:
+    """Open a scratch space with one person as the last run left them, and what happened until a moment.
+
+    Raises ConfigurationError when nothing is published yet, or when traits were added since.
+    """
+    with _stores(project) as (own, warehouse, ledger):
+        ledger.suppressions.add(_suppressions(project))
+        with reading(project.hub.engine, project.schema, project.state) as published, warehouse.begin() as transaction:
+            who = sa.select(sa.literal(person_id))
+            source = _Source(published, as_of + timedelta(microseconds=1), as_of, who)
+            _copy(source, transaction, (*HISTORY, "membership"))
+            trait = plan_traits(project, as_of).table()
+            missing = sorted({column.name for column in trait.c} - columns_of(published, trait.name))
+            if missing:
+                raise ConfigurationError(
+                    f"these traits are not computed yet: {', '.join(missing)}. Run `hub run build`"
+                )
+            rows = published.arrow(sa.select(*trait.c).where(trait.c.person_id == person_id))
+            transaction.replace("trait", sa.select(transaction.load("copied", rows)))
+        yield own, warehouse, ledger
+
+
+@contextmanager
+def _stores(project: Project) -> Iterator[tuple[Project, Warehouse, Ledger]]:
+    """Open empty stores, and give the project as if they were its own."""
+    with TemporaryDirectory(prefix="hub-simulation-") as folder:
+        warehouse = open_warehouse("duckdb", project.schema, Path(folder))
+        ledger = open_ledger("sqlite", Path(folder))
         try:
-            with reading(project.hub.engine, project.schema, project.state) as published:
-                everybody = published.count(published.table("person"))
-                with warehouse.begin() as transaction:
-                    _copy(_Source(published, start, end, people), transaction)
-                    _end_under_way(transaction, start)
-                    newcomers = _hold_back_newcomers(transaction, project, start)
-            own = replace(project, hub=project.hub.model_copy(update={"engine": "duckdb", "ledger": "sqlite"}))
-            number = everybody if people is None else min(people, everybody)
-            yield Scratch(own, warehouse, ledger, suppressions, newcomers, number, everybody)
+            hub = project.hub.model_copy(update={"engine": "duckdb", "ledger": "sqlite"})
+            yield replace(project, hub=hub), warehouse, ledger
         finally:
             ledger.close()
             warehouse.close()
 
 
-@contextmanager
-def reading_suppressions(project: Project) -> Iterator[tuple[Suppression, ...]]:
+def _suppressions(project: Project) -> tuple[Suppression, ...]:
     """Give what the ledger knows as suppressed."""
     with reading_ledger(project.hub.ledger, project.state) as ledger:
         known = ledger.suppressions.everything() if ledger is not None else {}
-        yield tuple(entry for entries in known.values() for entry in entries)
+    return tuple(entry for entries in known.values() for entry in entries)
 
 
 @dataclass(frozen=True)
@@ -99,7 +130,8 @@ class _Source:
     published: Transaction
     start: datetime
     end: datetime
-    people: int | None
+    who: sa.Select[Any] | None
+    """The people whose rows are taken; None for everybody."""
 
     def rows(self, table: Table) -> sa.Select[Any] | None:
         """Select what a table gives; None where it does not exist yet."""
@@ -112,11 +144,11 @@ class _Source:
         return sa.select(*columns).where(*self._conditions(table, stored))
 
     def _conditions(self, table: Table, stored: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
-        if self.people is not None and "person_id" in stored.c:
-            yield stored.c.person_id.in_(self._sample())
-        elif self.people is not None and "record_id" in stored.c:
+        if self.who is not None and "person_id" in stored.c:
+            yield stored.c.person_id.in_(self.who)
+        elif self.who is not None and "record_id" in stored.c:
             record = self.published.table("source_record")
-            yield stored.c.record_id.in_(sa.select(record.c.record_id).where(record.c.person_id.in_(self._sample())))
+            yield stored.c.record_id.in_(sa.select(record.c.record_id).where(record.c.person_id.in_(self.who)))
         if table.name == "lookup_value":
             yield stored.c.function == PHONE_KIND
         if table.name == "enrolment":
@@ -131,15 +163,16 @@ class _Source:
             until: Any = self.end if isinstance(time.type, sa.DateTime) else self.end.date()
             yield sa.or_(time.is_(None), time <= until)
 
-    def _sample(self) -> sa.Select[Any]:
-        person = self.published.table("person")
-        drawn = sa.func.md5(sa.literal("simulation|") + person.c.record_id)
-        return sa.select(person.c.person_id).order_by(drawn, person.c.person_id).limit(self.people)
+
+def _sample(published: Transaction, people: int) -> sa.Select[Any]:
+    person = published.table("person")
+    drawn = sa.func.md5(sa.literal("simulation|") + person.c.record_id)
+    return sa.select(person.c.person_id).order_by(drawn, person.c.person_id).limit(people)
 
 
-def _copy(source: _Source, transaction: Transaction) -> None:
+def _copy(source: _Source, transaction: Transaction, derived: Sequence[str]) -> None:
     for table in transaction.schema:
-        if not table.mapped and table.name not in DERIVED:
+        if not table.mapped and table.name not in derived:
             continue
         rows = source.rows(table)
         if rows is None:

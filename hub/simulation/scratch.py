@@ -94,9 +94,7 @@ def scratch_of_one(project: Project, person_id: int, as_of: datetime) -> Iterato
             trait = plan_traits(project, as_of).table()
             missing = sorted({column.name for column in trait.c} - columns_of(published, trait.name))
             if missing:
-                raise ConfigurationError(
-                    f"these traits are not computed yet: {', '.join(missing)}. Run `hub run build`"
-                )
+                raise ConfigurationError(f"not computed yet: {', '.join(missing)}. Run `hub run build` first")
             rows = published.arrow(sa.select(*trait.c).where(trait.c.person_id == person_id))
             transaction.replace("trait", sa.select(transaction.load("copied", rows)))
         yield own, warehouse, ledger

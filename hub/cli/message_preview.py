@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from hub.cli.answer import Answer
 from hub.cli.project import moment, open_project
-from hub.cli.published import ask
 from hub.cli.query import printable
 from hub.normalise.sms import sms_parts
+from hub.published import ask
 
 if TYPE_CHECKING:
     from rich.console import Console

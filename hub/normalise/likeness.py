@@ -112,7 +112,7 @@ def surname_likeness(one: str, other: str) -> Likeness:
 
 
 def birth_date_likeness(one: str, other: str) -> Likeness:
-    """Compare two dates of birth, as YYYY-MM-DD: near where one digit differs, two are swapped, or day and month are."""
+    """Compare dates of birth, as YYYY-MM-DD: near where one digit differs, two are swapped, or day and month are."""
     if one == other:
         return "same"
     if len(one) != len(other):
@@ -159,7 +159,7 @@ def _is_slip(one: str, other: str) -> bool:
 
 
 def _within(limit: int, one: str, other: str) -> bool:
-    """Say whether two words are at most so many edits apart: a letter added, lost, changed, or swapped with its neighbour.
+    """Say whether two words are at most so many edits apart: a letter added, lost, changed, swapped with the next one.
 
     What both begin and end with is no edit, and a row of the table in which all is beyond the limit ends the count.
     """

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from hub.normalise.likeness import Likeness, birth_date_likeness, given_name_likeness, surname_likeness
 from hub.stages.resolve.components import components
-from hub.stages.resolve.links import Links, holdings, own_reasons
+from hub.stages.resolve.links import FAR_NUMBER, Links, holdings, own_reasons
 from hub.stages.resolve.rules import Kind, Rules
 from hub.warehouse import Transaction, constructs
 
@@ -188,9 +188,9 @@ class _Rounds:
         """Hold (person, root, given_name, surname, birth_date, gender, level): what each group of records says."""
         nodes = self.nodes
         number = nodes.c.record_no
-        short = sa.case((nodes.c.given_name.like("%."), 1), else_=0)
         said = {name: constructs.earliest(nodes.c[name], number) for name in SAID}
-        said["given_name"] = constructs.earliest(nodes.c.given_name, short, number)
+        whole_first = sa.case((nodes.c.given_name.like("%."), number + FAR_NUMBER), else_=number)
+        said["given_name"] = constructs.earliest(nodes.c.given_name, whole_first)
         told = (
             sa.select(people.c.person, people.c.root, *(column.label(name) for name, column in said.items()))
             .join_from(people, nodes, number == people.c.record_no)

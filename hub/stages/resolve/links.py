@@ -67,33 +67,27 @@ def find_links(
         .group_by(given.c.type, given.c.value)
         .having(sa.func.count() > 1),
     )
-    crowds = sa.select(shared.c.type, shared.c.value).where(~_counts(shared, rules))
-    every = crowds if aside is None else sa.union_all(crowds, sa.select(aside.c.type, aside.c.value))
+    crowds = [sa.select(shared.c.type, shared.c.value).where(~_counts(shared, rules))]
+    if rules.hash_as_address and hashes_given(transaction):
+        hashed = sa.select(sa.literal("email_hash"), constructs.sha256_hex(shared.c.value))
+        crowds.append(hashed.where(~_counts(shared, rules), shared.c.type == "email"))
+    if aside is not None:
+        crowds.append(sa.select(aside.c.type, aside.c.value))
     ties = _ties(transaction, given, shared, rules)
     return Links(
         values=given,
         ties=ties,
         derived=derived,
-        crowds=transaction.hold("crowd", every),
+        crowds=transaction.hold("crowd", sa.union(*crowds)),
         edges=_edges(transaction, "edge", ties, rules.links(ties.c.rank)),
         visits=_edges(transaction, "visit", ties, sa.not_(rules.links(ties.c.rank))),
         blocked=transaction.count(given, given.c.blocked),
     )
 
 
-def _ties(
-    transaction: Transaction, given: sa.TableClause, shared: sa.TableClause, rules: Rules
-) -> sa.TableClause:
-    """Hold (value_no, rank, record_no, lowest, highest): from here on values are numbers, which join for less.
-
-    The hash of an address that only addresses give says what the address says, and is left out.
-    """
+def _ties(transaction: Transaction, given: sa.TableClause, shared: sa.TableClause, rules: Rules) -> sa.TableClause:
+    """Hold (value_no, rank, record_no, lowest, highest): from here on values are numbers, which join for less."""
     same = sa.and_(shared.c.type == given.c.type, shared.c.value == given.c.value)
-    telling = [_counts(shared, rules)]
-    if rules.hash_as_address:
-        identifier = transaction.table("identifier")
-        hashes = sa.select(identifier.c.value).where(identifier.c.type == "email_hash", identifier.c.value.is_not(None))
-        telling.append(sa.or_(shared.c.type != "email_hash", shared.c.value.in_(hashes)))
     return transaction.hold(
         "tie",
         sa.select(
@@ -104,13 +98,11 @@ def _ties(
             shared.c.highest,
         )
         .join_from(given, shared, same)
-        .where(*telling),
+        .where(_counts(shared, rules)),
     )
 
 
-def _edges(
-    transaction: Transaction, name: str, ties: sa.TableClause, those: sa.ColumnElement[bool]
-) -> sa.TableClause:
+def _edges(transaction: Transaction, name: str, ties: sa.TableClause, those: sa.ColumnElement[bool]) -> sa.TableClause:
     """Hold (high, low) of the records that some ties hold together."""
     return transaction.hold(
         name,
@@ -136,8 +128,8 @@ def holdings(transaction: Transaction, links: Links, rules: Rules, records: sa.T
     )
 
 
-_FAR = 1 << 40
-"""More than any record number: added to partners that come second."""
+FAR_NUMBER = 1 << 40
+"""More than any record number: added to those that come second."""
 
 
 def reasons(transaction: Transaction, links: Links, rules: Rules) -> sa.TableClause:
@@ -154,7 +146,7 @@ def _packed(
     highest: sa.ColumnElement[int],
 ) -> sa.Select[tuple[int, int]]:
     """Select each record's best reason as one integer: `min` prefers the smallest partner, then the telling type."""
-    partner = sa.case((lowest < number, lowest), else_=highest + _FAR)
+    partner = sa.case((lowest < number, lowest), else_=highest + FAR_NUMBER)
     packed = sa.func.min(partner * 64 + rank)
     return sa.select(number.label("record_no"), packed.label("packed")).group_by(number)
 
@@ -167,7 +159,7 @@ def _unpacked(transaction: Transaction, name: str, query: sa.Select[tuple[int, i
         sa.select(
             best.c.record_no,
             rules.kind(best.c.packed.bitwise_and(63)).label("type"),
-            best.c.packed.bitwise_rshift(6).bitwise_and(_FAR - 1).label("partner"),
+            best.c.packed.bitwise_rshift(6).bitwise_and(FAR_NUMBER - 1).label("partner"),
         ),
     )
 
@@ -207,17 +199,26 @@ def find_values(
 ) -> tuple[sa.TableClause, sa.TableClause]:
     """Hold (type, value, record_no, blocked, false, crowded) per identifier, set of fields and pair by hand.
 
-    Returned beside: (record_no, type, value) of those that are no identifiers, and not by hand.
+    Returned beside: (record_no, type, value) of those that are no identifiers, and not by hand. Hashes of addresses
+    that only addresses give are among these alone.
     """
     plain = _identifiers(transaction, records, rules, scoped)
     parts = [*_hashes(transaction, plain), *_together(transaction, names, records, rules)]
     columns = ("type", "value", "record_no", "blocked", "false", "crowded")
     nothing = sa.select(*(plain.c[name] for name in columns)).where(sa.false())
     derived = transaction.hold("derived_value", sa.union_all(nothing, *parts))
-    every = sa.union_all(
-        *(sa.select(*(it.c[name] for name in columns)) for it in (plain, derived)), *_by_hand(verdicts)
-    )
+    own, beyond = (sa.select(*(it.c[name] for name in columns)) for it in (plain, derived))
+    every = sa.union_all(own, beyond.where(_tells_more(transaction, derived, rules)), *_by_hand(verdicts))
     return transaction.hold("counted_value", every), derived
+
+
+def _tells_more(transaction: Transaction, derived: sa.TableClause, rules: Rules) -> sa.ColumnElement[bool]:
+    """Say whether a derived value may link: a hash that no record gives says no more than its address does."""
+    if not rules.hash_as_address:
+        return sa.true()
+    identifier = transaction.table("identifier")
+    hashes = sa.select(identifier.c.value).where(identifier.c.type == "email_hash", identifier.c.value.is_not(None))
+    return sa.or_(derived.c.type != "email_hash", derived.c.blocked, derived.c.value.in_(hashes))
 
 
 def blocked_identifier(identifier: sa.Table, rules: Rules, scoped: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -231,22 +232,26 @@ def _identifiers(
 ) -> sa.TableClause:
     identifier = transaction.table("identifier")
     false = hub_rules.placeholder(rules, identifier.c.type, identifier.c.value, scoped)
-    blocked = blocked_identifier(identifier, rules, scoped)
     known = [kind.name for kind in (*rules.kinds, *rules.attaching)]
     # e-mail and phone may link nothing in a project: they are contact data all the same
     plain = (
-        sa.select(
-            identifier.c.type,
-            identifier.c.value,
-            records.c.record_no,
-            sa.or_(blocked, identifier.c.type.not_in(known)).label("blocked"),
-            false.label("false"),
-            sa.false().label("crowded"),
-        )
+        sa.select(identifier.c.type, identifier.c.value, records.c.record_no, false.label("false"))
         .join_from(identifier, records, records.c.record_id == identifier.c.record_id)
         .where(identifier.c.type.in_(sorted({*known, "email", "phone"})), identifier.c.value.is_not(None))
+        .subquery()
     )
-    return transaction.hold("identifier_value", plain)
+    shared = hub_rules.shared_mailbox(plain.c.type, plain.c.value)
+    return transaction.hold(
+        "identifier_value",
+        sa.select(
+            plain.c.type,
+            plain.c.value,
+            plain.c.record_no,
+            sa.or_(plain.c.false, shared, plain.c.type.not_in(known)).label("blocked"),
+            plain.c.false,
+            sa.false().label("crowded"),
+        ),
+    )
 
 
 def hashes_given(transaction: Transaction) -> bool:

@@ -151,7 +151,7 @@ def placeholder(
     rules: Rules, type_: sa.ColumnElement[str], value: sa.ColumnElement[str], scoped: Sequence[str]
 ) -> sa.ColumnElement[bool]:
     """Say whether an identifier is a false value: by the hub's lists, or by the project's."""
-    unscoped = sa.func.substr(value, sa.func.strpos(value, ":") + 1)
+    unscoped = sa.func.substr(value, sa.func.strpos(value, ":", type_=sa.Integer()) + 1)
     own = sa.case((type_.in_(list(scoped)), unscoped), else_=value)
     plain = sa.func.lower(sa.func.trim(own))
     false = [plain.in_(sorted(PLACEHOLDERS)), sa.func.ltrim(own, "-0 .+") == ""]

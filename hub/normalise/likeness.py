@@ -98,7 +98,7 @@ def _name_likeness(one: str, other: str) -> Likeness:
     begins = min(len(one), len(other)) >= 3 and (one.startswith(other) or other.startswith(one))
     if kin or begins or any(_is_slip(other, name) for name in formal):
         return "far"
-    short = min(len(one), len(other)) >= 3 and one[0] == other[0] and _distance(one, other) == 1
+    short = min(len(one), len(other)) >= 3 and one[0] == other[0] and _within(1, one, other)
     return "far" if short else "other"
 
 
@@ -109,6 +109,23 @@ def surname_likeness(one: str, other: str) -> Likeness:
     if set(first) & set(second) or whole[0] == whole[1]:
         return "same"
     return "near" if _is_slip(*whole) or any(_is_slip(a, b) for a in first for b in second) else "other"
+
+
+def birth_date_likeness(one: str, other: str) -> Likeness:
+    """Compare dates of birth, as YYYY-MM-DD: near where one digit differs, two are swapped, or day and month are."""
+    if one == other:
+        return "same"
+    if len(one) != len(other):
+        return "other"
+    (first, second) = (date.replace("-", "") for date in (one, other))
+    wrong = [place for place in range(len(first)) if first[place] != second[place]]
+    turned = first[:4] == second[:4] and first[4:6] == second[6:] and first[6:] == second[4:6]
+    near = turned or len(wrong) == 1 or (len(wrong) == 2 and _swapped(first, second, *wrong))
+    return "near" if near else "other"
+
+
+def _swapped(one: str, other: str, place: int, next_: int) -> bool:
+    return next_ == place + 1 and one[place] == other[next_] and one[next_] == other[place]
 
 
 def _initials_fit(one: str, other: str) -> bool:
@@ -134,15 +151,24 @@ def _is_slip(one: str, other: str) -> bool:
         return False
     if len(short) == len(long_):
         differing = [position for position in range(len(short)) if short[position] != long_[position]]
-        if len(differing) == 2 and differing[1] == differing[0] + 1 and sorted(short) == sorted(long_):
+        if len(differing) == 2 and _swapped(short, long_, *differing):
             return True
     if len(long_) < 5 or (short[0] != long_[0] and len(long_) < 7):
         return False
-    return _distance(short, long_) <= (2 if len(short) >= 8 else 1)
+    return _within(2 if len(short) >= 8 else 1, short, long_)
 
 
-def _distance(one: str, other: str) -> int:
-    """Count the edits between two words: a letter added, lost, changed, or swapped with its neighbour."""
+def _within(limit: int, one: str, other: str) -> bool:
+    """Say whether two words are at most so many edits apart: a letter added, lost, changed, swapped with the next one.
+
+    What both begin and end with is no edit, and a row of the table in which all is beyond the limit ends the count.
+    """
+    while one and other and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    if abs(len(one) - len(other)) > limit:
+        return False
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -152,4 +178,6 @@ def _distance(one: str, other: str) -> int:
             if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == target:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
-    return row[-1]
+        if min(row) > limit and min(before) >= limit:
+            return False
+    return row[-1] <= limit

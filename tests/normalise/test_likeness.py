@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.normalise.likeness import given_name_key, given_name_likeness, surname_key, surname_likeness
+from hub.normalise.likeness import (
+    _within,
+    birth_date_likeness,
+    given_name_key,
+    given_name_likeness,
+    surname_key,
+    surname_likeness,
+)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +113,42 @@ def test_likeness_has_no_order(one: str, other: str) -> None:
     keys = given_name_key(one), given_name_key(other)
     if keys[0] and keys[1]:
         assert given_name_likeness(keys[0], keys[1]) == given_name_likeness(keys[1], keys[0])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "likeness"),
+    [
+        ("1980-02-01", "1980-02-01", "same"),
+        ("1980-02-01", "1980-02-07", "near"),
+        ("1980-02-01", "1908-02-01", "near"),  # two digits swapped
+        ("1980-02-01", "1980-01-02", "near"),  # day and month swapped
+        ("1980-02-01", "1980-03-07", "other"),  # two wrong digits
+        ("1980-02-01", "1978-02-01", "other"),
+        ("1980-02-01", "10980-02-01", "other"),
+    ],
+)
+def test_dates_of_birth_are_near_where_one_slip_of_the_fingers_lies_between(
+    one: str, other: str, likeness: str
+) -> None:
+    assert birth_date_likeness(one, other) == likeness
+    assert birth_date_likeness(other, one) == likeness
+
+
+@given(one=st.text("abc", max_size=8), other=st.text("abc", max_size=8), limit=st.integers(1, 2))
+def test_words_are_within_so_many_edits_as_the_whole_table_of_edits_says(one: str, other: str, limit: int) -> None:
+    assert _within(limit, one, other) == (_edits(one, other) <= limit)
+
+
+def _edits(one: str, other: str) -> int:
+    """Count edits by definition: the shortest way over ends that are dropped, changed or swapped."""
+
+    @cache
+    def left(i: int, j: int) -> int:
+        if not i or not j:
+            return i + j
+        ways = [left(i - 1, j) + 1, left(i, j - 1) + 1, left(i - 1, j - 1) + (one[i - 1] != other[j - 1])]
+        if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+            ways.append(left(i - 2, j - 2) + 1)
+        return min(ways)
+
+    return left(len(one), len(other))

@@ -11,15 +11,15 @@ The result depends only on the records that hang together, in whatever order the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
 
-from hub.normalise.likeness import Likeness, given_name_likeness, surname_likeness
+from hub.normalise.likeness import Likeness, birth_date_likeness, given_name_likeness, surname_likeness
 from hub.stages.resolve.components import components
-from hub.stages.resolve.links import Links, holdings, own_reasons
+from hub.stages.resolve.links import FAR_NUMBER, Links, holdings, own_reasons
 from hub.stages.resolve.rules import Kind, Rules
 from hub.warehouse import Transaction, constructs
 
@@ -28,6 +28,8 @@ SAID = ("given_name", "surname", "birth_date", "gender")
 
 SAME, NEAR, FAR, SILENT, OTHER = 3, 2, 1, 0, -1
 """How what two records say of one field compares; silent where one of them does not tell."""
+
+_SCORES: dict[Likeness, int] = {"same": SAME, "near": NEAR, "far": FAR, "other": OTHER}
 
 FULL, UNDATED, INITIALS, PARTIAL, NAMELESS = range(5)
 """How much a record says: given name and date of birth; given name; initials and surname; less; nothing."""
@@ -104,7 +106,7 @@ class _Rounds:
     nodes: sa.TableClause
     held: sa.TableClause
     rules: Rules
-    likeness: dict[tuple[str, str, str], Likeness] = field(default_factory=dict)
+    likeness: dict[tuple[str, str, str], int] = field(default_factory=dict)
     settled: dict[str, list[sa.TableClause]] = field(
         default_factory=lambda: {"people": [], "pairs": [], "profiles": [], "ambiguous": []}
     )
@@ -186,9 +188,9 @@ class _Rounds:
         """Hold (person, root, given_name, surname, birth_date, gender, level): what each group of records says."""
         nodes = self.nodes
         number = nodes.c.record_no
-        short = sa.case((nodes.c.given_name.like("%."), 1), else_=0)
         said = {name: constructs.earliest(nodes.c[name], number) for name in SAID}
-        said["given_name"] = constructs.earliest(nodes.c.given_name, short, number)
+        whole_first = sa.case((nodes.c.given_name.like("%."), number + FAR_NUMBER), else_=number)
+        said["given_name"] = constructs.earliest(nodes.c.given_name, whole_first)
         told = (
             sa.select(people.c.person, people.c.root, *(column.label(name) for name, column in said.items()))
             .join_from(people, nodes, number == people.c.record_no)
@@ -271,6 +273,7 @@ class _Rounds:
         """Hold (one, other, given_name, surname, birth_date): how the fields of two records compare."""
         givens = self._likeness(met, "given_name", given_name_likeness)
         families = self._likeness(met, "surname", surname_likeness)
+        births = self._likeness(met, "birth_date", birth_date_likeness)
         given, surname = _alike(met, "given_name", givens), _alike(met, "surname", families)
         sexes = sa.and_(given < SAME, met.c.low_gender != met.c.high_gender)
         return self.transaction.hold(
@@ -280,35 +283,29 @@ class _Rounds:
                 met.c.other,
                 sa.case((sexes, OTHER), else_=given).label("given_name"),
                 surname.label("surname"),
-                _births(met.c.low_birth_date, met.c.high_birth_date).label("birth_date"),
+                _alike(met, "birth_date", births).label("birth_date"),
             ).select_from(
-                met.outerjoin(givens, _is_pair(met, "given_name", givens)).outerjoin(
-                    families, _is_pair(met, "surname", families)
-                )
+                met.outerjoin(givens, _is_pair(met, "given_name", givens))
+                .outerjoin(families, _is_pair(met, "surname", families))
+                .outerjoin(births, _is_pair(met, "birth_date", births))
             ),
         )
 
-    def _likeness(self, met: sa.TableClause, name: str, compare: Any) -> sa.TableClause:
-        """Hold (one, other, likeness) for every two different names that meet: compared once per pair of names."""
+    def _likeness(self, met: sa.TableClause, name: str, compare: Callable[[str, str], Likeness]) -> sa.TableClause:
+        """Hold (one, other, likeness) for every two different values that meet: compared once per pair of values."""
         import pyarrow as pa
 
         low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
-        differing = sa.select(low, high).where(low != high).distinct()
-        rows: list[tuple[str, str, int]] = []
-        for batch in self.transaction.arrow(differing):
-            for one, other in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
-                key = (name, one, other)
-                if key not in self.likeness:
-                    self.likeness[key] = compare(one, other)
-                rows.append((one, other, {"same": SAME, "near": NEAR, "far": FAR, "other": OTHER}[self.likeness[key]]))
-        columns = list(zip(*rows, strict=True)) or [(), (), ()]
-        table = pa.table(
-            {
-                "one": pa.array(columns[0], pa.string()),
-                "other": pa.array(columns[1], pa.string()),
-                "likeness": pa.array(columns[2], pa.int64()),
-            }
-        )
+        differing = sa.select(low.label("one"), high.label("other")).where(low != high).distinct().subquery()
+        written = (sa.cast(column, sa.Text()).label(f"{column.name}_written") for column in differing.c)
+        met_now = self.transaction.arrow(sa.select(*differing.c, *written)).read_all()
+        scores = []
+        for one, other in zip(met_now.column(2).to_pylist(), met_now.column(3).to_pylist(), strict=True):
+            key = (name, one, other)
+            if key not in self.likeness:
+                self.likeness[key] = _SCORES[compare(one, other)]
+            scores.append(self.likeness[key])
+        table = met_now.select([0, 1]).append_column("likeness", pa.array(scores, pa.int64()))
         return self.transaction.load(f"{name}_likeness", table)
 
     def _edges(self, pairs: sa.TableClause, profiles: sa.TableClause) -> tuple[sa.TableClause, sa.TableClause]:
@@ -412,18 +409,3 @@ def _is_pair(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.Col
 def _alike(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[int]:
     low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
     return sa.case((sa.or_(low.is_(None), high.is_(None)), SILENT), (low == high, SAME), else_=likeness.c.likeness)
-
-
-def _births(low: sa.ColumnElement[Any], high: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    """Compare two dates of birth: near where one digit differs, two are swapped, or day and month are."""
-    one, other = (sa.func.replace(sa.cast(date, sa.Text()), "-", "") for date in (low, high))
-    digits = [(sa.func.substr(one, place, 1), sa.func.substr(other, place, 1)) for place in range(1, 9)]
-    wrong = sum((sa.case((a != b, 1), else_=0) for a, b in digits), sa.literal(0))
-    swapped = [sa.and_(a != b, a == d, b == c) for (a, c), (b, d) in pairwise(digits)]
-    turned = sa.and_(
-        sa.func.substr(one, 1, 4) == sa.func.substr(other, 1, 4),
-        sa.func.substr(one, 5, 2) == sa.func.substr(other, 7, 2),
-        sa.func.substr(one, 7, 2) == sa.func.substr(other, 5, 2),
-    )
-    near = sa.or_(wrong == 1, sa.and_(wrong == 2, sa.or_(*swapped)), turned)
-    return sa.case((sa.or_(low.is_(None), high.is_(None)), SILENT), (low == high, SAME), (near, NEAR), else_=OTHER)

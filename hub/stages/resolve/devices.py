@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.stages.resolve.links import Links, counts
+from hub.stages.resolve.links import Links
 from hub.stages.resolve.rules import Rules
 from hub.warehouse import Transaction, constructs
 
@@ -29,14 +29,11 @@ def attach(
     Anonymous is a record without a name and without any identifier but devices; `partner` is the person's smallest
     record with such a device. `people` gives (record_no, person), `named` the records that say a name.
     """
-    values = links.values
+    values, ties = links.values, links.ties
     kinds = [kind.name for kind in rules.attaching]
-    shared = links.shared
     device = transaction.hold(
         "device_value",
-        sa.select(values.c.type, values.c.value, values.c.record_no)
-        .join_from(values, shared, sa.and_(shared.c.type == values.c.type, shared.c.value == values.c.value))
-        .where(values.c.type.in_(kinds), sa.not_(values.c.blocked), counts(shared, rules)),
+        sa.select(ties.c.value_no, ties.c.rank, ties.c.record_no).where(sa.not_(rules.links(ties.c.rank))),
     )
     known = sa.union(
         sa.select(device.c.record_no)
@@ -46,20 +43,19 @@ def attach(
     ).subquery()
     holder, visit = device.alias("holder"), device.alias("visit")
     owner = (
-        sa.select(holder.c.type, holder.c.value, holder.c.record_no, people.c.person)
+        sa.select(holder.c.value_no, holder.c.record_no, people.c.person)
         .join_from(holder, people, people.c.record_no == holder.c.record_no)
         .where(holder.c.record_no.in_(sa.select(known.c.record_no)))
         .subquery()
     )
     owners = (
         sa.select(
-            owner.c.type,
-            owner.c.value,
+            owner.c.value_no,
             sa.func.min(owner.c.person).label("lowest"),
             sa.func.max(owner.c.person).label("highest"),
             sa.func.min(owner.c.record_no).label("partner"),
         )
-        .group_by(owner.c.type, owner.c.value)
+        .group_by(owner.c.value_no)
         .subquery()
     )
     refusing = _refusing(transaction, records, people)
@@ -68,10 +64,10 @@ def attach(
         sa.select(
             visit.c.record_no,
             sa.func.min(owners.c.lowest).label("person"),
-            sa.func.min(visit.c.type).label("type"),
+            sa.func.min(rules.kind(visit.c.rank)).label("type"),
             sa.func.min(owners.c.partner).label("partner"),
         )
-        .select_from(visit.join(owners, sa.and_(owners.c.type == visit.c.type, owners.c.value == visit.c.value)))
+        .select_from(visit.join(owners, owners.c.value_no == visit.c.value_no))
         .where(visit.c.record_no.not_in(sa.select(known.c.record_no)))
         .group_by(visit.c.record_no)
         .having(

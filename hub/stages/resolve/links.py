@@ -17,8 +17,8 @@ class Links:
     """The links between records.
 
     `values`: (type, value, record_no, blocked, false) per identifier; `false` ones are of no use for contact either.
-    `shared`: (type, value, value_no, lowest, highest, holders) of what several records share and is not blocked; the
-    number names the value within this run.
+    `ties`: (value_no, rank, record_no, lowest, highest) per record and value that it shares and that counts: the number
+    names the value within this run, `lowest` and `highest` are the record numbers at its ends.
     `derived`: (record_no, type, value) of those that no identifier gives: hashes, and fields that count together.
     `crowds`: (type, value) of what too many records share.
     `edges`: (high, low), a pair of record numbers per record and value that it shares with a smaller one.
@@ -26,7 +26,7 @@ class Links:
     """
 
     values: sa.TableClause
-    shared: sa.TableClause
+    ties: sa.TableClause
     derived: sa.TableClause
     crowds: sa.TableClause
     edges: sa.TableClause
@@ -67,64 +67,76 @@ def find_links(
         .group_by(given.c.type, given.c.value)
         .having(sa.func.count() > 1),
     )
-    crowds = sa.select(shared.c.type, shared.c.value).where(~counts(shared, rules))
-    every = crowds if aside is None else sa.union_all(crowds, sa.select(aside.c.type, aside.c.value))
+    crowds = [sa.select(shared.c.type, shared.c.value).where(~_counts(shared, rules))]
+    if rules.hash_as_address and hashes_given(transaction):
+        hashed = sa.select(sa.literal("email_hash"), constructs.sha256_hex(shared.c.value))
+        crowds.append(hashed.where(~_counts(shared, rules), shared.c.type == "email"))
+    if aside is not None:
+        crowds.append(sa.select(aside.c.type, aside.c.value))
+    ties = _ties(transaction, given, shared, rules)
     return Links(
         values=given,
-        shared=shared,
+        ties=ties,
         derived=derived,
-        crowds=transaction.hold("crowd", every),
-        edges=_edges(transaction, "edge", given, shared, [kind.name for kind in rules.kinds], rules),
-        visits=_edges(transaction, "visit", given, shared, [kind.name for kind in rules.attaching], rules),
+        crowds=transaction.hold("crowd", sa.union(*crowds)),
+        edges=_edges(transaction, "edge", ties, rules.links(ties.c.rank)),
+        visits=_edges(transaction, "visit", ties, sa.not_(rules.links(ties.c.rank))),
         blocked=transaction.count(given, given.c.blocked),
     )
 
 
-def _edges(
-    transaction: Transaction,
-    name: str,
-    given: sa.TableClause,
-    shared: sa.TableClause,
-    kinds: Sequence[str],
-    rules: Rules,
-) -> sa.TableClause:
-    """Hold (high, low) of the records that share a value of some kinds."""
+def _ties(transaction: Transaction, given: sa.TableClause, shared: sa.TableClause, rules: Rules) -> sa.TableClause:
+    """Hold (value_no, rank, record_no, lowest, highest): from here on values are numbers, which join for less."""
+    same = sa.and_(shared.c.type == given.c.type, shared.c.value == given.c.value)
     return transaction.hold(
-        name,
-        sa.select(given.c.record_no.label("high"), shared.c.lowest.label("low"))
-        .select_from(_ties(given, shared))
-        .where(shared.c.type.in_(kinds), counts(shared, rules), shared.c.lowest < given.c.record_no),
+        "tie",
+        sa.select(
+            shared.c.value_no,
+            rules.rank(given.c.type).label("rank"),
+            given.c.record_no,
+            shared.c.lowest,
+            shared.c.highest,
+        )
+        .join_from(given, shared, same)
+        .where(_counts(shared, rules)),
     )
 
 
-def counts(shared: sa.TableClause, rules: Rules) -> sa.ColumnElement[bool]:
+def _edges(transaction: Transaction, name: str, ties: sa.TableClause, those: sa.ColumnElement[bool]) -> sa.TableClause:
+    """Hold (high, low) of the records that some ties hold together."""
+    return transaction.hold(
+        name,
+        sa.select(ties.c.record_no.label("high"), ties.c.lowest.label("low")).where(
+            those, ties.c.lowest < ties.c.record_no
+        ),
+    )
+
+
+def _counts(shared: sa.TableClause, rules: Rules) -> sa.ColumnElement[bool]:
     """Say whether a shared value links, or is a crowd's."""
     return shared.c.holders <= rules.limit(shared.c.type)
 
 
 def holdings(transaction: Transaction, links: Links, rules: Rules, records: sa.TableClause) -> sa.TableClause:
     """Hold (value_no, rank, record_no) of the values that link, among some records."""
-    given, shared = links.values, links.shared
+    ties = links.ties
     return transaction.hold(
         "holding",
-        sa.select(shared.c.value_no, rules.rank(given.c.type).label("rank"), given.c.record_no)
-        .select_from(_ties(given, shared).join(records, records.c.record_no == given.c.record_no))
-        .where(counts(shared, rules), shared.c.type.in_([kind.name for kind in rules.kinds])),
+        sa.select(ties.c.value_no, ties.c.rank, ties.c.record_no)
+        .join_from(ties, records, records.c.record_no == ties.c.record_no)
+        .where(rules.links(ties.c.rank)),
     )
 
 
-_FAR = 1 << 40
-"""More than any record number: added to partners that come second."""
+FAR_NUMBER = 1 << 40
+"""More than any record number: added to those that come second."""
 
 
 def reasons(transaction: Transaction, links: Links, rules: Rules) -> sa.TableClause:
     """Hold (record_no, type, partner): the value that ties a record to another, where all who share it are one."""
-    given, shared = links.values, links.shared
-    query = _packed(given.c.record_no, rules.rank(given.c.type), shared.c.lowest, shared.c.highest).select_from(
-        _ties(given, shared)
-    )
-    linking = shared.c.type.in_([kind.name for kind in rules.kinds])
-    return _unpacked(transaction, "reason", query.where(linking, counts(shared, rules)), rules)
+    ties = links.ties
+    query = _packed(ties.c.record_no, ties.c.rank, ties.c.lowest, ties.c.highest).where(rules.links(ties.c.rank))
+    return _unpacked(transaction, "reason", query, rules)
 
 
 def _packed(
@@ -134,7 +146,7 @@ def _packed(
     highest: sa.ColumnElement[int],
 ) -> sa.Select[tuple[int, int]]:
     """Select each record's best reason as one integer: `min` prefers the smallest partner, then the telling type."""
-    partner = sa.case((lowest < number, lowest), else_=highest + _FAR)
+    partner = sa.case((lowest < number, lowest), else_=highest + FAR_NUMBER)
     packed = sa.func.min(partner * 64 + rank)
     return sa.select(number.label("record_no"), packed.label("packed")).group_by(number)
 
@@ -142,13 +154,12 @@ def _packed(
 def _unpacked(transaction: Transaction, name: str, query: sa.Select[tuple[int, int]], rules: Rules) -> sa.TableClause:
     """Hold (record_no, type, partner) of packed reasons."""
     best = query.subquery()
-    names = {place: kind.name for place, kind in enumerate(rules.kinds)}
     return transaction.hold(
         name,
         sa.select(
             best.c.record_no,
-            sa.case(names, value=best.c.packed.bitwise_and(63)).label("type"),
-            best.c.packed.bitwise_rshift(6).bitwise_and(_FAR - 1).label("partner"),
+            rules.kind(best.c.packed.bitwise_and(63)).label("type"),
+            best.c.packed.bitwise_rshift(6).bitwise_and(FAR_NUMBER - 1).label("partner"),
         ),
     )
 
@@ -175,10 +186,6 @@ def own_reasons(
     return _unpacked(transaction, name, query.where(owned.c.lowest < owned.c.highest), rules)
 
 
-def _ties(given: sa.TableClause, shared: sa.TableClause) -> sa.Join:
-    return given.join(shared, sa.and_(shared.c.type == given.c.type, shared.c.value == given.c.value))
-
-
 # values --------------------------------------------------------------------------------------------------------------
 
 
@@ -192,17 +199,26 @@ def find_values(
 ) -> tuple[sa.TableClause, sa.TableClause]:
     """Hold (type, value, record_no, blocked, false, crowded) per identifier, set of fields and pair by hand.
 
-    Returned beside: (record_no, type, value) of those that are no identifiers, and not by hand.
+    Returned beside: (record_no, type, value) of those that are no identifiers, and not by hand. Hashes of addresses
+    that only addresses give are among these alone.
     """
     plain = _identifiers(transaction, records, rules, scoped)
     parts = [*_hashes(transaction, plain), *_together(transaction, names, records, rules)]
     columns = ("type", "value", "record_no", "blocked", "false", "crowded")
     nothing = sa.select(*(plain.c[name] for name in columns)).where(sa.false())
     derived = transaction.hold("derived_value", sa.union_all(nothing, *parts))
-    every = sa.union_all(
-        *(sa.select(*(it.c[name] for name in columns)) for it in (plain, derived)), *_by_hand(verdicts)
-    )
+    own, beyond = (sa.select(*(it.c[name] for name in columns)) for it in (plain, derived))
+    every = sa.union_all(own, beyond.where(_tells_more(transaction, derived, rules)), *_by_hand(verdicts))
     return transaction.hold("counted_value", every), derived
+
+
+def _tells_more(transaction: Transaction, derived: sa.TableClause, rules: Rules) -> sa.ColumnElement[bool]:
+    """Say whether a derived value may link: a hash that no record gives says no more than its address does."""
+    if not rules.hash_as_address:
+        return sa.true()
+    identifier = transaction.table("identifier")
+    hashes = sa.select(identifier.c.value).where(identifier.c.type == "email_hash", identifier.c.value.is_not(None))
+    return sa.or_(derived.c.type != "email_hash", derived.c.blocked, derived.c.value.in_(hashes))
 
 
 def blocked_identifier(identifier: sa.Table, rules: Rules, scoped: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -216,22 +232,26 @@ def _identifiers(
 ) -> sa.TableClause:
     identifier = transaction.table("identifier")
     false = hub_rules.placeholder(rules, identifier.c.type, identifier.c.value, scoped)
-    blocked = blocked_identifier(identifier, rules, scoped)
     known = [kind.name for kind in (*rules.kinds, *rules.attaching)]
     # e-mail and phone may link nothing in a project: they are contact data all the same
     plain = (
-        sa.select(
-            identifier.c.type,
-            identifier.c.value,
-            records.c.record_no,
-            sa.or_(blocked, identifier.c.type.not_in(known)).label("blocked"),
-            false.label("false"),
-            sa.false().label("crowded"),
-        )
+        sa.select(identifier.c.type, identifier.c.value, records.c.record_no, false.label("false"))
         .join_from(identifier, records, records.c.record_id == identifier.c.record_id)
         .where(identifier.c.type.in_(sorted({*known, "email", "phone"})), identifier.c.value.is_not(None))
+        .subquery()
     )
-    return transaction.hold("identifier_value", plain)
+    shared = hub_rules.shared_mailbox(plain.c.type, plain.c.value)
+    return transaction.hold(
+        "identifier_value",
+        sa.select(
+            plain.c.type,
+            plain.c.value,
+            plain.c.record_no,
+            sa.or_(plain.c.false, shared, plain.c.type.not_in(known)).label("blocked"),
+            plain.c.false,
+            sa.false().label("crowded"),
+        ),
+    )
 
 
 def hashes_given(transaction: Transaction) -> bool:

@@ -87,7 +87,7 @@ def find_news(
     asked = transaction.hold(
         "asked_value",
         sa.union(
-            sa.select(values.c.type, values.c.value).where(~_among(values, aside)),
+            *(sa.select(it.c.type, it.c.value).where(~_among(it, aside)) for it in (values, derived)),
             sa.select(free.c.type, free.c.value),
         ),
     )

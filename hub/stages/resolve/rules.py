@@ -67,8 +67,22 @@ class Rules:
         return (*own, VERSION, tuple(sorted(PLACEHOLDERS)), tuple(sorted(SHARED_MAILBOXES)))
 
     def rank(self, kind: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
-        """Say how telling a kind is: 0 for a link by hand, then in order."""
-        return sa.case({it.name: place for place, it in enumerate(self.kinds)}, value=kind)
+        """Say how telling a kind is: 0 for a link by hand, then in order; those that only attach come last."""
+        return sa.case({it.name: place for place, it in enumerate((*self.kinds, *self.attaching))}, value=kind)
+
+    def kind(self, rank: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
+        """Name the kind of some rank."""
+        return sa.case({place: it.name for place, it in enumerate((*self.kinds, *self.attaching))}, value=rank)
+
+    def links(self, rank: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        """Say whether a kind of some rank links, or only attaches."""
+        return rank < len(self.kinds)
+
+    @property
+    def hash_as_address(self) -> bool:
+        """Whether the hash of an address links as the address itself does."""
+        alike = {it.name: (it.limit, it.agree) for it in self.kinds}
+        return "email" in alike and alike["email"] == alike.get("email_hash")
 
     def limit(self, kind: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
         """Say how many records may share a value of a kind."""
@@ -137,9 +151,10 @@ def placeholder(
     rules: Rules, type_: sa.ColumnElement[str], value: sa.ColumnElement[str], scoped: Sequence[str]
 ) -> sa.ColumnElement[bool]:
     """Say whether an identifier is a false value: by the hub's lists, or by the project's."""
-    own = sa.case((type_.in_(list(scoped)), constructs.replace_all(value, "^[^:]*:", "")), else_=value)
+    unscoped = sa.func.substr(value, sa.func.strpos(value, ":", type_=sa.Integer()) + 1)
+    own = sa.case((type_.in_(list(scoped)), unscoped), else_=value)
     plain = sa.func.lower(sa.func.trim(own))
-    false = [plain.in_(sorted(PLACEHOLDERS)), constructs.matches(own, "[-0 .+]*")]
+    false = [plain.in_(sorted(PLACEHOLDERS)), sa.func.ltrim(own, "-0 .+") == ""]
     for kind, values in rules.blocked.items():
         exact = sorted(text.strip().lower() for text in values if "*" not in text)
         patterns = [_pattern(text) for text in values if "*" in text]

@@ -87,7 +87,7 @@ def _postcode(call: Call) -> Value:
         spaced = replace_all(sa.func.upper(sa.func.trim(call[0])), text_constant("[ \u00a0\t]+"), text_constant(" "))
         result = sa.func.nullif(spaced, text_constant(""))
     call.found.failures.append(unread(call[0], result, "not a postcode"))
-    return call.give(sa.type_coerce(result, sa.Text()), "text")
+    return call.give(sa.type_coerce(result, sa.Text()), "text", never_blank=country in ("NL", "BE"))
 
 
 def _certain_email(text: Element) -> tuple[Element, sa.ColumnElement[bool]]:

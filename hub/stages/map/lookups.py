@@ -13,7 +13,6 @@ from hub.expressions import Lookup
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 
-
 _NOTHING = sa.cast(sa.null(), sa.Text())
 
 

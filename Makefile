@@ -39,7 +39,7 @@ demo-real: $(VENV)/.real ## the same road on real retail data: The Complete Jour
 	$(BIN)/python -m examples.grocer.demo
 
 test: $(VENV)/.dev lint types ## everything that is checked: lint, types, import floors, all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff (lint and format) and the floors that imports keep to
 	$(BIN)/ruff check .
@@ -60,4 +60,4 @@ constraints: $(VENV)/.dev ## pin the versions that are installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
 
 clean: ## remove what make made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache examples/*/data examples/*/lake examples/*/.hub examples/*/out
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache examples/miaoum/data examples/*/lake examples/*/.hub examples/*/out

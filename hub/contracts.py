@@ -1,4 +1,4 @@
-"""What a plugin is: the shapes that every source and destination has, ours and strangers' alike.
+"""What a plugin is: the shapes that every source, look-up and destination has, ours and strangers' alike.
 
 A plugin is a class that takes its validated configuration. The hub makes one object per connection of a project:
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Channel = Literal["email", "sms", "letter"]
 Status = Literal["accepted", "later", "rejected", "unknown"]
 Operation = Literal["upsert", "remove"]
+FindingStatus = Literal["found", "absent", "rejected", "later"]
 Notation = Literal["iso", "nl", "be", "us"]
 
 
@@ -59,7 +60,7 @@ class Place:
 
 
 class Plugin(ABC):
-    """What sources and destinations share."""
+    """What sources, look-ups and destinations share."""
 
     name: ClassVar[str]
     """The word after `plugin:` in hub.yaml."""
@@ -89,6 +90,79 @@ class Source(Plugin):
         Yield Arrow tables or record batches (fast), or pages: lists of dictionaries (the hub turns them into Arrow).
         Keep cursors in dlt's incremental state, so that a run killed halfway starts again where the last
         completed one ended.
+        """
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to look up: `facts` are the columns of one of the ways in `Lookup.by`, as text.
+
+    `key` names it: organisations of which the same is known are asked about once.
+    """
+
+    key: str
+    facts: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a provider says to one question.
+
+    found      `row` has what it knows, under the names in `Lookup.columns`; `answer` is all that it said, as JSON
+    absent     it knows no such thing
+    rejected   the question can't be answered as it is, for `reason`; it is asked again when the answer has expired
+    later      no answer now, for `reason`: nothing is kept, and a next run asks again
+
+    `requests` is how many requests it took: they count for the limits, whatever came of them.
+    """
+
+    key: str
+    status: FindingStatus
+    row: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    answer: str = field(default="", repr=False)
+    requests: int = 1
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class LookupLimits:
+    """How much may be asked: requests per run and per calendar month, and at most so many for one question.
+
+    `keep`: how long an answer holds; then it is asked for again.
+    """
+
+    per_run: int
+    per_month: int | None = None
+    per_question: int = 1
+    keep: timedelta = timedelta(days=30)
+
+
+class Lookup(Plugin):
+    """Knows more about organisations that the hub has: asked by key, kept until the answer expires.
+
+    Answers land in the lake, in the raw table `answers`: the columns asked, status, reason, requests, asked_at,
+    expires_at and answer, which the hub adds, and those in `columns`. The plugin's mapping fills
+    `organisation_profile` from it.
+    """
+
+    by: ClassVar[tuple[tuple[str, ...], ...]]
+    """Ways to ask: columns of `organisation`; the first way of which all columns are filled is used."""
+    countries: ClassVar[tuple[str, ...]]
+    """Whose organisations it knows (ISO 3166-1 alpha-2); the first is assumed where none is given."""
+    columns: ClassVar[tuple[str, ...]]
+    """The names under which it gives what it found; every value is text."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> LookupLimits:
+        """Say how much may be asked, as configured."""
+
+    @abstractmethod
+    def look_up(self, questions: Sequence[Question]) -> Iterable[Finding]:
+        """Answer questions, in order, one request at a time: the hub stops asking for more when a limit is reached.
+
+        Raise ConfigurationError for what an admin must mend, TemporaryError when the provider is away: what was
+        answered before is kept.
         """
 
 
@@ -208,6 +282,13 @@ class Destination(Plugin):
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
         """Write or remove rows; one result per row, in the same order."""
         raise TypeError(f"{self.name} takes no audiences or rows: its capabilities say syncs=False")
+
+    def preview(self, message: Message) -> Mapping[str, bytes]:
+        """Give what a message looks like on its way out, as files by name, without sending: the PDF of a letter.
+
+        Raises RejectedError where the message can't be made, with the reason that `send` would give.
+        """
+        return {}
 
     def unsubscribe_url(self, token: str) -> str:
         """Give the address behind the unsubscribe link of a message; the hub also offers it to templates."""

@@ -25,7 +25,7 @@ hookimpl = pluggy.HookimplMarker("hub")
 
 @hookspec
 def hub_plugins() -> Sequence[type[Plugin]]:  # type: ignore[empty-body]
-    """Hand over source and destination classes."""
+    """Hand over source, look-up and destination classes."""
 
 
 @hookspec

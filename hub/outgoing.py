@@ -10,8 +10,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -86,11 +88,16 @@ class Outgoing:
     clouds keep their metadata, never are.
     """
 
-    def __init__(self, url: str, *, allow_private: bool = False, timeout: float = 30.0) -> None:
-        """Judge the form of the address, as `check_url` does. Nothing is resolved yet."""
+    def __init__(
+        self, url: str, *, allow_private: bool = False, timeout: float = 30.0, authority: Path | None = None
+    ) -> None:
+        """Judge the form of the address, as `check_url` does. Nothing is resolved yet.
+
+        `authority` is a file with the root certificate (PEM) of a server that public authorities do not vouch for.
+        """
         check_url(url, allow_private=allow_private)
         self._url = httpx.URL(url)
-        self._transport = PinnedTransport(allow_private)
+        self._transport = PinnedTransport(allow_private, authority)
         self._timeout = httpx.Timeout(timeout).as_dict()
 
     def __enter__(self) -> Self:
@@ -103,13 +110,19 @@ class Outgoing:
         self._transport.close()
 
     def request(
-        self, method: str, content: bytes, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+        path: str = "",
     ) -> Answer:
-        """Send one request. Raises NotSentError or NoAnswerError; any status is an answer.
+        """Send one request, to a path below the address. Raises NotSentError or NoAnswerError; any status is an answer.
 
         This goes around httpx's client, which logs addresses: their query may hold a telephone number.
         """
-        url = self._url.copy_merge_params(query) if query else self._url
+        url = self._url.copy_with(path=self._url.path.rstrip("/") + path) if path else self._url
+        url = url.copy_merge_params(query) if query else url
         extensions = {"timeout": self._timeout}
         request = httpx.Request(method, url, headers=dict(headers), content=content, extensions=extensions)
         try:
@@ -157,10 +170,10 @@ def check_url(url: str, *, allow_private: bool = False) -> None:
 class PinnedTransport(httpx.BaseTransport):
     """Resolves a name once, refuses addresses that are not public, and connects to the address it judged."""
 
-    def __init__(self, allow_private: bool = False) -> None:
+    def __init__(self, allow_private: bool = False, authority: Path | None = None) -> None:
         self._allow_private = allow_private
         self._pinned: dict[tuple[str, int], str] = {}
-        self._transport = httpx.HTTPTransport()
+        self._transport = httpx.HTTPTransport(verify=_trusting(authority) if authority else True)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the pinned address; certificate and Host header still belong to the name."""
@@ -207,6 +220,15 @@ def may_be_called(address: str, allow_private: bool = False) -> bool:
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified or str(ip) == "fd00:ec2::254":
         return False
     return ip.is_global or (allow_private and (ip.is_private or ip.is_loopback))
+
+
+def _trusting(authority: Path) -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    try:
+        context.load_verify_locations(cafile=authority)
+    except (OSError, ssl.SSLError):
+        raise ConfigurationError(f"{authority.name} is no file with a certificate (PEM): check the path") from None
+    return context
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

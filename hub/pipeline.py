@@ -1,8 +1,10 @@
 """The order of the stages, written once.
 
-    land -> map -> resolve -> feedback -> enrich -> segment -> decide -> activate
-     ^                                                                       |
-     +------------------ reactions come back in as raw data ----------------+
+    land -> map -> look_up -> resolve -> feedback -> enrich -> segment -> decide -> activate
+     ^                                                                                  |
+     +------------------------ reactions come back in as raw data ---------------------+
+
+`look_up` asks registers about organisations that map just brought; the answers land and are mapped in the same run.
 
 Reactions land with everything else; `feedback` settles what they mean for receipts and suppressions before anything
 new is decided. `hub run` walks this in-process; `flows/` gives the same stages schedules and retries.
@@ -13,12 +15,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from hub import log
-from hub.contracts import Destination, Source
+from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
 from hub.lake import Lake
 from hub.ledger import Ledger, open_ledger
@@ -29,18 +31,29 @@ from hub.stages.decide import decide
 from hub.stages.enrich import enrich
 from hub.stages.feedback import feedback
 from hub.stages.land import land
+from hub.stages.look_up import ask, signals
 from hub.stages.map import map_loads
 from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse, open_warehouse
 from hub.warehouse.state import fingerprint
 
-Stage = Literal["land", "map", "resolve", "feedback", "enrich", "segment", "decide", "activate"]
+Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate"]
 
-STAGES: tuple[Stage, ...] = ("land", "map", "resolve", "feedback", "enrich", "segment", "decide", "activate")
+STAGES: tuple[Stage, ...] = (
+    "land",
+    "map",
+    "look_up",
+    "resolve",
+    "feedback",
+    "enrich",
+    "segment",
+    "decide",
+    "activate",
+)
 
 FLOWS: dict[str, tuple[Stage, ...]] = {
-    "ingest": ("land", "map"),
+    "ingest": ("land", "map", "look_up"),
     "build": ("resolve", "feedback", "enrich", "segment"),
     "engage": ("decide", "activate"),
     "listen": ("land", "map", "resolve", "feedback"),
@@ -160,6 +173,8 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
     match stage:
         case "land":
             for connection in project.connections.values():
+                if issubclass(connection.plugin, Lookup):
+                    continue
                 if issubclass(connection.plugin, Destination) or not only_destinations:
                     yield (
                         connection.name,
@@ -169,6 +184,19 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
                     )
         case "map":
             yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
+        case "look_up":
+            for connection in project.lookups:
+                yield (
+                    connection.name,
+                    lambda connection=connection: look_up_connection(open_, connection, as_of),  # type: ignore[misc]
+                )
+            if project.lookups:
+                accepted = ledger.hand_work.accepted()
+                yield (
+                    "map",
+                    lambda: replace(map_loads(warehouse, project, open_.lake, as_of, accepted), stage="look_up"),
+                )
+                yield "signals", lambda: signals(warehouse, project, as_of)
         case "resolve":
             yield "", lambda: resolve(warehouse, ledger, project, as_of)
         case "feedback":
@@ -201,6 +229,26 @@ def land_connection(project: Project, connection: Connection, lake: Lake, as_of:
         counts=dict(landed.rows),
         subject=connection.name,
         skipped=not landed.loads,
+    )
+
+
+def look_up_connection(open_: Workspace, connection: Connection, as_of: datetime) -> Report:
+    """Ask one look-up and land its answers; a failure is its own, and stands in the report."""
+    try:
+        answers = ask(open_.warehouse, open_.project, connection, as_of)
+        landed = land(open_.lake, connection.name, answers, open_.project.state / "dlt", as_of)
+    except HubError as error:
+        return Report("look_up", subject=connection.name, failures=(str(error),))
+    counts = {name: answers.counts[name] for name in ("found", "absent", "rejected", "requests")}
+    return Report(
+        "look_up",
+        rows_in=sum(landed.rows.values()) + landed.set_aside,
+        rows_out=sum(landed.rows.values()),
+        set_aside=landed.set_aside,
+        counts={**counts, "waiting": answers.waiting},
+        failures=(f"{connection.name}: {answers.failure}",) if answers.failure else (),
+        subject=connection.name,
+        skipped=not landed.loads and not answers.waiting,
     )
 
 

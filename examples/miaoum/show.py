@@ -37,6 +37,7 @@ LINKS = """
     select linked_by, count(*) as records from source_record
     where linked_by is not null group by linked_by order by records desc
 """
+REVIEW = "select count(*) as pairs from match_candidate"
 QUARANTINE = """
     select connection, target, reason, count(*) as rows from quarantine
     group by connection, target, reason order by rows desc, connection, target, reason limit 8
@@ -81,6 +82,7 @@ def run(console: Console, folder: Path, result: RunReport) -> None:
     console.print(landed(result))
     with asking(folder) as ask:
         console.print(people(ask))
+        console.print(f"{ask(REVIEW)[0]['pairs']} pairs may be one person, and wait for somebody to look at them.\n")
         console.print(set_aside(ask))
         console.print(segments(ask))
         console.print(welcome(ask))
@@ -196,6 +198,9 @@ def next_steps(console: Console, folder: Path, seconds: float) -> None:
     for what, command in (
         ("what ran, what waits, what was set aside", f"{hub} status -p {place}"),
         ("everything known of one person, from where, and why", f"{hub} explain -p {place} {somebody}"),
+        ("the pairs that may be one person, side by side", f"{hub} people review -p {place}"),
+        ("what the systems gave, field by field", f"{hub} quality -p {place}"),
+        ("the welcome as a drawing, with how many people are where", f"{hub} scenario show welcome -p {place}"),
         ("ask anything", f'{hub} query -p {place} "select * from person limit 5"'),
         ("the examples beside the mappings, as tests", f"{hub} test -p {place}"),
         ("who was welcomed, how, and when not", f"{place}/scenarios/welcome.yaml"),

@@ -101,13 +101,18 @@ def run(
 
 @app.command()
 def preview(
-    what: Annotated[str, typer.Argument(metavar="mapping|segment", help="What to preview: a mapping or a segment.")],
+    what: Annotated[str, typer.Argument(metavar="mapping|segment|message", help="What to preview.")],
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="The table that is mapped (sales_order, or shop.sales_order), or the segment."
+            metavar="NAME",
+            help="The table that is mapped (sales_order, or shop.sales_order), the segment, or the message's scenario.",
         ),
     ],
+    step: Annotated[
+        str | None,
+        typer.Argument(metavar="[STEP]", help="For a message: the step that sends it.", show_default=False),
+    ] = None,
     rows: Annotated[
         int,
         typer.Option(
@@ -119,17 +124,24 @@ def preview(
         typer.Option(
             "--person",
             metavar="PERSON",
-            help="For a segment: why this person (number, e-mail, phone or record) is in it, or not.",
+            help="A number, e-mail, phone or record. For a segment: why this person is in it, or not; "
+            "for a message: whom it is for.",
             show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="For a message: write its parts here, a letter as PDF.", show_default=False
         ),
     ] = None,
     project: Project = None,
     json: Json = False,
 ) -> None:
-    """Show sample rows before and after a mapping; or who would be in a segment, and why."""
+    """Show sample rows before and after a mapping; who would be in a segment, and why; or a message to one person."""
     from hub.cli.preview import preview as work
 
-    answer(json, lambda: work(project, what, name, rows, person))
+    answer(json, lambda: work(project, what, name, rows, person, step, out))
 
 
 @app.command()
@@ -315,6 +327,38 @@ def show_scenario(
 ) -> None:
     """Draw a scenario as a Mermaid flow chart, with how many people the last run left at each step."""
     from hub.cli.scenario import show as work
+
+    answer(json, lambda: work(project, name))
+
+
+@scenario.command("simulate")
+def simulate_scenario(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day: 2026-01-01.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day.")],
+    people: Annotated[
+        int | None,
+        typer.Option(
+            "--people", metavar="N", min=1, help="Only a sample of so many people, always the same.", show_default=False
+        ),
+    ] = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Replay days that have been, and tell what a scenario would have done; nothing is kept, and nothing is sent."""
+    from hub.cli.simulation import simulate as work
+
+    answer(json, lambda: work(project, name, first, last, people, show=not json))
+
+
+@scenario.command("results")
+def scenario_results(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Tell whom a scenario reached, what they did, and how much more than the control group reached the goal."""
+    from hub.cli.results import results as work
 
     answer(json, lambda: work(project, name))
 

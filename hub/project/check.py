@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
+from importlib.util import find_spec
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -44,7 +45,7 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
     """
     complete = complete and "hub.yaml" not in unread
     capabilities, failing = _capabilities(project) if complete else ({}, [])
-    found: list[Problem] = [*failing, *_hub(project), *_names(project)]
+    found: list[Problem] = [*failing, *_hub(project), *_names(project), *_extras(project)]
     for mapped in project.mappings:
         if "hub.yaml" not in unread:
             found += _connection_of(mapped, project, declared)
@@ -83,6 +84,13 @@ def _capabilities(project: Project) -> tuple[dict[str, Capabilities], list[Probl
             )
             failing.append(project.origins["connection", connection.name].at_key(message=message))
     return found, failing
+
+
+def _extras(project: Project) -> Iterator[Problem]:
+    """Tell what the configuration asks for and the installation lacks."""
+    if project.identity.match is not None and find_spec("splink") is None:
+        message = "links by probability need Splink: `pip install 'schakel[match]'`, or remove `match`"
+        yield project.origins["identity",].at_key("match", message=message)
 
 
 def _hub(project: Project) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from hub.project.matching import MatchRules
 from hub.project.models import Form
 from hub.project.survivorship import Golden
 
@@ -68,6 +69,10 @@ class IdentityFile(Form):
         "characters, as in `nomail@*`.",
     )
     golden: Golden = Field(Golden(), description="Which value a person keeps where the records differ.")
+
+    match: MatchRules | None = Field(
+        None, description="Links by probability, with the extra `schakel[match]`; `match: {}` takes the defaults."
+    )
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.contracts import Channel, ConnectionConfig, Destination, Notation, Place, Plugin, Scorer
+from hub.contracts import Channel, ConnectionConfig, Destination, Lookup, Notation, Place, Plugin, Scorer
 from hub.errors import Problem
 from hub.project.calendar import Calendar
 from hub.project.identity import IdentityFile
@@ -128,6 +128,11 @@ class Project:
     def destinations(self) -> tuple[Connection, ...]:
         """The connections that messages and audiences go to."""
         return tuple(c for c in self.connections.values() if issubclass(c.plugin, Destination))
+
+    @property
+    def lookups(self) -> tuple[Connection, ...]:
+        """The connections that know more about organisations."""
+        return tuple(c for c in self.connections.values() if issubclass(c.plugin, Lookup))
 
     def channel(self, channel: Channel) -> Connection | None:
         """Return the connection that sends a channel, if there is one."""

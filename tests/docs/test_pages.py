@@ -53,6 +53,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "identifiers": IdentityFile,
     "checks": QualityFile,
     "arrivals": QualityFile,
+    "match": IdentityFile,
 }
 """Kinds of files, by the key that they begin with."""
 

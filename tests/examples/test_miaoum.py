@@ -186,6 +186,18 @@ def test_records_of_one_person_come_together_and_others_stay_apart(
     assert recall > 0.95, f"precision {precision:.3f}, recall {recall:.3f}"
 
 
+def test_a_few_pairs_wait_for_people_to_decide_and_some_of_each_kind(demo: Played, true_person: dict[str, str]) -> None:
+    """Grey cases: among the pairs in the review queue are people who are one, and people who are two (R6)."""
+    pairs = demo.ask("select low_record, high_record from match_candidate")
+    known = [
+        (true_person[low], true_person[high])
+        for low, high in map(dict.values, pairs)
+        if low in true_person and high in true_person
+    ]
+    assert 5 <= len(pairs) <= 50
+    assert 0 < sum(low == high for low, high in known) < len(known)
+
+
 def test_every_newcomer_is_exactly_one_person(demo: Played, newcomers: dict[str, set[int]]) -> None:
     split = {person: found for person, found in newcomers.items() if len(found) != 1}
     assert split == {}
@@ -416,7 +428,15 @@ def test_postgresql_decides_the_same(tmp_path: Path, postgres_url: str, monkeypa
     with played(tmp_path / "duckdb", 300) as embedded:
         monkeypatch.setenv("HUB_ENGINE", postgres_url)
         with played(tmp_path / "postgresql", 300) as server:
-            for question in (show.WELCOME, show.SEGMENTS, show.PEOPLE, show.QUARANTINE, show.REACTIONS, show.LINKS):
+            for question in (
+                show.WELCOME,
+                show.SEGMENTS,
+                show.PEOPLE,
+                show.QUARANTINE,
+                show.REACTIONS,
+                show.LINKS,
+                show.REVIEW,
+            ):
                 assert sorted(map(str, server.ask(question))) == sorted(map(str, embedded.ask(question)))
             assert server.second.failures == ()
             assert len(server.outside.mailbox.mails) == server.mails_of_first == embedded.mails_of_first

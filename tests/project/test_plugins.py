@@ -146,7 +146,7 @@ def test_a_plugin_that_hands_over_something_else_is_named(site: Path) -> None:
         "schakel_odd",
         "from hub.hookspecs import hookimpl\n\n@hookimpl\ndef hub_plugins():\n    return ['weather']\n",
     )
-    with pytest.raises(PluginError, match=r"schakel-odd: hub_plugins\(\) gave 'weather', which is no Source or Dest"):
+    with pytest.raises(PluginError, match=r"schakel-odd: hub_plugins\(\) gave 'weather', which is no Source"):
         _ = Registry().plugins
 
 

@@ -1,8 +1,8 @@
 """The last look: whether a message may still go, the moment before it does. No configuration can remove this step.
 
-It fails closed: a message goes when the newest statements allow it, its address is not suppressed, nothing has
-interrupted its scenario, the person did not turn out to be one who gets it already, and the decision behind it is
-still there.
+It fails closed: a message goes when the newest statements allow it, its address is not suppressed, no organisation at
+that address objects to letters, nothing has interrupted its scenario, the person did not turn out to be one who gets it
+already, and the decision behind it is still there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hub.people.scope import People, person_scope
 from hub.project import Project
 from hub.project.scenario import Scenario
 from hub.recipients import Destined, suppressed
+from hub.register import objections
 from hub.warehouse import Transaction, Warehouse
 
 GONE = "the decision behind it is gone"
@@ -62,6 +63,7 @@ def last_look(
         addresses = {id_: json.loads(row.address) for id_, row in decided.items()}
         refused |= _suppressed(ledger, project, messages, addresses, given_at)
         cancelled = _interrupted(transaction, project, looked_at, messages, as_of)
+        refused |= _objected(transaction, project, messages, decided, addresses)
         doubled = _doubled(transaction, ledger, project, looked_at, {*refused, *cancelled})
         cancelled |= dict.fromkeys(doubled - cancelled.keys(), MERGED)
     cleared = [
@@ -233,6 +235,35 @@ def _stopped(
         .select_from(relation)
         .where(looked_at.c.scenario == form.scenario, enrolment.c.version == version, stop_when)
     )
+
+
+def _objected(
+    transaction: Transaction,
+    project: Project,
+    messages: Sequence[Queued],
+    decided: Mapping[str, Any],
+    addresses: Mapping[str, Mapping[str, Any]],
+) -> dict[str, str]:
+    """Give id -> reason of the letters to organisations that object to advertising by post, or may."""
+    letters = [m for m in messages if m.channel == "letter" and m.purpose == "marketing" and m.id in decided]
+    if not letters:
+        return {}
+    import pyarrow as pa
+
+    rows = [(decided[m.id].person_id, addresses[m.id]["postcode"], addresses[m.id]["house_number"]) for m in letters]
+    person_ids, postcodes, numbers = zip(*sorted(set(rows)), strict=True)
+    asked = transaction.load(
+        "letters_looked_at",
+        pa.table(
+            {
+                "person_id": pa.array(person_ids, pa.int64()),
+                "postcode": pa.array(postcodes, pa.string()),
+                "house_number": pa.array(numbers, pa.string()),
+            }
+        ),
+    )
+    found = {tuple(row)[:3]: row.reason for row in transaction.rows(sa.select(objections(transaction, project, asked)))}
+    return {m.id: found[row] for m, row in zip(letters, rows, strict=True) if row in found}
 
 
 def _suppressed(

@@ -1,7 +1,8 @@
 """Channels: the first one of a send on which the person can be reached and may be written to.
 
-A channel works when a connection sends it, the person has an address for it, consent allows it, and the address is
-not suppressed. The reasons why channels do not work are kept, in the order in which they were tried.
+A channel works when a connection sends it, the person has an address for it, consent allows it, the address is not
+suppressed, and no organisation there objects to letters. The reasons why channels do not work are kept, in the order in
+which they were tried.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from hub import consent
 from hub.contracts import Channel
 from hub.normalise.phone import parse_phone
 from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
+from hub.register import objections
 from hub.stages.decide.tick import Tick
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
@@ -39,6 +41,9 @@ def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.
             way.suppressed,
             sa.and_(way.suppressed.c.enrolment_id == turn.c.enrolment_id, way.suppressed.c.channel == channel),
         )
+        if channel == "letter" and tick.plan.scenario.purpose == "marketing":
+            way.objection = objections(transaction, tick.project, turn)
+            source = source.outerjoin(way.objection, way.objection.c.person_id == turn.c.person_id)
         if channel == "sms":
             _keep_phone_kinds(transaction, turn, source, ways)
             source = source.outerjoin(
@@ -58,6 +63,7 @@ class _Way:
         self.kind = tick.transaction.table("lookup_value").alias(PHONE_KIND)
         self.given = given.alias(f"given_{channel}")
         self.suppressed = suppressed.alias(f"suppressed_{channel}")
+        self.objection: sa.TableClause | None = None
         self.destination = tick.plan.destinations.get(channel)
         self._purpose = tick.plan.scenario.purpose
         self._turn = turn
@@ -78,6 +84,8 @@ class _Way:
             (sa.not_(consent.allowed(self.given.c.given, self._purpose)), consent.refusal(self.given.c.given)),
             (self.suppressed.c.enrolment_id.is_not(None), sa.literal("suppressed, ") + self.suppressed.c.reason),
         ]
+        if self.objection is not None:
+            checks.append((self.objection.c.person_id.is_not(None), self.objection.c.reason))
         return sa.case(*((failed, sa.literal(f"{self.channel}: ") + why) for failed, why in checks))
 
     def address(self) -> sa.ColumnElement[str]:

@@ -20,6 +20,7 @@ from hub.stages.resolve.companies import find_companies
 from hub.stages.resolve.follow import follow
 from hub.stages.resolve.golden import rewrite_people
 from hub.stages.resolve.links import find_links
+from hub.stages.resolve.match import forget
 from hub.stages.resolve.names import find_names
 from hub.stages.resolve.news import find_news, keep, setup
 from hub.stages.resolve.people import find_people
@@ -35,11 +36,12 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
 
     Without news from the mapping, from hand or in the rules nothing is done. With news, only records that hang
     together with those that are new, changed or gone are looked at (`rows_in`), with the result of looking at all;
-    after a change of rules or mappings it is all. Records whose person and reason stay the same are not written.
+    after a change of rules or mappings, and with `match`, it is all. Records whose person and reason stay the same are
+    not written.
     """
     rules = rules_of(project.identity)
     scoped = project.identity.scoped
-    by_hand = ledger.verdicts.current()
+    by_hand, matching = ledger.verdicts.current(), project.identity.match
     with warehouse.begin() as transaction:
         decided = fingerprint(by_hand.to_pylist())
         form = setup(transaction, rules, project)
@@ -48,12 +50,15 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         if seen(transaction, "resolve") == mark and not transaction.count(record, record.c.person_id.is_(None)):
             return Report("resolve", skipped=True)
         numbers = new_numbers(transaction, as_of)
-        news = find_news(transaction, numbers, by_hand, rules, scoped, form, decided)
+        # whom somebody is likely one with, no value tells: then the rules look at everybody
+        news = find_news(transaction, numbers, by_hand, rules, scoped, form, decided) if matching is None else None
+        if matching is None:
+            forget(transaction)
         records = numbered(transaction, numbers, news.records if news else None)
         names = find_names(transaction, records)
         verdicts = find_verdicts(transaction, records, by_hand)
         links = find_links(transaction, records, names, verdicts, rules, scoped, news.aside if news else None)
-        people = find_people(transaction, records, names, links, verdicts, rules)
+        people = find_people(transaction, records, names, links, verdicts, rules, matching, as_of)
         new, moved = assign(transaction, records, people.records)
         followed = follow(transaction, moved, as_of)
         _offer(transaction, people.candidates, records if news else None, as_of)

@@ -54,7 +54,8 @@ def setup(transaction: Transaction, rules: Rules, project: Project) -> str:
     load = transaction.table("mapped_load")
     columns = (load.c.connection, load.c.raw_table, load.c.target, load.c.mapping)
     mappings = sorted(map(tuple, transaction.rows(sa.select(*columns).distinct())))
-    said = (rules.version, project.identity.golden, project.identity.scoped, project.schema["source_record"])
+    identity = project.identity
+    said = (rules.version, identity.golden, identity.scoped, identity.match, project.schema["source_record"])
     return fingerprint(said, project.schema["person"], mappings, hashes_given(transaction))
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from hub.project.matching import MatchRules
 from hub.stages.resolve.agreement import Agreed, agree, agrees
 from hub.stages.resolve.candidates import grey_pairs
 from hub.stages.resolve.components import components
 from hub.stages.resolve.devices import attach
 from hub.stages.resolve.links import Links, reasons
+from hub.stages.resolve.match import Matched, match
+from hub.stages.resolve.match.said import Told
 from hub.stages.resolve.rules import Rules
 from hub.stages.resolve.verdicts import part
 from hub.warehouse import Transaction
@@ -39,8 +43,13 @@ def find_people(
     links: Links,
     verdicts: sa.TableClause,
     rules: Rules,
+    matching: MatchRules | None,
+    as_of: datetime,
 ) -> People:
-    """Say whose each record is: who hangs together, who of them agree, what was decided by hand, whose visits."""
+    """Say whose each record is: who hangs together, who agree, what people decided, who is likely one, whose visits.
+
+    With `matching`, `records` must be all records: whom somebody is likely one with, no value tells.
+    """
     roots = components(transaction, links.edges)
     agreed = agree(transaction, links, names, roots, rules)
     number = records.c.record_no
@@ -59,6 +68,12 @@ def find_people(
         people, own = parted
         whose = _whose(transaction, "parting", whose, people, people.c.record_no, people.c.person)
         tied.insert(0, own)
+    matched = None
+    if matching is not None:
+        told_by_rules = Told(records, names, links.values, links.crowds, whose, verdicts)
+        matched = match(transaction, matching, told_by_rules, as_of)
+        whose = matched.people
+        tied.insert(0, matched.reasons)
     attached = attach(transaction, records, names, links, whose, rules)
     person = sa.func.coalesce(attached.c.person, whose.c.person)
     alone = person == number
@@ -83,14 +98,54 @@ def find_people(
     return People(
         told,
         hanging,
-        grey_pairs(agreed.pairs, agreed.profiles, records, verdicts, rules) if agreed is not None else None,
+        _candidates(
+            transaction,
+            grey_pairs(agreed.pairs, agreed.profiles, records, verdicts, rules) if agreed is not None else None,
+            matched,
+            records,
+        ),
         {
             "blocked_identifiers": links.blocked,
             "refused_pairs": refused,
             "ambiguous_records": agreed.ambiguous if agreed is not None else 0,
             "parted_by_hand": transaction.count(parted[0]) if parted is not None else 0,
+            **(matched.counts if matched is not None else {}),
         },
     )
+
+
+def _candidates(
+    transaction: Transaction, grey: sa.Select[Any] | None, matched: Matched | None, records: sa.TableClause
+) -> sa.Select[Any] | None:
+    """Put both kinds of grey pairs together, each once; those joined by probability are no longer open."""
+    if matched is None:
+        return grey
+    likely = transaction.hold("likely_candidate", matched.candidates)
+    if grey is None:
+        return sa.select(likely)
+    doubtful = transaction.hold("doubtful_candidate", grey)
+    one, other = records.alias("one_doubtful"), records.alias("other_doubtful")
+    low, high = matched.people.alias("low_doubtful"), matched.people.alias("high_doubtful")
+    # in two steps: an engine that sees the inequality first would pair everybody with everybody
+    owned = transaction.hold(
+        "owned_candidate",
+        sa.select(*doubtful.c, low.c.person.label("low_person"), high.c.person.label("high_person")).select_from(
+            doubtful.join(one, one.c.record_id == doubtful.c.low_record)
+            .join(other, other.c.record_id == doubtful.c.high_record)
+            .join(low, low.c.record_no == one.c.record_no)
+            .join(high, high.c.record_no == other.c.record_no)
+        ),
+    )
+    twice = sa.exists(
+        sa.select(likely.c.low_record).where(
+            likely.c.low_record == owned.c.low_record, likely.c.high_record == owned.c.high_record
+        )
+    )
+    others = sa.select(*(owned.c[column.name] for column in likely.c)).where(
+        owned.c.low_person != owned.c.high_person, sa.not_(twice)
+    )
+    every = transaction.hold("every_candidate", sa.union_all(sa.select(likely), others))
+    return sa.select(every)
 
 
 def _whose(

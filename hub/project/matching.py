@@ -1,0 +1,49 @@
+"""identity.yaml, `match:`: links by probability, where no shared value tells (the extra `schakel[match]`)."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from hub.project.models import Form, Percentage
+
+BlockField = Literal["email", "phone", "address", "given_name", "surname", "birth_date", "postcode"]
+
+BLOCKS: tuple[tuple[BlockField, ...], ...] = (
+    ("email",),
+    ("phone",),
+    ("address",),
+    ("surname", "birth_date"),
+    ("given_name", "birth_date"),
+    ("given_name", "surname", "postcode"),
+)
+
+
+class MatchRules(Form):
+    """How two people are found to be one by probability. `match: {}` is enough: the defaults are meant to be kept."""
+
+    join: Percentage = Field(
+        0.8,
+        description="From this probability on two people are one, unless a name, date of birth or sex contradicts.",
+    )
+    review: Percentage = Field(0.3, description="From this probability on a pair stands in the review queue.")
+    blocks: list[list[BlockField]] = Field(
+        default_factory=lambda: [list(block) for block in BLOCKS],
+        min_length=1,
+        description="Which people are compared at all: those who agree on all fields of one of these lists; short "
+        "forms of one given name count as that name. Default: email; phone; address; surname and birth date; given "
+        "name and birth date; given name, surname and postcode.",
+    )
+    short_names: dict[str, list[str]] = Field(
+        default_factory=dict, description="Short forms of given names, added to the hub's own: `charlotte: [lotte]`."
+    )
+    retrain: Percentage = Field(
+        0.5, description="The model is trained again when the number of people has changed by this share."
+    )
+
+    @model_validator(mode="after")
+    def _review_comes_first(self) -> Self:
+        if self.review > self.join:
+            raise ValueError("review is above join: pairs are joined from `join` on, and reviewed between the two")
+        return self

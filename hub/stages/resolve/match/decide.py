@@ -1,0 +1,80 @@
+"""Decide: which of the likely pairs join, and which wait for people.
+
+Two people who contradict each other are never brought together by a third who fits both: of the two pairs, the less
+likely one goes to the review queue.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.stages.resolve.match.model import CONTRADICTS, gammas
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def decide(connection: duckdb.DuckDBPyConnection, join: float, review: float) -> None:
+    """Make the table `decided`: (low, high, score, reason, joined) of all pairs that are likely enough.
+
+    Reads `fresh`, the pairs scored now; `scored`, those scored before; `people`, and `never`, what was decided by hand.
+    """
+    connection.execute(f"CREATE TABLE likely AS {_LIKELY}", {"review": review})
+    connection.execute(f"CREATE TABLE tie AS {_ENDS}", {"join": join})
+    connection.execute(f"CREATE TABLE hop AS {gammas(_HOPS)}")
+    connection.execute(f"CREATE TABLE decided AS {_DECIDED}", {"join": join})
+
+
+_LIKELY = """
+SELECT low, high, score, reason
+FROM (
+    SELECT low, high, score, reason FROM fresh WHERE NOT contradicts
+    UNION ALL
+    SELECT low, high, score, reason
+    FROM scored
+    WHERE low IN (SELECT person FROM people WHERE NOT changed)
+        AND high IN (SELECT person FROM people WHERE NOT changed)
+)
+WHERE score >= $review AND (low, high) NOT IN (SELECT (low, high) FROM never)
+"""
+
+_ENDS = """
+SELECT low AS middle, high AS other, low, high, score FROM likely WHERE score >= $join
+UNION ALL
+SELECT high, low, low, high, score FROM likely WHERE score >= $join
+"""
+
+_HOPS = """
+SELECT DISTINCT one.other AS low, two.other AS high
+FROM tie AS one
+JOIN tie AS two ON one.middle = two.middle AND one.other < two.other
+"""
+
+_DECIDED = f"""
+WITH apart AS (
+    SELECT low, high FROM hop WHERE {CONTRADICTS}
+    UNION
+    SELECT low, high FROM never
+),
+weaker AS (
+    SELECT
+        unnest([one.low, two.low]) AS low,
+        unnest([one.high, two.high]) AS high,
+        unnest([
+            (one.score, -one.low, -one.high) < (two.score, -two.low, -two.high),
+            (two.score, -two.low, -two.high) < (one.score, -one.low, -one.high)
+        ]) AS gives_way
+    FROM tie AS one
+    JOIN tie AS two ON one.middle = two.middle AND one.other < two.other
+    JOIN apart ON apart.low = one.other AND apart.high = two.other
+),
+refused AS (SELECT DISTINCT low, high, true AS is_refused FROM weaker WHERE gives_way)
+SELECT
+    low,
+    high,
+    score,
+    score >= $join AND is_refused IS NULL AS joined,
+    CASE WHEN is_refused THEN 'fits several people; ' ELSE '' END || reason AS reason
+FROM likely
+LEFT JOIN refused USING (low, high)
+"""

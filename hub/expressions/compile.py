@@ -56,7 +56,7 @@ def assign(written: str, scope: Scope, to: ExpressionType) -> Compiled:
     given = compiler.value(parse(written))
     value, failures = convert(given, to, scope)
     compiler.found.failures.extend(failures)
-    if to == "text" and given.type == "text" and not given.is_constant and not compiler.is_looked_up(value.element):
+    if to == "text" and given.type == "text" and not given.is_constant and not given.never_blank:
         blank = text_constant("")
         value = Value(sa.case((sa.func.trim(value.element) != blank, value.element)), "text", value.column)
     if to == "number":
@@ -81,6 +81,11 @@ def _written(node: exp.Expression) -> str:
     return f"{table}.{node.name}" if table else str(node.name)
 
 
+def _where_null(element: Element, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Give a condition on the rows without a value; a case, so that engines leave the others alone."""
+    return sa.case((element.is_(None), condition), else_=sa.false())
+
+
 class _Compiler:
     """Walks one tree; keeps the lookups, failures and names that it met."""
 
@@ -90,14 +95,9 @@ class _Compiler:
 
     def compiled(self, value: Value) -> Compiled:
         failures = tuple(
-            Failure(sa.and_(failure.condition, value.element.is_(None)), failure.message)
-            for failure in self.found.failures
+            Failure(_where_null(value.element, failure.condition), failure.message) for failure in self.found.failures
         )
         return Compiled(value.element, value.type, tuple(self.found.lookups), failures, frozenset(self.found.names))
-
-    def is_looked_up(self, element: Element) -> bool:
-        """Say whether an element is the plain result of a lookup, which is never blank."""
-        return any(element is lookup.table.c.output for lookup in self.found.lookups)
 
     def value(self, node: exp.Expression) -> Value:
         handler = _NODES.get(type(node))
@@ -347,7 +347,9 @@ class _Compiler:
         results.append(self._guarded(default, list(map(_fails, conditions))) if default is not None else null())
         values, type_ = unify(results, self.scope, "case")
         whens = [(condition, value.element) for condition, value in zip(conditions, values, strict=False)]
-        return Value(sa.type_coerce(sa.case(*whens, else_=values[-1].element), sql_type(type_)), type_, column_of(node))
+        chosen = sa.type_coerce(sa.case(*whens, else_=values[-1].element), sql_type(type_))
+        never_blank = all(result.never_blank or result.constant is None for result in results)
+        return Value(chosen, type_, column_of(node), never_blank=never_blank)
 
     def _guarded(self, node: exp.Expression, conditions: list[Element]) -> Value:
         """Compile a branch that counts only where the conditions hold."""

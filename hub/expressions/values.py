@@ -24,12 +24,16 @@ INTERVAL = postgresql.INTERVAL()
 
 @dataclass(frozen=True)
 class Value:
-    """A typed element; `constant` is its Python value where the text gives it; `column` is where it stands."""
+    """A typed element; `constant` is its Python value where the text gives it; `column` is where it stands.
+
+    `never_blank` says of a text that it is null or has something to read: it need not be looked at for that.
+    """
 
     element: Element
     type: ExpressionType
     column: int = 1
     constant: Any = NOT_CONSTANT
+    never_blank: bool = False
 
     @property
     def is_constant(self) -> bool:

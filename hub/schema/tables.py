@@ -703,7 +703,7 @@ OPERATIONS = (
             C("rows", "integer", "Rows that the mapping judged."),
             C("filled", "integer", "Rows that gave a value, readable or not."),
             C("valid", "integer", "Rows whose value could be read and passed the checks of its column."),
-            C("different", "integer", "Different values among the first 50,000 rows of the package."),
+            C("different", "integer", "Different values among the first 10,000 rows of the package."),
             C("changed", "integer", "Known rows whose value is another one now; in tables without a time."),
             C("known", "integer", "Rows that were known before; in tables without a time."),
             C("measured_at", "timestamp", "The as-of moment of the run."),

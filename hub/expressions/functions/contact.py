@@ -16,6 +16,11 @@ subject = Subject("contact")
 
 _EMAIL = "[A-Za-z0-9_]+(?:[.+-][A-Za-z0-9_]+)*@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.])+[A-Za-z]{2,}"
 _LONGEST_EMAIL = 64
+_POSTCODES = {
+    "NL": ("(?:NL-)?[1-9][0-9]{3}(?:[A-RT-Z][A-Z]|S[BCE-RT-Z])", 6),  # SA, SD and SS were never issued
+    "BE": ("(?:BE-|B-)?[1-9][0-9]{3}", 4),
+}
+"""What is a postcode after its spaces are gone, and of how many signs without the country."""
 _REGION = Parameter(("text",), optional=True)
 
 
@@ -70,24 +75,16 @@ def _postcode_in(call: Call) -> Value:
 @subject.function("postcode(text[, country])", "The postcode as it is stored: 1234AB, 1000.", TEXT, _REGION)
 def _postcode(call: Call) -> Value:
     country = _region(call)
-    bare = sa.func.upper(replace_all(call[0], text_constant("[ \u00a0\t]"), text_constant("")))
+    bare = sa.func.upper(sa.func.translate(call[0], text_constant(" \u00a0\t"), text_constant("")))
     result: Element
-    if country == "NL":
-        plain = replace_all(bare, text_constant("^NL-"), text_constant(""))
-        never_issued = sa.func.right(plain, sa.literal_column("2")).in_(
-            [text_constant(it) for it in ("SA", "SD", "SS")]
-        )
-        result = sa.case(
-            (sa.and_(matches(plain, text_constant("[1-9][0-9]{3}[A-Z]{2}")), sa.not_(never_issued)), plain)
-        )
-    elif country == "BE":
-        plain = replace_all(bare, text_constant("^(?:BE|B)-"), text_constant(""))
-        result = sa.case((matches(plain, text_constant("[1-9][0-9]{3}")), plain))
+    if country in _POSTCODES:
+        pattern, length = _POSTCODES[country]
+        result = sa.case((matches(bare, text_constant(pattern)), sa.func.right(bare, sa.literal_column(str(length)))))
     else:
         spaced = replace_all(sa.func.upper(sa.func.trim(call[0])), text_constant("[ \u00a0\t]+"), text_constant(" "))
         result = sa.func.nullif(spaced, text_constant(""))
     call.found.failures.append(unread(call[0], result, "not a postcode"))
-    return call.give(sa.type_coerce(result, sa.Text()), "text")
+    return call.give(sa.type_coerce(result, sa.Text()), "text", never_blank=country in _POSTCODES)
 
 
 def _certain_email(text: Element) -> tuple[Element, sa.ColumnElement[bool]]:

@@ -69,9 +69,9 @@ class Call:
         self.found.failures.extend(failures)
         return value
 
-    def give(self, element: Element, type_: ExpressionType) -> Value:
+    def give(self, element: Element, type_: ExpressionType, never_blank: bool = False) -> Value:
         """Give the result."""
-        return Value(element, type_, self.column)
+        return Value(element, type_, self.column, never_blank=never_blank)
 
     def ask(
         self, function: str, call: Callable[[str], str | None], input_: Element, fast: Fast | None, message: str
@@ -93,7 +93,7 @@ class Call:
         output = lookup.table.c.output
         if message:
             self.found.failures.append(Failure(sa.and_(needed, output.is_(None)), message))
-        return self.give(output, "text")
+        return self.give(output, "text", never_blank=True)
 
 
 def _written(*elements: Element) -> str:

@@ -87,13 +87,20 @@ def _found(transaction: Transaction, table: sa.TableClause, labels: list[str]) -
         sa.select(*(sa.cast(table.c[label], sa.Text()).label(label) for label in labels)).where(early).subquery("some")
     )
     counts = []
-    for label in labels:
+    for label in _with_nine_digits(transaction, some, labels):
         own = replace_all(some.c[label], text_constant("^[^:]*:"), text_constant(""))
         values = sa.select(own.label("value")).where(some.c[label] != "").distinct().subquery(f"of_{label}")
         passing = sa.func.count().filter(_passes(values.c.value))
         counts.append(sa.select(text_constant(label), sa.func.count(), passing))
-    found = transaction.rows(sa.union_all(*counts))
+    found = transaction.rows(sa.union_all(*counts)) if counts else []
     return [label for label, different, bsn in found if bsn >= AT_LEAST and bsn >= SHARE * different]
+
+
+def _with_nine_digits(transaction: Transaction, some: sa.Subquery, labels: list[str]) -> list[str]:
+    """Give the labels that could be found at all: mostly none, at the price of one look at the rows."""
+    written = text_constant(f"(?:[^:]*:)?{_NINE.value}")
+    found = transaction.rows(sa.select(*(sa.func.count().filter(matches(some.c[label], written)) for label in labels)))
+    return [label for label, rows in zip(labels, found[0], strict=True) if rows >= AT_LEAST]
 
 
 def _passes(value: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

@@ -39,7 +39,6 @@ _TEMPORARY = (
     "map_fresh",
     "map_bare",
     "map_statements",
-    "map_values",
     "map_answers",
     "map_spread",
 )

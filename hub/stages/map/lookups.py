@@ -13,6 +13,8 @@ from hub.expressions import Lookup
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 
+_NOTHING = sa.cast(sa.null(), sa.Text())
+
 
 def fill(transaction: Transaction, source: sa.FromClause, lookups: Iterable[Lookup]) -> None:
     """Make the table of each lookup, for all values that the rows of `source` need."""
@@ -30,37 +32,32 @@ def joined(source: sa.FromClause, lookups: Iterable[Lookup]) -> sa.FromClause:
 def _fill(transaction: Transaction, source: sa.FromClause, lookup: Lookup) -> None:
     rows = joined(source, lookup.depends)
     distinct = sa.select(lookup.input.label("input")).select_from(rows).where(lookup.needed).distinct().subquery()
-    none = sa.cast(sa.null(), sa.Text())
-    value, certain = lookup.fast(distinct.c.input) if lookup.fast else (none, sa.false())
+    value, certain = lookup.fast(distinct.c.input) if lookup.fast else (_NOTHING, sa.false())
     decided = sa.func.coalesce(certain, sa.false(), type_=sa.Boolean())
-    output = sa.case((decided, value), else_=none)
-    values = transaction.hold(
-        "map_values", sa.select(distinct.c.input, output.label("output"), decided.label("decided"))
+    judged = sa.select(distinct.c.input, value.label("value"), decided.label("decided")).subquery()
+    output = sa.case((judged.c.decided, judged.c.value), else_=_NOTHING)
+    values = transaction.hold(lookup.name, sa.select(judged.c.input, output.label("output"), judged.c.decided))
+    if transaction.count(values, sa.not_(values.c.decided)):
+        _ask(transaction, lookup, values)
+
+
+def _ask(transaction: Transaction, lookup: Lookup, values: sa.TableClause) -> None:
+    """Fill in what the engine did not decide: by what is kept, after the library was asked what it has never seen."""
+    stored = transaction.table("lookup_value")
+    kept = (stored.c.function == text_constant(lookup.function), stored.c.input == values.c.input)
+    _learn(
+        transaction,
+        lookup,
+        sa.select(values.c.input).where(sa.not_(values.c.decided), sa.not_(sa.exists().where(*kept))),
     )
-    undecided = sa.not_(values.c.decided)
-    if transaction.count(values, undecided):
-        stored = transaction.table("lookup_value")
-        known = sa.and_(
-            undecided, stored.c.function == text_constant(lookup.function), stored.c.input == values.c.input
-        )
-        _ask(transaction, lookup, values.outerjoin(stored, known), values, sa.and_(undecided, stored.c.input.is_(None)))
-        result = sa.select(values.c.input, sa.func.coalesce(values.c.output, stored.c.output).label("output"))
-        transaction.hold(lookup.name, result.select_from(values.outerjoin(stored, known)))
-    else:
-        transaction.hold(lookup.name, sa.select(values.c.input, values.c.output))
+    filled = sa.update(values).values(output=stored.c.output)
+    transaction.execute(filled.where(sa.not_(values.c.decided), *kept))
 
 
-def _ask(
-    transaction: Transaction,
-    lookup: Lookup,
-    source: sa.FromClause,
-    values: sa.TableClause,
-    missing: sa.ColumnElement[bool],
-) -> None:
+def _learn(transaction: Transaction, lookup: Lookup, query: sa.Select[tuple[str]]) -> None:
     """Ask the library for the values that it has never seen, and keep what it says."""
     import pyarrow as pa
 
-    query = sa.select(values.c.input).select_from(source).where(missing)
     inputs: list[str] = [value for batch in transaction.arrow(query) for value in batch.column(0).to_pylist()]
     if not inputs:
         return

@@ -16,7 +16,7 @@ from hub.warehouse.constructs import text_constant
 
 KEPT = 30
 """So many load packages are remembered."""
-SAMPLE = 50_000
+SAMPLE = 10_000
 """Different values are counted among so many rows of a package: what more rows say costs more than it tells."""
 
 _ONE: sa.ColumnElement[Any] = sa.literal_column("1")

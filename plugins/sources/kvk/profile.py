@@ -42,7 +42,7 @@ def row_of(profile: Mapping[str, Any], branches: Mapping[str, Any] | None) -> tu
     embedded = profile.get("_embedded") or {}
     main, owner = embedded.get("hoofdvestiging") or {}, embedded.get("eigenaar") or {}
     activities = profile.get("sbiActiviteiten") or main.get("sbiActiviteiten") or []
-    activity = next((it for it in activities if it.get("indHoofdactiviteit") == "Ja"), {})
+    activity: dict[str, Any] = next((it for it in activities if it.get("indHoofdactiviteit") == "Ja"), {})
     names = sorted(profile.get("handelsnamen") or [], key=lambda it: it.get("volgorde") or 0)
     address = _visited(main.get("adressen") or owner.get("adressen") or [])
     registration = profile.get("materieleRegistratie") or {}

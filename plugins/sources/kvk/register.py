@@ -74,14 +74,15 @@ class Register:
         self.requests += 1
         answer = self._outgoing.request("GET", b"", self._headers, query, path)
         if answer.status != 200:
-            return self._refused(answer)
+            self._refuse(answer)
+            return None
         said = _parsed(answer)
         if not isinstance(said, dict):
             raise ConfigurationError(f"{self.host}: the answer is no JSON object: check `url`")
         return said
 
-    def _refused(self, answer: Answer) -> None:
-        """Give None for `knows nothing`; raise for everything else."""
+    def _refuse(self, answer: Answer) -> None:
+        """Raise unless the register only says that it knows nothing."""
         codes = _codes(answer)
         code = f"HTTP {answer.status}" + (f", {', '.join(sorted(codes))}" if codes else "")
         if codes & ABSENT:

@@ -283,6 +283,13 @@ class Destination(Plugin):
         """Write or remove rows; one result per row, in the same order."""
         raise TypeError(f"{self.name} takes no audiences or rows: its capabilities say syncs=False")
 
+    def preview(self, message: Message) -> Mapping[str, bytes]:
+        """Give what a message looks like on its way out, as files by name, without sending: the PDF of a letter.
+
+        Raises RejectedError where the message can't be made, with the reason that `send` would give.
+        """
+        return {}
+
     def unsubscribe_url(self, token: str) -> str:
         """Give the address behind the unsubscribe link of a message; the hub also offers it to templates."""
         return ""

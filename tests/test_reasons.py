@@ -15,11 +15,10 @@ from hub.people.overview import overview
 from hub.people.reasons import Reason, preview, verdict
 from hub.project import Project
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
-from tests.stages.world import NOON, fact, project, record
+from tests.stages.world import NOON, fact, project, record, resolve
 
 Segments = Mapping[str, str | Mapping[str, Any]]
 

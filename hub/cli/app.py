@@ -1,4 +1,7 @@
-"""The commands and their options; what they do is in the files beside this one."""
+"""The commands and their options; what they do is in the files beside this one.
+
+Commands that belong together are in `*_commands.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ from typing import Annotated
 import typer
 
 from hub.cli.answer import answer
+from hub.cli.deliveries_commands import deliveries
+from hub.cli.options import AsOf, Json, Project
+from hub.cli.people_commands import people
+from hub.cli.quality_commands import quality_app, quarantine_app
+from hub.cli.scenario_commands import scenario
 
 EXIT_CODES = """
 Exit codes: 0 all went well; 1 finished, but something failed; 2 the configuration, the installation or the command
@@ -25,20 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Project = Annotated[
-    Path | None, typer.Option("--project", "-p", metavar="DIR", help="The project's folder.", show_default=False)
-]
-Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")]
-AsOf = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of",
-        metavar="MOMENT",
-        help="The moment to compute for: 2026-03-01, or 2026-03-01T09:00; in the project's time zone. Default: now.",
-        show_default=False,
-    ),
-]
 
 
 class Format(StrEnum):
@@ -101,13 +95,18 @@ def run(
 
 @app.command()
 def preview(
-    what: Annotated[str, typer.Argument(metavar="mapping|segment", help="What to preview: a mapping or a segment.")],
+    what: Annotated[str, typer.Argument(metavar="mapping|segment|message", help="What to preview.")],
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="The table that is mapped (sales_order, or shop.sales_order), or the segment."
+            metavar="NAME",
+            help="The table that is mapped (sales_order, or shop.sales_order), the segment, or the message's scenario.",
         ),
     ],
+    step: Annotated[
+        str | None,
+        typer.Argument(metavar="[STEP]", help="For a message: the step that sends it.", show_default=False),
+    ] = None,
     rows: Annotated[
         int,
         typer.Option(
@@ -119,17 +118,24 @@ def preview(
         typer.Option(
             "--person",
             metavar="PERSON",
-            help="For a segment: why this person (number, e-mail, phone or record) is in it, or not.",
+            help="A number, e-mail, phone or record. For a segment: why this person is in it, or not; "
+            "for a message: whom it is for.",
             show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="For a message: write its parts here, a letter as PDF.", show_default=False
         ),
     ] = None,
     project: Project = None,
     json: Json = False,
 ) -> None:
-    """Show sample rows before and after a mapping; or who would be in a segment, and why."""
+    """Show sample rows before and after a mapping; who would be in a segment, and why; or a message to one person."""
     from hub.cli.preview import preview as work
 
-    answer(json, lambda: work(project, what, name, rows, person))
+    answer(json, lambda: work(project, what, name, rows, person, step, out))
 
 
 @app.command()
@@ -165,84 +171,6 @@ def explain(
     from hub.cli.explain import explain as work
 
     answer(json, lambda: work(project, person))
-
-
-people = typer.Typer(
-    help="Say who is who by hand: two records are one person, or never are. A verdict counts from the next resolve "
-    "on, before all rules, and can be withdrawn.",
-    no_args_is_help=True,
-)
-app.add_typer(people, name="people")
-
-Record = Annotated[str, typer.Argument(metavar="RECORD", help="A record: `connection:key`, as in crm:12.")]
-Other = Annotated[str, typer.Argument(metavar="RECORD", help="The other record.")]
-Grounds = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for who asks later; no names in it.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so. Default: the user of this system.")]
-
-
-@people.command("link")
-def link(one: Record, other: Other, why: Grounds, by: By = None, project: Project = None, json: Json = False) -> None:
-    """Say that two records are always one person."""
-    from hub.cli.people import verdict as work
-
-    answer(json, lambda: work(project, one, other, True, why, by))
-
-
-@people.command("unlink")
-def unlink(one: Record, other: Other, why: Grounds, by: By = None, project: Project = None, json: Json = False) -> None:
-    """Say that two records are never one person: what ties them together is cut."""
-    from hub.cli.people import verdict as work
-
-    answer(json, lambda: work(project, one, other, False, why, by))
-
-
-@people.command("withdraw")
-def withdraw(
-    one: Record, other: Other, why: Grounds, by: By = None, project: Project = None, json: Json = False
-) -> None:
-    """Take the verdict on two records back: the rules decide again."""
-    from hub.cli.people import withdraw as work
-
-    answer(json, lambda: work(project, one, other, why, by))
-
-
-@people.command("review")
-def review(
-    accept: Annotated[
-        list[str] | None,
-        typer.Option("--accept", metavar="RECORD,RECORD", help="A pair that is one person; may be given again."),
-    ] = None,
-    refuse: Annotated[
-        list[str] | None,
-        typer.Option("--refuse", metavar="RECORD,RECORD", help="A pair that is two people; may be given again."),
-    ] = None,
-    why: Annotated[
-        str | None, typer.Option("--why", metavar="TEXT", help="The reason. Default: what proposed the pair.")
-    ] = None,
-    by: By = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many pairs to show.")] = 20,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Show the pairs that may be one person side by side, the likeliest first; at a terminal, ask about each."""
-    from hub.cli.people import review as work
-
-    answer(json, lambda: work(project, accept or [], refuse or [], why, by, limit, show=not json))
-
-
-@people.command("verdicts")
-def verdicts(
-    record: Annotated[
-        str | None,
-        typer.Argument(metavar="[RECORD]", help="Only the verdicts on this record.", show_default=False),
-    ] = None,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """List who decided what, when and why."""
-    from hub.cli.people import verdicts as work
-
-    answer(json, lambda: work(project, record))
 
 
 @app.command()
@@ -303,218 +231,8 @@ def doctor(project: Project = None, json: Json = False) -> None:
     answer(json, lambda: work(project))
 
 
-scenario = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
+app.add_typer(people, name="people")
 app.add_typer(scenario, name="scenario")
-
-
-@scenario.command("show")
-def show_scenario(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Draw a scenario as a Mermaid flow chart, with how many people the last run left at each step."""
-    from hub.cli.scenario import show as work
-
-    answer(json, lambda: work(project, name))
-
-
-deliveries = typer.Typer(
-    help="Look at single messages on their way out, and decide about those that wait for a person.",
-    no_args_is_help=True,
-)
 app.add_typer(deliveries, name="deliveries")
-
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Messages by their ids, or the beginnings of them.")]
-Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it is kept with the message.")]
-
-
-@deliveries.command("list")
-def list_deliveries(
-    state: Annotated[
-        str | None, typer.Option("--state", metavar="STATE", help="Only these: unknown, queued, rejected, ...")
-    ] = None,
-    connection: Annotated[str, typer.Option("--connection", metavar="NAME", help="Only by this connection.")] = "",
-    scenario: Annotated[str, typer.Option("--scenario", metavar="NAME", help="Only of this scenario.")] = "",
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 50,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """List messages with their states and reasons, those that changed last first."""
-    from hub.cli.deliveries import list_ as work
-
-    answer(json, lambda: work(project, state, connection, scenario, limit))
-
-
-@deliveries.command("show")
-def show_delivery(
-    message: Annotated[str, typer.Argument(metavar="ID", help="The message by its id, or the beginning of it.")],
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Show one message and every attempt to send it."""
-    from hub.cli.deliveries import show as work
-
-    answer(json, lambda: work(project, message))
-
-
-@deliveries.command("settle")
-def settle_deliveries(
-    messages: Ids,
-    why: Why,
-    sent: Annotated[bool, typer.Option("--sent/--not-sent", help="What you found out at the provider.")],
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Say what became of unknown messages: they were sent, or they were not."""
-    from hub.cli.deliveries import settle as work
-
-    answer(json, lambda: work(project, messages, sent, why))
-
-
-@deliveries.command("retry")
-def retry_deliveries(messages: Ids, why: Why, project: Project = None, json: Json = False) -> None:
-    """Send messages again that are unknown, or wait for a later attempt; the next run does it."""
-    from hub.cli.deliveries import retry as work
-
-    answer(json, lambda: work(project, messages, why))
-
-
-@deliveries.command("cancel")
-def cancel_deliveries(messages: Ids, why: Why, project: Project = None, json: Json = False) -> None:
-    """Take queued messages back: they are not sent."""
-    from hub.cli.deliveries import cancel as work
-
-    answer(json, lambda: work(project, messages, why))
-
-
-quality_app = typer.Typer(invoke_without_command=True, help="Show what the newest loads were like, field by field.")
-quarantine_app = typer.Typer(no_args_is_help=True, help="What was set aside and why: list, show, mend, try again.")
 app.add_typer(quality_app, name="quality")
 app.add_typer(quarantine_app, name="quarantine")
-
-Of = Annotated[
-    str | None, typer.Option("--connection", "-c", metavar="NAME", help="Only this connection.", show_default=False)
-]
-Target = Annotated[
-    str | None,
-    typer.Option("--table", "-t", metavar="TABLE", help="Only rows meant for this table.", show_default=False),
-]
-Because = Annotated[
-    str | None,
-    typer.Option("--reason", "-r", metavar="TEXT", help="Only reasons that have this in them.", show_default=False),
-]
-ForWhat = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for who reads it next year.")]
-Values = Annotated[bool, typer.Option("--values", help="With the raw rows, which are personal data.")]
-
-
-@quality_app.callback()
-def quality(
-    context: typer.Context,
-    connection: Of = None,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Show what the newest loads were like, field by field, and which checks are not met."""
-    if context.invoked_subcommand is None:
-        from hub.cli.quality import quality as work
-
-        answer(json, lambda: work(project, connection))
-
-
-@quality_app.command("accept")
-def accept(
-    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection that was stopped.")],
-    why: ForWhat,
-    by: By = None,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Say that what a connection has landed is right, though a check stopped it; the next run maps it."""
-    from hub.cli.quality import accept as work
-
-    answer(json, lambda: work(project, connection, why, by))
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    connection: Of = None, table: Target = None, reason: Because = None, project: Project = None, json: Json = False
-) -> None:
-    """List the reasons, with counts, example keys, and what to change."""
-    from hub.cli.quarantine import choice, list_reasons
-
-    answer(json, lambda: list_reasons(project, choice(connection, table, reason)))
-
-
-@quarantine_app.command("show")
-def quarantine_show(
-    connection: Of = None,
-    table: Target = None,
-    reason: Because = None,
-    key: Annotated[
-        str | None, typer.Option("--key", "-k", metavar="KEY", help="Only the row of this key.", show_default=False)
-    ] = None,
-    rows: Annotated[int, typer.Option("--rows", metavar="N", min=1, max=1000, help="How many rows.")] = 20,
-    values: Values = False,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Show rows in quarantine: where they came from and why they are there."""
-    from hub.cli.quarantine import choice, show
-
-    answer(json, lambda: show(project, choice(connection, table, reason, key), rows, values))
-
-
-@quarantine_app.command("export")
-def quarantine_export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write; it must not be there yet.")],
-    connection: Of = None,
-    table: Target = None,
-    reason: Because = None,
-    values: Values = False,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Write rows in quarantine to a CSV file, for whoever mends them in the source."""
-    from hub.cli.quarantine import choice, export
-
-    answer(json, lambda: export(project, choice(connection, table, reason), file, values))
-
-
-@quarantine_app.command("replay")
-def quarantine_replay(
-    why: ForWhat,
-    connection: Of = None,
-    table: Target = None,
-    reason: Because = None,
-    by: By = None,
-    as_of: AsOf = None,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Try rows again now; a changed mapping and a mended row in the source need no replay."""
-    from hub.cli.quarantine import choice, replay
-
-    answer(json, lambda: replay(project, choice(connection, table, reason), as_of, why, by))
-
-
-@quarantine_app.command("mend")
-def quarantine_mend(
-    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection that the row came from.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The row's key.")],
-    values: Annotated[
-        list[str], typer.Option("--set", metavar="COLUMN=VALUE", help="A raw column and its right value; repeat it.")
-    ],
-    why: ForWhat,
-    table: Annotated[
-        str | None,
-        typer.Option("--table", "-t", metavar="TABLE", help="The raw table, where several know the key."),
-    ] = None,
-    by: By = None,
-    project: Project = None,
-    json: Json = False,
-) -> None:
-    """Correct a row by hand: it lands once more with your values, and the next run maps it."""
-    from hub.cli.quarantine import mend
-
-    answer(json, lambda: mend(project, connection, key, values, table, why, by))

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from hub.cli.answer import Answer
 from hub.cli.project import open_project
-from hub.cli.published import ask
 from hub.cli.query import printable
 from hub.errors import ConfigurationError
+from hub.published import ask
 
 if TYPE_CHECKING:
     from rich.console import Console

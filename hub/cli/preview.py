@@ -1,4 +1,4 @@
-"""`hub preview`: sample rows before and after a mapping, without storing anything; or a segment."""
+"""`hub preview`: sample rows before and after a mapping, without storing anything; or a segment, or a message."""
 
 from __future__ import annotations
 
@@ -17,8 +17,24 @@ if TYPE_CHECKING:
     from hub.stages.map.preview import PreviewRow
 
 
-def preview(folder: Path | None, what: str, name: str, rows: int, person: str | None = None) -> Answer:
-    """Preview a mapping, or a segment for everybody or for one person."""
+def preview(
+    folder: Path | None,
+    what: str,
+    name: str,
+    rows: int,
+    person: str | None = None,
+    step: str | None = None,
+    out: Path | None = None,
+) -> Answer:
+    """Preview a mapping, a segment for everybody or for one person, or a message to one person."""
+    if what == "message":
+        from hub.cli.message_preview import preview_message
+
+        if step is None or person is None:
+            raise ConfigurationError("write `hub preview message SCENARIO STEP --person PERSON`")
+        return preview_message(folder, name, step, person, out)
+    if step is not None or out is not None:
+        raise ConfigurationError("a step and --out go with `hub preview message SCENARIO STEP --person PERSON`")
     if what == "segment":
         from hub.cli.segment_preview import preview_segment, why
 
@@ -26,7 +42,8 @@ def preview(folder: Path | None, what: str, name: str, rows: int, person: str | 
         return why(project, name, person) if person is not None else preview_segment(project, name, rows)
     if what != "mapping":
         raise ConfigurationError(
-            f"'{what}' can't be previewed: write `hub preview mapping NAME` or `hub preview segment NAME`"
+            f"'{what}' can't be previewed: write `hub preview mapping NAME`, `hub preview segment NAME` or "
+            "`hub preview message SCENARIO STEP --person PERSON`"
         )
     if person is not None:
         raise ConfigurationError("--person goes with `hub preview segment NAME`")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from hub.cli.answer import Answer
 from hub.cli.project import moment, open_project
-from hub.cli.published import ask
 from hub.cli.query import harmless, printable
 from hub.errors import ConfigurationError, RejectedError
+from hub.published import ask
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.cli.answer import Answer
 from hub.cli.project import open_project
-from hub.cli.published import ask
+from hub.published import ask
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hub.cli.answer import Answer
 from hub.cli.project import open_project
-from hub.cli.published import ask
 from hub.errors import ConfigurationError, suggest
+from hub.published import ask
 
 if TYPE_CHECKING:
     from hub.project import Project

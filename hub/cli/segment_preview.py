@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hub.cli.answer import Answer
-from hub.cli.published import ask
 from hub.cli.query import printable
+from hub.published import ask
 
 if TYPE_CHECKING:
     from rich.console import Console

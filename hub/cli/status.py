@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hub.cli.answer import Answer
 from hub.cli.project import open_project
-from hub.cli.published import ask
 from hub.errors import ConfigurationError
+from hub.published import ask
 
 if TYPE_CHECKING:
     from rich.console import Console

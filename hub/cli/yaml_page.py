@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from decimal import Decimal
 from inspect import getdoc
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -41,7 +42,14 @@ _WRITTEN = (
         "expression or {...: `quarantine` or `warn` or `stop`} or [row check](#row-check)",
     ),
 )
-_WORDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "value"}
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    Decimal: "number",
+    bool: "true or false",
+    Any: "value",
+}
 
 
 def yaml_page() -> Iterator[str]:

@@ -6,6 +6,7 @@ left of the grammar: operators, CASE, IN, BETWEEN, LIKE, IS NULL, function calls
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -76,8 +77,9 @@ class _Parser(PostgresParser):
 _DIALECT = Postgres()
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> exp.Expression:
-    """Parse one expression. Raises ExpressionError with the column of the mistake."""
+    """Parse one expression, once: the tree is only read. Raises ExpressionError with the column of the mistake."""
     tokens = _plain(tokens_of(text))
     try:
         trees = _Parser(dialect=_DIALECT).parse(tokens, text)

@@ -53,6 +53,7 @@ class _Checking:
             entering |= self.row.names
         yield from self._condition(self.scenario.target, replace(self.people, names=entering), ("target",))
         yield from self._condition(self.scenario.stop_when, self.steps, ("stop_when",))
+        yield from self._goal()
         for op in program(self.scenario).ops:
             match op.step:
                 case Send():
@@ -65,6 +66,17 @@ class _Checking:
                         yield from self._moment(op.step.wait.date, self.steps, (*op.path, "wait", "date"))
                 case If():
                     yield from self._condition(op.step.if_, self.steps, (*op.path, "if"))
+
+    def _goal(self) -> Iterator[Problem]:
+        goal = self.scenario.goal
+        table = self.project.schema.get(goal.of) if goal is not None else None
+        if goal is None or table is None:
+            return
+        scope = Scope(facts(self.project.schema, table.name).names, timezone=self.people.timezone)
+        if goal.where is not None:
+            yield from self._condition(goal.where, scope, ("goal", "where"))
+        if goal.value is not None:
+            yield from self._number(goal.value, scope, ("goal", "value"))
 
     def _trigger(self, trigger: EventTrigger, path: Path) -> Iterator[Problem]:
         if trigger.where is not None:
@@ -89,6 +101,15 @@ class _Checking:
             compile_expression(written, scope)
         except ExpressionError as error:
             yield self.origin.at_value(*path, message=error.message, offset=error.column - 1)
+
+    def _number(self, written: str, scope: Scope, path: Path) -> Iterator[Problem]:
+        try:
+            found = compile_expression(written, scope)
+        except ExpressionError as error:
+            yield self.origin.at_value(*path, message=error.message, offset=error.column - 1)
+            return
+        if found.type not in ("integer", "number"):
+            yield self.origin.at_value(*path, message=f"this must be a number, but it is {found.type}")
 
     def _moment(self, written: str, scope: Scope, path: Path) -> Iterator[Problem]:
         try:

@@ -7,6 +7,7 @@ checked against the schema after these models have checked the form.
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -102,6 +103,10 @@ class HubFile(Form):
         description="Which connection sends a channel; needed only where several connections could.",
     )
     schedules: Schedules = Field(Schedules(), description="When the flows run by themselves.")
+    costs: dict[Channel, Annotated[Decimal, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="What one message costs, by channel, to tell what scenarios cost: {sms: 0.07, letter: 0.95}.",
+    )
     packs: list[str] = Field(
         default_factory=list,
         description="Packs of traits, segments and scores that come with the hub, to switch on: [value_tiers].",

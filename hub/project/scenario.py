@@ -101,6 +101,15 @@ class Trigger(Form):
     any: list[EventTrigger] = Field(min_length=1, description="Any of these starts it.")
 
 
+class Goal(Form):
+    """What the scenario is for, to measure it by: a row that somebody who enters has within a length of time."""
+
+    of: str = Field(description="A table whose rows belong to people and have a time: sales_order.")
+    where: Expression | None = Field(None, description="Only rows that meet this condition.")
+    within: Length = Field(description="How long after the entry a row counts: 30 days.")
+    value: Expression | None = Field(None, description="What a row is worth: total.")
+
+
 class Send(Form):
     """Send one message: by the first channel of the list on which the person can be reached and may be written to.
 
@@ -268,6 +277,9 @@ class Scenario(Form):
         description="A trigger older than this starts nothing, however late it comes in, and a message that could not "
         "be sent within this time after its turn is not sent any more."
     )
+    goal: Goal | None = Field(
+        None, description="What it is measured by, against the control group; it changes nobody's way."
+    )
     when_changed: Literal["stay", "move"] = Field(
         "stay",
         description="After a change of this file those under way go on with the version they entered (stay), or with "
@@ -301,8 +313,13 @@ class Scenario(Form):
 
     @property
     def text(self) -> str:
-        """Write it in its one canonical form, from which `Scenario.model_validate_json` reads it again."""
-        return json.dumps(self.model_dump(by_alias=True), sort_keys=False, default=_written, ensure_ascii=False)
+        """Write it in its one canonical form, from which `Scenario.model_validate_json` reads it again.
+
+        What it is measured by is no part of it: another goal makes no other version.
+        """
+        return json.dumps(
+            self.model_dump(by_alias=True, exclude={"goal"}), sort_keys=False, default=_written, ensure_ascii=False
+        )
 
 
 def every_step(steps: Sequence[AnyStep]) -> Iterator[AnyStep]:

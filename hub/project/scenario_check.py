@@ -39,6 +39,10 @@ def trigger_problems(scenario: Scenario, project: Project, all_segments: bool) -
                 message=f"with `per: {scenario.per}` only rows of {scenario.table} start it: write "
                 f"{{of: {scenario.table}, where: ...}}",
             )
+    if scenario.goal is not None and scenario.goal.of not in timed:
+        of = scenario.goal.of
+        what = "belongs to nobody, or has no time" if of in project.schema else "does not exist"
+        yield origin.at_value("goal", "of", message=f"the table '{of}' {what}.{suggest(of, timed)}")
     if scenario.table is not None and scenario.table not in timed:
         what = "belongs to nobody, or has no time" if scenario.table in project.schema else "does not exist"
         yield origin.at_value("per", message=f"the table '{scenario.table}' {what}.{suggest(scenario.table, timed)}")

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+PUBLISHED = "published.duckdb"
+"""The copy that readers open, beside the file that runs write to."""
+
 STORAGE = "v1.5.0"
 """The form of new files. DuckDB's default is an older one, which takes a third more CPU to write text."""
 
@@ -88,7 +91,7 @@ class DuckDBWarehouse(Warehouse):
     def __init__(self, schema: Schema, file: Path, readable: Sequence[Path]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.file = file
-        self.published = file.with_name("published.duckdb")
+        self.published = file.with_name(PUBLISHED)
         self._at_work = file.with_name("unpublished")
         self._left_unpublished = False
         try:
@@ -132,9 +135,7 @@ class DuckDBWarehouse(Warehouse):
 
 def query(published: Path, statement: str) -> pa.Table:
     """Run one read-only statement on a published copy, without the right to touch any other file."""
-    if not published.exists():
-        raise ConfigurationError("nothing is published yet: run `hub run` first")
-    with _open(published, [], read_only=True) as connection:
+    with _open_published(published) as connection:
         try:
             return connection.execute(statement).to_arrow_table()
         except duckdb.Error as error:
@@ -142,6 +143,24 @@ def query(published: Path, statement: str) -> pa.Table:
             if isinstance(error, duckdb.ParserException) and _names_bare_at(statement):
                 told += '\nThe column at needs quotes here: write "at".'
             raise ConfigurationError(told) from error
+
+
+@contextmanager
+def published(file: Path) -> Iterator[sa.Connection]:
+    """Open a published copy for statements that read."""
+    with _open_published(file) as root:
+        engine = duckdb_dialect.engine(root)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+
+def _open_published(file: Path) -> duckdb.DuckDBPyConnection:
+    if not file.exists():
+        raise ConfigurationError("nothing is published yet: run `hub run` first")
+    return _open(file, [], read_only=True)
 
 
 def _names_bare_at(statement: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from hub.cases import run_cases
 from hub.check import check_project
-from hub.project import load_project
+from hub.project import Project, load_project
 from hub.project.json_schema import json_schemas
 from hub.project.load import load_schema
 from hub.project.yaml import read
@@ -32,6 +33,7 @@ def kind_of(path: Path) -> str:
         "traits": "traits",
         "segments": "segments",
         "scenarios": "scenario",
+        "scores": "score",
         "syncs": "sync",
     }
     return kinds.get(path.parent.name, path.stem)
@@ -53,11 +55,21 @@ def test_a_file_of_an_example_is_valid_for_editors(path: Path) -> None:
     assert first == f"# yaml-language-server: $schema={up}.hub/schema/{kind}.json"
 
 
-@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_has_no_mistakes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.name)
+def project(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Project:
+    folder: Path = request.param
     monkeypatch.setenv("HUB_KEY", "7c1e0b94d2fa6358e1f6")
     for name in re.findall(r"\$\{(\w+)\}", (folder / "hub.yaml").read_text(encoding="utf-8")):
         ending = next((VALUES[end] for end in sorted(VALUES, key=len, reverse=True) if name.endswith(end)), None)
         monkeypatch.setenv(name, ending or "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    project = load_project(folder)
+    return load_project(folder)
+
+
+def test_an_example_has_no_mistakes(project: Project) -> None:
     assert [str(problem) for problem in check_project(project, datetime(2026, 6, 1, tzinfo=UTC))] == []
+
+
+def test_the_cases_of_an_example_hold(project: Project) -> None:
+    results = run_cases(project)
+    assert results
+    assert [(result.name, result.differences) for result in results if not result.ok] == []

@@ -16,11 +16,10 @@ from hub.errors import ConfigurationError
 from hub.project import Project, load_project
 from hub.project.packs import pack_names, pack_path
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
-from tests.stages.world import NOON, add, fact, one, record, rows
+from tests.stages.world import NOON, add, fact, one, record, resolve, rows
 
 
 def project_with(folder: Path, *packs: str, **files: str) -> Project:

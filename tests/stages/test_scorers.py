@@ -20,10 +20,9 @@ from hub.people.traits import trait_problems
 from hub.project import Project, load_project
 from hub.registry import GROUP, Registry
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
-from tests.stages.world import NOON, fact, project, record, rows
+from tests.stages.world import NOON, fact, project, record, resolve, rows
 
 GROWTH = {"by": "growth", "uses": ["order_count", "language"], "options": {"days": 30}}
 

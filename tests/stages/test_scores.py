@@ -14,11 +14,10 @@ from hub.errors import ConfigurationError
 from hub.people.traits import trait_problems
 from hub.report import Report
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
-from tests.stages.world import NOON, fact, project, record, rows
+from tests.stages.world import NOON, fact, project, record, resolve, rows
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=ZoneInfo("Europe/Amsterdam"))
 LEAD = {

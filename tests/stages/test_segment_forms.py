@@ -17,11 +17,10 @@ from hub.people.segments import segment_problems
 from hub.project.segments import Segment
 from hub.report import Report
 from hub.stages.enrich import enrich
-from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import remember
-from tests.stages.world import NOON, add, fact, project, record, rows
+from tests.stages.world import NOON, add, fact, project, record, resolve, rows
 
 Segments = Mapping[str, str | Mapping[str, Any]]
 

@@ -18,9 +18,8 @@ from hub.people.window import Window, read_window
 from hub.project.traits import Trait
 from hub.stages.enrich import enrich
 from hub.stages.enrich.aggregate import aggregates
-from hub.stages.resolve import resolve
 from hub.warehouse import Transaction, Warehouse
-from tests.stages.world import NOON, add, fact, one, project, record
+from tests.stages.world import NOON, add, fact, one, project, record, resolve
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

@@ -44,14 +44,15 @@ def unsubscribe_token(key: bytes, message_id: str) -> str:
     return f"{message_id}.{hmac.new(key, f'unsubscribe|{message_id}'.encode(), sha256).hexdigest()}"
 
 
+def template_values(given: Mapping[str, Any], unsubscribe_url: str) -> dict[str, Any]:
+    """Give all that a template may use: what was decided, the salutation, and the unsubscribe link."""
+    return {**given, "salutation": _salutation(given), "unsubscribe_url": unsubscribe_url}
+
+
 def _message(one: Cleared, project: Project, destination: Destination, renderer: Renderer, pinned: str) -> Message:
     channel: Channel = one.queued.channel  # type: ignore[assignment]  # a column of text
     token = unsubscribe_token(project.key, one.queued.id)
-    values = {
-        **one.values,
-        "salutation": _salutation(one.values),
-        "unsubscribe_url": destination.unsubscribe_url(token),
-    }
+    values = template_values(one.values, destination.unsubscribe_url(token))
     return Message(
         id=one.queued.id,
         channel=channel,

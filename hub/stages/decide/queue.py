@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from hub.contracts import Channel
 from hub.expressions import compile_expression
+from hub.people.instance import Instances
 from hub.project.program import Op
 from hub.project.scenario import Send
 from hub.recipients import ADDRESS
@@ -201,9 +202,8 @@ def _write(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> None:
         expect_hand_over(tick.transaction, tick.as_of)
 
 
-def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Select:
-    """Make decision rows. They keep the values for the template as they are now: an attempt repeats the same bytes."""
-    under_way = tick.instances()
+def content_of(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement[str]:
+    """Give the values for the template as JSON: the person's columns, and what `content:` says."""
     content = send.content or {}
     values: list[Any] = []
     for column in tick.transaction.schema["person"].all_columns:
@@ -211,6 +211,12 @@ def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Selec
             values += [sa.literal(column.name), tick.people.relation.c[column.name]]
     for name, expression in content.items():
         values += [sa.literal(name), compile_expression(expression, under_way.scope).element]
+    return json_object(*values)
+
+
+def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Select:
+    """Make decision rows. They keep the values for the template as they are now: an attempt repeats the same bytes."""
+    under_way = tick.instances()
     row: dict[str, sa.ColumnElement[Any]] = {
         "decision_id": news.c.decision_id,
         "enrolment_id": news.c.enrolment_id,
@@ -225,7 +231,7 @@ def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Selec
         "reason": news.c.reason,
         "consent_key": news.c.consent_key,
         "address": news.c.address,
-        "content": sa.case((news.c.outcome == "queued", json_object(*values))),
+        "content": sa.case((news.c.outcome == "queued", content_of(tick, send, under_way))),
         "at": tick.now,
         "expires_at": later(tick, news.c.since, rest=tick.plan.scenario.valid_for),
     }

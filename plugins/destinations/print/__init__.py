@@ -7,7 +7,7 @@ ids, so that a letter sent again replaces its own file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -80,6 +80,12 @@ class Print(Destination):
             except TemporaryError as error:
                 outcomes |= {item.letter.id: _later(item.letter.id, error) for item in letters}
         return [outcomes[message.id] for message in batch]
+
+    def preview(self, message: Message) -> Mapping[str, bytes]:
+        """Set one letter, and put it nowhere."""
+        letter = self._addressed(message).letter
+        with Press(self._sheet(), self.place.folder / self.config.assets) as press:
+            return {"letter.pdf": press.set([letter])}
 
     def _addressed(self, message: Message) -> _Addressed:
         """Make a letter of a message. Raises RejectedError where it would not arrive."""

@@ -251,6 +251,15 @@ def test_a_letter_set_again_gives_the_same_bytes(tmp_path: Path) -> None:
 # the drop -------------------------------------------------------------------------------------------------------------
 
 
+def test_a_letter_is_previewed_as_it_would_be_set_and_goes_nowhere(tmp_path: Path) -> None:
+    message, destination = letter(), make(tmp_path)
+    files = destination.preview(message)
+    assert list(files) == ["letter.pdf"]
+    assert not (tmp_path / "drop").exists()
+    (result,) = destination.send([message])
+    assert (tmp_path / "drop" / result.remote_id).read_bytes() == files["letter.pdf"]
+
+
 def test_each_letter_has_a_file_of_its_own_and_a_place_in_the_manifest(tmp_path: Path) -> None:
     results = make(tmp_path).send([letter(1), letter(2, to=replace(LUC, street='"De +31", straat'))])
     assert [result.remote_id for result in results] == ["sample-letter-0001.pdf", "sample-letter-0002.pdf"]

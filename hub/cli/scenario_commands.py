@@ -1,0 +1,56 @@
+"""`hub scenario ...`: the commands and their options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hub.cli.answer import answer
+from hub.cli.options import Json, Project
+
+scenario = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
+
+
+@scenario.command("show")
+def show_scenario(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Draw a scenario as a Mermaid flow chart, with how many people the last run left at each step."""
+    from hub.cli.scenario import show as work
+
+    answer(json, lambda: work(project, name))
+
+
+@scenario.command("simulate")
+def simulate_scenario(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day: 2026-01-01.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day.")],
+    people: Annotated[
+        int | None,
+        typer.Option(
+            "--people", metavar="N", min=1, help="Only a sample of so many people, always the same.", show_default=False
+        ),
+    ] = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Replay days that have been, and tell what a scenario would have done; nothing is kept, and nothing is sent."""
+    from hub.cli.simulation import simulate as work
+
+    answer(json, lambda: work(project, name, first, last, people, show=not json))
+
+
+@scenario.command("results")
+def scenario_results(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Tell whom a scenario reached, what they did, and how much more than the control group reached the goal."""
+    from hub.cli.results import results as work
+
+    answer(json, lambda: work(project, name))

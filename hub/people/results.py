@@ -1,0 +1,264 @@
+"""Results: whom a scenario reached, what they did, and what it brought more than doing nothing would have (R35).
+
+The control group is drawn by a hash of scenario and person, so the two groups differ in nothing but the messages. All
+who entered count, those who could not be reached included: else the groups were not alike any more. Groups of fewer
+than ten people are not told (R39).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import INTERVAL
+
+from hub.errors import ConfigurationError, suggest
+from hub.expressions import Scope, compile_condition, compile_expression
+from hub.people.facts import facts
+from hub.people.instance import REACTIONS
+from hub.people.uplift import Interval, difference, share
+from hub.project import Project
+from hub.project.scenario import Goal, Scenario, length
+from hub.warehouse import Transaction
+from hub.warehouse.constructs import text_constant
+
+FEWEST = 10
+"""Groups of fewer people are hidden."""
+
+TREATED, CONTROL = "treated", "control"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Those who entered and went one way. `over`: their time for the goal has passed; only these are measured.
+
+    Where there are too few people to tell, everything but the names is None. So is what needs a goal without one.
+    """
+
+    group: str
+    variant: str | None
+    ways: int | None
+    people: int | None
+    over: int | None
+    conversions: int | None
+    rate: Interval | None
+    revenue: Decimal | None
+    uplift: Interval | None
+    """How much higher the rate is than that of the control group, as a difference of shares."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What became of the messages of one step by one channel. `conversions` and `revenue` came after the message."""
+
+    step: str
+    channel: str
+    messages: int | None
+    people: int | None
+    failed: int | None
+    delivered: int | None
+    opened: int | None
+    clicked: int | None
+    conversions: int | None
+    revenue: Decimal | None
+    cost: Decimal | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a scenario brought, as of the last run."""
+
+    scenario: str
+    as_of: datetime
+    goal: str | None
+    groups: tuple[Group, ...]
+    messages: tuple[Message, ...]
+
+
+def results(transaction: Transaction, project: Project, name: str) -> Results:
+    """Measure a scenario. Raises ConfigurationError for a name that is none, or when nothing was decided yet."""
+    scenario = project.scenarios.get(name)
+    if scenario is None:
+        raise ConfigurationError(f"there is no scenario '{name}'.{suggest(name, project.scenarios)}")
+    state = transaction.table("stage_state")
+    as_of = transaction.scalar(sa.select(sa.func.max(state.c["at"])).where(state.c.stage == f"decide {name}"))
+    if as_of is None:
+        raise ConfigurationError(f"nothing is decided for '{name}' yet: run `hub run` first")
+    measuring = _Measuring(transaction, project, scenario, as_of)
+    groups = [*measuring.groups(by_variant=False), *measuring.groups(by_variant=True)]
+    control = next((group.rate for group in groups if group.group == CONTROL), None)
+    return Results(
+        name,
+        as_of,
+        _told(scenario.goal) if scenario.goal is not None else None,
+        tuple(_compared(group, control) for group in groups),
+        tuple(measuring.messages(project.hub.costs)),
+    )
+
+
+def _compared(group: Group, control: Interval | None) -> Group:
+    if group.group == CONTROL or group.rate is None or control is None:
+        return group
+    return Group(**{**vars(group), "uplift": difference(group.rate, control)})
+
+
+def _told(goal: Goal) -> str:
+    where = f" where {goal.where}" if goal.where is not None else ""
+    return f"{goal.of}{where}, within {goal.within}"
+
+
+class _Measuring:
+    """Counts in statements that read and hold nothing on their way."""
+
+    def __init__(self, transaction: Transaction, project: Project, scenario: Scenario, as_of: datetime) -> None:
+        self.transaction = transaction
+        self.project = project
+        self.scenario = scenario
+        self.now = sa.cast(sa.literal(as_of, sa.DateTime(timezone=True)), sa.DateTime(timezone=True))
+        self.ways = self._ways()
+        self.hits = self._hits(scenario.goal) if scenario.goal is not None else None
+
+    def groups(self, by_variant: bool) -> Sequence[Group]:
+        """Give the treated and the control group; or the treated by the way on which a split led them."""
+        ways, treated = self.ways, self.ways.c.treated
+        keys = [treated, ways.c.variant] if by_variant else [treated]
+        columns = [sa.func.count().label("ways"), sa.func.count(ways.c.person_id.distinct()).label("people")]
+        source: sa.FromClause = ways
+        if self.hits is not None:
+            won = (
+                sa.select(self.hits.c.enrolment_id, sa.func.sum(self.hits.c.value).label("value"))
+                .group_by(self.hits.c.enrolment_id)
+                .subquery("won")
+            )
+            source = ways.outerjoin(won, won.c.enrolment_id == ways.c.enrolment_id)
+            over = ways.c.ends_at <= self.now
+            columns += [
+                sa.func.count().filter(over).label("over"),
+                sa.func.count(won.c.enrolment_id).filter(over).label("conversions"),
+                sa.func.sum(won.c.value).filter(over).label("revenue"),
+            ]
+        query = sa.select(*keys, *columns).select_from(source).group_by(*keys)
+        if by_variant:
+            query = query.where(treated, ways.c.variant.is_not(None))
+        found = [self._group(dict(row._mapping)) for row in self.transaction.rows(query)]
+        return sorted(found, key=lambda group: (group.group != TREATED, group.variant or ""))
+
+    def messages(self, costs: Mapping[Any, Decimal]) -> Sequence[Message]:
+        """Give the messages by step and channel."""
+        decision, ways = self.transaction.table("decision"), self.ways
+        reacted = self._reacted()
+        columns = [
+            sa.func.count().label("messages"),
+            sa.func.count(ways.c.person_id.distinct()).label("people"),
+            sa.func.count(decision.c.failed).label("failed"),
+            *(sa.func.count().filter(reacted.c[name]).label(name) for name in REACTIONS),
+        ]
+        source = decision.join(ways, ways.c.enrolment_id == decision.c.enrolment_id).outerjoin(
+            reacted, reacted.c.message_key == decision.c.decision_id
+        )
+        if self.hits is not None:
+            after = self._after(self.hits)
+            source = source.outerjoin(after, after.c.decision_id == decision.c.decision_id)
+            columns += [
+                sa.func.count(after.c.decision_id).label("conversions"),
+                sa.func.sum(after.c.value).label("revenue"),
+            ]
+        query = (
+            sa.select(decision.c.step, decision.c.channel, *columns)
+            .select_from(source)
+            .where(decision.c.outcome == "queued")
+            .group_by(decision.c.step, decision.c.channel)
+            .order_by(decision.c.step, decision.c.channel)
+        )
+        return [self._message(dict(row._mapping), costs) for row in self.transaction.rows(query)]
+
+    def _ways(self) -> sa.Subquery:
+        enrolment, record = self.transaction.table("enrolment"), self.transaction.table("source_record")
+        ends_at: sa.ColumnElement[datetime] = enrolment.c.entered_at
+        if self.scenario.goal is not None:
+            days, rest = length(self.scenario.goal.within)
+            local = self._local(enrolment.c.entered_at) + _interval(timedelta(days=days))
+            ends_at = self._moment(local) + _interval(rest)
+        return (
+            sa.select(
+                enrolment.c.enrolment_id,
+                record.c.person_id,
+                enrolment.c.variant,
+                enrolment.c.entered_at,
+                ends_at.label("ends_at"),
+                (enrolment.c.status != CONTROL).label("treated"),
+            )
+            .join(record, record.c.record_id == enrolment.c.record_id)
+            .where(enrolment.c.scenario == self.scenario.scenario)
+            .subquery("ways")
+        )
+
+    def _hits(self, goal: Goal) -> sa.Subquery:
+        """Give the rows that reach the goal: the way, when, and what they are worth."""
+        found, ways = facts(self.project.schema, goal.of), self.ways
+        record = self.transaction.table("source_record")
+        scope = Scope(found.names, timezone=self.project.hub.timezone)
+        where = compile_condition(goal.where or "true", scope)
+        value = compile_expression(goal.value or "0", scope)
+        time = found.names[found.table.time or "at"]
+        at = self._moment(sa.cast(time.element, sa.DateTime())) if time.type == "date" else time.element
+        rows = found.relation(where.names | value.names)
+        return (
+            sa.select(ways.c.enrolment_id, at.label("at"), sa.cast(value.element, sa.Numeric(18, 4)).label("value"))
+            .select_from(rows)
+            .join(record, record.c.record_id == found.rows.c.record_id)
+            .join(ways, ways.c.person_id == record.c.person_id)
+            .where(at > ways.c.entered_at, at <= ways.c.ends_at, at <= self.now, where.element)
+            .subquery("hits")
+        )
+
+    def _after(self, hits: sa.Subquery) -> sa.Subquery:
+        decision = self.transaction.table("decision").alias("sent")
+        return (
+            sa.select(decision.c.decision_id, sa.func.sum(hits.c.value).label("value"))
+            .join(hits, hits.c.enrolment_id == decision.c.enrolment_id)
+            .where(hits.c.at > decision.c["at"], decision.c.outcome == "queued")
+            .group_by(decision.c.decision_id)
+            .subquery("after")
+        )
+
+    def _reacted(self) -> sa.Subquery:
+        event = self.transaction.table("message_event")
+        told = (sa.func.bool_or(event.c.type.in_(types)).label(name) for name, types in REACTIONS.items())
+        return sa.select(event.c.message_key, *told).group_by(event.c.message_key).subquery("reacted")
+
+    def _group(self, row: Mapping[str, Any]) -> Group:
+        name, variant = TREATED if row["treated"] else CONTROL, row.get("variant")
+        if row["people"] < FEWEST:
+            return Group(name, variant, *[None] * 7)
+        over, conversions = row.get("over"), row.get("conversions")
+        rate = share(conversions, over) if over and conversions is not None else None
+        worth = self.scenario.goal is not None and self.scenario.goal.value is not None
+        revenue = (row["revenue"] or Decimal()) if worth else None
+        return Group(name, variant, row["ways"], row["people"], over, conversions, rate, revenue, None)
+
+    def _message(self, row: Mapping[str, Any], costs: Mapping[Any, Decimal]) -> Message:
+        if row["people"] < FEWEST:
+            return Message(row["step"], row["channel"], *[None] * 9)
+        worth = self.scenario.goal is not None and self.scenario.goal.value is not None
+        each = costs.get(row["channel"])
+        return Message(
+            **{name: row[name] for name in ("step", "channel", "messages", "people", "failed", *REACTIONS)},
+            conversions=row.get("conversions"),
+            revenue=(row["revenue"] or Decimal()) if worth else None,
+            cost=each * row["messages"] if each is not None else None,
+        )
+
+    def _local(self, at: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
+        return sa.func.timezone(text_constant(self.project.hub.timezone), at, type_=sa.DateTime())
+
+    def _moment(self, local: sa.ColumnElement[Any]) -> sa.ColumnElement[datetime]:
+        return sa.func.timezone(text_constant(self.project.hub.timezone), local, type_=sa.DateTime(timezone=True))
+
+
+def _interval(time: timedelta) -> sa.ColumnElement[Any]:
+    return sa.cast(text_constant(f"{time.days} days {time.seconds} seconds"), INTERVAL())

@@ -1,0 +1,70 @@
+"""`hub scenario simulate`, `hub scenario results` and `hub preview message`, on a project of `hub init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Hub, as_json
+
+
+@pytest.fixture
+def ran(corner: Path, hub: Hub) -> Path:
+    with (corner / "hub.yaml").open("a", encoding="utf-8") as file:
+        file.write("\ncosts: {letter: 0.95}\n")
+    with (corner / "scenarios" / "welcome.yaml").open("a", encoding="utf-8") as file:
+        file.write("goal: {of: sales_order, within: 10 days, value: total}\n")
+    done = hub("run", "--project", str(corner))
+    assert done.exit_code == 0, done.output
+    return corner
+
+
+def test_a_scenario_is_simulated(ran: Path, hub: Hub) -> None:
+    days = ("--from", "2026-03-01", "--to", "2026-03-03", "--project", str(ran))
+    told = hub("scenario", "simulate", "welcome", *days)
+    assert told.exit_code == 0, told.output
+    assert "nothing was sent" in told.output
+    assert "2026-03-02" in told.output
+    data = as_json(hub("scenario", "simulate", "welcome", "--people", "2", "--json", *days))
+    assert [day["day"] for day in data["days"]] == ["2026-03-01", "2026-03-02", "2026-03-03"]
+    assert (data["people"], data["cost"].keys()) == (2, data["messages"].keys())
+
+
+def test_many_days_are_shown_by_week(ran: Path, hub: Hub) -> None:
+    told = hub("scenario", "simulate", "welcome", "--from", "2026-01-01", "--to", "2026-03-05", "--project", str(ran))
+    assert "Messages by week" in told.output
+    assert "2025-12-29" in told.output
+
+
+def test_a_day_that_is_none_is_told(ran: Path, hub: Hub) -> None:
+    told = hub("scenario", "simulate", "welcome", "--from", "1 May", "--to", "2026-03-03", "--project", str(ran))
+    assert told.exit_code == 2
+    assert "--from '1 May' is no day: write 2026-03-01" in told.output
+
+
+def test_results_of_few_people_are_hidden(ran: Path, hub: Hub) -> None:
+    told = hub("scenario", "results", "welcome", "--project", str(ran))
+    assert told.exit_code == 0, told.output
+    assert "Goal: sales_order, within 10 days" in told.output
+    data = as_json(hub("scenario", "results", "welcome", "--json", "--project", str(ran)))
+    assert data["goal"] == "sales_order, within 10 days"
+    assert {group["people"] for group in data["groups"]} <= {None}
+
+
+def test_a_letter_is_previewed_into_a_file(ran: Path, hub: Hub, tmp_path: Path) -> None:
+    out = tmp_path / "proof"
+    told = hub("preview", "message", "welcome", "welcome", "--person", "1", "--out", str(out), "--project", str(ran))
+    assert told.exit_code == 0, told.output
+    assert "Nothing was sent." in told.output
+    assert (out / "letter.pdf").read_bytes().startswith(b"%PDF")
+    data = as_json(hub("preview", "message", "welcome", "welcome", "--person", "1", "--json", "--project", str(ran)))
+    assert [(one["channel"], one["files"]) for one in data["messages"]] == [("letter", ["letter.pdf"])]
+
+
+def test_a_message_needs_its_step_and_person(ran: Path, hub: Hub) -> None:
+    told = hub("preview", "message", "welcome", "--project", str(ran))
+    assert told.exit_code == 2
+    assert "write `hub preview message SCENARIO STEP --person PERSON`" in told.output
+    told = hub("preview", "segment", "x", "step", "--project", str(ran))
+    assert "a step and --out go with `hub preview message" in told.output

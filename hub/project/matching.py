@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from hub.project.models import Form, Percentage
 
-BlockField = Literal["email", "phone", "address", "given_name", "surname", "birth_date", "postcode"]
+BlockField = Literal["email", "phone", "address", "given_name", "surname", "birth_date", "postcode", "street", "city"]
 
 BLOCKS: tuple[tuple[BlockField, ...], ...] = (
     ("email",),
@@ -16,7 +16,13 @@ BLOCKS: tuple[tuple[BlockField, ...], ...] = (
     ("address",),
     ("surname", "birth_date"),
     ("given_name", "birth_date"),
+    ("birth_date", "postcode"),
+    ("birth_date", "city"),
+    ("birth_date", "street"),
     ("given_name", "surname", "postcode"),
+    ("given_name", "surname", "city"),
+    ("given_name", "street", "city"),
+    ("surname", "street", "city"),
 )
 
 
@@ -32,8 +38,9 @@ class MatchRules(Form):
         default_factory=lambda: [list(block) for block in BLOCKS],
         min_length=1,
         description="Which people are compared at all: those who agree on all fields of one of these lists; short "
-        "forms of one given name count as that name. Default: email; phone; address; surname and birth date; given "
-        "name and birth date; given name, surname and postcode.",
+        "forms of one given name count as that name. Default: email; phone; address; birth date with "
+        "surname, given name, postcode, city or street; given name and surname with postcode or city; given name or "
+        "surname with street and city.",
     )
     short_names: dict[str, list[str]] = Field(
         default_factory=dict, description="Short forms of given names, added to the hub's own: `charlotte: [lotte]`."

@@ -46,14 +46,14 @@ def strangers(count: int = 80) -> list[Person]:
             FAMILY[number % len(FAMILY)] + "abcdefghijklmnop"[number % 16] * 2,
             date(1940 + number % 60, 1 + number % 12, 1 + number % 28),
             email=f"{GIVEN[number % len(GIVEN)].lower()}{number}@example.org",
-            home=f"{2000 + number}CD {number}",
+            home=f"{2000 + number}CD {number} {FAMILY[number % 8]}{GIVEN[number % 10]}straat",
         )
         for number in range(count)
     ]
 
 
 def tell(warehouse: Warehouse, *people: Person) -> None:
-    """Add records with their e-mail address, phone number and home (postcode and number)."""
+    """Add records with their e-mail address, phone number and home (postcode, number, and street if it is not Dorp)."""
     records, identifiers, addresses = [], [], []
     for record_id, given in people:
         connection, key = record_id.split(":")
@@ -64,8 +64,8 @@ def tell(warehouse: Warehouse, *people: Person) -> None:
             if given.get(kind):
                 identifiers.append({**row, "type": kind, "value": given[kind]})
         if given.get("home"):
-            postcode, number = given["home"].split()
-            addresses.append({**row, "postcode": postcode, "house_number": number, "street": "Dorp", "city": "Ede"})
+            postcode, number, street = (*given["home"].split(), "Dorp")[:3]
+            addresses.append({**row, "postcode": postcode, "house_number": number, "street": street, "city": "Ede"})
     for table, values in (("source_record", records), ("identifier", identifiers), ("address", addresses)):
         if values:
             with warehouse.begin() as transaction:
@@ -117,6 +117,16 @@ ONE_PERSON = [
         said("shop:1", "Hdide", "Vermolen", SPRING, email="t@example.nl", phone="+31612345678"),
         id="another surname, everything else the same",
     ),
+    pytest.param(
+        said("crm:1", "Hidde", "Zilverkamp", SPRING, home=HOME),
+        said("shop:1", "Zilverkamp", "Hidde", SPRING, home="1234AB 19"),
+        id="names in each other's field, another house number",
+    ),
+    pytest.param(
+        said("crm:1", "Katelijne", "Waterbrug", SPRING, home="1234AB 9 Molenaarshof"),
+        said("shop:1", "Kateline", "Waterburg", SPRING, home="1235AB 9 Molenarshof"),
+        id="slips in both names, the street and the postcode",
+    ),
 ]
 
 TWO_PEOPLE = [
@@ -164,6 +174,31 @@ def test_what_contradicts_keeps_two_people_apart(
     tell(warehouse, *strangers(), one, other)
     match()
     assert people(warehouse) == [{"crm:1"}, {"shop:1"}]
+
+
+def with_another(people: list[Person], **said: Any) -> list[Person]:
+    """Give to each of these people a second record of the same surname and address that says something else."""
+    alone = [(id_.replace("town", "crm"), {**it, "email": None}) for id_, it in people]
+    return alone + [(id_.replace("crm", "shop"), {**it, **said}) for id_, it in alone]
+
+
+TOLD_OTHERWISE = with_another(strangers(30), given_name="Wubbo")
+"""Pairs who have all but the given name in common."""
+
+
+def test_where_no_families_are_another_given_name_is_a_slip(warehouse: Warehouse, match: Callable[..., Report]) -> None:
+    tell(warehouse, *TOLD_OTHERWISE)
+    match()
+    assert {"crm:3", "shop:3"} in people(warehouse)
+
+
+def test_where_families_are_another_given_name_is_another_person(
+    warehouse: Warehouse, match: Callable[..., Report]
+) -> None:
+    relatives = with_another(strangers(90)[30:], given_name="Xanthippe", birth_date=date(1911, 11, 11))
+    tell(warehouse, *TOLD_OTHERWISE, *relatives)
+    match()
+    assert {"crm:3"} in people(warehouse)
 
 
 KATELIJNE = (

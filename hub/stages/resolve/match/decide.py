@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.stages.resolve.match.model import CONTRADICTS, gammas
+from hub.stages.resolve.match.model import gammas
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def decide(connection: duckdb.DuckDBPyConnection, join: float, review: float) -> None:
+def decide(connection: duckdb.DuckDBPyConnection, join: float, review: float, contradicts: str) -> None:
     """Make the table `decided`: (low, high, score, reason, joined) of all pairs that are likely enough.
 
     Reads `fresh`, the pairs scored now; `scored`, those scored before; `people`, and `never`, what was decided by hand.
+    `contradicts` is the SQL that holds where two people are not one.
     """
     connection.execute(f"CREATE TABLE likely AS {_LIKELY}", {"review": review})
     connection.execute(f"CREATE TABLE tie AS {_ENDS}", {"join": join})
     connection.execute(f"CREATE TABLE hop AS {gammas(_HOPS)}")
+    connection.execute(f"CREATE TABLE apart AS SELECT low, high FROM hop WHERE {contradicts} UNION FROM never")
     connection.execute(f"CREATE TABLE decided AS {_DECIDED}", {"join": join})
 
 
@@ -50,13 +52,8 @@ FROM tie AS one
 JOIN tie AS two ON one.middle = two.middle AND one.other < two.other
 """
 
-_DECIDED = f"""
-WITH apart AS (
-    SELECT low, high FROM hop WHERE {CONTRADICTS}
-    UNION
-    SELECT low, high FROM never
-),
-weaker AS (
+_DECIDED = """
+WITH weaker AS (
     SELECT
         unnest([one.low, two.low]) AS low,
         unnest([one.high, two.high]) AS high,

@@ -24,6 +24,8 @@ COLUMNS = {
     "phone": "phone",
     "address": "address",
     "postcode": "postcode",
+    "street": "street",
+    "city": "city",
     "given_name": "formal_name",
     "surname": "surname_word",
     "birth_date": "birth_date",
@@ -96,7 +98,7 @@ class Engine:
     def pairs(self, model: Model) -> pa.Table:
         """Give (low, high, score, joined, reason) of all pairs from `review` on, kept ones and new ones."""
         self._score(model)
-        decide(self.connection, self.rules.join, self.rules.review)
+        decide(self.connection, self.rules.join, self.rules.review, fields.contradicts(model.families))
         found = self.connection.execute("SELECT low, high, score, joined, reason FROM decided ORDER BY ALL")
         return found.fetch_arrow_table()
 
@@ -155,8 +157,8 @@ class Engine:
         linker.inference.predict(warning_mode="never").as_duckdbpyrelation().create("predicted")
         connection.execute(
             "CREATE TABLE fresh AS SELECT least(person_l, person_r) AS low, greatest(person_l, person_r) AS high, "
-            f"round(match_probability, 4) AS score, {fields.reason()} AS reason, {fields.CONTRADICTS} AS contradicts "
-            "FROM predicted"
+            f"round(match_probability, 4) AS score, {fields.reason()} AS reason, "
+            f"{fields.contradicts(model.families)} AS contradicts FROM predicted"
         )
 
 

@@ -46,16 +46,25 @@ def _share(column: str) -> str:
     return f'list_has_any("{column}_l", "{column}_r")'
 
 
+def _similar(one: str, other: str) -> str:
+    """Give the SQL that holds where any of one list is equal to, or a slip away from, any of the other."""
+    return f'(list_has_any("{one}_l", "{other}_r") OR any_near("{one}_l", "{other}_r"))'
+
+
 _SHARE_HOME = f"({_share('phone')} OR {_share('address')})"
+_SAME_PLACE = 'any_place("place_l", "place_r")'
 _SHARE_ANY = f"({_share('email')} OR {_SHARE_HOME})"
-_SAME_SURNAME = _share("surname_word")
+_SWAPPED = f"coalesce({_similar('given_name', 'surname_word')} AND {_similar('surname_word', 'given_name')}, false)"
+_ONLY_SWAPPED = f"({_SWAPPED} AND NOT {_share('given_name')})"
+_SAME_SURNAME = f"({_share('surname_word')} OR {_SWAPPED})"
 
 COMPARISONS = (
     Comparison(
         "given_name",
         _either_lacks("given_name"),
         (
-            Level("given name equal", _share("given_name"), 0.68, 0.011),
+            Level("given name and surname swapped", _ONLY_SWAPPED, 0.01, 2e-06),
+            Level("given name equal", _share("given_name"), 0.67, 0.011),
             Level("given names are forms of one name", _share("formal_name"), 0.14, 0.006),
             Level(
                 "given name similar",
@@ -64,12 +73,12 @@ COMPARISONS = (
                 0.005,
             ),
             Level("initial fits", 'any_initial("given_name_l", "given_name_r")', 0.10, 0.02),
-            Level("given name differs", "ELSE", 0.02, 0.958),
+            Level("given name differs", "ELSE", 0.02, 0.957998),
         ),
     ),
     Comparison(
         "surname",
-        f"{_either_lacks('surname_word')} OR coalesce({_SHARE_ANY}, false)",
+        f"{_either_lacks('surname_word')} OR coalesce({_SHARE_ANY}, false) OR {_ONLY_SWAPPED}",
         (
             Level(
                 "surname equal",
@@ -100,7 +109,7 @@ COMPARISONS = (
     Comparison(
         "contact",
         '("email_l" IS NULL OR "email_r" IS NULL) AND ("phone_l" IS NULL OR "phone_r" IS NULL) '
-        'AND ("address_l" IS NULL OR "address_r" IS NULL)',
+        'AND ("address_l" IS NULL OR "address_r" IS NULL) AND ("place_l" IS NULL OR "place_r" IS NULL)',
         (
             Level("e-mail equal, and phone or address", f"{_share('email')} AND {_SHARE_HOME}", 0.22, 1e-06),
             Level("e-mail equal", _share("email"), 0.12, 3e-07),
@@ -121,20 +130,53 @@ COMPARISONS = (
                 0.08,
                 2e-06,
             ),
-            Level("postcode equal", _share("postcode"), 0.02, 2e-05),
-            Level("e-mail, phone and address differ", "ELSE", 0.11, 0.9999057),
+            Level("address similar", _SAME_PLACE, 0.03, 2e-06),
+            Level("street equal", 'any_street("place_l", "place_r")', 0.02, 2e-05),
+            Level("postcode equal", _share("postcode"), 0.01, 2e-05),
+            Level("e-mail, phone and address differ", "ELSE", 0.07, 0.9998837),
         ),
     ),
 )
 
-CONTRADICTS = """
-(
-gamma_given_name = 0
-OR gamma_gender = 0 AND gamma_given_name NOT IN (4, 3)
-OR gamma_birth_date = 0 AND (gamma_given_name NOT IN (4, 3) OR gamma_surname = 0 OR gamma_contact < 9)
+
+def _is(comparison: str, *words: str) -> str:
+    """Give the SQL that holds where a comparison has one of these levels, told by their words."""
+    levels = next(it.levels for it in COMPARISONS if it.name == comparison)
+    places = [str(len(levels) - 1 - place) for place, level in enumerate(levels) if level.words in words]
+    return f"gamma_{comparison} IN ({', '.join(places)})"
+
+
+_ONE_GIVEN_NAME = _is(
+    "given_name", "given name and surname swapped", "given name equal", "given names are forms of one name"
 )
-"""
-"""Twins, and parents and children at one address, have all but this in common: such a pair is not joined."""
+_OTHER_GIVEN_NAME = _is("given_name", "given name differs")
+_OTHER_BIRTH_DATE = _is("birth_date", "birth date differs")
+_OTHER_SEX = f"({_is('gender', 'gender differs')} AND NOT {_ONE_GIVEN_NAME})"
+_ONE_MAILBOX = _is("contact", "e-mail equal, and phone or address", "e-mail equal")
+_OTHER_PERSON_BORN = (
+    f"({_OTHER_BIRTH_DATE} AND (NOT {_ONE_GIVEN_NAME} OR {_is('surname', 'surname differs')} OR NOT {_ONE_MAILBOX}))"
+)
+
+
+def contradicts(families: bool) -> str:
+    """Give the SQL that holds where two people are not one, however likely.
+
+    Twins, and parents and children at one address, have all but the given name or the birth date in common: where
+    families are among the people, one of these is enough to keep two apart. Where none are, it takes both.
+    """
+    if families:
+        return f"({_OTHER_SEX} OR {_OTHER_GIVEN_NAME} OR {_OTHER_PERSON_BORN})"
+    return f"({_OTHER_SEX} OR {_OTHER_GIVEN_NAME} AND {_OTHER_BIRTH_DATE})"
+
+
+_AT_HOME = _is("contact", "phone, address and surname equal", "address and surname equal")
+RELATIVES = f"{_AT_HOME} AND {_OTHER_GIVEN_NAME} AND {_OTHER_BIRTH_DATE}"
+"""Where two of one surname at one address are relatives."""
+LOOK_ALIKES = f"""{_AT_HOME} AND (
+    {_OTHER_GIVEN_NAME} AND {_is("birth_date", "birth date equal")}
+    OR {_is("given_name", "given name equal")} AND {_OTHER_BIRTH_DATE}
+)"""
+"""Where they are twins, or bear one name; or are one person of whom something was told wrong."""
 
 
 def gammas(pairs: str) -> str:

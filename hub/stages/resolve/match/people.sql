@@ -1,6 +1,6 @@
 -- One row per person who has a name: everything that the records of that person say, as lists.
 -- Reads said_name (person, given_name, surname, birth_date, gender), said_value (person, type, value),
--- said_home (person, home, postcode), formal (name, formal), name_form (formal, form), common (surname) and known (person, mark).
+-- said_home (person, postcode, street, number, city), formal (name, formal), name_form (formal, form), common (surname) and known (person, mark).
 
 CREATE OR REPLACE MACRO near_text(one, other) AS
     CASE
@@ -17,10 +17,28 @@ CREATE OR REPLACE MACRO slip_apart(one, other) AS
             THEN damerau_levenshtein(one, other) <= 1
         ELSE false
     END;
+CREATE OR REPLACE MACRO digit_apart(one, other) AS
+    CASE WHEN abs(length(one) - length(other)) < 2 THEN damerau_levenshtein(one, other) <= 1 ELSE false END;
 CREATE OR REPLACE MACRO any_near(ones, others) AS
     len(list_filter(ones, lambda one: len(list_filter(others, lambda other: near_text(one, other))) > 0)) > 0;
 CREATE OR REPLACE MACRO any_slip(ones, others) AS
     len(list_filter(ones, lambda one: len(list_filter(others, lambda other: slip_apart(one, other))) > 0)) > 0;
+-- two addresses: a slip in the street, and in the postcode or the city
+CREATE OR REPLACE MACRO street_near(one, other) AS
+    coalesce(one.street = other.street OR near_text(one.street, other.street), false)
+    AND coalesce(
+        one.postcode = other.postcode
+        OR one.city = other.city
+        OR digit_apart(one.postcode, other.postcode)
+        OR near_text(one.city, other.city),
+        false
+    );
+CREATE OR REPLACE MACRO any_street(ones, others) AS
+    len(list_filter(ones, lambda one: len(list_filter(others, lambda other: street_near(one, other))) > 0)) > 0;
+CREATE OR REPLACE MACRO any_place(ones, others) AS
+    len(list_filter(ones, lambda one: len(list_filter(
+        others, lambda other: coalesce(one.number = other.number, false) AND street_near(one, other)
+    )) > 0)) > 0;
 -- an initial fits a name, or other initials
 CREATE OR REPLACE MACRO initial_fits(one, other) AS
     CASE
@@ -56,7 +74,13 @@ contacts AS (
     GROUP BY person
 ),
 homes AS (
-    SELECT person, list_sort(list(DISTINCT home)) AS address, list_sort(list(DISTINCT postcode)) AS postcode
+    SELECT
+        person,
+        list_sort(list(DISTINCT postcode || ' ' || number) FILTER (postcode || number IS NOT NULL)) AS address,
+        list_sort(list(DISTINCT postcode) FILTER (postcode IS NOT NULL)) AS postcode,
+        list_sort(list(DISTINCT street) FILTER (street IS NOT NULL)) AS street,
+        list_sort(list(DISTINCT city) FILTER (city IS NOT NULL)) AS city,
+        list_sort(list(DISTINCT {'street': street, 'number': number, 'postcode': postcode, 'city': city}) FILTER (street IS NOT NULL)) AS place
     FROM said_home
     GROUP BY person
 ),
@@ -97,7 +121,12 @@ FROM (
         phone,
         address,
         postcode,
-        md5(concat_ws('|', names.given_name, names.surname, names.birth_date, gender, email, phone, address, postcode)) AS mark
+        street,
+        city,
+        place,
+        md5(concat_ws(
+            '|', names.given_name, names.surname, names.birth_date, gender, email, phone, address, postcode, place
+        )) AS mark
     FROM names
     LEFT JOIN contacts USING (person)
     LEFT JOIN homes USING (person)

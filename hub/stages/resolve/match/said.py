@@ -67,15 +67,16 @@ def _statements(transaction: Transaction, people: Told) -> dict[str, sa.Select[A
         .distinct(),
         "said_home": sa.select(
             whose.c.person,
-            sa.func.concat_ws(" ", postcode, sa.func.lower(number), type_=sa.Text()).label("home"),
-            postcode.label("postcode"),
+            sa.func.nullif(postcode, "").label("postcode"),
+            sa.func.nullif(sa.func.lower(address.c.street), "").label("street"),
+            sa.func.nullif(sa.func.lower(number), "").label("number"),
+            sa.func.nullif(sa.func.lower(address.c.city), "").label("city"),
         )
         .select_from(
             address.join(records, records.c.record_id == address.c.record_id).join(
                 whose, whose.c.record_no == records.c.record_no
             )
         )
-        .where(address.c.postcode != "", address.c.house_number != "")
         .distinct(),
         "never": sa.select(
             sa.func.least(low.c.person, high.c.person, type_=sa.BigInteger()).label("low"),

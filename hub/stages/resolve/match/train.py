@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from hub.stages.resolve.match.model import COMPARISONS, prior_m, prior_u, settings
+from hub.stages.resolve.match.model import COMPARISONS, LOOK_ALIKES, RELATIVES, prior_m, prior_u, settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +30,11 @@ FIRST_SHARE = 0.05
 """The share of people who are thought to have a second self, before anything is known."""
 LARGEST_SHARE = 0.01
 """Where there are a few people only, no more than this share of all pairs is thought to be one person."""
-KEPT = {("given_name", 4), ("gender", 1), ("birth_date", 3)}
+PRIOR_RELATIVES = 20
+"""How many pairs of relatives are thought to be there, before any are seen."""
+LOOK_ALIKES_AT_MOST = 0.5
+"""In families there are fewer twins and namesakes than this share of the other relatives."""
+KEPT = {("given_name", 5), ("gender", 1), ("birth_date", 3)}
 """The levels (by their place) that contradict."""
 
 
@@ -45,6 +49,8 @@ class Model:
     common: list[str]
     made_for: str
     """The fingerprint of the configuration that it was trained for."""
+    families: bool = True
+    """Whether relatives who live together are among them."""
 
     def to_json(self) -> str:
         """Write it as text, for the state that is kept."""
@@ -72,9 +78,25 @@ def train(connection: duckdb.DuckDBPyConnection, blocking: Sequence[Any], common
     names = [comparison.name for comparison in COMPARISONS]
     gammas = ", ".join(f"gamma_{name}" for name in names)
     patterns = connection.execute(f"SELECT count(*), {gammas} FROM compared GROUP BY ALL ORDER BY ALL").fetchall()
-    postcodes, births = (_sharing(connection, column) for column in ("postcode", "birth_date"))
+    shared = ("postcode", "birth_date", _STREETS)
+    postcodes, births, streets = (_sharing(connection, column) for column in shared)
     u["birth_date"] = _births(u["birth_date"], births, total)
-    return _maximise(patterns, names, m, u, share, total, postcodes, count, common, made_for)
+    m, u, share = _maximise(patterns, names, m, u, share, total, postcodes, streets)
+    return Model(m, u, share, count, common, made_for, _families(connection))
+
+
+def _families(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Say whether families are among the people.
+
+    Of relatives who live together few are twins or bear one name. Where such pairs are many and other relatives are
+    few, they are no families: each is one person, of whom a given name or birth date was told wrong.
+    """
+    query = f"SELECT count(*) FILTER ({RELATIVES}), count(*) FILTER ({LOOK_ALIKES}) FROM compared"
+    relatives, look_alikes = connection.execute(query).fetchone() or (0, 0)
+    return int(look_alikes) < LOOK_ALIKES_AT_MOST * (int(relatives) + PRIOR_RELATIVES)
+
+
+_STREETS = "list_distinct(list_transform(place, lambda it: it.street || '|' || it.city))"
 
 
 def _sharing(connection: duckdb.DuckDBPyConnection, column: str) -> float:
@@ -119,19 +141,17 @@ def _maximise(
     share: float,
     total: float,
     postcodes: float,
-    count: int,
-    common: list[str],
-    made_for: str,
-) -> Model:
+    streets: float,
+) -> tuple[dict[str, list[float]], dict[str, list[float]], float]:
     """Repeat: how likely is each pattern one person; and what do the likely ones look like."""
     before = prior_m()
     for _ in range(ROUNDS):
         likely = [_probability(pattern[1:], names, m, u, share) for pattern in patterns]
-        u = {**u, "contact": _contact(patterns, likely, names, total, postcodes)}
+        u = {**u, "contact": _contact(patterns, likely, names, total, postcodes, streets)}
         matched = sum(chance * pattern[0] for chance, pattern in zip(likely, patterns, strict=True))
         share = min(max(matched, 1.0) / total, LARGEST_SHARE)
         m = {name: _shares(name, place, patterns, likely, before[name]) for place, name in enumerate(names, 1)}
-    return Model(m, u, share, count, common, made_for)
+    return m, u, share
 
 
 def _probability(
@@ -157,7 +177,12 @@ def _shares(
 
 
 def _contact(
-    patterns: list[tuple[int, ...]], likely: list[float], names: list[str], total: float, postcodes: float
+    patterns: list[tuple[int, ...]],
+    likely: list[float],
+    names: list[str],
+    total: float,
+    postcodes: float,
+    streets: float,
 ) -> list[float]:
     """Give `u` of contact by counting: all who share an e-mail address, phone or address are compared."""
     column = names.index("contact") + 1
@@ -168,7 +193,8 @@ def _contact(
             seen[levels - 1 - pattern[column]] += (1 - chance) * pattern[0]
     before = prior_u()["contact"]
     shares = [_smoothed(count, total, share, PRIOR_COUNTED) for count, share in zip(seen, before, strict=True)]
-    shares[-3] = before[-3]  # not all who are one slip apart are compared
-    shares[-2] = _smoothed(max(postcodes - sum(seen[2:-3]), 0.0), total, before[-2], PRIOR_COUNTED)
+    shares[-5:-3] = before[-5:-3]  # not all who are a slip apart are compared
+    shares[-3] = _smoothed(max(streets - sum(seen[2:-5]), 0.0), total, before[-3], PRIOR_COUNTED)
+    shares[-2] = _smoothed(max(postcodes - max(streets, sum(seen[2:-5])), 0.0), total, before[-2], PRIOR_COUNTED)
     shares[-1] = 1 - sum(shares[:-1])
     return shares

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from hub.people.conflicts import Conflict
     from hub.quality import FieldQuality, QualityReport
 
 
 def quality(folder: Path | None, connection: str | None) -> Answer:
-    """Show the quality report that the last run published."""
+    """Show the quality report that the last run published, and on what the records of one person disagree."""
+    from hub.people.conflicts import conflicts
+    from hub.people.reading import Reading
     from hub.quality import read_quality
 
     project = open_project(folder)
@@ -30,8 +34,18 @@ def quality(folder: Path | None, connection: str | None) -> Answer:
             f"hub.yaml has no connection '{connection}'.{suggest(connection, project.connections)}"
         )
     report = read_quality(partial(ask, project), connection)
-    data = {"fields": [asdict(it) for it in report.fields], "checks": list(report.checks)}
-    return Answer(data, lambda console: _show(console, report))
+    disagreeing = conflicts(project.schema, Reading(project, partial(ask, project)).rows) if connection is None else []
+    data = {
+        "fields": [asdict(it) for it in report.fields],
+        "checks": list(report.checks),
+        "conflicts": [asdict(it) for it in disagreeing],
+    }
+
+    def show(console: Console) -> None:
+        _show(console, report)
+        _show_conflicts(console, disagreeing)
+
+    return Answer(data, show)
 
 
 def accept(folder: Path | None, connection: str, why: str, by: str | None) -> Answer:
@@ -85,6 +99,24 @@ def _show(console: Console, report: QualityReport) -> None:
         for one in fields:
             table.add_row(*_line(one))
         console.print(table)
+
+
+def _show_conflicts(console: Console, disagreeing: Sequence[Conflict]) -> None:
+    """Show the fields on which records of one person say different things; which value won stands in `hub explain`."""
+    from rich.table import Table
+
+    from hub.quality import bar, percent, share
+
+    there = [it for it in disagreeing if it.disagreeing]
+    if not there:
+        return
+    table = Table(title="People whose records disagree", title_justify="left")
+    for heading in ("field", "people", "of whom disagreeing"):
+        table.add_column(heading, justify="right" if heading == "people" else "left")
+    for it in there:
+        part = share(it.disagreeing, it.people)
+        table.add_row(it.field, f"{it.people:,}", f"{bar(part)} {percent(part):>4}  {it.disagreeing:,}")
+    console.print(table)
 
 
 def _line(one: FieldQuality) -> list[Text]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, suggest
+from hub.people.reading import Ask, Reading
 from hub.project import Project
-from hub.warehouse.dialects import dialect_of
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Ask = Callable[[str], "pa.Table"]
-"""Runs one SQL statement on what was published."""
 
 POINTS = 10
 """How many sizes a trend has, the one of today included."""
@@ -87,18 +81,8 @@ def _size(
     return Size(name, summary, members, members / people if people else 0.0, entered, left, tuple(trend))
 
 
-class _Reading:
-    """Reads the published tables of one project."""
-
-    def __init__(self, project: Project, ask: Ask) -> None:
-        self.project = project
-        self.ask = ask
-
-    def rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        """Run a query; its values stand in the text, quoted by the engine's own rules."""
-        compiled = query.compile(dialect=dialect_of(self.project.hub.engine), compile_kwargs={"literal_binds": True})
-        found: list[dict[str, Any]] = self.ask(str(compiled)).to_pylist()
-        return found
+class _Reading(Reading):
+    """Reads how segments are and were."""
 
     def one(self, query: sa.Select[Any]) -> Any:
         """Give the only value of a query."""

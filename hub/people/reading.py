@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hub.project import Project
 from hub.schema.shape import STORE
+from hub.warehouse.dialects import dialect_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,7 @@ class Reading:
 
     def rows(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[dict[str, Any]]:
         """Run a query; its values stand in the text, quoted by the engine's own rules."""
-        compiled = query.compile(dialect=_dialect(self.project), compile_kwargs={"literal_binds": True})
+        compiled = query.compile(dialect=dialect_of(self.project.hub.engine), compile_kwargs={"literal_binds": True})
         found: list[dict[str, Any]] = self.ask(str(compiled)).to_pylist()
         return found
 
@@ -50,13 +51,3 @@ class Reading:
         by = table.c[order].desc().nulls_last() if newest else table.c[order]
         rest = [table.c[name] for name in table.info["key"]]
         return self.rows(sa.select(table).where(table.c[column].in_(sorted(values))).order_by(by, *rest))
-
-
-def _dialect(project: Project) -> sa.Dialect:
-    if project.hub.engine == "duckdb":
-        from hub.warehouse.duckdb_dialect import Dialect
-
-        return Dialect()  # type: ignore[no-untyped-call]
-    from sqlalchemy.dialects import postgresql
-
-    return postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]

@@ -6,7 +6,7 @@ reads what the last run published, so that a segment can be tried before it is u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, suggest
 from hub.expressions import Logic, compile_condition, compile_expression, logic
+from hub.people.reading import Ask, Reading
 from hub.people.scope import reading_scope
 from hub.people.segments import drawn, picking_order, segment_problems
 from hub.people.traits import plan_traits
@@ -23,12 +24,7 @@ from hub.project.segments import Segment
 from hub.schema.shape import STORE
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from hub.project.segments import Share
-
-Ask = Callable[[str], "pa.Table"]
-"""Runs one SQL statement on what was published."""
 
 UNKNOWN = "unknown"
 
@@ -170,14 +166,13 @@ def _walk(reason: Reason) -> Iterator[Reason]:
         yield from _walk(part)
 
 
-class _Reading:
+class _Reading(Reading):
     """One segment, taken apart and compiled, and the published tables."""
 
     def __init__(self, project: Project, ask: Ask, name: str) -> None:
         if name not in project.segments:
             raise ConfigurationError(f"there is no segment '{name}'.{suggest(name, project.segments)}")
-        self.project = project
-        self.ask = ask
+        super().__init__(project, ask)
         self.as_of = self._computed_for()
         problems = segment_problems(project, self.as_of)
         if problems:
@@ -189,14 +184,6 @@ class _Reading:
         inside = sa.select(membership.c.person_id).where(membership.c.segment == name)
         self.member = self.people.person_id.in_(inside)
         self.reason = self._segment(name, project.segments[name])
-
-    def rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        """Run a query; its values stand in the text, quoted by the engine's own rules."""
-        from hub.warehouse.dialects import dialect_of
-
-        compiled = query.compile(dialect=dialect_of(self.project.hub.engine), compile_kwargs={"literal_binds": True})
-        found: list[dict[str, Any]] = self.ask(str(compiled)).to_pylist()
-        return found
 
     def _computed_for(self) -> datetime:
         """Give the moment that the published traits are of; refuse when traits were added since."""

@@ -100,6 +100,19 @@ def test_the_report_shows_each_field_with_a_bar_and_each_check(shop: Shop) -> No
     assert shop.hub("quality", "-c", "shap").exit_code == 2
 
 
+def test_r42_the_report_counts_on_what_the_records_of_one_person_disagree(shop: Shop) -> None:
+    dora = "4,Witte,dora@example.nl,01-02-1980,v,2026-01-01 10:00:00\n"
+    again = "5,Wit,dora@example.nl,01-02-1980,m,2026-01-01 10:00:00\n"
+    shop.write("data/customers.csv", HEAD + ANNA + dora + again)
+    shop.write("identity.yaml", "identifiers: {email: {agree: []}}\n")
+    shop.run()
+    shop.told("run", "resolve", "--as-of", "2026-03-01")
+    conflicts = {it["field"]: (it["people"], it["disagreeing"]) for it in shop.told("quality")["conflicts"]}
+    assert conflicts == {"surname": (2, 1), "gender": (2, 1), "birth_date": (2, 0)}
+    assert "People whose records disagree" in shop.hub("quality").stdout
+    assert "People whose records disagree" not in shop.hub("quality", "-c", "shop").stdout
+
+
 def test_quarantine_says_what_to_change_and_hides_what_is_personal(shop: Shop) -> None:
     shop.run()
     told = shop.told("quarantine", "list")

@@ -261,10 +261,13 @@ def test_a_run_without_news_compares_nothing_and_news_is_seen(shop: Shop) -> Non
             remember(transaction, "segment", mark, NOW)
 
     member(shop, 1)
+    shop.person(2, consent=("ads",), email="p2@example.nl", given_name="P2")
     segments_evaluated("first")
     run(shop)
     calls(shop)
-    member(shop, 2)  # without the mark of the stage before it, this is no news
+    with shop.warehouse.begin() as transaction:  # without the mark of the stage before it, this is no news
+        membership = transaction.table("membership")
+        transaction.execute(sa.insert(membership).values(person_id=2, segment="gold", since=NOW))
     run(shop)
     assert calls(shop) == []
     segments_evaluated("second")

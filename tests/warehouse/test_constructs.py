@@ -19,6 +19,7 @@ from hub.warehouse.constructs import (
     composed,
     earliest,
     extract_first,
+    folded,
     json_object,
     latest,
     local_date,
@@ -36,6 +37,7 @@ TESTED = {
     "composed",
     "earliest",
     "extract_first",
+    "folded",
     "json_object",
     "latest",
     "local_date",
@@ -249,3 +251,22 @@ def test_text_constant_stands_in_the_statement_as_it_is(warehouse: Warehouse, gi
 
 def test_composed_joins_letters_and_their_accents(warehouse: Warehouse) -> None:
     assert computed(warehouse, "vale\u0301ry", composed) == "val\u00e9ry"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (" Müller ", "muller"),
+        ("MULLER", "muller"),
+        ("Zoë", "zoe"),
+        ("Zoe\u0308", "zoe"),
+        ("D'Hondt", "d'hondt"),
+        ("אִישׁ", "איש"),
+        ("", ""),
+        (None, None),
+    ],
+)
+def test_folded_names_are_compared_without_capitals_accents_and_spaces(
+    warehouse: Warehouse, given: str | None, expected: str | None
+) -> None:
+    assert computed(warehouse, given, folded) == expected

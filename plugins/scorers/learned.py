@@ -17,7 +17,6 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import structlog
 
 from hub.contracts import Scored, Scorer, Scoring
@@ -26,6 +25,7 @@ from hub.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 RFM = ("recency_score", "frequency_score", "monetary_score")
 BETTER = 0.01
@@ -79,6 +79,7 @@ class _Period:
 
 def _score(scoring: Scoring, churn: bool) -> Scored:
     import numpy as np
+    import pyarrow as pa
 
     options = _options(scoring)
     moments = [scoring.as_of - 2 * options.horizon, scoring.as_of - options.horizon, scoring.as_of]
@@ -125,6 +126,8 @@ def _refusal(first: _Period, second: _Period) -> str:
 
 def _scored(learned_from: _Period, now: _Period) -> Scored:
     """Learn from the newest period whose outcome is known, and score the people of now."""
+    import pyarrow as pa
+
     names = [name for name in now.people.column_names if name != "person_id"]
     features = _Features.of(learned_from, names)
     model = _fitted(features.matrix(learned_from), learned_from.grew)
@@ -186,6 +189,7 @@ class _Feature:
     @classmethod
     def of(cls, name: str, period: _Period) -> _Feature:
         import numpy as np
+        import pyarrow as pa
 
         column = period.people.column(name)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -218,6 +222,7 @@ class _Feature:
 def _numbers(column: pa.ChunkedArray, moment: datetime | None = None) -> np.ndarray:
     """Give numbers, NaN where there is none; moments and days as days before the moment."""
     import numpy as np
+    import pyarrow as pa
 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         seconds = column.cast(pa.timestamp("s", tz="UTC")).cast(pa.int64()).cast(pa.float64())

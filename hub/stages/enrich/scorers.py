@@ -7,9 +7,8 @@ score, and its reason is logged; one that fails stops the stage and is named.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 import structlog
 
@@ -24,7 +23,8 @@ from hub.stages.enrich.aggregate import aggregates
 from hub.stages.enrich.derive import derived
 from hub.warehouse import Transaction
 
-FORM = pa.schema([("person_id", pa.int64()), ("value", pa.float64()), ("reason", pa.string())])
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +43,7 @@ def with_scorers(
         if given.rows is None:
             refused.append(name)
             log.warning("score_refused", score=name, scorer=score.by, reason=given.refused)
-        rows = FORM.empty_table() if given.rows is None else _in_form(given.rows, score)
-        scored = transaction.load(f"scored_{number}", rows)
+        scored = transaction.load(f"scored_{number}", _in_form(given.rows, score))
         relation = relation.outerjoin(scored, scored.c.person_id == traits.c.person_id)
         columns.append(sa.cast(scored.c.value, SQL_TYPES["number"]).label(name))
         columns.append(scored.c.reason.label(name + REASON))
@@ -80,8 +79,13 @@ def _as_of(transaction: Transaction, project: Project, moment: datetime) -> sa.F
     return transaction.hold("earlier_traits", derived(transaction.table("person"), plan, found))
 
 
-def _in_form(rows: pa.Table, score: Score) -> pa.Table:
-    """Bring what a scorer gave into form: person_id, value and reason, a person once."""
+def _in_form(rows: pa.Table | None, score: Score) -> pa.Table:
+    """Bring what a scorer gave into form: person_id, value and reason, a person once; no rows where it refused."""
+    import pyarrow as pa
+
+    form = pa.schema([("person_id", pa.int64()), ("value", pa.float64()), ("reason", pa.string())])
+    if rows is None:
+        return form.empty_table()
     wrong = None
     if not {"person_id", "value"} <= set(rows.column_names):
         wrong = "gives no columns person_id and value"
@@ -90,4 +94,4 @@ def _in_form(rows: pa.Table, score: Score) -> pa.Table:
     if wrong is not None:
         raise PluginError(f"the scorer '{score.by}' of the score '{score.score}' {wrong}: report it to its author")
     reason = rows.column("reason") if "reason" in rows.column_names else pa.nulls(rows.num_rows, pa.string())
-    return pa.table([rows.column("person_id"), rows.column("value"), reason], names=FORM.names).cast(FORM)
+    return pa.table([rows.column("person_id"), rows.column("value"), reason], names=form.names).cast(form)

@@ -37,7 +37,9 @@ class Accepting(Destination):
     def capabilities(self) -> Capabilities:
         """Batches of a thousand, at any pace."""
         channel: Channel | None = self.config.channel
-        return Capabilities(channel=channel, syncs=channel is None, batch_size=1000, can_remove=True)
+        return Capabilities(
+            channel=channel, operations=frozenset() if channel else frozenset({"upsert", "remove"}), batch_size=1000
+        )
 
     def check(self) -> Check:
         """There is nothing that could fail."""

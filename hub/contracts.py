@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Channel = Literal["email", "sms", "letter"]
 Status = Literal["accepted", "later", "rejected", "unknown"]
-Operation = Literal["upsert", "remove"]
+Operation = Literal["upsert", "add", "update", "remove", "delete"]
 FindingStatus = Literal["found", "absent", "rejected", "later"]
 Notation = Literal["iso", "nl", "be", "us"]
 
@@ -220,15 +220,29 @@ class Message:
 
 @dataclass(frozen=True)
 class Row:
-    """One member of an audience or one row of a table at the destination; `key` is unique within the sync."""
+    """One member of an audience or one row of a table at the destination; `key` is unique within the sync.
+
+    `fields` are the mapped fields that are to be written; None empties one. `remote_id` is what the destination called
+    the row when it took it last, empty where it never did.
+    """
 
     key: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    remote_id: str = ""
 
 
 @dataclass(frozen=True)
 class SyncBatch:
-    """Rows to write to, or remove from, one object (audience, list, table) of a destination."""
+    """Rows to write to, or remove from, one object (audience, list, table) of a destination.
+
+    upsert   make the row, or change it where it is there
+    add      make it; one that is there stays as it is, and is accepted
+    update   change it where it is there; one that is not there is rejected
+    remove   take it out of the audience or list; the person behind it stays; one that is not there is accepted
+    delete   remove the row itself; one that is not there is accepted
+
+    A destination rejects a row whose fields it can't take, with the reason, and takes the others.
+    """
 
     target: str
     operation: Operation
@@ -256,19 +270,40 @@ class Result:
 class Capabilities:
     """What a destination can do; the hub plans batches, pace and retries from it.
 
+    `operations`: what it can do with rows; none where it takes only messages.
     `idempotency_window`: for how long the same message id sent again is taken only once; None where it is not.
+    `can_ask`, `can_read`, `can_try`: it answers what became of messages, gives rows back, and checks rows without
+    writing them (`ask`, `read_back`, `try_out`).
     """
 
     channel: Channel | None = None
-    syncs: bool = False
+    operations: frozenset[Operation] = frozenset()
     batch_size: int = 100
     rate_per_second: float | None = None
     idempotency_window: timedelta | None = None
-    can_remove: bool = False
+    can_ask: bool = False
+    can_read: bool = False
+    can_try: bool = False
+
+    @property
+    def syncs(self) -> bool:
+        """Say whether it takes rows at all."""
+        return bool(self.operations)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that went out before: its id, and the reference of the other side where it gave one."""
+
+    id: str
+    remote_id: str = ""
 
 
 class Destination(Plugin):
-    """Takes messages, audiences or rows out. A subclass overrides `send`, `sync` or both, as its capabilities say."""
+    """Takes messages, audiences or rows out. A subclass overrides `send`, `sync` or both, as its capabilities say.
+
+    A plugin that is a source as well (`class Shop(Source, Destination)`) gives its reactions among its `resources`.
+    """
 
     @property
     @abstractmethod
@@ -281,7 +316,22 @@ class Destination(Plugin):
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
         """Write or remove rows; one result per row, in the same order."""
-        raise TypeError(f"{self.name} takes no audiences or rows: its capabilities say syncs=False")
+        raise TypeError(f"{self.name} takes no audiences or rows: its capabilities name no operations")
+
+    def ask(self, sent: Sequence[Sent]) -> Sequence[Result]:
+        """Say what became of messages whose answer never came; one result per message, in order.
+
+        `rejected` where the other side never got it, `unknown` where it does not know.
+        """
+        raise TypeError(f"{self.name} can't be asked: its capabilities say can_ask=False")
+
+    def read_back(self, target: str, rows: Sequence[Row], fields: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Give what stands there now, by key: the named fields of the rows that are there."""
+        raise TypeError(f"{self.name} gives nothing back: its capabilities say can_read=False")
+
+    def try_out(self, batch: SyncBatch) -> Sequence[Result]:
+        """Say what `sync` would come to, as far as the other side can tell, and write nothing."""
+        raise TypeError(f"{self.name} can't try rows: its capabilities say can_try=False")
 
     def preview(self, message: Message) -> Mapping[str, bytes]:
         """Give what a message looks like on its way out, as files by name, without sending: the PDF of a letter.

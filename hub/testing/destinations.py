@@ -160,8 +160,14 @@ class DestinationSuite:
         if capabilities.channel:
             assert type(destination).send is not Destination.send, "capabilities name a channel, but send is missing"
         if capabilities.syncs:
-            assert type(destination).sync is not Destination.sync, "capabilities say syncs=True, but sync is missing"
-        assert capabilities.syncs or not capabilities.can_remove, "can_remove is about rows: it needs syncs=True"
+            assert type(destination).sync is not Destination.sync, "capabilities name operations, but sync is missing"
+        for able, name in (
+            (capabilities.can_ask, "ask"),
+            (capabilities.can_read, "read_back"),
+            (capabilities.can_try, "try_out"),
+        ):
+            written = getattr(type(destination), name) is not getattr(Destination, name)
+            assert written == able, f"capabilities and the method {name} contradict each other"
         assert capabilities.batch_size >= 1
         assert capabilities.rate_per_second is None or capabilities.rate_per_second > 0
 
@@ -271,7 +277,7 @@ class DestinationSuite:
     # rows ---------------------------------------------------------------------------------------------------------
 
     def test_every_row_gets_its_result_in_order(self, destination: Destination) -> None:
-        if destination.capabilities.syncs:
+        if "upsert" in destination.capabilities.operations:
             rows = list(reversed(sample_rows(5)))
             results = assert_complete(
                 destination.sync(SyncBatch("Customers A", "upsert", rows)), [row.key for row in rows]
@@ -279,7 +285,7 @@ class DestinationSuite:
             assert {result.status for result in results} == {"accepted"}, [result.reason for result in results]
 
     def test_rows_are_removed_where_the_capabilities_say_so(self, destination: Destination) -> None:
-        if destination.capabilities.can_remove:
+        if "remove" in destination.capabilities.operations:
             rows = sample_rows(3)
             assert_complete(destination.sync(SyncBatch("Customers A", "upsert", rows)), [row.key for row in rows])
             for _ in range(2):
@@ -288,7 +294,7 @@ class DestinationSuite:
                 assert {result.status for result in results} == {"accepted"}, "removing twice is no mistake"
 
     def test_a_row_that_cannot_be_written_does_not_sink_the_others(self, destination: Destination) -> None:
-        if destination.capabilities.syncs:
+        if "upsert" in destination.capabilities.operations:
             rows = [*sample_rows(1), Row("row-broken", {"email": object()}), *sample_rows(1, start=2)]
             results = assert_complete(
                 destination.sync(SyncBatch("Customers A", "upsert", rows)), [row.key for row in rows]
@@ -298,7 +304,7 @@ class DestinationSuite:
 
     def test_an_unreachable_server_makes_rows_wait(self, unreachable: Mapping[str, Any], project: Path) -> None:
         destination = self._make(unreachable, project)
-        if destination.capabilities.syncs:
+        if "upsert" in destination.capabilities.operations:
             rows = sample_rows(2)
             results = assert_complete(
                 destination.sync(SyncBatch("Customers A", "upsert", rows)), [row.key for row in rows]

@@ -69,7 +69,7 @@ class Board(Destination):
     def capabilities(self):
         if self.config.loft == "broken":
             raise RuntimeError("canary")
-        return Capabilities(syncs=True)
+        return Capabilities(operations=frozenset({"upsert"}))
 
     def check(self):
         return Check(True, "the board hangs")

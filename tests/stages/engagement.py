@@ -12,11 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import sqlalchemy as sa
 
-from hub.contracts import Capabilities, Channel, Check, ConnectionConfig, Destination, Message, Place, Result, SyncBatch
+from hub.contracts import (
+    Capabilities,
+    Channel,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Message,
+    Operation,
+    Place,
+    Result,
+    SyncBatch,
+)
 from hub.ledger import Ledger, open_ledger
 from hub.people.traits import plan_traits
 from hub.project import Connection, Project
@@ -50,7 +61,11 @@ class Recorder(Destination):
     def capabilities(self) -> Capabilities:
         config = self.config
         return Capabilities(
-            config.channel, config.syncs, config.batch_size, config.rate, config.window, can_remove=config.syncs
+            config.channel,
+            frozenset(get_args(Operation)) if config.syncs else frozenset(),
+            config.batch_size,
+            config.rate,
+            config.window,
         )
 
     def check(self) -> Check:

@@ -146,7 +146,7 @@ class _Run:
     def _batches(self, differs: Difference) -> Iterator[tuple[Operation, list[dict[str, Any]]]]:
         """Give removals first: who withdrew consent waits for nobody."""
         size = self.destination.capabilities.batch_size
-        if differs.removes.num_rows and not self.destination.capabilities.can_remove:
+        if differs.removes.num_rows and "remove" not in self.destination.capabilities.operations:
             self.outcome.failure = (
                 f"{differs.removes.num_rows} rows must be removed, and this destination can't: remove them there by "
                 "hand, or write `leaving: keep`"

@@ -41,7 +41,7 @@ def load_new(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
 
 def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Path) -> Counter[str]:
     try:
-        if isinstance(plugin, Destination) and type(plugin).feedback is Destination.feedback:
+        if not isinstance(plugin, Source) and type(plugin).feedback is Destination.feedback:
             return Counter()  # it has no feedback, and need not pay for the import of dlt
         with dlt_settings():
             resources = list(plugin.resources() if isinstance(plugin, Source) else plugin.feedback())

@@ -44,11 +44,10 @@ class Webhook(Destination):
         """Rows always; messages where a channel is configured."""
         return Capabilities(
             channel=self.config.channel,
-            syncs=True,
+            operations=frozenset({"upsert", "remove"}),
             batch_size=self.config.batch_size,
             rate_per_second=self.config.rate,
             idempotency_window=self.config.idempotency_window,
-            can_remove=True,
         )
 
     def check(self) -> Check:

@@ -29,7 +29,7 @@ class Shelf(Destination):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(channel="email", syncs=True)
+        return Capabilities(channel="email", operations=frozenset({"upsert"}))
 
     def check(self) -> Check:
         return Check(True, "the shelf is there")
@@ -122,7 +122,7 @@ def test_capabilities_without_their_method_are_found() -> None:
 
         @property
         def capabilities(self) -> Capabilities:
-            return Capabilities(syncs=True)
+            return Capabilities(operations=frozenset({"upsert"}))
 
         def check(self) -> Check:
             return Check(True, "fine")

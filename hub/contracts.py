@@ -272,6 +272,7 @@ class Capabilities:
 
     `operations`: what it can do with rows; none where it takes only messages.
     `idempotency_window`: for how long the same message id sent again is taken only once; None where it is not.
+    `concurrency`: how many batches of rows may be under way at once; above 1, `sync` is called from several threads.
     `can_ask`, `can_read`, `can_try`: it answers what became of messages, gives rows back, and checks rows without
     writing them (`ask`, `read_back`, `try_out`).
     """
@@ -281,6 +282,7 @@ class Capabilities:
     batch_size: int = 100
     rate_per_second: float | None = None
     idempotency_window: timedelta | None = None
+    concurrency: int = 1
     can_ask: bool = False
     can_read: bool = False
     can_try: bool = False

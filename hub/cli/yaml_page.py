@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
+from hub.project import identity, models, quality, scenario, scores, segments, survivorship, sync, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -24,7 +24,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("segments/*.yaml", segments.SegmentFile),
     ("scores/*.yaml", scores.Score),
     ("scenarios/*.yaml", scenario.Scenario),
-    ("syncs/*.yaml", models.Sync),
+    ("syncs/*.yaml", sync.Sync),
 )
 """The files that have a model, in the order in which a project grows."""
 

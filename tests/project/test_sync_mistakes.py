@@ -22,9 +22,8 @@ def problems(shop: Any) -> list[str]:
         project = shop.load()
     except ConfigurationError as error:
         return [str(problem) for problem in error.problems]
-    return [
-        str(problem) for problem in check_project(project, datetime(2026, 3, 2, tzinfo=UTC), registry=shop.registry)
-    ]
+    found = check_project(project, datetime(2026, 3, 2, tzinfo=UTC), registry=shop.registry)
+    return [str(problem) for problem in found]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["to"].replace("\n", " ")[:60] or case["change"] for case in CASES])
@@ -37,7 +36,8 @@ def test_every_mistake_in_a_sync_is_told_at_its_place(shop: Any, case: dict[str,
     "text",
     [
         "from: {table: person}\nmode: upsert\nconsent: {channel: email, purpose: service}",
-        "from: {table: person, where: orders > 1}\nguards: {rows: 5, drop: 50%, may_be_empty: true}\nconsent: {channel: ads}",
+        "from: {table: person, where: orders > 1}\nguards: {rows: 5, drop: 50%}\nconsent: {channel: ads}",
+        "from: {segment: regulars}\nguards: {removes: 100%, may_be_empty: true}\nconsent: {channel: ads}",
         "from: {table: sales_order, where: total > 5}\nkey: source_key\nconsent: {channel: email}",
         "from: {table: product}\nkey: source_key",
         "from: {segment: regulars}\nleaving: clear\nconsent: {channel: ads}\nschedule: '0 6 * * *'",

@@ -26,6 +26,8 @@ SECONDS = 10.0
 How = Literal["run", "plan", "resync"]
 Sent = Literal["upsert", "add", "update", "remove", "delete", "clear"]
 """What is done with a row; to clear it is to update it with nothing in its fields."""
+PLAIN = ("accepted", "", "")
+"""What most rows come to: status, reason and remote id."""
 TAKES_OUT = ("remove", "delete", "clear")
 RESULTS = {"written": "synced", "taken_out": "removed", "failed": "not_synced"}
 
@@ -65,7 +67,7 @@ class Journal:
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     clock: Callable[[], float] = time.monotonic
-    _portion: list[pa.Table] = field(default_factory=list)
+    _portion: list[pa.RecordBatch] = field(default_factory=list)
     _rows: int = 0
     _since: float = 0.0
 
@@ -76,23 +78,26 @@ class Journal:
         if not self._portion:
             self._since = self.clock()
         count, text = len(results), pa.string()
-        statuses = [result.status for result in results]
-        taken = statuses.count("accepted")
+        told = [(result.status, result.reason, result.remote_id) for result in results]
+        plain = set(told) == {PLAIN}
+        taken = count if plain else sum(status == "accepted" for status, _, _ in told)
         self.counts["removed" if operation in TAKES_OUT else "synced"] += taken
         if taken < count:
             self.counts["not_synced"] += count - taken
-            self.reasons.update(result.reason for result in results if result.status != "accepted")
+            self.reasons.update(reason for status, reason, _ in told if status != "accepted")
         columns = {
             "row_key": rows.column("row_key"),
             "row_hash": rows.column("row_hash"),
             "former_id": rows.column("remote_id"),
             "known": rows.column("known"),
             "operation": pa.repeat(pa.scalar(operation, text), count),
-            "result": pa.array(statuses, text),
-            "reason": pa.array([result.reason or None for result in results], text),
-            "remote_id": pa.array([result.remote_id or None for result in results], text),
         }
-        self._portion.append(pa.table(columns))
+        for place, name in enumerate(("result", "reason", "remote_id")):
+            if plain:
+                columns[name] = pa.repeat(pa.scalar(PLAIN[place] or None, text), count)
+            else:
+                columns[name] = pa.array([it[place] or None for it in told], text)
+        self._portion.append(pa.record_batch(columns))
         self._rows += count
         if self._rows >= PORTION or self.clock() - self._since > SECONDS:
             self.write()
@@ -103,7 +108,7 @@ class Journal:
 
         if not self._portion:
             return
-        noted, self._portion, self._rows = pa.concat_tables(self._portion), [], 0
+        noted, self._portion, self._rows = pa.Table.from_batches(self._portion), [], 0
         with self.lock, self.warehouse.begin() as transaction:
             rows = transaction.load("noted", noted)
             state, change = transaction.table("audience_state"), transaction.table("sync_change")

@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.contracts import Destination, Row, SyncBatch
+from hub.contracts import Destination, Row
 from hub.errors import ConfigurationError, RejectedError, suggest
 from hub.project import Project
 from hub.project.sync import Sync
@@ -28,7 +28,7 @@ from hub.stages.activate.difference import TAKEN_OUT, WRITTEN, Difference, Kind,
 from hub.stages.activate.guards import held_by
 from hub.stages.activate.journal import open_journal
 from hub.stages.activate.pace import Pace
-from hub.stages.activate.ship import Shipment, rows_of
+from hub.stages.activate.ship import Shipment, as_sync_batch
 from hub.stages.activate.sync import Outcome, Stores, Way, compare, destination_of, run_ways
 from hub.warehouse import Transaction
 from hub.warehouse.state import fingerprint
@@ -251,9 +251,8 @@ def _tried(transaction: Transaction, sync: Sync, destination: Destination, diffe
     said: Counter[str] = Counter()
     for batch in shipment.batches(transaction, differs.changes, pace):
         pace.wait_for(batch.rows.num_rows)
-        rows = rows_of(sync, batch)
-        ready = SyncBatch(sync.to.object, batch.operation, rows)
-        answer = deliver([row.key for row in rows], lambda ready=ready: destination.try_out(ready))  # type: ignore[misc]
+        ready = as_sync_batch(sync, batch)
+        answer = deliver(ready.keys, lambda ready=ready: destination.try_out(ready))  # type: ignore[misc]
         said.update(": ".join(filter(None, (result.status, result.reason))) for result in answer.results)
         if answer.failure:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,9 +12,10 @@ import sqlalchemy as sa
 from hub.contracts import Capabilities, Destination, Operation, Result, Row, SyncBatch
 from hub.project.sync import Leaving, Sync
 from hub.project.sync_check import WRITES, for_refusers, taking_out
+from hub.row_json import rows_as_json
 from hub.stages.activate.deliver import Answer, deliver
 from hub.stages.activate.difference import TAKEN_OUT, WRITTEN, Difference, Kind
-from hub.stages.activate.journal import Sent
+from hub.stages.activate.journal import TAKES_OUT, Sent
 from hub.stages.activate.pace import Pace
 from hub.warehouse import Transaction
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 READ = 20_000
 """So many rows, or one batch of the destination where that is more, are held in memory at once."""
+JSON = "json"
+"""The column with the fields of each row as JSON."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Shipment:
         if mine:
             asked = self.differs.audience.with_fields(changes).where(changes.c.kind.in_(mine))
             operation = WRITES[self.sync.mode]
-            for rows in _regrouped(transaction, asked, size):
+            for rows in _regrouped(transaction, asked, size, tuple(self.sync.fields)):
                 yield Batch(operation, operation, rows)
 
     def forgotten(self, changes: sa.TableClause, kinds: Sequence[Kind] | None = None) -> sa.Select[tuple[str]]:
@@ -78,27 +82,50 @@ class Shipment:
 
 def call(destination: Destination, sync: Sync, batch: Batch) -> Answer:
     """Hand one batch to a destination, and give one result per row, in their order."""
-    rows = rows_of(sync, batch)
+    ready = as_sync_batch(sync, batch)
     if sync.mode == "fill_empty" and batch.sent == "update":
-        return _fill_empty(destination, sync, rows)
-    ready = SyncBatch(sync.to.object, batch.operation, rows)
-    return deliver([row.key for row in rows], lambda: destination.sync(ready))
+        return _fill_empty(destination, sync, ready.rows)
+    return deliver(ready.keys, lambda: destination.sync(ready))
 
 
-def rows_of(sync: Sync, batch: Batch) -> list[Row]:
-    """Make the rows of a batch."""
+def as_sync_batch(sync: Sync, batch: Batch) -> SyncBatch:
+    """Make what a plugin gets."""
+    keys, texts = batch.rows.column("row_key").to_pylist(), None
+    if JSON in batch.rows.schema.names:
+        texts = batch.rows.column(JSON).to_pylist()
+    return SyncBatch(sync.to.object, batch.operation, _Rows(sync, batch), keys, texts)
+
+
+class _Rows(Sequence[Row]):
+    """The rows of a batch, made when a plugin looks at them."""
+
+    def __init__(self, sync: Sync, batch: Batch) -> None:
+        self._sync = sync
+        self._batch = batch
+
+    def __len__(self) -> int:
+        return self._batch.rows.num_rows
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._rows[place]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        return _rows_of(self._sync, self._batch)
+
+
+def _rows_of(sync: Sync, batch: Batch) -> list[Row]:
     columns = batch.rows
     keys = columns.column("row_key").to_pylist()
     remote = columns.column("remote_id").to_pylist()
-    if batch.sent == "clear":
-        nothing = dict.fromkeys(sync.fields)
-        return [Row(key, nothing, its or "") for key, its in zip(keys, remote, strict=True)]
-    if batch.sent in ("remove", "delete"):
-        return [Row(key, {}, its or "") for key, its in zip(keys, remote, strict=True)]
     names = tuple(sync.fields)
+    if batch.sent in TAKES_OUT or not names:
+        nothing = dict.fromkeys(names) if batch.sent == "clear" else {}
+        return [Row(key, nothing, its or "") for key, its in zip(keys, remote, strict=True)]
     values = [columns.column(f"f{place}").to_pylist() for place in range(len(names))]
-    if not names:
-        return [Row(key, {}, its or "") for key, its in zip(keys, remote, strict=True)]
     return [
         Row(key, dict(zip(names, its, strict=True)), id_ or "")
         for key, id_, its in zip(keys, remote, zip(*values, strict=True), strict=True)
@@ -139,21 +166,30 @@ def _missing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, An
     return {name: value for name, value in ours.items() if value is not None and theirs.get(name) in (None, "")}
 
 
-def _regrouped(transaction: Transaction, asked: sa.Select[Any], size: int) -> Iterator[pa.RecordBatch]:
-    """Stream a result in batches of exactly so many rows, but for the last."""
+def _regrouped(
+    transaction: Transaction, asked: sa.Select[Any], size: int, names: Sequence[str] = ()
+) -> Iterator[pa.RecordBatch]:
+    """Stream a result in batches of exactly so many rows, but for the last; named fields also as JSON."""
     import pyarrow as pa
 
     rest: pa.Table | None = None
     for batch in transaction.arrow(asked, max(size, READ)):
-        table = pa.Table.from_batches([batch])
-        if rest is not None and rest.num_rows:
+        table = pa.Table.from_batches([_with_json(batch, names)])
+        if rest is not None and rest.num_rows and rest.schema == table.schema:
             table = pa.concat_tables([rest, table])
+        elif rest is not None and rest.num_rows:
+            yield _one(rest)
         whole = table.num_rows - table.num_rows % size
         for start in range(0, whole, size):
             yield _one(table.slice(start, size))
         rest = table.slice(whole)
     if rest is not None and rest.num_rows:
         yield _one(rest)
+
+
+def _with_json(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    texts = rows_as_json([batch.column(f"f{place}") for place in range(len(names))], names)
+    return batch if texts is None else batch.append_column(JSON, texts)
 
 
 def _one(table: pa.Table) -> pa.RecordBatch:

@@ -30,6 +30,7 @@ class WebhookConfig(ConnectionConfig):
     )
     batch_size: int = Field(500, ge=1, description="How many rows or messages one request carries.")
     rate: Rate | None = Field(None, description="The most the receiver takes: rows or messages per second, 50/s.")
+    concurrency: int = Field(1, ge=1, le=32, description="How many requests with rows may be under way at once.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
     allow_private: bool = Field(False, description="The receiver stands in our own network, or on this machine.")
 

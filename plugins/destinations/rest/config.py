@@ -71,6 +71,8 @@ class Request(_Part):
     accepted: frozenset[int] = Field(
         frozenset(), description="Statuses that mean: it is so already. 404 for a removal, 409 for what is there."
     )
+    code_at: str = Field("code", description="Where an error has its code.")
+    done: frozenset[str] = Field(frozenset(), description="Codes that mean: it is so already, whatever the status.")
     id_at: str = Field("id", description="Where the API's own id stands in its answer.")
     error_at: str | None = Field(
         None, description="Where an answer of 200 holds an error; nothing or an empty value there means taken."

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from hub.contracts import EmailRecipient, Place, Row, Sent, SyncBatch
 from hub.errors import ConfigurationError
 from hub.testing.destinations import DestinationSuite, sample_message, sample_rows
-from plugins.sources.rest import Rest, RestConfig
+from plugins.sources.rest import Rest
+from plugins.sources.rest.config import RestConfig
 
 from .conftest import Api, Call, Reply
 

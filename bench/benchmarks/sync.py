@@ -24,8 +24,8 @@ AS_OF = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NAME = "crm"
 PROMISED = {"promised_ratio": 2.0, "promised_rows_per_cpu_second": 50_000, "promised_drt_ratio": 3.0}
 FIELDS = """email, phone, given_name, initials, prefix, surname, gender, birth_date, street, house_number,
-    house_addition, postcode, city, country, household_id AS household, records, order_count AS orders, spent_lifetime AS spent,
-    first_order_at AS first_order, last_order_at AS last_order"""
+    house_addition, postcode, city, country, household_id AS household, records, order_count AS orders,
+    spent_lifetime AS spent,    first_order_at AS first_order, last_order_at AS last_order"""
 
 
 def run(size: int, folder: Path) -> Result:

@@ -72,6 +72,11 @@ class Transaction(ABC):
         self._analyze(name)
         return clause(name, query)
 
+    def let_go(self, *held: sa.TableClause) -> None:
+        """Drop temporary tables that are needed no longer, before the transaction ends."""
+        for table in held:
+            self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{table.name}"'))
+
     def replace(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
         """Make the result of a query the stored table `name`, in place of what it held (its columns may change)."""
         self.connection.execute(sa.text(f'DROP VIEW IF EXISTS "{name}"'))

@@ -42,15 +42,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class Audience:
-    """The rows of a sync as of a moment.
+    """The rows of a sync as of a moment, in temporary tables: `held`.
 
     `rows` (row_key, inside, row_hash, person_id, i0 ...) belong there; inside is false for who has left and stays.
     A row without a hash shares its key with others that differ: it neither goes nor leaves. `refusing` (row_key) must
     not be there, whatever holds the sync.
     """
 
-    rows: sa.TableClause
+    rows: sa.FromClause
     refusing: sa.Select[Any]
+    held: tuple[sa.TableClause, ...]
     counts: Counts
     source: Synced
     fields: dict[str, Compiled]
@@ -79,15 +80,21 @@ def audience_of(
     fields = {name: compile_expression(text, source.scope) for name, text in sync.fields.items()}
     candidates = transaction.hold("candidates", _candidates(transaction, sync, source, fields, as_of))
     stopped = _suppressed(transaction, ledger, marks, sync, everybody, candidates)
-    may = candidates.c.may
-    refuses = candidates.c.refuses
+    may: sa.ColumnElement[bool] = candidates.c.may
+    refuses: sa.ColumnElement[bool] = candidates.c.refuses
     if stopped is not None:
         barred = candidates.c.person_id.in_(sa.select(stopped.c.person_id))
         may, refuses = sa.and_(may, sa.not_(barred)), sa.or_(refuses, barred)
-    rows = transaction.hold("audience", _rows(sync, source, candidates, may))
+    query = _rows(sync, source, candidates, may)
+    held: tuple[sa.TableClause, ...] = (candidates,)
+    rows: sa.FromClause = query.subquery("audience")
+    if not sync.never_shared:
+        rows = transaction.hold("audience", query)
+        held = (candidates, rows)
     return Audience(
         rows,
         sa.select(candidates.c.row_key).where(refuses, candidates.c.row_key.is_not(None)),
+        held,
         _count(transaction, candidates, rows, may),
         source,
         fields,
@@ -189,7 +196,7 @@ def _rows(sync: Sync, source: Synced, candidates: sa.TableClause, may: sa.Column
 
 
 def _count(
-    transaction: Transaction, candidates: sa.TableClause, rows: sa.TableClause, may: sa.ColumnElement[bool]
+    transaction: Transaction, candidates: sa.TableClause, rows: sa.FromClause, may: sa.ColumnElement[bool]
 ) -> Counts:
     inside = candidates.c.inside
 

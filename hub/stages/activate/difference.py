@@ -98,6 +98,7 @@ def difference(
             *([_strays(rows, known, strays)] if strays is not None else []),
         ),
     )
+    transaction.let_go(*audience.held)
     counted = transaction.rows(sa.select(changes.c.kind, sa.func.count()).group_by(changes.c.kind))
     return Difference(changes, audience, {kind: int(number) for kind, number in counted}, transaction.count(known))
 
@@ -133,7 +134,7 @@ def _identity(rows: sa.FromClause) -> list[sa.ColumnElement[Any]]:
     return [column for column in rows.c if column.name.startswith("i") and column.name[1:].isdigit()]
 
 
-def _to_write(sync: Sync, rows: sa.TableClause, known: sa.Subquery, everything: bool) -> sa.Select[Any]:
+def _to_write(sync: Sync, rows: sa.FromClause, known: sa.Subquery, everything: bool) -> sa.Select[Any]:
     new = known.c.row_key.is_(None)
     changed = sa.false() if sync.mode == "add" else known.c.row_hash != rows.c.row_hash
     kind = sa.case((new, sa.literal("new")), (changed, sa.literal("changed")), else_=sa.literal("again"))
@@ -153,7 +154,7 @@ def _to_write(sync: Sync, rows: sa.TableClause, known: sa.Subquery, everything: 
     return found if everything else found.where(sa.or_(new, changed))
 
 
-def _to_take_out(sync: Sync, rows: sa.TableClause, known: sa.Subquery, audience: Audience) -> sa.Select[Any]:
+def _to_take_out(sync: Sync, rows: sa.FromClause, known: sa.Subquery, audience: Audience) -> sa.Select[Any]:
     refused = known.c.row_key.in_(audience.refusing)
     gone = sa.literal("gone" if sync.on_leaving == "keep" else "left")
     kind = sa.case((refused, sa.literal("refused")), else_=gone)
@@ -164,7 +165,7 @@ def _to_take_out(sync: Sync, rows: sa.TableClause, known: sa.Subquery, audience:
     )
 
 
-def _strays(rows: sa.TableClause, known: sa.Subquery, strays: sa.TableClause) -> sa.Select[Any]:
+def _strays(rows: sa.FromClause, known: sa.Subquery, strays: sa.TableClause) -> sa.Select[Any]:
     found = _without_fields(sa.literal("stray"), strays.c.row_key, sa.null(), sa.false(), rows)
     return found.select_from(
         strays.outerjoin(rows, rows.c.row_key == strays.c.row_key).outerjoin(known, known.c.row_key == strays.c.row_key)
@@ -176,7 +177,7 @@ def _without_fields(
     row_key: sa.ColumnElement[str],
     remote_id: sa.ColumnElement[Any],
     known: sa.ColumnElement[bool],
-    rows: sa.TableClause,
+    rows: sa.FromClause,
 ) -> sa.Select[Any]:
     nothing: Sequence[sa.ColumnElement[Any]] = [
         sa.cast(sa.null(), column.type).label(column.name) for column in (rows.c.person_id, *_identity(rows))

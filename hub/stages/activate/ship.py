@@ -104,7 +104,7 @@ class _Rows(Sequence[Row]):
         self._batch = batch
 
     def __len__(self) -> int:
-        return self._batch.rows.num_rows
+        return int(self._batch.rows.num_rows)
 
     def __getitem__(self, place: Any) -> Any:
         return self._rows[place]

@@ -15,9 +15,12 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
+from hub.ledger.allowances import Allowances
+from hub.ledger.destinations import Destinations
 from hub.ledger.hand_work import HandWorks
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
+from hub.ledger.senders import Senders
 from hub.ledger.suppression import Suppressions
 from hub.ledger.upsert import insert_new
 from hub.ledger.verdicts import Verdicts
@@ -37,6 +40,9 @@ class Ledger:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.outbox = Outbox(engine)
+        self.senders = Senders(engine)
+        self.destinations = Destinations(engine, self.senders)
+        self.allowances = Allowances(engine)
         self.suppressions = Suppressions(engine)
         self.reactions = Reactions(engine)
         self.verdicts = Verdicts(engine)

@@ -35,6 +35,7 @@ from hub.project.models import HubFile, Sync
 from hub.project.scenario import Scenario
 from hub.project.segments import Segment
 from hub.schema import BUILT_IN
+from hub.units import Rates
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -48,7 +49,7 @@ class RecorderConfig(ConnectionConfig):
     channel: Channel | None = None
     syncs: bool = False
     window: timedelta | None = None
-    rate: float | None = None
+    rate: Rates = ()
     batch_size: int = 100
 
 

@@ -88,7 +88,7 @@ class Destinations:
             known = connection.execute(sa.select(table.c.trouble).where(mine).with_for_update()).scalar_one()
             begins = {"since": now, "failures": 1} if known != trouble else {"failures": table.c.failures + 1}
             connection.execute(sa.update(table).where(mine).values(**begins, **told))
-        return known != trouble
+        return bool(known != trouble)
 
     def recovers(self, connection_name: str) -> bool:
         """Write down that a destination takes messages; say whether that is news."""

@@ -95,6 +95,7 @@ def open_ledger(url: str, state: Path) -> Ledger:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
         migrations.upgrade(connection)
+    sa.event.listen(engine, "handle_error", _tell, retval=True)
     return Ledger(engine)
 
 
@@ -122,6 +123,17 @@ def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
         yield Ledger(engine) if there else None
     finally:
         engine.dispose()
+
+
+def _tell(context: sa.engine.ExceptionContext) -> BaseException | None:
+    """Make TemporaryError of what an operator has to mend: a full disk, a server that is down, a file that is locked.
+
+    What the database says in its first line names files and hosts, and no value.
+    """
+    if not isinstance(context.sqlalchemy_exception, sa.exc.OperationalError):
+        return None
+    said = str(context.original_exception).strip().partition("\n")[0]
+    return TemporaryError(f"the ledger can't be used: {said}. Nothing goes out until it can.")
 
 
 @contextmanager

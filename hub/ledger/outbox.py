@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -217,7 +216,7 @@ class Outbox:
         message. Raises TemporaryError where the ledger can't be written: then nothing may be sent.
         """
         started: set[str] = set()
-        with _writing(self._engine) as connection:
+        with self._engine.begin() as connection:
             for chunk in _chunks(ids):
                 free = (
                     sa.select(outbox.c.id)
@@ -251,7 +250,7 @@ class Outbox:
             raise InternalError(f"a message can't go from sending to {wrong[0]}")
         if not settlements:
             return
-        with _writing(self._engine) as connection:
+        with self._engine.begin() as connection:
             mine = sa.and_(outbox.c.state == "sending", sa.func.coalesce(outbox.c.sender, NOBODY) == sender)
             if _write(connection, settlements, mine, now) != len(settlements):
                 _write_late(connection, settlements, now)
@@ -259,7 +258,7 @@ class Outbox:
 
     def resolve(self, settlements: Sequence[Settlement], now: datetime) -> int:
         """Write down what the provider said about unknown messages; return how many were still unknown."""
-        with _writing(self._engine) as connection:
+        with self._engine.begin() as connection:
             return _write(connection, settlements, outbox.c.state == "unknown", now) if settlements else 0
 
     def withdraw(self, ids: Mapping[str, str], to: State, now: datetime) -> int:
@@ -269,7 +268,7 @@ class Outbox:
         the reason, and is not sent again by itself.
         """
         moved = 0
-        with _writing(self._engine) as connection:
+        with self._engine.begin() as connection:
             for reason, same in _by_reason(ids).items():
                 for chunk in _chunks(same):
                     these = outbox.c.id.in_(chunk)
@@ -330,7 +329,7 @@ class Outbox:
         if not dead:
             return 0
         theirs = sa.and_(outbox.c.state == "sending", sender.in_(dead))
-        with _writing(self._engine) as connection:
+        with self._engine.begin() as connection:
             ids = connection.execute(sa.select(outbox.c.id).where(theirs).with_for_update()).scalars().all()
             left = [Settlement(id_, "unknown", reason=ABANDONED) for id_ in ids]
             _remember_attempts(connection, left, now)
@@ -395,21 +394,6 @@ def _may_repeat(window: timedelta | None, now: datetime) -> sa.ColumnElement[boo
         outbox.c.first_at <= sa.literal(now, tables.Moment),
         outbox.c.expires_at > now,
     )
-
-
-@contextmanager
-def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Write in one transaction. Raises TemporaryError where that fails: a full disk, a server that is down."""
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except sa.exc.OperationalError as error:
-        raise TemporaryError(f"the ledger can't be written: {_cause(error)}. Nothing goes out until it can.") from None
-
-
-def _cause(error: sa.exc.OperationalError) -> str:
-    """Say what the database said, in its first line; it names files and hosts, and no value."""
-    return str(error.orig).strip().partition("\n")[0]
 
 
 def _write(

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from hub.errors import TemporaryError
+
 FOLDER = "senders"
 """Where the lock files lie, beside the ledger's file."""
 
@@ -56,7 +58,7 @@ class Senders:
                 yield
             finally:
                 # a session that broke has let go of its lock by itself
-                with contextlib.suppress(sa.exc.OperationalError):
+                with contextlib.suppress(TemporaryError):
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
                     connection.commit()
 

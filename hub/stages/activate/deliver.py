@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hub.contracts import Message, Result, Status
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import NoAnswerError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 TRIES = 3
 LONGEST_PAUSE = 2.0
@@ -97,11 +100,16 @@ def _with_retries(call: Callable[[], Sequence[Result]]) -> Sequence[Result]:
     retrying = Retrying(
         retry=retry_if_exception(_is_worth_a_moment),
         stop=stop_after_attempt(TRIES),
-        wait=lambda state: max(grows(state), getattr(state.outcome.exception(), "retry_after", None) or 0.0),
+        wait=lambda state: max(grows(state), _asked(state)),
         reraise=True,
     )
     results: Sequence[Result] = retrying(call)
     return results
+
+
+def _asked(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error.retry_after or 0.0 if isinstance(error, TemporaryError) else 0.0
 
 
 def _is_worth_a_moment(error: BaseException) -> bool:

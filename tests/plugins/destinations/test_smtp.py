@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from hub.contracts import EmailRecipient, Message, PhoneRecipient, Place
 from hub.testing.destinations import CANARY, DestinationSuite, sample_message
-from plugins.destinations.smtp import Smtp
 from hub.units import Rate
+from plugins.destinations.smtp import Smtp
 from plugins.destinations.smtp.config import SmtpConfig
 from plugins.destinations.smtp.mail import message_id_header, message_id_of
 from plugins.destinations.smtp.reactions import new_lines

@@ -73,6 +73,8 @@ class RejectedError(HubError):
 class StoppedError(HubError):
     """A signal told this process to stop: what was in flight is written down, the rest waits for the next run."""
 
+    exit_code = 130
+
     def __init__(self, signal: int) -> None:
         super().__init__("stopped: what was under way is written down, and the rest waits for the next run")
         self.exit_code = 128 + signal

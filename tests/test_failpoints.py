@@ -12,7 +12,12 @@ import pytest
 from hub import failpoints
 
 ROOT = Path(__file__).parents[1]
-TWICE = "from hub.failpoints import reach\nfor _ in range(3):\n    reach('answer written')\n    print('went on', flush=True)"
+THRICE = """
+from hub.failpoints import reach
+for _ in range(3):
+    reach("answer written")
+    print("went on", flush=True)
+"""
 
 
 def test_every_fail_point_stands_at_one_place_in_the_code() -> None:
@@ -25,7 +30,7 @@ def test_every_fail_point_stands_at_one_place_in_the_code() -> None:
 )
 def test_a_process_dies_where_it_was_told_to_and_else_nowhere(armed: str | None, went_on: int, code: int) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **({"HUB_KILL_AT": armed} if armed else {})}
-    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run([sys.executable, "-c", THRICE], capture_output=True, text=True, check=False, env=environment)
     assert (done.stdout.count("went on"), done.returncode) == (went_on, code)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
+from hub.project import identity, lengths, models, quality, scenario, scores, segments, survivorship, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -31,8 +31,8 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
 _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
-    (scenario.Length, "length of time: `7 days`, `36 hours`"),
-    (scenario.Clock, 'time of day: `"09:00"`'),
+    (lengths.Length, "length of time: `7 days`, `36 hours`"),
+    (lengths.Clock, 'time of day: `"09:00"`'),
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),
     (survivorship.Rules, "rule or list of rules"),

@@ -1,4 +1,4 @@
-"""What conditions about people may say: columns of the person, traits, scores, consents(), member_of() and has()."""
+"""What conditions about people may say: columns, traits, scores, consents(), member_of(), in_audience() and has()."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hub import consent
 from hub.errors import suggest
 from hub.expressions import Name, RowsFunction, Scope, ScopeFunction
+from hub.people.audiences import in_audience
 from hub.people.having import Having, Rows, one_by_one
 from hub.people.plan import TraitPlan
 from hub.people.traits import plan_traits
@@ -134,7 +135,11 @@ def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.From
     rows = Rows(project.schema, project.hub.timezone, as_of)
     return Scope(
         {name: Name(relation.c[name], type_) for name, type_ in types.items()},
-        functions={**_functions(asks, project.segments), **rows.functions(asks.having)},
+        functions={
+            **_functions(asks, project.segments),
+            "in_audience": in_audience(project, relation.c.person_id, as_of),
+            **rows.functions(asks.having),
+        },
         timezone=project.hub.timezone,
         as_of=as_of,
     )

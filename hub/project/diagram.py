@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from hub.project.actions import told
 from hub.project.program import Op, program
 from hub.project.scenario import End, EventTrigger, If, Scenario, Send, Split, Wait
 
@@ -61,6 +62,8 @@ def _told(op: Op) -> str:
             return "split"
         case End():
             return f"end: {op.step.end}" if op.step.end else "end"
+        case _:
+            return told(op.step)
 
 
 def _trigger(trigger: EventTrigger) -> str:

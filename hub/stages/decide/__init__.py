@@ -19,6 +19,7 @@ from hub.people.scope import person_scope
 from hub.people.span import still_holds
 from hub.project import Project
 from hub.report import Report
+from hub.stages.decide.act import ACTED, close_tasks
 from hub.stages.decide.advance import advance
 from hub.stages.decide.enrol import enrol
 from hub.stages.decide.fallback import fall_back, receipts
@@ -28,6 +29,7 @@ from hub.stages.decide.news import mark_of, remembered_until
 from hub.stages.decide.plan import Plan, plans
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.versions import move, older, pin
+from hub.stages.decide.withdraw import withdraw
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -76,10 +78,13 @@ def _turn(warehouse: Warehouse, ledger: Ledger, project: Project, plan: Plan, as
         counts.update(ended)
         for one in (tick, *(tick.of(version) for version in versions)):
             counts.update(leave(one))
+            counts.update(close_tasks(one))
             counts.update(fall_back(one))
             counts.update(advance(one))
-        if counts["queued"]:
-            # traits may count the hub's own messages
+        if counts["changed"]:
+            counts["withdrawn"] = withdraw(transaction, as_of)
+        if any(counts[it] for it in ("queued", "withdrawn", *ACTED)):
+            # traits may count the hub's own messages, tasks and so on
             remember(transaction, "decide", fingerprint(seen(transaction, "decide"), plan.name, as_of), as_of)
         remember(transaction, stage, remembered_until(tick, mark), as_of)
     return counts

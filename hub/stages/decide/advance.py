@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hub.expressions import compile_condition, compile_expression
 from hub.project.program import Op
 from hub.project.scenario import End, If, Send, Split, Wait, WaitFor
+from hub.stages.decide.act import act
 from hub.stages.decide.enrol import drawn
 from hub.stages.decide.queue import queue
 from hub.stages.decide.tick import Tick
@@ -38,6 +39,8 @@ def advance(tick: Tick) -> Counter[str]:
                 counts["changed"] += _split(tick, op, op.step)
             case End():
                 counts["changed"] += tick.go_on(tick.at(op.name), None, reason=op.step.end or None)
+            case _:
+                counts.update(act(tick, op, op.step))
     return counts
 
 

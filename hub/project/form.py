@@ -162,11 +162,13 @@ def _known(model: type[BaseModel], path: KeyPath) -> list[str]:
 
 
 def _meaning(model: type[BaseModel], path: KeyPath, beside: Any) -> str:
-    """Say what a key means, by the first form that knows it and the keys `beside` it."""
+    """Say what a key means, in the form that knows most of the keys `beside` it."""
     written = {str(key) for key in beside} if isinstance(beside, dict) else set()
-    for form in _forms(model, path[:-1]):
-        if not written <= {field.alias or name for name, field in form.model_fields.items()}:
-            continue
+
+    def unknown(form: type[BaseModel]) -> int:
+        return len(written - {field.alias or name for name, field in form.model_fields.items()})
+
+    for form in sorted(_forms(model, path[:-1]), key=unknown):
         for name, field in form.model_fields.items():
             if (field.alias or name) == path[-1] and field.description:
                 return f": {field.description.removesuffix('.')}"

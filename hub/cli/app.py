@@ -164,10 +164,19 @@ def explain(
     person: Annotated[
         str, typer.Argument(metavar="PERSON", help="A person's number, e-mail address, phone or record.")
     ],
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", metavar="NAME", help="Only the way through this scenario, step by step."),
+    ] = None,
     project: Project = None,
     json: Json = False,
 ) -> None:
     """Tell everything known of a person: from where, why it is one person, and why messages were sent or not."""
+    if scenario is not None:
+        from hub.cli.story import story
+
+        answer(json, lambda: story(project, person, scenario))
+        return
     from hub.cli.explain import explain as work
 
     answer(json, lambda: work(project, person))

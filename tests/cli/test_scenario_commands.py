@@ -68,3 +68,12 @@ def test_a_message_needs_its_step_and_person(ran: Path, hub: Hub) -> None:
     assert "write `hub preview message SCENARIO STEP --person PERSON`" in told.output
     told = hub("preview", "segment", "x", "step", "--project", str(ran))
     assert "a step and --out go with `hub preview message" in told.output
+
+
+def test_a_way_through_a_scenario_is_told(ran: Path, hub: Hub) -> None:
+    told = hub("explain", "1", "--scenario", "welcome", "--project", str(ran))
+    assert told.exit_code == 0, told.output
+    assert "Person 1 in welcome" in told.output
+    assert "message by letter" in told.output
+    data = as_json(hub("explain", "1", "--scenario", "welcome", "--json", "--project", str(ran)))
+    assert data["chapters"][0]["what"] == "entered"

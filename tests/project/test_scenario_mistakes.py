@@ -42,7 +42,7 @@ def told(shop: Any) -> list[str]:
         "end: enough",
         "add_to: regulars\n    for: 30 days\n  - if: in_audience('regulars')\n    then: [{remove_from: regulars}]",
         "set: {last_seen: orders, name: given_name}",
-        "task: Ring\n    to: desk\n    by: phone\n    due: 2 days\n    done_when: happened('rung')\n    content: {n: orders}",
+        "task: Ring\n    to: desk\n    by: phone\n    done_when: happened('rung')\n    content: {n: orders}",
         "banner: toys\n    at: home\n    for: 14 days",
     ],
 )

@@ -66,7 +66,7 @@ def check(project: Project = None, json: Json = False) -> None:
 
 @app.command("test")
 def run_cases(project: Project = None, json: Json = False) -> None:
-    """Run the examples beside the mappings (*.cases.yaml) as tests."""
+    """Run the examples beside mappings (*.cases.yaml) and segments, and in scenarios, as tests."""
     from hub.cli.cases import test as work
 
     answer(json, lambda: work(project))

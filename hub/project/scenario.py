@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hub.contracts import Channel
 from hub.project.actions import ACTION_KEYS, Action, AddTo, Banner, Post, RemoveFrom, SetFields, Task, expressions_of
+from hub.project.cases import ScenarioCase
 from hub.project.lengths import Clock, Length
 from hub.project.models import Duration, Expression, Form, Percentage
 
@@ -269,6 +270,9 @@ class Scenario(Form):
         "the new one at the step of the same name (move).",
     )
     steps: list[Step] = Field(min_length=1, description="What happens, one after the other.")
+    cases: dict[str, ScenarioCase] = Field(
+        default_factory=dict, description="Examples that run as tests (`hub test`), each under a sentence."
+    )
 
     @model_validator(mode="after")
     def _is_personal(self) -> Self:
@@ -298,11 +302,10 @@ class Scenario(Form):
     def text(self) -> str:
         """Write it in its one canonical form, from which `Scenario.model_validate_json` reads it again.
 
-        What it is measured by is no part of it: another goal makes no other version.
+        What it is measured and tested by is no part of it: another goal or case makes no other version.
         """
-        return json.dumps(
-            self.model_dump(by_alias=True, exclude={"goal"}), sort_keys=False, default=_written, ensure_ascii=False
-        )
+        kept = self.model_dump(by_alias=True, exclude={"goal", "cases"})
+        return json.dumps(kept, sort_keys=False, default=_written, ensure_ascii=False)
 
 
 def expressions_in(step: AnyStep) -> Iterator[tuple[Path, Literal["condition", "value", "moment"], str]]:

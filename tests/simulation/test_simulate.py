@@ -11,8 +11,9 @@ import pytest
 
 from hub.errors import ConfigurationError
 from hub.ledger import Suppression, hashed
+from hub.project.calendar import clock
 from hub.project.segments import Segment
-from hub.simulation import Simulation, clock, simulate
+from hub.simulation import Simulation, simulate
 from hub.warehouse import Warehouse
 from tests.stages.days import WELCOME, Calendar, at, days_in
 from tests.stages.engagement import project_in

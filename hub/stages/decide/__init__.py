@@ -10,6 +10,7 @@ is missing.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -34,13 +35,15 @@ from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
 
-def decide(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime) -> Report:
-    """Decide every scenario as of a moment, and hand the decided messages over to the ledger.
+def decide(
+    warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime, only: Collection[str] | None = None
+) -> Report:
+    """Decide every scenario (or `only` some) as of a moment, and hand the decided messages over to the ledger.
 
     Deciding twice for the same moment changes nothing. People in the report: out when a message was queued, set aside
     when they stopped, wait, were refused or are in the control group.
     """
-    planned = plans(project)
+    planned = [plan for plan in plans(project) if only is None or plan.name in only]
     counts = Counter(failed=receipts(warehouse, ledger, as_of))
     counts["retired"] = retire(warehouse, planned, as_of)
     for plan in planned:

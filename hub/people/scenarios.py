@@ -65,6 +65,8 @@ class _Checking:
             entering |= self.row.names
         yield from self._condition(self.scenario.target, replace(self.people, names=entering), ("target",))
         yield from self._condition(self.scenario.stop_when, self.steps, ("stop_when",))
+        if self.scenario.value is not None:
+            yield from self._number(self.scenario.value, self.steps, ("value",))
         yield from self._goal()
         for op in program(self.scenario).ops:
             checks = {"condition": self._condition, "value": self._value, "moment": self._moment}

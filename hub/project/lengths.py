@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -34,6 +34,29 @@ Clock = Annotated[
     str, BeforeValidator(_clock, json_schema_input_type=Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")])
 ]
 """A time of day."""
+
+
+def _loses(value: Any) -> Any:
+    if isinstance(value, str) and value not in _LOSES and not _LENGTH.fullmatch(value.strip()):
+        raise ValueError(f"write {', '.join(_LOSES)}, or a length of time: 3 days")
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+_LOSES = ("wait", "drop", "next channel")
+Loses = Annotated[
+    str,
+    BeforeValidator(
+        _loses,
+        json_schema_input_type=Literal["wait", "drop", "next channel"]
+        | Annotated[str, Field(pattern=r"^\d+ (minute|hour|day|week)s?$")],
+    ),
+]
+"""What becomes of a message that may not go now: it waits, is dropped, goes by another channel, or moves so far on."""
+
+
+def moves(loses: str) -> str | None:
+    """Give how far on a message moves that loses; None where it does not move."""
+    return loses if loses not in _LOSES else None
 
 
 def length(written: str) -> tuple[int, timedelta]:

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from hub.contracts import Channel
 from hub.project.actions import ACTION_KEYS, Action, AddTo, Banner, Post, RemoveFrom, SetFields, Task, expressions_of
 from hub.project.cases import ScenarioCase
-from hub.project.lengths import Clock, Length
+from hub.project.lengths import Clock, Length, Loses
 from hub.project.models import Duration, Expression, Form, Percentage
 
 _PER = re.compile(r"([a-z][a-z0-9_]*)(?:, (?:(once)|(each time)|again after (\d+ (?:day|week)s?)))?")
@@ -92,10 +92,23 @@ class Send(Form):
     content: dict[str, Expression] | None = Field(
         None, description="Values for the template, by name: the personalisation (R11)."
     )
-    if_capped: Literal["wait", "drop"] = Field(
-        "wait", description="Where a limit of hub.yaml is reached: wait until it allows, or go on without this message."
+    if_capped: Loses = Field(
+        "wait",
+        description="Where a limit of hub.yaml is reached: wait until it allows, drop the message and go on, try the "
+        "next channel, or move its turn on by a length of time: 3 days.",
+    )
+    if_outranked: Loses = Field(
+        "wait",
+        description="Where another scenario writes to the person today: wait until tomorrow, drop the message and go "
+        "on, or move its turn on by a length of time: 3 days.",
     )
     name: str | None = Field(None, description="The step's own name; the template's where absent.")
+
+    @model_validator(mode="after")
+    def _another_day(self) -> Self:
+        if self.if_outranked == "next channel":
+            raise ValueError("one message goes per person and day, over all channels: write another `if_outranked`")
+        return self
 
 
 class WaitFor(Form):
@@ -254,6 +267,11 @@ class Scenario(Form):
         "marketing", description="What it is for: the consent for this purpose is asked."
     )
     priority: int = Field(50, ge=0, le=100, description="Higher goes first.")
+    value: Expression | None = Field(
+        None,
+        description="What a message is worth for a person, a number: among scenarios of one priority, the one that is "
+        "worth more goes first. Without it, nothing.",
+    )
     control_group: Percentage = Field(
         0.0, description="The share of people who enter and get nothing, to compare with."
     )

@@ -9,10 +9,10 @@ from datetime import timedelta
 from hub.contracts import Capabilities, Channel
 from hub.errors import Problem, suggest
 from hub.project.actions import AddTo, Banner, Post, Task
-from hub.project.lengths import length
+from hub.project.lengths import length, moves
 from hub.project.program import inside, program
 from hub.project.project import Origin, Project
-from hub.project.scenario import AnyStep, End, Path, Scenario, Wait, ways
+from hub.project.scenario import AnyStep, End, Path, Scenario, Send, Wait, ways
 
 TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
     "email": ("subject.txt", "email.txt"),
@@ -132,6 +132,8 @@ def _action(step: AnyStep, path: Path, origin: Origin, scenario: Scenario) -> It
             lengths = {"for": step.for_}
         case Task():
             lengths = {"due": step.due}
+        case Send():
+            lengths = {"if_capped": moves(step.if_capped), "if_outranked": moves(step.if_outranked)}
         case Post() if step.consent is None and scenario.purpose == "marketing":
             yield origin.at_key(
                 *path,
@@ -140,7 +142,7 @@ def _action(step: AnyStep, path: Path, origin: Origin, scenario: Scenario) -> It
             )
     for key, given in lengths.items():
         if given is not None and length(given) == (0, timedelta()):
-            yield origin.at_value(*path, key, message=f"`{key}` of no time at all: leave the step out")
+            yield origin.at_value(*path, key, message=f"`{key}` is no time at all: leave it out")
 
 
 def _template(

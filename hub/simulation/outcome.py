@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hub.project.limits import cap
 from hub.schema.actions import ACTIONS
 from hub.simulation.scratch import EARLIER, Scratch
-from hub.stages.decide.arbitrate import WAITS
+from hub.stages.decide.arbitrate import WAITS, WORTH_LESS
 from hub.warehouse import Transaction
 
 
@@ -159,11 +159,11 @@ WITH sent AS (
 met AS (
     SELECT s.scenario AS other, w.person_id, true AS went_first
     FROM waited AS w JOIN sent AS s ON s.person_id = w.person_id AND s."at" = w."at"
-    WHERE w.scenario = :name AND s.scenario <> :name AND w.reason = :waits
+    WHERE w.scenario = :name AND s.scenario <> :name AND w.reason IN (:waits, :worth_less)
     UNION ALL
     SELECT w.scenario, w.person_id, false
     FROM waited AS w JOIN sent AS s ON s.person_id = w.person_id AND s."at" = w."at"
-    WHERE s.scenario = :name AND w.scenario <> :name AND w.reason = :waits
+    WHERE s.scenario = :name AND w.scenario <> :name AND w.reason IN (:waits, :worth_less)
 )
 SELECT other, count(DISTINCT person_id) FILTER (went_first), count(DISTINCT person_id) FILTER (NOT went_first)
 FROM met GROUP BY 1 ORDER BY 1
@@ -196,6 +196,7 @@ class _Counting:
             "zone": world.project.hub.timezone,
             "purpose": world.project.scenarios[name].purpose,
             "waits": WAITS,
+            "worth_less": WORTH_LESS,
         }
         enrolment, record, decision = map(transaction.table, ("enrolment", "source_record", "decision"))
         ways = sa.select(enrolment, record.c.person_id).join(record, record.c.record_id == enrolment.c.record_id)

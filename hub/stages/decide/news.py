@@ -91,6 +91,8 @@ def _times(tick: Tick) -> Iterator[sa.ColumnElement[datetime]]:
 def expressions(scenario: Scenario) -> Iterator[str]:
     """Give every expression of a scenario."""
     yield from (scenario.target, scenario.stop_when)
+    if scenario.value is not None:
+        yield scenario.value
     for trigger in scenario.trigger.any:
         yield from filter(None, (trigger.where, trigger.becomes, trigger.date))
     for step in every_step(scenario.steps):

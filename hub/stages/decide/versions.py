@@ -87,7 +87,7 @@ def _mistakes(tick: Tick, plan: Plan) -> Iterator[str]:
     """Find what an older version says that does not hold any more: columns, traits and templates may be gone."""
     scope = tick.of(plan).instances().scope
     conditions = [plan.scenario.stop_when]
-    values: list[str] = []
+    values: list[str] = [plan.scenario.value] if plan.scenario.value is not None else []
     for op in plan.program.ops:
         for _, kind, text in expressions_in(op.step):
             (conditions if kind == "condition" else values).append(text)

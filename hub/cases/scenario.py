@@ -1,6 +1,6 @@
 """Cases of scenarios: who, what happens on which day, and what must have been decided when their days are over.
 
-The engine itself walks the days, once a day at the time of the schedule `engage` (or at nine). Only the case's own
+The engine itself walks the days, at the times of day that the schedule `engage` names (or at nine). Only the case's own
 scenario decides, nobody is in its control group, and every message arrives unless the case says otherwise.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from hub.cases.result import CaseResult
 from hub.cases.world import Case, World, case_of, world
 from hub.errors import suggest
 from hub.project import Project
-from hub.project.calendar import clock
+from hub.project.calendar import clocks
 from hub.project.cases import Expected, ScenarioCase
 from hub.project.program import program
 from hub.project.scenario import Scenario
@@ -39,7 +39,7 @@ def run_scenario_cases(project: Project) -> list[CaseResult]:
 
 @dataclass(frozen=True)
 class _Days:
-    """The first and last moment at which a case's days decide."""
+    """The first and the last day of a case."""
 
     first: date
     last: date
@@ -61,10 +61,6 @@ def _of(project: Project, scenario: Scenario) -> Iterator[CaseResult]:
     if able:
         with world(alone, able) as opened:
             _walk(opened, scenario, able, spans)
-            for case in able:
-                if not case.problems:
-                    found = _Finding(opened, scenario, case, _end(alone, spans[case.name]))
-                    told[case.name] = list(found.differences(scenario.cases[case.name].expect))
     origin = project.origins["scenario", scenario.scenario]
     for name in scenario.cases:
         place = origin.at_key("cases", name, message="")
@@ -94,21 +90,29 @@ def _days(case: Case, scenario: Scenario) -> _Days:
 
 
 def _walk(opened: World, scenario: Scenario, cases: Sequence[Case], spans: Mapping[str, _Days]) -> None:
-    """Let the days of the cases go by, each once, whichever of them have it."""
+    """Let the days of the cases go by, each once, and look at each case when its last day is over."""
     calendar = opened.project.calendar
-    minute = clock(opened.project.hub.schedules.engage)
+    minutes = clocks(opened.project.hub.schedules.engage)
     days = sorted({day for case in cases for day in _each(spans[case.name])})
     opened.settle_in(calendar.start(days[0]))
     # segments know who was in them the day before: nobody enters one because the hub first looks
     opened.reach(calendar.start(days[0]) - timedelta(microseconds=1))
     with opened.warehouse.begin() as transaction:
         transaction.execute(sa.delete(transaction.table("transition")))
-    later = _goes_on(scenario, cases)
+    by_days = _goes_on(scenario, cases)
+    waiting = list(cases)
     for day in days:
-        as_of = calendar.at(day, minute)
-        opened.reach(as_of)
-        decide(opened.warehouse, opened.ledger, opened.project, as_of, only={scenario.scenario})
-        if not later and not any(case.rows for case in cases) and _is_over(opened):
+        for minute in minutes:
+            as_of = calendar.at(day, minute)
+            opened.reach(as_of)
+            decide(opened.warehouse, opened.ledger, opened.project, as_of, only={scenario.scenario})
+        is_over = not by_days and not any(case.rows for case in cases) and _is_over(opened)
+        for case in [case for case in waiting if is_over or spans[case.name].last <= day]:
+            waiting.remove(case)
+            if not case.problems:
+                found = _Finding(opened, scenario, case)
+                case.problems += found.differences(scenario.cases[case.name].expect)
+        if is_over:
             return
 
 
@@ -128,10 +132,6 @@ def _is_over(opened: World) -> bool:
 
 def _each(span: _Days) -> Iterator[date]:
     return (span.first + timedelta(days=number) for number in range((span.last - span.first).days + 1))
-
-
-def _end(project: Project, span: _Days) -> datetime:
-    return project.calendar.start(span.last + timedelta(days=1))
 
 
 def _form(case: Case, expect: Expected) -> Iterator[str]:
@@ -161,7 +161,6 @@ class _Finding:
     world: World
     scenario: Scenario
     case: Case
-    end: datetime
 
     def differences(self, expect: Expected) -> Iterator[str]:
         """Tell what is not as it must be."""
@@ -195,7 +194,6 @@ class _Finding:
                 decision.c.scenario == self.scenario.scenario,
                 decision.c.outcome == "queued",
                 decision.c.record_id.in_(list(self.case.records)),
-                decision.c["at"] < self.end,
             )
             .order_by(decision.c["at"], decision.c.decision_id)
         )
@@ -214,18 +212,14 @@ class _Finding:
     def _ways(self, transaction: Transaction) -> list[tuple[str, str]]:
         enrolment = transaction.table("enrolment")
         found = transaction.rows(
-            sa.select(enrolment.c.status, enrolment.c.reason, enrolment.c.ended_at)
+            sa.select(enrolment.c.status, enrolment.c.reason)
             .where(
                 enrolment.c.scenario == self.scenario.scenario,
                 enrolment.c.record_id.in_(list(self.case.records)),
-                enrolment.c.entered_at < self.end,
             )
             .order_by(enrolment.c.entered_at, enrolment.c.enrolment_id)
         )
-        return [
-            (row.status, row.reason or "") if row.ended_at is None or row.ended_at < self.end else ("active", "")
-            for row in found
-        ]
+        return [(row.status, row.reason or "") for row in found]
 
     def _ends(self, wanted: Sequence[str], ways: Sequence[tuple[str, str]]) -> Iterator[str]:
         left = list(ways)
@@ -247,9 +241,6 @@ class _Finding:
         whose = stored.c.record_id if by_record else stored.c.person_id
         mine = self.case.records if by_record else {number: key for key, number in self.case.people.items()}
         query = sa.select(*(stored.c[name] for name in columns), whose.label("whose")).where(whose.in_(list(mine)))
-        time = self.world.project.schema[table].time
-        if time is not None and isinstance(stored.c[time].type, sa.DateTime):
-            query = query.where(sa.or_(stored.c[time].is_(None), stored.c[time] < self.end))
         rows = transaction.rows(query.order_by(*(stored.c[name] for name in stored.info["key"])))
         named = any("person" in row for row in wanted)
         return [

@@ -96,5 +96,14 @@ def holidays(country: str, year: int) -> frozenset[date]:
 
 def clock(cron: str | None) -> int:
     """Give the minute of the day at which a simulated day decides: that of a schedule, or nine o'clock."""
-    minute, hour, *_ = (cron or "").split() or ("", "")
-    return int(hour) * 60 + int(minute) if minute.isdecimal() and hour.isdecimal() else NINE
+    times = clocks(cron)
+    return times[0] if len(times) == 1 else NINE
+
+
+def clocks(cron: str | None) -> list[int]:
+    """Give the minutes of the day that a schedule names (`0 10,19 * * *`); nine o'clock where it names none."""
+    minute, hours, *_ = (cron or "").split() or ("", "")
+    named = hours.split(",")
+    if not minute.isdecimal() or not all(hour.isdecimal() for hour in named):
+        return [NINE]
+    return sorted(int(hour) * 60 + int(minute) for hour in named)

@@ -87,7 +87,7 @@ class Expected(Form):
 
 
 class ScenarioCase(Given):
-    """One example: who, what happens on which day, and what the scenario must do. Each day decides once."""
+    """One example: who, what happens on which day, and what the scenario must do."""
 
     until: str | None = Field(
         None,

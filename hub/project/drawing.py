@@ -22,7 +22,7 @@ GAP, BESIDE, LETTERS = 26, 24, 32
 
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1c2733;text-anchor:middle}"
-    ".number{font-weight:600;fill:#0b5394}.way{font-size:12px;fill:#51606e}"
+    ".number{font-weight:600;fill:#0b5394}.way{font-size:12px;fill:#51606e;paint-order:stroke;stroke:#fff;stroke-width:4px}"
     "rect,circle{fill:#f4f7fa;stroke:#8ba0b3}.send{fill:#e3f1e4;stroke:#6fa873}.wait{fill:#fff6df;stroke:#cfae62}"
     ".branch{fill:#e7ecfb;stroke:#7f93cf}.end{fill:#eceff2;stroke:#9aa5af}.begin{fill:#ffffff;stroke:#51606e}"
     "path{fill:none;stroke:#7a8896;stroke-width:1.4}"
@@ -76,7 +76,7 @@ class _Drawing:
         if not inner:
             return WIDTH, own
         wide = sum(size[0] for size in inner) + BESIDE * (len(inner) - 1)
-        return max(WIDTH, wide), own + GAP + max(size[1] for size in inner)
+        return max(WIDTH, wide), own + GAP + max(size[1] for size in inner) + GAP / 2
 
     def _own_height(self, step: AnyStep) -> float:
         return _tall([*_wrapped(told(self.ops[id(step)])), *self._numbers(step).lines])

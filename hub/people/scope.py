@@ -53,7 +53,7 @@ def person_scope(
     table, or `having` where it is given.
     """
     plan = plan_traits(project, as_of)
-    relation = _relation(transaction.table("person"), plan)
+    relation = transaction.view("everybody", _relation(transaction.table("person"), plan))
     person_id = relation.c.person_id
     stated: dict[str, sa.FromClause] = {}
 
@@ -78,7 +78,7 @@ def reading_scope(project: Project, as_of: datetime) -> People:
     """Give everybody as `person_scope` does, for one statement that reads and holds nothing on its way."""
     plan = plan_traits(project, as_of)
     schema = project.schema
-    relation = _relation(schema.table("person"), plan)
+    relation = _relation(schema.table("person"), plan).subquery("people")
     person_id = relation.c.person_id
 
     stated: dict[str, sa.FromClause] = {}
@@ -100,7 +100,7 @@ def reading_scope(project: Project, as_of: datetime) -> People:
 
 def trial_scope(project: Project, as_of: datetime, plan: TraitPlan) -> Scope:
     """Give the scope that conditions are checked in, without a warehouse."""
-    relation = _relation(project.schema.table("person"), plan)
+    relation = _relation(project.schema.table("person"), plan).subquery("people")
     asks = _Asks(lambda channel, purpose: sa.true(), lambda name: sa.true(), lambda asked: sa.true())
     return _scope(project, as_of, plan, relation, asks)
 
@@ -118,14 +118,12 @@ def _stored(membership: sa.FromClause, person_id: sa.ColumnElement[int]) -> Insi
     return lambda name: person_id.in_(sa.select(membership.c.person_id).where(membership.c.segment == name))
 
 
-def _relation(person: sa.Table, plan: TraitPlan) -> sa.FromClause:
+def _relation(person: sa.Table, plan: TraitPlan) -> sa.Select[Any]:
     trait = plan.table()
     own = [column for column in person.c if column.name not in trait.c]
     derived = [column for column in trait.c if column.name != "person_id"]
-    return (
-        sa.select(person.c.person_id, *own, *derived)
-        .join_from(person, trait, trait.c.person_id == person.c.person_id)
-        .subquery("people")
+    return sa.select(person.c.person_id, *own, *derived).join_from(
+        person, trait, trait.c.person_id == person.c.person_id
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from hub.contracts import Result
+from hub.failpoints import reach
 from hub.warehouse import Transaction, Warehouse
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Journal:
         if not self._portion:
             return
         noted, self._portion, self._rows = pa.Table.from_batches(self._portion), [], 0
+        reach("rows sent, not acknowledged")
         with self.lock, self.warehouse.begin() as transaction:
             rows = transaction.load("noted", noted)
             state, change = transaction.table("audience_state"), transaction.table("sync_change")
@@ -142,6 +144,7 @@ class Journal:
                     ),
                 )
             )
+        reach("rows acknowledged")
 
     def forget(self, keys: Sequence[str]) -> None:
         """Count rows as never acknowledged: what was written stays there, and is nobody's business any more."""

@@ -203,7 +203,7 @@ def _planned(stores: Stores, sync: Sync, samples: int, try_out: bool) -> Planned
             {kind: differs.by_kind[kind] for kind in (*WRITTEN, *TAKEN_OUT) if kind in differs.by_kind},
             held.guard if held is not None else "",
             held.why if held is not None else "",
-            _tried(reading, sync, destination, differs) if try_out else {},
+            _tried(stores, reading, sync, destination, differs) if try_out else {},
             tuple(_samples(reading, sync, destination, differs, samples)),
         )
 
@@ -243,14 +243,17 @@ def _compared(after: Mapping[str, Any], before: Mapping[str, Any] | None) -> dic
     return {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
 
 
-def _tried(transaction: Transaction, sync: Sync, destination: Destination, differs: Difference) -> dict[str, int]:
+def _tried(
+    stores: Stores, transaction: Transaction, sync: Sync, destination: Destination, differs: Difference
+) -> dict[str, int]:
     """Ask the destination about every row that would go."""
     if differs.by_kind and not destination.capabilities.can_try:
         return {f"{sync.to.connection} can't try rows": sum(differs.by_kind.values())}
-    shipment, pace = Shipment(sync, destination.capabilities, differs), Pace(destination.capabilities.rate_per_second)
+    pace = Pace(destination.capabilities.rates, stores.ledger.allowances, sync.to.connection)
     said: Counter[str] = Counter()
-    for batch in shipment.batches(transaction, differs.changes, pace):
-        pace.wait_for(batch.rows.num_rows)
+    for batch in Shipment(sync, destination.capabilities, differs).batches(transaction, differs.changes):
+        if not pace.take(batch.rows.num_rows):
+            break
         ready = as_sync_batch(sync, batch)
         answer = deliver(ready.keys, lambda ready=ready: destination.try_out(ready))  # type: ignore[misc]
         said.update(": ".join(filter(None, (result.status, result.reason))) for result in answer.results)

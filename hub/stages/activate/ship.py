@@ -16,7 +16,6 @@ from hub.row_json import rows_as_json
 from hub.stages.activate.deliver import Answer, deliver
 from hub.stages.activate.difference import TAKEN_OUT, WRITTEN, Difference, Kind
 from hub.stages.activate.journal import TAKES_OUT, Sent
-from hub.stages.activate.pace import Pace
 from hub.warehouse import Transaction
 
 if TYPE_CHECKING:
@@ -46,10 +45,10 @@ class Shipment:
     differs: Difference
 
     def batches(
-        self, transaction: Transaction, changes: sa.TableClause, pace: Pace, kinds: Sequence[Kind] | None = None
+        self, transaction: Transaction, changes: sa.TableClause, kinds: Sequence[Kind] | None = None
     ) -> Iterator[Batch]:
         """Give batches, of some `kinds` only where they are named. Removals first: who withdrew waits for nobody."""
-        size = pace.batch(self.capabilities.batch_size)
+        size = self.capabilities.batch_size
         for way in dict.fromkeys(map(self.way_out, TAKEN_OUT)):
             operation = taking_out(way, self.capabilities) if way is not None else None
             if way in (None, "keep") or operation is None:

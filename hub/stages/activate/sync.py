@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -32,6 +32,8 @@ from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
 DEPENDS_ON = ("map", "resolve", "enrich", "segment")
+AUDIENCE = "in_audience"
+"""What a sync says where it depends on the audiences that scenarios fill."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def run_ways(stores: Stores, syncs: Sequence[tuple[Sync, Way]]) -> list[tuple[Sy
 
 def _run_all(stores: Stores, syncs: Sequence[tuple[Sync, Way]]) -> list[tuple[Sync, Outcome]]:
     plugin = destination_of(stores.project, syncs[0][0])
-    pace = Pace(plugin.capabilities.rate_per_second)
+    pace = Pace(plugin.capabilities.rates, stores.ledger.allowances, syncs[0][0].to.connection)
     return [(sync, _Run(stores, sync, way, plugin, pace).run()) for sync, way in syncs]
 
 
@@ -188,7 +190,7 @@ class _Run:
         journal.tell(**self._source(differs), reason="it was broken off")
         kept: tuple[Kind, ...] | None = ("refused",) if self.outcome.held else None
         journal.forget([row.row_key for row in reading.rows(shipment.forgotten(changes, kept))])
-        for batch, answer in self._answers(shipment.batches(reading, changes, self.pace, kept)):
+        for batch, answer in self._answers(shipment.batches(reading, changes, kept)):
             journal.add(batch.sent, batch.rows, answer.results)
             self.outcome.failure = self.outcome.failure or answer.failure or self._nothing_taken(answer)
         journal.write()
@@ -197,25 +199,33 @@ class _Run:
         """Send batches, as many at once as the destination allows, until one says what is wrong with it."""
         at_once = self.destination.capabilities.concurrency
         if at_once == 1:
-            for batch in batches:
-                self.pace.wait_for(batch.rows.num_rows)
+            for batch in self._allowed(batches):
                 yield batch, call(self.destination, self.sync, batch)
-                if self.outcome.failure:
-                    return
             return
         under_way: deque[tuple[Batch, Future[Answer]]] = deque()
         with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=f"sync {self.sync.sync}") as pool:
-            for batch in batches:
-                self.pace.wait_for(batch.rows.num_rows)
+            for batch in self._allowed(batches):
                 work: Callable[[], Answer] = partial(call, self.destination, self.sync, batch)
                 under_way.append((batch, pool.submit(copy_context().run, work)))
                 while len(under_way) >= at_once or (under_way and under_way[0][1].done()):
                     first, future = under_way.popleft()
                     yield first, future.result()
-                if self.outcome.failure:
-                    break
             for first, future in under_way:
                 yield first, future.result()
+
+    def _allowed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Give batches as fast as the destination's rates allow, while nothing is wrong with it."""
+        for batch in batches:
+            rest = batch
+            while rest.rows.num_rows and not self.outcome.failure:
+                number = self.pace.take(rest.rows.num_rows)
+                if not number:
+                    self.outcome.failure = "as many went as its rates allow; a next run goes on"
+                    return
+                yield replace(rest, rows=rest.rows.slice(0, number))
+                rest = replace(rest, rows=rest.rows.slice(number))
+            if self.outcome.failure:
+                return
 
     def _nothing_taken(self, answer: Answer) -> str:
         if answer.results and all(result.status == "later" for result in answer.results):
@@ -256,5 +266,7 @@ class _Run:
 
 def _mark(transaction: Transaction, sync: Sync) -> str | None:
     """Name everything that the rows depend on; None while the segments have never been evaluated."""
-    marks = [seen(transaction, stage) for stage in DEPENDS_ON]
-    return fingerprint(marks, sync.model_dump_json()) if marks[-1] is not None else None
+    written = sync.model_dump_json()
+    filled = ("decide",) if AUDIENCE in written else ()
+    marks = [seen(transaction, stage) for stage in (*filled, *DEPENDS_ON)]
+    return fingerprint(marks, written) if marks[-1] is not None else None

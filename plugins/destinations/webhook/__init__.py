@@ -49,9 +49,9 @@ class Webhook(Destination):
             channel=self.config.channel,
             operations=frozenset({"upsert", "remove"}),
             batch_size=self.config.batch_size,
-            rate_per_second=self.config.rate,
-            idempotency_window=self.config.idempotency_window,
+            rates=self.config.rate,
             concurrency=self.config.concurrency,
+            idempotency_window=self.config.idempotency_window,
         )
 
     def check(self) -> Check:

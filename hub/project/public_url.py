@@ -6,7 +6,7 @@ import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 
 def _checked(value: str) -> str:
@@ -25,11 +25,4 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-PublicUrl = Annotated[
-    str,
-    AfterValidator(_checked),
-    Field(
-        description="The https address under which `hub serve` can be reached from outside: links to unsubscribe, to "
-        "choose, to confirm and to answer a survey begin with it. Without it, messages carry none of the hub's own."
-    ),
-]
+PublicUrl = Annotated[str, AfterValidator(_checked)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
+from hub.project import consent_terms, identity, models, quality, scenario, scores, segments, survivorship, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -19,6 +19,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
     ("quality.yaml", quality.QualityFile),
+    ("consent-texts.yaml", consent_terms.ConsentTextsFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),
@@ -32,6 +33,7 @@ _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
     (scenario.Length, "length of time: `7 days`, `36 hours`"),
+    (consent_terms.SpanText, "length of time: `24 months`, `2 years`"),
     (scenario.Clock, 'time of day: `"09:00"`'),
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),

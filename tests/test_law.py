@@ -78,7 +78,13 @@ def test_nothing_that_a_project_writes_makes_a_rule_looser(added: list[Stricter]
 def test_what_a_project_asks_of_one_country_reaches_those_whose_country_is_not_known() -> None:
     strict = Stricter(countries=("NL",), without=frozenset({"consent"}))
     assert bases("ads", "NL", TODAY, strict) == bases("ads", "", TODAY, strict) == frozenset()
+    assert bases("ads", "FR", TODAY, strict) == {"consent"}
     assert bases("email", "BE", TODAY, strict) == {"consent", "soft opt-in"}
+
+
+def test_an_age_that_is_asked_in_one_country_is_not_asked_in_another() -> None:
+    strict = Stricter(countries=("NL",), age=18)
+    assert [age(country, strict) for country in ("NL", "", "BE", "FR")] == [18, 18, 13, 16]
 
 
 # terms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from inspect import getdoc
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -49,6 +50,7 @@ _WORDS: dict[Any, str] = {
     int: "whole number",
     float: "number",
     Decimal: "number",
+    date: "day: `2026-01-15`",
     bool: "true or false",
     Any: "value",
 }

@@ -27,7 +27,7 @@ from hub.ledger.states import LEADS_TO
 from hub.project import Project
 from hub.recipients import identifier
 from hub.report import Report
-from hub.statements import take_in
+from hub.statements import take_in, withdraw_later
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -215,6 +215,15 @@ def _withdraw_consent(transaction: Transaction, fresh: sa.TableClause, as_of: da
     number = transaction.count(new)
     if number:
         transaction.execute(sa.insert(consent).from_select(list(row), sa.select(*(new.c[name] for name in row))))
+        record = transaction.table("source_record")
+        about = ("text", "evidence", "record_id", "channel", "purpose", "given", "at")
+        said = sa.select(
+            sa.func.md5(new.c.evidence, type_=sa.Text()).label("id"),
+            sa.literal("unsubscribe").label("source"),
+            *(new.c[name] for name in about),
+            record.c.person_id,
+        ).join(record, record.c.record_id == new.c.record_id)
+        withdraw_later(transaction, transaction.hold("withdrawn_said", said))
         # consent is a fact like those that `map` brings: what depends on facts must look again
         remember(transaction, "map", fingerprint(seen(transaction, "map"), "feedback", as_of), as_of)
     return number

@@ -5,7 +5,9 @@ consent that the hub received, the verdicts by hand on who is who, and the runs.
 message points at a record of the warehouse, and a suppressed address is a keyed hash.
 """
 
+from hub.ledger.allowances import Allowances
 from hub.ledger.consultations import Consulted
+from hub.ledger.destinations import Destinations, Health, Trouble
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
@@ -20,8 +22,11 @@ __all__ = [
     "FINAL",
     "IN_WORDS",
     "UNSUBSCRIBED",
+    "Allowances",
     "Attempt",
     "Consulted",
+    "Destinations",
+    "Health",
     "Ledger",
     "Outbox",
     "Queued",
@@ -33,6 +38,7 @@ __all__ = [
     "Statement",
     "Suppression",
     "Suppressions",
+    "Trouble",
     "Verdict",
     "Verdicts",
     "digest",

@@ -17,16 +17,18 @@ def activate(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
     """Send the messages that are due and bring every audience up to date.
 
     Rows in the report: messages and audience rows that were touched; out when the destination took them, set aside
-    when it did not or they may not go. `parked` counts messages of which nobody knows whether they were taken.
-    A destination that is down stops only its own queue and stands in `failures`.
+    when it did not or they may not go. `parked` counts messages of which nobody knows whether they were taken,
+    `waiting` those for a destination that is left alone. A destination that is down stops only its own queue and
+    stands in `failures` of the run that found out.
     """
     take_in(warehouse, ledger, project, as_of)
     counts, failures = send_messages(warehouse, ledger, project, as_of)
+    waiting = counts.pop("waiting", 0)
     synced, sync_failures = run_syncs(warehouse, ledger, project, as_of)
     counts.update(synced)
     touched = sum(counts.values())
     taken = sum(counts[name] for name in TAKEN)
-    counts["parked"] = len(ledger.outbox.parked())
+    counts.update(parked=sum(ledger.outbox.unknown().values()), waiting=waiting)
     return Report(
         "activate",
         rows_in=touched,

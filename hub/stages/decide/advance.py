@@ -11,6 +11,7 @@ from collections import Counter
 import sqlalchemy as sa
 
 from hub.expressions import compile_condition, compile_expression
+from hub.failpoints import reach
 from hub.project.program import Op
 from hub.project.scenario import End, If, Send, Split, Wait, WaitFor
 from hub.stages.decide.enrol import drawn
@@ -33,7 +34,9 @@ def advance(tick: Tick) -> Counter[str]:
             case Wait():
                 counts["changed"] += _wait(tick, op, op.step)
             case If():
+                reach("woken, not branched")
                 counts["changed"] += _choose(tick, op, op.step)
+                reach("branched, nothing queued")
             case Split():
                 counts["changed"] += _split(tick, op, op.step)
             case End():

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from hub.contracts import Channel
 from hub.expressions import compile_expression
+from hub.failpoints import reach
 from hub.people.instance import Instances
 from hub.project.program import Op
 from hub.project.scenario import Send
@@ -64,7 +65,9 @@ def queue(tick: Tick, op: Op, send: Send) -> Counter[str]:
     news = tick.transaction.hold("news", _news(tick, op, decided))
     if tick.transaction.count(news):
         _write(tick, op, send, news)
-    return counts + _leave_send(tick, op, decided, news)
+    counts += _leave_send(tick, op, decided, news)
+    reach("queued, not committed")
+    return counts
 
 
 def queue_next(tick: Tick, op: Op, send: Send, channels: Sequence[Channel], failed: sa.TableClause) -> Counter[str]:

@@ -12,6 +12,7 @@ new is decided. `hub run` walks this in-process; `flows/` gives the same stages 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +69,8 @@ Work = Callable[[], Report]
 Step = Callable[[Stage, str, Work], Report]
 """Does one piece of work of a stage: here by calling it, in `flows/` as a Prefect task."""
 
+
+atexit.register(gc.freeze)  # a process that ends leaves nothing to collect: the system takes it all
 
 _RARELY = 100_000
 """So many new objects before the collector looks; by default 700, for programs that live on cycles of objects."""

@@ -200,11 +200,9 @@ class _Run:
         with self.warehouse_lock, self.warehouse.begin() as transaction:
             rows = transaction.load("acknowledged", pa.table(columns))
             state = transaction.table("audience_state")
-            transaction.execute(
-                sa.delete(state).where(
-                    state.c.sync == self.sync.sync, state.c.row_key.in_(sa.select(rows.c.row_key).where(rows.c.known))
-                )
-            )
+            if any(known for *_, known in acknowledged):
+                earlier = state.c.row_key.in_(sa.select(rows.c.row_key).where(rows.c.known))
+                transaction.execute(sa.delete(state).where(state.c.sync == self.sync.sync, earlier))
             transaction.execute(
                 sa.insert(state).from_select(
                     ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at"],

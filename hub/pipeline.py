@@ -12,6 +12,8 @@ new is decided. `hub run` walks this in-process; `flows/` gives the same stages 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from datetime import datetime
 from typing import Literal
 
 from hub import log
+from hub.consent_texts import pin_texts
 from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
 from hub.lake import Lake
@@ -72,6 +75,12 @@ Step = Callable[[Stage, str, Work], Report]
 """Does one piece of work of a stage: here by calling it, in `flows/` as a Prefect task."""
 
 
+atexit.register(gc.freeze)  # a process that ends leaves nothing to collect: the system takes it all
+
+_RARELY = 100_000
+"""So many new objects before the collector looks; by default 700, for programs that live on cycles of objects."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Everything that stages work on, open."""
@@ -101,6 +110,19 @@ class RunReport:
     def ok(self) -> bool:
         """Say whether everything went well."""
         return not self.failures
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Let the garbage collector look rarely, and not at what is loaded already: a run leaves it next to nothing."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_RARELY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager
@@ -171,7 +193,7 @@ def run(
     run_id = fingerprint(project.folder.name, as_of, part)[:12]
     reports: list[Report] = []
     seconds: dict[str, float] = {}
-    with log.bound(run=run_id), workspace(project) as open_workspace:
+    with _settled(), log.bound(run=run_id), workspace(project) as open_workspace:
         for stage in stages:
             started = time.perf_counter()
             for subject, work in _work(stage, open_workspace, as_of, only_destinations, syncs, only_syncs):
@@ -211,6 +233,7 @@ def _work(
                         ),
                     )
         case "map":
+            pin_texts(project, ledger, as_of)
             yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
         case "look_up":
             for connection in project.lookups:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.contracts import Capabilities, Channel, Destination
 from hub.errors import Problem, suggest
+from hub.project.consent_checks import consent_problems
 from hub.project.cron import wrong_schedule
 from hub.project.models import TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
@@ -64,6 +65,8 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
         if "schema.yaml" not in unread:
             found += trigger_problems(scenario, project, all_segments="segments" not in unread)
         found += step_problems(scenario, project)
+    if not unread & {"consent-texts.yaml", "hub.yaml"}:
+        found += consent_problems(project)
     for sync in project.syncs.values():
         found += form_problems(sync, project)
         if "schema.yaml" not in unread:

@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from hub.project.models import ConsentChannel, Expression, Form, Percentage, Purpose
+from hub.project.consent_terms import ConsentChannel
+from hub.project.models import Expression, Form, Percentage, Purpose
 
 Mode = Literal["mirror", "upsert", "add", "update", "fill_empty"]
 Leaving = Literal["remove", "clear", "keep", "delete"]

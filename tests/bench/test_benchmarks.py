@@ -37,6 +37,7 @@ def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path:
     assert list(told)[: len(FORM)] == FORM
     assert told["messages"] > 0
     assert told["again_messages"] == 0
+    assert told["reference_on_equal_threads_cpu_seconds"] > 0
     assert set(told["stages_cpu_seconds"]) == {
         "map",
         "resolve",

@@ -13,6 +13,7 @@ from hub.report import Report
 from hub.stages.activate.messages import send_messages
 from hub.stages.activate.post import post_rows
 from hub.stages.activate.sync import run_syncs
+from hub.statements import take_in
 from hub.warehouse import Warehouse
 
 
@@ -26,6 +27,7 @@ def activate(
     were taken, `waiting` those for a destination that is left alone. A destination that is down stops only its own
     queue and stands in `failures` of the run that found out.
     """
+    take_in(warehouse, ledger, project, as_of)
     counts, failures = send_messages(warehouse, ledger, project, as_of)
     waiting = counts.pop("waiting", 0)
     posted, post_failures = post_rows(warehouse, ledger, project, as_of)
@@ -40,6 +42,7 @@ def bring_up_to_date(
     warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime, syncs: Sequence[Sync]
 ) -> Report:
     """Run syncs at a time of their own, and nothing else."""
+    take_in(warehouse, ledger, project, as_of)
     counts, failures = run_syncs(warehouse, ledger, project, as_of, syncs)
     return _report(counts, failures, {}, ", ".join(sync.sync for sync in syncs))
 

@@ -78,7 +78,7 @@ def audience_of(
     everybody = person_scope(transaction, project, as_of)
     source = synced(transaction, project, everybody, sync, as_of)
     fields = {name: compile_expression(text, source.scope) for name, text in sync.fields.items()}
-    candidates = transaction.hold("candidates", _candidates(transaction, sync, source, fields, as_of))
+    candidates = transaction.hold("candidates", _candidates(transaction, project, sync, source, fields, as_of))
     stopped = _suppressed(transaction, ledger, marks, sync, everybody, candidates)
     may: sa.ColumnElement[bool] = candidates.c.may
     refuses: sa.ColumnElement[bool] = candidates.c.refuses
@@ -102,7 +102,12 @@ def audience_of(
 
 
 def _candidates(
-    transaction: Transaction, sync: Sync, source: Synced, fields: dict[str, Compiled], as_of: datetime
+    transaction: Transaction,
+    project: Project,
+    sync: Sync,
+    source: Synced,
+    fields: dict[str, Compiled],
+    as_of: datetime,
 ) -> sa.Select[Any]:
     """Give everybody who is inside, or has stated something: row_key, inside, may, refuses, at, row_hash, identity.
 
@@ -119,7 +124,8 @@ def _candidates(
     wanted: sa.ColumnElement[bool] = source.inside if sync.on_leaving != "keep" else sa.true()
     if sync.consent is not None:
         assert source.person_id is not None, "the project's check lets consent go with people only"
-        asked = consent.in_effect(transaction, transaction.table("person"), sync.consent.purpose, as_of)
+        people, purpose = transaction.table("person"), sync.consent.purpose
+        asked = consent.in_effect(transaction, project.terms, people, purpose, as_of, ahead=None)
         given = asked.subquery("given")
         relation = relation.outerjoin(
             given, sa.and_(given.c.person_id == source.person_id, given.c.channel == sync.consent.channel)

@@ -23,6 +23,7 @@ from hub.project import (
     scores,
     segments,
     survivorship,
+    sync,
     traits,
 )
 from hub.settings import Settings
@@ -38,7 +39,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("segments/*.yaml", segments.SegmentFile),
     ("scores/*.yaml", scores.Score),
     ("scenarios/*.yaml", scenario.Scenario),
-    ("syncs/*.yaml", models.Sync),
+    ("syncs/*.yaml", sync.Sync),
 )
 """The files that have a model, in the order in which a project grows."""
 

@@ -52,11 +52,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a plugin object lives: its connection's name, the project's folder, and the hub's signing key."""
+    """Where a plugin object lives: its connection's name, the project's folder, and the hub's signing key.
+
+    `public_url` is where the hub serves its pages to the world; empty where it serves none.
+    """
 
     connection: str
     folder: Path
     key: bytes = field(default=b"", repr=False)
+    public_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -386,8 +390,11 @@ class Destination(Plugin):
         return {}
 
     def unsubscribe_url(self, token: str) -> str:
-        """Give the address behind the unsubscribe link of a message; the hub also offers it to templates."""
-        return ""
+        """Give the address behind the unsubscribe link of a message; the hub also offers it to templates.
+
+        It is the hub's own page, where the hub serves pages, unless a destination has an address of its own.
+        """
+        return f"{self.place.public_url}/unsubscribe/{token}" if self.place.public_url and token else ""
 
     def feedback(self) -> Iterable[DltResource]:
         """Give the reactions (deliveries, opens, clicks, bounces, unsubscribes) as dlt resources, if there are any."""

@@ -89,6 +89,7 @@ class _Reading:
             ) from None
         hub = self._hub(secrets)
         key = (secrets.get("HUB_KEY") or "").encode()
+        former = (secrets.get("HUB_FORMER_KEYS") or "").encode().split(b",")
         schema = self.schema()
         connections = self._connections(hub, key) if hub else {}
         quality = self._quality()
@@ -111,6 +112,7 @@ class _Reading:
             identity=self._identity(),
             quality=quality,
             key=key,
+            former_keys=tuple(one.strip() for one in former if one.strip()),
             origins=self.origins,
         )
         self._misnamed_folders()
@@ -148,12 +150,14 @@ class _Reading:
         found = {}
         for name, entry in hub.connections.items():
             self.origins["connection", name] = Origin(document, ("connections", name))
-            connection = self._connection(name, entry, document, key)
+            connection = self._connection(name, entry, document, hub.public_url or "", key)
             if connection is not None:
                 found[name] = connection
         return found
 
-    def _connection(self, name: str, entry: Mapping[str, Any], document: Document, key: bytes) -> Connection | None:
+    def _connection(
+        self, name: str, entry: Mapping[str, Any], document: Document, public_url: str, key: bytes
+    ) -> Connection | None:
         path = ("connections", name)
         if "plugin" not in entry:
             installed = ", ".join(self.registry.plugins)
@@ -178,7 +182,8 @@ class _Reading:
         values = {key: value for key, value in entry.items() if key != "plugin"}
         config, problems = validate(plugin.config_model, document, path, values)
         self.problems += problems
-        return Connection(name, plugin, config, Place(name, self.folder, key)) if config is not None else None
+        place = Place(name, self.folder, key, public_url)
+        return Connection(name, plugin, config, place) if config is not None else None
 
     def schema(self) -> Schema:
         if not (self.folder / "schema.yaml").is_file():

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from hub.contracts import Channel
 from hub.project.limits import Limits
+from hub.project.public_url import PublicUrl
 from hub.schema import Type
 
 
@@ -91,6 +92,11 @@ class HubFile(Form):
     locale: str = Field("nl-NL", description="Language and country of salutations, numbers and dates.")
     timezone: str = Field("Europe/Amsterdam", description="The time zone of its calendar days.")
     engine: str = Field("duckdb", repr=False, description="duckdb, or postgresql://user:password@host/database.")
+    public_url: PublicUrl | None = Field(
+        None,
+        description="The https address under which `hub serve` can be reached from outside: links to unsubscribe, to "
+        "choose, to confirm and to answer a survey begin with it. Without it, messages carry none of the hub's own.",
+    )
     ledger: str = Field("sqlite", repr=False, description="sqlite, or postgresql://user:password@host/database.")
     lake: str = Field("./lake", description="Where raw data lands: a folder or an fsspec URL such as s3://bucket/lake.")
     connections: dict[str, dict[str, Any]] = Field(

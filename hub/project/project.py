@@ -90,7 +90,9 @@ class Project:
     scorers: Mapping[str, Scorer] = field(default_factory=dict, compare=False)
     """The scorers that scores name in `by:`."""
     key: bytes = field(repr=False, default=b"")
-    """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
+    """The signing key (HUB_KEY): the links in messages, and suppression hashes."""
+    former_keys: tuple[bytes, ...] = field(repr=False, default=())
+    """Keys that it replaced (HUB_FORMER_KEYS): links that they signed still open."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
     ("sync", name), ("identity",), ("quality",), ("connection", name), and ("mapping", file, position)."""

@@ -31,10 +31,10 @@ from hub.project.yaml import parse
 from hub.registry import Registry
 from hub.schema import BUILT_IN
 from hub.settings import Settings
-from hub.stages.activate.compose import unsubscribe_token
 from hub.stages.feedback import SOFT_LIMIT, SOFT_WINDOW
 from hub.stages.map import problems_of_mapping
 from hub.stages.resolve.rules import CROWD, DEVICE, TELLING
+from hub.tokens import token as token_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -206,7 +206,7 @@ def test_the_token_of_an_unsubscribe_link_is_read_as_the_page_shows() -> None:
     ((_, code),) = [block for block in blocks("python") if block[0] == "consent.md"]
     page: dict[str, Any] = {}
     exec(compile(code, "consent.md", "exec"), page)
-    token = unsubscribe_token(b"a key of 16 signs", "5d41402abc4b2a76b9719d911017c592")
+    token = token_of(b"a key of 16 signs", "unsubscribe", "5d41402abc4b2a76b9719d911017c592")
     assert page["message_of"](token, "a key of 16 signs") == "5d41402abc4b2a76b9719d911017c592"
     assert page["message_of"](token, "another key") is None
     assert page["message_of"](token[:-1], "a key of 16 signs") is None

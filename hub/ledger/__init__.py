@@ -1,10 +1,12 @@
 """The ledger: what must be transactional and shared by processes.
 
 It holds the outbox with its attempts and receipts, the pinned templates, the suppressions, the verdicts by hand on
-who is who, and the runs. It never holds personal data: a message points at a record of the warehouse, and a
-suppressed address is a keyed hash.
+who is who, the runs, and the inbox of what other systems pushed. It never holds personal data: a message points at a
+record of the warehouse, a suppressed address is a keyed hash, and what waits in the inbox is sealed until it has
+landed.
 """
 
+from hub.ledger.inbox import Inbox, Push, sealed_push
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
@@ -18,8 +20,10 @@ __all__ = [
     "IN_WORDS",
     "UNSUBSCRIBED",
     "Attempt",
+    "Inbox",
     "Ledger",
     "Outbox",
+    "Push",
     "Queued",
     "Reaction",
     "Reactions",
@@ -33,4 +37,5 @@ __all__ = [
     "hashed",
     "open_ledger",
     "reading_ledger",
+    "sealed_push",
 ]

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
 from hub.ledger.hand_work import HandWorks
+from hub.ledger.inbox import Inbox
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
 from hub.ledger.suppression import Suppressions
@@ -32,7 +33,7 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work` are its subjects."""
+    """One project's ledger; `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work`, `inbox` are its subjects."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -41,6 +42,7 @@ class Ledger:
         self.reactions = Reactions(engine)
         self.verdicts = Verdicts(engine)
         self.hand_work = HandWorks(engine)
+        self.inbox = Inbox(engine)
 
     def pin(self, templates: Mapping[str, str]) -> None:
         """Keep template texts by their hash; texts that are there stay as they are."""

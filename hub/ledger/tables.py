@@ -138,3 +138,13 @@ hand_work = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
 )
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("content", sa.LargeBinary),
+    sa.Column("batch", sa.Text),
+)

@@ -59,7 +59,7 @@ FLOWS: dict[str, tuple[Stage, ...]] = {
     "engage": ("decide", "activate"),
     "listen": ("land", "map", "resolve", "feedback"),
 }
-"""The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed, only."""
+"""The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed."""
 
 Progress = Callable[[Stage, str, Report | None], None]
 """Called when a stage starts (without a report) and when it ends, with the connection where there is one."""

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hub.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE = 12
 
 
 def seal(key: bytes, text: bytes, place: str) -> bytes:
     """Encrypt a text for a place. Raises ConfigurationError without a key."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     nonce = os.urandom(NONCE)
-    return nonce + AESGCM(_derived(key)).encrypt(nonce, text, place.encode())
+    return nonce + _cipher(key).encrypt(nonce, text, place.encode())
 
 
 def unseal(keys: Sequence[bytes], sealed: bytes, place: str) -> bytes:
@@ -28,12 +30,12 @@ def unseal(keys: Sequence[bytes], sealed: bytes, place: str) -> bytes:
 
     Raises ConfigurationError where none fits.
     """
+    ciphers = [_cipher(key) for key in keys]
     from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    for key in keys:
+    for cipher in ciphers:
         try:
-            return AESGCM(_derived(key)).decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
+            return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
         except InvalidTag:
             continue
     raise ConfigurationError(
@@ -41,7 +43,13 @@ def unseal(keys: Sequence[bytes], sealed: bytes, place: str) -> bytes:
     )
 
 
-def _derived(key: bytes) -> bytes:
+def _cipher(key: bytes) -> AESGCM:
     if not key:
         raise ConfigurationError("HUB_KEY is not set: what is pushed waits sealed, with a secret of your own")
-    return hmac.digest(key, b"sealed 1", "sha256")
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "what is pushed waits sealed, and that needs a package more: `pip install 'schakel[serve]'`"
+        ) from None
+    return AESGCM(hmac.digest(key, b"sealed 1", "sha256"))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from hub.contracts import Channel
 from hub.project.limits import Limits
 from hub.project.public_url import PublicUrl
+from hub.project.serve import Serve
 from hub.schema import Type
 
 
@@ -118,6 +119,7 @@ class HubFile(Form):
         description="Packs of traits, segments and scores that come with the hub, to switch on: [value_tiers].",
     )
     limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
+    serve: Serve = Field(Serve(), description="What `hub serve` takes from the world.")
 
 
 # schema.yaml ---------------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def test_a_value_of_another_type_is_set_aside_and_the_rest_lands(ledger: Ledger,
 
 def test_without_the_key_that_sealed_them_pushes_wait_and_the_remedy_is_told(ledger: Ledger, tmp_path: Path) -> None:
     keep(ledger, 1)
-    with pytest.raises(ConfigurationError, match="shop: .*HUB_FORMER_KEYS"):
+    with pytest.raises(ConfigurationError, match=r"shop: .*HUB_FORMER_KEYS"):
         bring(ledger, tmp_path, Shop(tmp_path, key=b"a new key"))
     assert ledger.inbox.waiting() == {"shop": 1}
     lands = Pushes(Shop(tmp_path, key=b"a new key"), ledger.inbox, [KEY])

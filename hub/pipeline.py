@@ -176,9 +176,7 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
             waiting = ledger.inbox.waiting()
             for connection in project.connections.values():
                 pushes = connection.name in waiting
-                asked = not issubclass(connection.plugin, Lookup)
-                if only_destinations:
-                    asked = asked and issubclass(connection.plugin, Destination)
+                asked = not issubclass(connection.plugin, (Lookup, Source) if only_destinations else Lookup)
                 if asked or pushes:
                     yield (
                         connection.name,

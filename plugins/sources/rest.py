@@ -1,4 +1,4 @@
-"""Source `rest`: lists of things from any JSON API, described in YAML.
+"""`rest`: lists of things from any JSON API, and rows and e-mails to it, described in YAML.
 
     crm:
       plugin: rest
@@ -10,22 +10,41 @@
 
 With a cursor only what changed since the last run is asked for and landed; without one a list lands whole when anything
 in it changed. The API's `param` must include the moment it is given (>=), as most do.
+
+`objects` and `mail` say what is sent there, and how its answers read: see `plugins.destinations.rest`.
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from hub.contracts import Check, ConnectionConfig, Plugin, Source
+from hub.contracts import (
+    Capabilities,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Message,
+    Plugin,
+    Result,
+    Sent,
+    Source,
+    SyncBatch,
+)
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.hookspecs import hookimpl
 from hub.incremental import Digest, Moment, mark
-from hub.outgoing import check_url, may_be_called
+from hub.outgoing import NotSentError, Outgoing, check_url, may_be_called
+from hub.units import Rate
+from plugins.destinations.rest.api import Api
+from plugins.destinations.rest.config import Mail, WrittenObject
+from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
+from plugins.destinations.rest.rows import write_rows
 
 if TYPE_CHECKING:
     import socket
@@ -99,14 +118,30 @@ class RestResource(_Part):
 
 
 class RestConfig(ConnectionConfig):
-    """Which API, and which of its lists."""
+    """Which API, which of its lists are read, and what is written there."""
 
     plugin: Literal["rest"] = "rest"
     url: str = Field(description="What all paths begin with.")
     auth: Auth | None = Field(None, description="How the API knows who asks.")
     headers: dict[str, str] = Field({}, description="Headers of every request; never secrets.")
-    resources: dict[str, RestResource] = Field(min_length=1, description="The lists, by the name of their table.")
+    resources: dict[str, RestResource] = Field({}, description="The lists to read, by the name of their table.")
+    objects: dict[str, WrittenObject] = Field(
+        {}, description="What syncs write, by the name that they use; '*' takes every other name, as {audience}."
+    )
+    mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
+    batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
+    rate: Rate | None = Field(None, description="The most the API takes: 10/s.")
+    retriable: frozenset[int] = Field(
+        frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
+    )
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for the answer to what is sent.")
     allow_private: bool = Field(False, description="The API stands in our own network, or on this machine.")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> RestConfig:
+        if not (self.resources or self.objects or self.mail):
+            raise ValueError("say what is read (`resources`) or what is sent (`objects`, `mail`)")
+        return self
 
     @model_validator(mode="after")
     def _address_is_allowed(self) -> RestConfig:
@@ -117,23 +152,80 @@ class RestConfig(ConnectionConfig):
         return self
 
 
-class Rest(Source):
-    """Lands lists of a JSON API."""
+class Rest(Source, Destination):
+    """Lands lists of a JSON API, and writes rows and e-mails to it."""
 
     name: ClassVar[str] = "rest"
-    summary: ClassVar[str] = "lists of any JSON API: pages, cursors, logins"
+    summary: ClassVar[str] = "any JSON API: lists with pages, cursors and logins; rows and e-mails by templates"
     config_model: ClassVar[type[ConnectionConfig]] = RestConfig
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the configuration describes, and no more."""
+        mail: Mail | None = self.config.mail
+        written = [request for thing in self.config.objects.values() for request, _ in thing.requests()]
+        return Capabilities(
+            channel="email" if mail is not None else None,
+            operations=frozenset(written),
+            batch_size=self.config.batch_size,
+            rate_per_second=self.config.rate,
+            idempotency_window=mail.idempotency_window if mail is not None else None,
+            can_ask=mail is not None and mail.ask is not None,
+        )
+
     def check(self) -> Check:
-        """Ask for the first page of every list."""
+        """Ask for the first page of every list; without lists, open a connection."""
         found = []
         try:
             for name, settings in self.config.resources.items():
                 page = next(iter(self._pages(name, settings, None)), [])
                 found.append(f"{name} ({len(page)} on the first page)")
-        except HubError as error:
+            if not found:
+                with self._outgoing() as outgoing:
+                    outgoing.reach()
+                    return Check(True, f"{outgoing.host} can be reached; its sign-in shows with the first request")
+        except (HubError, NotSentError) as error:
             return Check(False, str(error))
         return Check(True, f"lists: {', '.join(found)}")
+
+    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Send e-mails, one request each."""
+        if self.config.mail is None:
+            return super().send(batch)
+        with self._outgoing() as outgoing:
+            return send_mails(self._api(outgoing), self.config.mail, batch)
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        """Write rows, as the object that the sync names describes it."""
+        things: dict[str, WrittenObject] = self.config.objects
+        thing = things.get(batch.target, things.get("*"))
+        request = dict(thing.requests()).get(batch.operation) if thing is not None else None
+        if request is None:
+            able = ", ".join(f"{name} ({', '.join(dict(one.requests()))})" for name, one in things.items())
+            raise ConfigurationError(
+                f"{self.place.connection} does not say how to {batch.operation} '{batch.target}': {able or 'nothing'} "
+                "under `objects`"
+            )
+        with self._outgoing() as outgoing:
+            return write_rows(self._api(outgoing), request, batch)
+
+    def ask(self, sent: Sequence[Sent]) -> Sequence[Result]:
+        """Ask the API what became of e-mails."""
+        if self.config.mail is None or self.config.mail.ask is None:
+            return super().ask(sent)
+        with self._outgoing() as outgoing:
+            return ask(self._api(outgoing), self.config.mail.ask, sent)
+
+    def unsubscribe_url(self, token: str) -> str:
+        """Add the token to the configured address; empty where none is configured."""
+        return unsubscribe_url(self.config.mail, token)
+
+    def _outgoing(self) -> Outgoing:
+        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+
+    def _api(self, outgoing: Outgoing) -> Api:
+        headers, query = _login(self.config.auth)
+        return Api(outgoing, {**self.config.headers, **headers}, query, self.config.retriable)
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource per list."""
@@ -366,6 +458,19 @@ def _pause(state: Any) -> float:
     error = state.outcome.exception()
     asked = error.retry_after
     return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
+
+
+def _login(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the headers and the parameters that say who asks."""
+    if auth is None:
+        return {}, {}
+    token = auth.token.get_secret_value() if auth.token else ""
+    if auth.type == "basic":
+        password = auth.password.get_secret_value() if auth.password else ""
+        return {"Authorization": f"Basic {b64encode(f'{auth.user}:{password}'.encode()).decode()}"}, {}
+    if auth.type == "bearer":
+        return {"Authorization": f"Bearer {token}"}, {}
+    return ({auth.name: token}, {}) if auth.place == "header" else ({}, {auth.name: token})
 
 
 def _signer(auth: Auth) -> Any:

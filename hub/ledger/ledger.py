@@ -33,7 +33,7 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work` and `inbox` are its parts."""
+    """One project's ledger; `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work`, `inbox` are its parts."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.contracts import Place, Scorer
+from hub.contracts import Destination, Place, Scorer
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
@@ -41,6 +41,8 @@ Form = TypeVar("Form", bound=BaseModel)
 Origins = dict[tuple[str, ...], Origin]
 
 FOLDERS = ("mappings", "traits", "segments", "scores", "scenarios", "syncs", "templates")
+PAGES = Path(__file__).parents[2] / "mappings" / "pages.yaml"
+"""The mapping of what people do on the hub's own pages."""
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
@@ -224,6 +226,11 @@ class _Reading:
                 if isinstance(document.value, dict):
                     document = replace(document, value={**document.value, "connection": name})
                 yield from self._mapped_tables(default, document)
+        for name, connection in connections.items():
+            if connection.place.public_url and issubclass(connection.plugin, Destination):
+                document, problems = yaml.read(PAGES, f"hub: {PAGES.name}")
+                self.problems += problems
+                yield from self._mapped_tables(PAGES, replace(document, value={**document.value, "connection": name}))
 
     def _mapped_tables(self, path: Path, document: Document) -> Iterator[MappedTable]:
         form = self._form(MappingFile, document)

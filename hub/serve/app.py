@@ -12,6 +12,11 @@ from starlette.types import ASGIApp
 
 from hub.errors import ConfigurationError
 from hub.serve.guard import Guard
+from hub.serve.pages.confirm import Confirm
+from hub.serve.pages.look import Look
+from hub.serve.pages.preferences import Preferences
+from hub.serve.pages.survey import Survey
+from hub.serve.pages.unsubscribe import Unsubscribe
 from hub.serve.pushes import METHODS, Pushes
 from hub.serve.site import Site
 
@@ -21,10 +26,18 @@ def application(site: Site) -> ASGIApp:
     if not site.project.key:
         raise ConfigurationError("HUB_KEY is not set: links are checked, and what is pushed is sealed, with it")
     pushes = Pushes(site)
+    look = Look(site.project.templates, site.project.hub.name, site.project.hub.locale)
+    pages = {
+        "unsubscribe": Unsubscribe(site, look),
+        "preferences": Preferences(site, look),
+        "confirm": Confirm(site, look),
+        "survey": Survey(site, look),
+    }
     routes = [
         Route("/healthz", _Health(site).answer, methods=["GET"]),
         Route("/in/{connection}", pushes.answer, methods=[*METHODS]),
         Route("/in/{connection}/{rest:path}", pushes.answer, methods=[*METHODS]),
+        *(Route(f"/{kind}/{{token}}", page.answer, methods=["GET", "POST"]) for kind, page in pages.items()),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False

@@ -17,7 +17,7 @@ def serve(folder: Path | None, host: str, port: int) -> Answer:
     found = settings.load(project.folder)
     log.configure(found.log_format, found.log_level)
     try:
-        from hub.serve import application
+        from hub.serve import application, listen
         from hub.serve import serve as work
         from hub.serve.site import Site
     except ModuleNotFoundError as error:
@@ -26,8 +26,10 @@ def serve(folder: Path | None, host: str, port: int) -> Answer:
         raise ConfigurationError("serving needs a few packages more: `pip install 'schakel[serve]'`") from None
     ledger = open_ledger(project.hub.ledger, project.state)
     try:
-        log.get("hub.serve").info("serving", host=host, port=port)
-        work(application(Site(project, ledger)), host, port, project.hub.serve.proxies)
+        app = application(Site(project, ledger))
+        listening = listen(host, port)
+        log.get("hub.serve").info("serving", host=host, port=listening.getsockname()[1])
+        work(app, listening, project.hub.serve.proxies)
     finally:
         ledger.close()
     return Answer({"stopped": True}, lambda console: console.print("stopped"))

@@ -6,6 +6,6 @@ JavaScript, and no log line holds a token, an address or a name.
 """
 
 from hub.serve.app import application
-from hub.serve.server import serve
+from hub.serve.server import listen, serve
 
-__all__ = ["application", "serve"]
+__all__ = ["application", "listen", "serve"]

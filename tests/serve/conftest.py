@@ -13,7 +13,7 @@ import pytest
 
 from hub.ledger import Ledger, open_ledger
 from hub.project import Project
-from hub.serve import application
+from hub.serve import application, listen
 from hub.serve.server import server
 from hub.serve.site import Site
 
@@ -23,17 +23,19 @@ Serving = Callable[..., httpx.Client]
 @contextmanager
 def listening(site: Site) -> Iterator[str]:
     """Serve a site from a thread; give its address."""
-    running = server(application(site), "127.0.0.1", 0, site.project.hub.serve.proxies)
-    thread = Thread(target=running.run, daemon=True)
+    running = server(application(site), site.project.hub.serve.proxies)
+    opened = listen("127.0.0.1", 0)
+    thread = Thread(target=running.run, args=([opened],), daemon=True)
     thread.start()
     while not running.started:
         assert thread.is_alive(), "the server did not start"
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
+        yield f"http://127.0.0.1:{opened.getsockname()[1]}"
     finally:
         running.should_exit = True
         thread.join(10)
+        opened.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

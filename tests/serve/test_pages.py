@@ -1,4 +1,4 @@
-"""The pages behind the links in messages, over real HTTP, as a browser, a mail program or a link scanner visits them."""
+"""The pages behind the links in messages, over real HTTP: as browsers, mail programs and link scanners visit them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import structlog
 
 from hub.errors import ConfigurationError
 from hub.ledger import Ledger, Statement
+from hub.project import load_project
 from hub.serve import application
 from hub.serve.pages.words import LANGUAGES, language_for, words
 from hub.serve.site import Site
@@ -145,11 +146,8 @@ def test_a_link_that_is_not_ours_does_nothing_and_says_so(client: httpx.Client, 
 
 def test_a_link_that_a_replaced_key_signed_still_works(serving: Serving, ledger: Ledger, tmp_path: Path) -> None:
     queue(ledger)
-    (tmp_path / ".env").write_text("", encoding="utf-8")
     project = mailing(tmp_path)
     (tmp_path / ".env").write_text(f"HUB_KEY=a newer key of ours\nHUB_FORMER_KEYS={KEY}\n", encoding="utf-8")
-    from hub.project import load_project
-
     client = serving(load_project(project.folder), clock=lambda: NOW)
     assert client.post(link("unsubscribe")).status_code == 200
     assert [given for _, _, given, _ in said(ledger)] == [False]
@@ -177,12 +175,16 @@ scenario: welcome
 who: those who asked for it
 from: prospect
 to: subscriber
-trigger: {event: newsletter_subscribed}
+trigger: {any: [{event: newsletter_subscribed}]}
 purpose: service
+target: "true"
+stop_when: "false"
+valid_for: 7 days
 confirms: {channel: email, text: shop-newsletter-v3}
 steps:
   - send: please_confirm
     by: email
+    content: {species: "'cat'"}
 """
 TEXTS = """
 texts:
@@ -355,7 +357,7 @@ def test_an_answer_without_a_score_asks_for_one(client: httpx.Client, ledger: Le
 def test_an_answer_may_be_long_but_not_endless(client: httpx.Client, ledger: Ledger) -> None:
     client.post(link("survey"), data={**NPS, "score": "9", "answer": "é" * 3_000 + "\x00"})
     assert [len(row["answer"]) for row in rows(ledger, "hub_answers")] == [2_000]
-    assert client.post(link("survey"), data={**NPS, "score": "9", "answer": "x" * 20_000}).status_code == 413
+    assert client.post(link("survey"), data={**NPS, "score": "9", "answer": "x" * 70_000}).status_code == 413
 
 
 # how pages look

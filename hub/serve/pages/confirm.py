@@ -1,4 +1,4 @@
-"""`/confirm/<token>`: the second yes of a double opt-in, by the press of a button; a link that is opened says nothing."""
+"""`/confirm/<token>`: the second yes of a double opt-in, by the press of a button. A link opened says nothing."""
 
 from __future__ import annotations
 

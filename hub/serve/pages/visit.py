@@ -13,7 +13,7 @@ from hub.serve.body import body_of
 from hub.serve.site import Site
 from hub.tokens import Kind, subject_of
 
-LARGEST_FORM = 16 * 1024
+LARGEST_FORM = 64 * 1024
 MOST_FIELDS = 100
 
 MACHINES = (

@@ -21,7 +21,7 @@ def words(language: str) -> Mapping[str, Any]:
 
 
 def language_for(chosen: str, accepted: str, own: str) -> str:
-    """Choose a language: the one that was `chosen`, else the first of an Accept-Language that there is, else our own."""
+    """Choose a language: the `chosen` one, else the first of an Accept-Language header that there is, else our own."""
     wanted = [chosen, *_by_preference(accepted), own]
     return next((code for text in wanted if (code := text.strip().lower()[:2]) in LANGUAGES), "en")
 

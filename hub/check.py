@@ -25,7 +25,7 @@ from hub.project.quality_checks import table_of
 from hub.project.scenario import Scenario
 from hub.registry import Registry
 from hub.stages.map.problems import problems_of_mapping
-from hub.templates import Renderer, load_template
+from hub.templates import Renderer, load_template, offers_refusal
 
 
 def check_project(
@@ -114,7 +114,17 @@ def _templates(scenario: Scenario, project: Project, renderer: Renderer) -> Iter
     for _, send in program(scenario).sends:
         for channel in send.by:
             try:
-                renderer.check(load_template(project.templates, send.send, channel))
+                template = load_template(project.templates, send.send, channel)
+                renderer.check(template)
+                if scenario.confirms is not None and "confirm_url" not in template.text:
+                    message = f"{channel} asks for a confirmation and has no {{{{ confirm_url }}}} to give it by"
+                    yield Problem(f"templates/{send.send}", 0, 0, message)
+                if scenario.own_similar_products and not offers_refusal(template.text):
+                    message = (
+                        f"{channel} offers no refusal, and a soft opt-in allows none without: put {{{{ unsubscribe_url "
+                        "}} into every part"
+                    )
+                    yield Problem(f"templates/{send.send}", 0, 0, message)
             except ConfigurationError as error:
                 for problem in error.problems:
                     file = problem.file or f"templates/{send.send}"

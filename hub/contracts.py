@@ -216,6 +216,46 @@ class Lookup(Plugin):
 
 
 @dataclass(frozen=True)
+class Consultation:
+    """What a do-not-contact register answered: those among the addresses asked about that are `listed`.
+
+    `reference` names the version of the register that answered and `dated` the moment it is of: they are kept as the
+    proof that it was consulted, so neither holds an address.
+    """
+
+    listed: frozenset[str] = field(repr=False)
+    reference: str
+    dated: datetime
+
+
+class DoNotContactRegister(Plugin):
+    """Knows who must not be called or written to: consulted for every mailing, right before it goes out."""
+
+    @property
+    @abstractmethod
+    def register(self) -> str:
+        """Name the register, as the rules of the law name it (`bel-me-niet-meer`), or in words of the project."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> frozenset[str]:
+        """Say which channels it is about: phone, sms, email, letter."""
+
+    @property
+    @abstractmethod
+    def good_for(self) -> timedelta:
+        """Say how old a version may be: with an older one nothing goes out."""
+
+    @abstractmethod
+    def consult(self, addresses: Sequence[str]) -> Consultation:
+        """Say which addresses are listed: telephone numbers in E.164 (+32470123456), e-mail addresses in lower case.
+
+        Raise ConfigurationError for what an admin must mend, TemporaryError when the register is away: then nothing
+        goes out that needed the answer.
+        """
+
+
+@dataclass(frozen=True)
 class EmailRecipient:
     """An e-mail address and the name shown beside it."""
 

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Literal
 
 from hub import log
+from hub.consent_texts import pin_texts
 from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
 from hub.lake import Lake
@@ -186,6 +187,7 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
                     )
             ledger.inbox.tidy(as_of)
         case "map":
+            pin_texts(project, ledger, as_of)
             yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
         case "look_up":
             for connection in project.lookups:

@@ -39,8 +39,10 @@ def _keys(model: Any) -> dict[str, str]:
 
 def abilities(plugin: Any) -> list[str]:
     """Say which of the optional parts of its shape a plugin has."""
-    from hub.contracts import Destination, Lookup, Source
+    from hub.contracts import Destination, DoNotContactRegister, Lookup, Source
 
+    if issubclass(plugin, DoNotContactRegister):
+        return ["knows who must not be contacted"]
     able = []
     if issubclass(plugin, Lookup):
         able.append("knows more of organisations")

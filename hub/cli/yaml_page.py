@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from inspect import getdoc
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from hub import units
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
+from hub.project import (
+    consent_terms,
+    identity,
+    models,
+    quality,
+    scenario,
+    scores,
+    segments,
+    serve,
+    survivorship,
+    traits,
+)
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -19,6 +32,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
     ("quality.yaml", quality.QualityFile),
+    ("consent-texts.yaml", consent_terms.ConsentTextsFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),
@@ -32,8 +46,11 @@ _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
     (scenario.Length, "length of time: `7 days`, `36 hours`"),
+    (consent_terms.SpanText, "length of time: `24 months`, `2 years`"),
     (scenario.Clock, 'time of day: `"09:00"`'),
     (models.Percentage, "percentage: `10%`"),
+    (units.Rate, "rate: `50/s`, `600/min`"),
+    (serve.Size, "size: `500 kB`, `1 MB`"),
     (models.Scalar, "value"),
     (survivorship.Rules, "rule or list of rules"),
     (models.ColumnRule, "expression or [translated](#translated)"),
@@ -48,6 +65,7 @@ _WORDS: dict[Any, str] = {
     float: "number",
     Decimal: "number",
     bool: "true or false",
+    date: "date",
     Any: "value",
 }
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.contracts import Capabilities, Channel, Destination
 from hub.errors import Problem, suggest
+from hub.project.consent_checks import consent_problems
 from hub.project.models import Sync, TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
 from hub.project.quality_checks import quality_problems
@@ -58,6 +59,8 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
         if "schema.yaml" not in unread:
             found += trigger_problems(scenario, project, all_segments="segments" not in unread)
         found += step_problems(scenario, project)
+    if not unread & {"consent-texts.yaml", "hub.yaml"}:
+        found += consent_problems(project)
     for sync in project.syncs.values():
         found += _segment_of(sync, project, all_read="segments" not in unread)
         found += _connection_of_sync(sync, project, declared) if "hub.yaml" not in unread else ()

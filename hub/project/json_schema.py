@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
+from hub.project.consent_terms import ConsentTextsFile
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.quality import QualityFile
@@ -37,6 +38,7 @@ def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
         "schema": _of(SchemaFile),
         "identity": _of(IdentityFile),
         "quality": _of(QualityFile),
+        "consent-texts": _of(ConsentTextsFile),
         "mapping": _mapping(schema),
         "cases": _cases(schema),
         "traits": _of(TraitFile),

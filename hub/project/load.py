@@ -1,7 +1,7 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  identity.yaml  quality.yaml  mappings/*.yaml  traits/*.yaml  segments/*.yaml  scores/*.yaml
-    scenarios/*.yaml  syncs/*.yaml  templates/  and the packs that hub.yaml switches on
+    hub.yaml  schema.yaml  identity.yaml  quality.yaml  consent-texts.yaml  mappings/*.yaml  traits/*.yaml
+    segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/  and the packs that hub.yaml switches on
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
 """
@@ -20,6 +20,7 @@ from hub.contracts import Destination, Place, Scorer
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
+from hub.project.consent_terms import ConsentTextsFile
 from hub.project.form import secrets_in_clear, validate
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
@@ -113,6 +114,7 @@ class _Reading:
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
             quality=quality,
+            consent_texts=self._consent_texts(),
             key=key,
             former_keys=tuple(one.strip() for one in former if one.strip()),
             origins=self.origins,
@@ -184,8 +186,8 @@ class _Reading:
         values = {key: value for key, value in entry.items() if key != "plugin"}
         config, problems = validate(plugin.config_model, document, path, values)
         self.problems += problems
-        place = Place(name, self.folder, key, public_url)
-        return Connection(name, plugin, config, place) if config is not None else None
+        where = Place(name, self.folder, key, public_url)
+        return Connection(name, plugin, config, where) if config is not None else None
 
     def schema(self) -> Schema:
         if not (self.folder / "schema.yaml").is_file():
@@ -204,6 +206,13 @@ class _Reading:
         document = self._document("identity.yaml")
         self.origins["identity",] = Origin(document, ())
         return self._form(IdentityFile, document) or IdentityFile()
+
+    def _consent_texts(self) -> ConsentTextsFile | None:
+        if not (self.folder / "consent-texts.yaml").is_file():
+            return None
+        document = self._document("consent-texts.yaml")
+        self.origins["consent_texts",] = Origin(document, ())
+        return self._form(ConsentTextsFile, document) or ConsentTextsFile(texts={})
 
     def _quality(self) -> QualityFile:
         if not (self.folder / "quality.yaml").is_file():

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from hub.contracts import Channel
+from hub.law import Basis
+from hub.project.consent_terms import ConsentChannel, ConsentSection
 from hub.project.limits import Limits
 from hub.project.public_url import PublicUrl
 from hub.project.serve import Serve
@@ -68,9 +70,8 @@ Percentage = Annotated[
     BeforeValidator(_percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]),
     Field(ge=0, le=1),
 ]
-ConsentChannel = Literal["email", "sms", "letter", "phone", "ads"]
+StatedChannel = Literal["email", "sms", "letter", "phone", "ads", "all"]
 Purpose = Literal["marketing", "service", "profiling"]
-Basis = Literal["consent", "soft opt-in", "contract"]
 Scalar = str | int | float | bool | None
 
 
@@ -120,6 +121,9 @@ class HubFile(Form):
     )
     limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
     serve: Serve = Field(Serve(), description="What `hub serve` takes from the world.")
+    consent: ConsentSection = Field(
+        default_factory=ConsentSection, description="What you ask of a yes beyond the law; it can make nothing looser."
+    )
 
 
 # schema.yaml ---------------------------------------------------------------------------------------------------------
@@ -182,16 +186,34 @@ ColumnRule = Annotated[
 """How a column is filled: by an expression, or by one with more to say."""
 
 
+class SoftOptIn(Form):
+    """The two conditions of a soft opt-in that lie in how the details were collected; the others lie in the message."""
+
+    from_sale: Expression = Field(description="Whether the details come from a sale to this person.")
+    refusal_offered: Expression = Field(description="Whether a refusal was offered when they were collected.")
+
+
 class ConsentStatement(Form):
     """What a record says about consent: true is given, false with a date is withdrawn, false without one is nothing."""
 
-    channel: ConsentChannel = Field(description="What may be done: write by that channel, call, or show ads.")
+    channel: StatedChannel = Field(
+        description="What may be done: write by that channel, call, or show ads. all: a withdrawal of every channel."
+    )
     purpose: Purpose = Field("marketing", description="What for.")
     given: Expression = Field(description="Whether it is given.")
     at: Expression | None = Field(None, description="When it was stated; the record's own time where absent.")
-    text: str = Field("", description="The text the person saw, or its version.")
+    text: str = Field("", description="The text the person saw: its name and version in consent-texts.yaml.")
     basis: Basis = Field("consent", description="The ground that the law gives for it.")
+    soft_opt_in: SoftOptIn | None = Field(None, description="What `basis: soft opt-in` rests on.")
     evidence: Expression | None = Field(None, description="Where the proof is.")
+
+    @model_validator(mode="after")
+    def _grounds(self) -> Self:
+        if (self.basis == "soft opt-in") != (self.soft_opt_in is not None):
+            raise ValueError(
+                "`basis: soft opt-in` and `soft_opt_in: {from_sale: ..., refusal_offered: ...}` go together"
+            )
+        return self
 
 
 class PreferenceStatement(Form):

@@ -9,6 +9,7 @@ from hub.project import Project
 from hub.report import Report
 from hub.stages.activate.messages import send_messages
 from hub.stages.activate.sync import run_syncs
+from hub.statements import take_in
 from hub.warehouse import Warehouse
 
 
@@ -19,6 +20,7 @@ def activate(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
     when it did not or they may not go. `parked` counts messages of which nobody knows whether they were taken.
     A destination that is down stops only its own queue and stands in `failures`.
     """
+    take_in(warehouse, ledger, project, as_of)
     counts, failures = send_messages(warehouse, ledger, project, as_of)
     synced, sync_failures = run_syncs(warehouse, ledger, project, as_of)
     counts.update(synced)

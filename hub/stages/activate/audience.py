@@ -37,7 +37,7 @@ def audience_of(
     in_segment false. Who is refusing has withdrawn consent, or has an address that is suppressed.
     """
     everybody = person_scope(transaction, project, as_of)
-    stated = transaction.hold("stated", _stated(transaction, everybody, sync, as_of))
+    stated = transaction.hold("stated", _stated(transaction, project, everybody, sync, as_of))
     unreachable = _suppressed(transaction, ledger, marks, sync, everybody, stated)
     stopped = stated.c.person_id.in_(sa.select(unreachable.c.person_id))
     belongs = sa.and_(stated.c.given, sa.not_(stopped))
@@ -49,11 +49,13 @@ def audience_of(
     )
 
 
-def _stated(transaction: Transaction, everybody: People, sync: Sync, as_of: datetime) -> sa.Select:
+def _stated(transaction: Transaction, project: Project, everybody: People, sync: Sync, as_of: datetime) -> sa.Select:
     """Give person_id, row_key, in_segment, given and at of all who have a key and ever stated yes or no."""
     membership = transaction.table("membership")
     members = sa.select(membership.c.person_id).where(membership.c.segment == sync.from_.segment).subquery("members")
-    given = consent.in_effect(transaction, transaction.table("person"), sync.consent.purpose, as_of).subquery("given")
+    given = consent.in_effect(
+        transaction, project.terms, transaction.table("person"), sync.consent.purpose, as_of, ahead=None
+    ).subquery("given")
     row_key = sa.cast(compile_expression(sync.key, everybody.scope).element, sa.Text())
     return (
         sa.select(

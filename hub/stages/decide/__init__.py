@@ -28,6 +28,7 @@ from hub.stages.decide.news import mark_of, remembered_until
 from hub.stages.decide.plan import Plan, plans
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.versions import move, older, pin
+from hub.statements import take_in
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -38,6 +39,7 @@ def decide(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: dateti
     Deciding twice for the same moment changes nothing. People in the report: out when a message was queued, set aside
     when they stopped, wait, were refused or are in the control group.
     """
+    take_in(warehouse, ledger, project, as_of)
     planned = plans(project)
     counts = Counter(failed=receipts(warehouse, ledger, as_of))
     counts["retired"] = retire(warehouse, planned, as_of)

@@ -29,7 +29,18 @@ PHONE_KIND = "phone_kind"
 def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.TableClause:
     """Give per instance of `turn`: outcome, channel, connection, address (JSON), consent_key and reason."""
     transaction = tick.transaction
-    given = transaction.hold("given", consent.in_effect(transaction, turn, tick.plan.scenario.purpose, tick.as_of))
+    scenario = tick.plan.scenario
+    given = transaction.hold(
+        "given",
+        consent.in_effect(
+            transaction,
+            tick.project.terms,
+            turn,
+            scenario.purpose,
+            tick.as_of,
+            soft_opt_in=tick.project.takes_soft_opt_in(scenario.scenario),
+        ),
+    )
     suppressed = _suppressed(tick, channels, turn, given)
     source: sa.FromClause = turn
     ways: list[_Way] = []

@@ -143,6 +143,40 @@ class Source(Plugin):
 
 
 @dataclass(frozen=True)
+class Collected:
+    """What one request of an analytics library brought: calls of the Segment HTTP API, in their order.
+
+    Each call is what the library wrote, with its `type` (track, identify, page, screen, group, alias); no value of it
+    can be trusted. `sent_at` is the library's own clock when it sent them, as it wrote it. `visitor` names who sent
+    them until the day is over, without a cookie and without anything kept on their side or ours; it is empty for what
+    no browser sent.
+    """
+
+    calls: Sequence[Mapping[str, Any]] = field(repr=False)
+    sent_at: str
+    received_at: datetime
+    visitor: str = field(repr=False)
+
+
+class Collector(Source):
+    """A source of events from sites, apps and servers, whose libraries send them to the hub (`/v1/track` and so on)."""
+
+    @property
+    @abstractmethod
+    def write_keys(self) -> Sequence[str]:
+        """Give the keys by which a library says that its events are for this connection; a site shows them to all."""
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """Say which sites' pages may send: `https://www.example.com`."""
+        return ()
+
+    @abstractmethod
+    def collect(self, sent: Collected) -> Sequence[Received]:
+        """Turn calls into rows, each call kept once by its id; what consent does not allow is left out of them."""
+
+
+@dataclass(frozen=True)
 class Question:
     """One thing to look up: `facts` are the columns of one of the ways in `Lookup.by`, as text.
 

@@ -17,6 +17,7 @@ from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
 from hub.ledger.consent_texts import ConsentTexts
 from hub.ledger.consultations import Consultations
+from hub.ledger.day_salts import DaySalts
 from hub.ledger.hand_work import HandWorks
 from hub.ledger.inbox import Inbox
 from hub.ledger.outbox import Outbox
@@ -37,7 +38,7 @@ BUSY_SECONDS = 30
 
 class Ledger:
     """One project's ledger; its subjects are `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work`, `inbox`,
-    and of consent `statements`, `consent_texts`, `consultations`.
+    `day_salts`, and of consent `statements`, `consent_texts`, `consultations`.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -48,6 +49,7 @@ class Ledger:
         self.verdicts = Verdicts(engine)
         self.hand_work = HandWorks(engine)
         self.inbox = Inbox(engine)
+        self.day_salts = DaySalts(engine)
         self.statements = Statements(engine)
         self.consent_texts = ConsentTexts(engine)
         self.consultations = Consultations(engine)

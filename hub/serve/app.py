@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from hub.errors import ConfigurationError
+from hub.serve.events import Collect
 from hub.serve.guard import Guard
 from hub.serve.pages.confirm import Confirm
 from hub.serve.pages.look import Look
@@ -38,6 +39,7 @@ def application(site: Site) -> ASGIApp:
         Route("/in/{connection}", pushes.answer, methods=[*METHODS]),
         Route("/in/{connection}/{rest:path}", pushes.answer, methods=[*METHODS]),
         *(Route(f"/{kind}/{{token}}", page.answer, methods=["GET", "POST"]) for kind, page in pages.items()),
+        *Collect(site).routes,
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False

@@ -88,7 +88,9 @@ def test_operators_at_two_desks_lose_no_verdict(verdicts: Verdicts) -> None:
 
 def test_a_ledger_of_before_verdicts_is_brought_up_to_date(ledger: Ledger, url: str, tmp_path: Path) -> None:
     with ledger.engine.begin() as connection:
-        tables.verdict.drop(connection)
+        later = (tables.statement, tables.consent_text, tables.consultation, tables.inbox, tables.day_salt)
+        for table in (tables.verdict, *later):
+            table.drop(connection)
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
     with reading_ledger(url, tmp_path / ".hub") as reading:
         assert reading is not None

@@ -1,4 +1,4 @@
-"""The inbox: what other systems pushed, until it has landed."""
+"""The inbox: what other systems pushed, until it has landed; and the salt of the day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make its table."""
+    """Make their tables."""
     op.create_table(
         "inbox",
         sa.Column("connection", sa.Text, primary_key=True),
@@ -22,3 +22,8 @@ def upgrade() -> None:
     waits = sa.text("content IS NOT NULL")
     op.create_index("inbox_waiting", "inbox", ["connection", "received_at"], sqlite_where=waits, postgresql_where=waits)
     op.create_index("inbox_age", "inbox", ["received_at"])
+    op.create_table(
+        "day_salt",
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("salt", sa.LargeBinary, nullable=False),
+    )

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from hub.contracts import Status
 from hub.errors import RejectedError
 from hub.outgoing import Answer, Outgoing, clean_reason, reason_of, status_of
-from hub.templated import as_json, as_text, filled, parsed, value_at, written
+from hub.templated import as_json, as_text, filled, parsed, text_at, value_at, written
 from plugins.destinations.rest.config import Request
 
 SILENCES = 3
@@ -68,7 +68,7 @@ class Meaning:
 
 def meaning_of(request: Request, answer: Answer, retriable: Collection[int], personal: Collection[str]) -> Meaning:
     """Tell it by the status, and by the error that an API may put into an answer of 200."""
-    if answer.status in request.accepted:
+    if answer.status in request.accepted or text_at(request.code_at, parsed(answer.body)) in request.done:
         return Meaning("accepted")
     status = status_of(answer, retriable)
     if status == "accepted" and request.error_at is not None:

@@ -23,7 +23,7 @@ from hub.templated import placeholders
 from hub.units import Duration
 
 OF_A_ROW = frozenset({"key", "remote_id", "audience", "fields"})
-OF_A_MAIL = frozenset({"id", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
+OF_A_MAIL = frozenset({"id", "uuid", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
 
 
 class _Part(BaseModel):
@@ -71,6 +71,8 @@ class Request(_Part):
     accepted: frozenset[int] = Field(
         frozenset(), description="Statuses that mean: it is so already. 404 for a removal, 409 for what is there."
     )
+    code_at: str = Field("code", description="Where an error has its code.")
+    done: frozenset[str] = Field(frozenset(), description="Codes that mean: it is so already, whatever the status.")
     id_at: str = Field("id", description="Where the API's own id stands in its answer.")
     error_at: str | None = Field(
         None, description="Where an answer of 200 holds an error; nothing or an empty value there means taken."
@@ -163,8 +165,8 @@ class Mail(Request):
             raise ValueError(f"a mail has no value {{{name}}}.{near or ' It has: ' + ', '.join(sorted(OF_A_MAIL))}")
         if "to" not in used or not used & {"text", "html"}:
             raise ValueError("the request must hold {to}, and {text} or {html}")
-        if self.idempotency_window is not None and "id" not in used:
-            raise ValueError("idempotency_window needs {id} somewhere in the request: the API knows a mail by it")
+        if self.idempotency_window is not None and not used & {"id", "uuid"}:
+            raise ValueError("idempotency_window needs {id} or {uuid} in the request: the API knows a mail by it")
         if self.ask is not None and (wrong := placeholders([self.ask.path, self.ask.query]) - {"id", "remote_id"}):
             raise ValueError(f"ask: only {{id}} and {{remote_id}} are known, not {{{min(wrong)}}}")
         return self

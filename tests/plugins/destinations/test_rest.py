@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from hub.contracts import EmailRecipient, Place, Row, Sent, SyncBatch
 from hub.errors import ConfigurationError
 from hub.testing.destinations import DestinationSuite, sample_message, sample_rows
-from plugins.sources.rest import Rest, RestConfig
+from plugins.sources.rest import Rest
+from plugins.sources.rest.config import RestConfig
 
 from .conftest import Api, Call, Reply
 
@@ -309,7 +310,7 @@ def test_no_answer_leaves_a_mail_unknown_and_a_third_silence_lets_the_rest_wait(
         ),
         ({"mail": {"body": {"to": "{too}"}}}, "no value {too}. Did you mean 'to'"),
         ({"mail": {"body": {"to": "{to}"}}}, r"must hold {to}, and {text} or {html}"),
-        ({"mail": {"body": "{to}{text}", "idempotency_window": "1 day"}}, "needs {id}"),
+        ({"mail": {"body": "{to}{text}", "idempotency_window": "1 day"}}, "needs {id} or {uuid}"),
         ({"mail": {"body": "{to}{text}", "ask": {"path": "{to}", "taken": ["x"]}}}, "not {to}"),
     ],
 )

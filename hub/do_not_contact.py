@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from hub.contracts import Consultation, DoNotContactRegister
 from hub.errors import HubError
 from hub.law import ChannelRule, registers
-from hub.ledger import Consulted, Ledger
+from hub.ledger import Consulted
 from hub.project import Project
 
 Name = TypeVar("Name", bound=Hashable)
@@ -34,27 +34,31 @@ class Approached:
     mailing: str
 
 
-def listed(
-    project: Project, ledger: Ledger, channel: str, asked: Mapping[Name, Approached], at: datetime
-) -> dict[Name, str]:
-    """Consult every register that a channel needs; give the reason of those among `asked` that must not be used.
+@dataclass(frozen=True)
+class Answers(Generic[Name]):
+    """The reason of those that must not be used, and the consultations: whoever then goes out keeps them as proof."""
 
-    The consultations are kept in the ledger, per register and mailing, whatever they led to.
-    """
-    found: dict[Name, str] = {}
+    refused: Mapping[Name, str]
+    proofs: Sequence[Consulted]
+
+
+def consult(project: Project, channel: str, asked: Mapping[Name, Approached], at: datetime) -> Answers[Name]:
+    """Ask every register that a channel needs about addresses, each register in one go."""
+    refused: dict[Name, str] = {}
+    proofs: list[Consulted] = []
     for register, connection, plugin, names in _needed(project, channel, asked, at):
         if plugin is None:
             reason = f"the register {register} must be consulted, and no connection gives it"
-            found |= {name: reason for name in names if name not in found}
+            refused = dict.fromkeys(names, reason) | refused
             continue
         answer = _answer(plugin, sorted({asked[name].address for name in names}), at)
         if isinstance(answer, str):
-            found |= {name: f"the register {register} {answer}" for name in names if name not in found}
+            refused = dict.fromkeys(names, f"the register {register} {answer}") | refused
             continue
         hit = [name for name in names if asked[name].address in answer.listed]
-        ledger.consultations.add(_proof(connection, register, answer, [asked[name] for name in names], at))
-        found |= {name: f"listed in the register {register}" for name in hit if name not in found}
-    return found
+        refused = dict.fromkeys(hit, f"listed in the register {register}") | refused
+        proofs += _proof(connection, register, answer, [asked[name] for name in names], at)
+    return Answers(refused, proofs)
 
 
 def _needed(

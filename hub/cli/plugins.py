@@ -41,9 +41,9 @@ def abilities(plugin: Any) -> list[str]:
     """Say which of the optional parts of its shape a plugin has."""
     from hub.contracts import Destination, DoNotContactRegister, Lookup, Source
 
-    if issubclass(plugin, DoNotContactRegister):
-        return ["knows who must not be contacted"]
     able = []
+    if issubclass(plugin, DoNotContactRegister):
+        able.append("knows who must not be contacted")
     if issubclass(plugin, Lookup):
         able.append("knows more of organisations")
     if issubclass(plugin, Source):

@@ -15,6 +15,12 @@ Basis = Literal["consent", "soft opt-in", "contract", "legitimate interest"]
 
 FIRST, LAST = date.min, date.max
 
+UNKNOWN = ""
+"""The country of somebody whose country is not known."""
+
+OTHERS = "*"
+"""A country that no rule names."""
+
 
 @dataclass(frozen=True)
 class ChannelRule:
@@ -93,7 +99,7 @@ def basis_groups(day: date, stricter: Sequence[Stricter] = ()) -> list[BasisGrou
         of_channel = [rule for rule in rules if channel in rule.channels]
         own = [one for one in stricter if one.without and (not one.channels or channel in one.channels)]
         named = _named([*(rule.countries for rule in of_channel), *(one.countries for one in own)])
-        others = _bases(of_channel, own, "")
+        others = _bases(of_channel, own, OTHERS)
         ruled = {country: _bases(of_channel, own, country) for country in named}
         for bases in sorted({*ruled.values()} - {others}, key=sorted):
             alike = tuple(country for country in named if ruled[country] == bases)
@@ -111,12 +117,12 @@ def age_groups(stricter: Sequence[Stricter] = ()) -> list[AgeGroup]:
     named = _named([*(rule.countries for rule in AGE_RULES), *(one.countries for one in own)])
     return [
         *(AgeGroup((country,), True, _age(AGE_RULES, own, country)) for country in named),
-        AgeGroup(named, False, _age(AGE_RULES, own, "")),
+        AgeGroup(named, False, _age(AGE_RULES, own, OTHERS)),
     ]
 
 
 def _bases(rules: Sequence[ChannelRule], own: Sequence[Stricter], country: str) -> frozenset[str]:
-    """Give the grounds that count in a country; an empty one stands for all that nothing names, and the unknown."""
+    """Give the grounds that count in a country."""
     ruling = [rule for rule in rules if country in rule.countries] or [rule for rule in rules if not rule.countries]
     bases = frozenset.intersection(*(rule.bases for rule in ruling)) if ruling else frozenset()
     return bases.difference(*(one.without for one in own if _reaches(one, country)))
@@ -128,11 +134,12 @@ def _age(rules: Sequence[AgeRule], own: Sequence[Stricter], country: str) -> int
 
 
 def _reaches(one: Stricter, country: str) -> bool:
-    return not one.countries or not country or country in one.countries
+    return not one.countries or country == UNKNOWN or country in one.countries
 
 
 def _named(all_countries: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(sorted({country for countries in all_countries for country in countries}))
+    """Give the countries that any rule names, and the unknown one: rules for some countries may be about it too."""
+    return tuple(sorted({UNKNOWN, *(country for countries in all_countries for country in countries)}))
 
 
 def registers(channel: str, day: date) -> list[ChannelRule]:

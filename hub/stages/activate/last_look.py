@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Channel
-from hub.do_not_contact import Approached, listed
+from hub.do_not_contact import Approached, consult
 from hub.expressions import compile_condition
 from hub.ledger import Ledger, Queued
 from hub.people.instance import instances, versions_of
@@ -315,7 +315,9 @@ def _listed(
             for message in going
             if message.channel == channel
         }
-        found |= listed(project, ledger, channel, asked, as_of)
+        answers = consult(project, channel, asked, as_of)
+        ledger.consultations.add(answers.proofs)
+        found |= answers.refused
     return found
 
 

@@ -1,8 +1,8 @@
 """Channels: the first one of a send on which the person can be reached and may be written to.
 
 A channel works when a connection sends it, the person has an address for it, consent allows it, the address is not
-suppressed, and no organisation there objects to letters. The reasons why channels do not work are kept, in the order in
-which they were tried.
+suppressed, no do-not-contact register lists it, and no organisation there objects to letters. The reasons why channels
+do not work are kept, in the order in which they were tried.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Channel
+from hub.do_not_contact import Approached, consult
 from hub.normalise.phone import parse_phone
-from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
+from hub.recipients import ADDRESS, NEEDED, Destined, identifier, suppressed
 from hub.register import objections
 from hub.stages.decide.tick import Tick
 from hub.warehouse import Transaction
@@ -52,6 +53,9 @@ def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.
             way.suppressed,
             sa.and_(way.suppressed.c.enrolment_id == turn.c.enrolment_id, way.suppressed.c.channel == channel),
         )
+        if tick.plan.scenario.purpose == "marketing" and tick.project.registers:
+            way.listed = _listed(tick, channel, turn)
+            source = source.outerjoin(way.listed, way.listed.c.enrolment_id == turn.c.enrolment_id)
         if channel == "letter" and tick.plan.scenario.purpose == "marketing":
             way.objection = objections(transaction, tick.project, turn)
             source = source.outerjoin(way.objection, way.objection.c.person_id == turn.c.person_id)
@@ -75,6 +79,7 @@ class _Way:
         self.given = given.alias(f"given_{channel}")
         self.suppressed = suppressed.alias(f"suppressed_{channel}")
         self.objection: sa.TableClause | None = None
+        self.listed: sa.TableClause | None = None
         self.destination = tick.plan.destinations.get(channel)
         self._purpose = tick.plan.scenario.purpose
         self._turn = turn
@@ -95,6 +100,8 @@ class _Way:
             (sa.not_(consent.allowed(self.given.c.given, self._purpose)), consent.refusal(self.given.c.given)),
             (self.suppressed.c.enrolment_id.is_not(None), sa.literal("suppressed, ") + self.suppressed.c.reason),
         ]
+        if self.listed is not None:
+            checks.append((self.listed.c.enrolment_id.is_not(None), self.listed.c.reason))
         if self.objection is not None:
             checks.append((self.objection.c.person_id.is_not(None), self.objection.c.reason))
         return sa.case(*((failed, sa.literal(f"{self.channel}: ") + why) for failed, why in checks))
@@ -180,6 +187,25 @@ def _suppressed(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause, g
     return tick.transaction.load(
         "suppressed", pa.table([[row[place] for row in found] for place in range(3)], schema=schema)
     )
+
+
+def _listed(tick: Tick, channel: Channel, turn: sa.TableClause) -> sa.TableClause:
+    """Give enrolment_id and reason of the addresses that a do-not-contact register lists, or could not tell about."""
+    import pyarrow as pa
+
+    asked: dict[str, Approached] = {}
+    statement = sa.select(turn.c.enrolment_id, turn.c.country, *(turn.c[n] for n in ADDRESS[channel] if n != "country"))
+    for batch in tick.transaction.arrow(statement):
+        for row in batch.to_pylist():
+            if row[NEEDED[channel][0]]:
+                country = (row["country"] or "").strip().upper()
+                asked[row["enrolment_id"]] = Approached(identifier(channel, row), country, tick.plan.name)
+    refused = consult(tick.project, channel, asked, tick.as_of).refused
+    columns = {
+        "enrolment_id": pa.array(list(refused), pa.string()),
+        "reason": pa.array(list(refused.values()), pa.string()),
+    }
+    return tick.transaction.load(f"listed_{channel}", pa.table(columns))
 
 
 def _suppressed_among(

@@ -64,6 +64,8 @@ class StatementRule:
     constants: Mapping[str, str]
     computed: Mapping[str, sa.ColumnElement[Any]]
     says: sa.ColumnElement[bool]
+    dated: sa.ColumnElement[bool]
+    """Whether it has a moment of its own; else it is the same statement in every version of its row."""
 
 
 @dataclass(frozen=True)
@@ -337,7 +339,7 @@ class _Translator:
         says = sa.and_(given.element.is_not(None), sa.or_(given.element, stated.is_not(None)))
         if statement.channel == "all":  # a yes is given for one channel at a time
             says = sa.and_(says, sa.not_(given.element))
-        self.result.statements.append(StatementRule("consent", constants, computed, says))
+        self.result.statements.append(StatementRule("consent", constants, computed, says, stated.is_not(None)))
 
     def _preference(self, path: KeyPath, statement: PreferenceStatement) -> None:
         channel = self._value((*path, "channel"), statement.channel, "text")
@@ -347,7 +349,8 @@ class _Translator:
         stated = at.element if at is not None else sa.cast(sa.null(), sa.DateTime(timezone=True))
         computed = {"channel": channel.element, "at": self._moment(stated)}
         constants = {"message_type": statement.message_type}
-        self.result.statements.append(StatementRule("preference", constants, computed, channel.element.is_not(None)))
+        says = channel.element.is_not(None)
+        self.result.statements.append(StatementRule("preference", constants, computed, says, sa.true()))
 
     def _moment(self, stated: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Give the moment of a statement: its own, else the record's, else that of the load."""

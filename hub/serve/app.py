@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,13 +23,20 @@ from hub.serve.pushes import METHODS, Pushes
 from hub.serve.site import Site
 
 
+class Page(Protocol):
+    """A page behind a link."""
+
+    async def answer(self, request: Request) -> Response:
+        """Show it at a GET, do what it is for at a POST."""
+
+
 def application(site: Site) -> ASGIApp:
     """Make the ASGI application of a project. Raises ConfigurationError without a signing key."""
     if not site.project.key:
         raise ConfigurationError("HUB_KEY is not set: links are checked, and what is pushed is sealed, with it")
     pushes = Pushes(site)
     look = Look(site.project.templates, site.project.hub.name, site.project.hub.locale)
-    pages = {
+    pages: dict[str, Page] = {
         "unsubscribe": Unsubscribe(site, look),
         "preferences": Preferences(site, look),
         "confirm": Confirm(site, look),

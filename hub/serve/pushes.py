@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from hub import log
 from hub.contracts import Plugin, Pushed, Received
 from hub.errors import HubError, RejectedError, TemporaryError, UnsignedError
-from hub.ledger import sealed_push
+from hub.ledger import Push, sealed_push
 from hub.serve.body import body_of
 from hub.serve.site import Site
 
@@ -70,7 +70,7 @@ class Pushes:
             await self._keep(name, push)
         return _answer(received)
 
-    async def _keep(self, name: str, push: object) -> None:
+    async def _keep(self, name: str, push: Push) -> None:
         try:
             await self._site.keeper.keep(push)
         except TemporaryError as error:

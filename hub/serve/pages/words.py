@@ -28,7 +28,7 @@ def language_for(chosen: str, accepted: str, own: str) -> str:
 
 def _by_preference(accepted: str) -> list[str]:
     """Order the languages of an Accept-Language header (RFC 9110) by their weight."""
-    weighed = []
+    weighed: list[tuple[float, int, str]] = []
     for entry in accepted[:200].split(","):
         name, _, weight = entry.partition(";q=")
         try:

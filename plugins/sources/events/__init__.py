@@ -11,9 +11,9 @@ Every column is text, and empty where a call says nothing, so that a mapping fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -112,7 +112,7 @@ class Events(Collector):
                 found.append(Received(id_of(call), {table: [{"message_id": id_of(call), **row}]}))
         return found
 
-    def _without_consent(self, call: dict, visitor: str) -> dict | None:
+    def _without_consent(self, call: Mapping[str, Any], visitor: str) -> Mapping[str, Any] | None:
         return anonymous(call, visitor) if self.config.without_consent == "anonymise" else None
 
 

@@ -7,6 +7,7 @@ landed; the hash stays for a while, so that a push that comes again is known, ho
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,9 @@ REMEMBERED = timedelta(days=30)
 """How long the id of a push that has landed is known. Senders repeat theirs for some days at most."""
 
 PAGE = 500
+DEEPEST = 100
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKETS = re.compile(rb"[\[\]{}]")
 
 table = tables.inbox
 
@@ -47,13 +51,28 @@ class Push:
 
 
 def sealed_push(key: bytes, connection: str, sent_id: str, rows: Rows, received_at: datetime) -> Push:
-    """Make a push of rows. Raises RejectedError where a value can't be kept as JSON, for it could never land."""
+    """Make a push of rows. Raises RejectedError for what could never land: it would hold up all that comes after it."""
+    if not all(isinstance(row, Mapping) for listed in rows.values() for row in listed):
+        raise RejectedError("a row is no object")
     id_ = sha256(sent_id.encode(errors="surrogatepass")).hexdigest()
     try:
         written = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError):
         raise RejectedError("a value is no text, number, truth, list or mapping in Unicode") from None
+    if _depth(written) > DEEPEST:
+        raise RejectedError(f"values are nested more than {DEEPEST} deep")
     return Push(connection, id_, received_at, seal(key, written, f"{connection}|{id_}"))
+
+
+def _depth(written: bytes) -> int:
+    """Say how deep JSON is nested; 0 where it can't be deep."""
+    if written.count(b"[") + written.count(b"{") <= DEEPEST:
+        return 0
+    deepest = depth = 0
+    for byte in _BRACKETS.findall(_TEXTS.sub(b"", written)):
+        depth += 1 if byte in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 class Inbox:
@@ -66,6 +85,11 @@ class Inbox:
         """Keep pushes, in one transaction; those that are known already stay as they are."""
         with self._engine.begin() as connection:
             insert_new(connection, table, [vars(push) for push in pushes])
+
+    def reach(self) -> None:
+        """Look whether the ledger answers."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.select(table.c.id).limit(1))
 
     def waiting(self) -> dict[str, int]:
         """Count the pushes that wait to be landed, by connection."""

@@ -63,7 +63,7 @@ class _Health:
     async def answer(self, request: Request) -> Response:
         """Ask the ledger."""
         try:
-            await asyncio.wait_for(asyncio.to_thread(self._site.ledger.inbox.waiting), timeout=5)
+            await asyncio.wait_for(asyncio.to_thread(self._site.ledger.inbox.reach), timeout=5)
         except Exception as error:  # noqa: BLE001 - whatever it is, this server can't keep anything
             return PlainTextResponse(f"the ledger does not answer: {type(error).__name__}\n", 503)
         return PlainTextResponse("ok\n")

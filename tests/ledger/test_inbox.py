@@ -106,3 +106,19 @@ def test_a_content_cannot_be_moved_to_another_connection() -> None:
 def test_what_could_never_land_is_refused_at_the_door(value: Any) -> None:
     with pytest.raises(RejectedError, match="no text, number"):
         sealed_push(KEY, "shop", "1", {"orders": [{"id": value}]}, NOW)
+
+
+@pytest.mark.parametrize("row", ["text", 7, None, ["a"]])
+def test_a_row_that_is_no_object_is_refused_at_the_door(row: Any) -> None:
+    with pytest.raises(RejectedError, match="no object"):
+        sealed_push(KEY, "shop", "1", {"orders": [row]}, NOW)
+
+
+def test_what_is_nested_too_deep_to_land_is_refused_at_the_door() -> None:
+    deep: Any = "x"
+    for _ in range(98):
+        deep = [deep]
+    wide = {"brackets": "[{" * 500, "quoted": '\\" [' * 500, "lists": [[1]] * 500}
+    assert sealed_push(KEY, "shop", "1", {"orders": [{"deep": deep[0], **wide}]}, NOW)
+    with pytest.raises(RejectedError, match="more than 100 deep"):
+        sealed_push(KEY, "shop", "1", {"orders": [{"deep": [deep]}]}, NOW)

@@ -146,6 +146,28 @@ def test_a_value_of_another_type_is_set_aside_and_the_rest_lands(ledger: Ledger,
     assert "a dozen" in landed(Lake(tmp_path / "lake"), "shop", REJECTED)[0]["raw"]
 
 
+def test_hostile_values_land_as_they_came_and_hold_up_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    deep: object = "x"
+    for _ in range(90):
+        deep = [deep]
+    hostile = {
+        "deep": deep,
+        "nul": "a\x00b",
+        "huge": 2**70,
+        "far": 1e308,
+        "ключ; DROP": "'; --",
+        "": "🐈",
+        RECEIVED_AT: "n/a",
+    }
+    keep(ledger, 1, **hostile)
+    keep(ledger, 2, huge="text", nul=7, deep=None)
+    assert sum(bring(ledger, tmp_path).values()) == 2
+    keep(ledger, 3)
+    bring(ledger, tmp_path)
+    assert ids(tmp_path)[-1] == 3
+    assert ledger.inbox.waiting() == {}
+
+
 def test_without_the_key_that_sealed_them_pushes_wait_and_the_remedy_is_told(ledger: Ledger, tmp_path: Path) -> None:
     keep(ledger, 1)
     with pytest.raises(ConfigurationError, match=r"shop: .*HUB_FORMER_KEYS"):

@@ -65,7 +65,7 @@ class Preferences:
             await asyncio.to_thread(statements.object_to_marketing, self._site.ledger, message.id, self._site.clock())
         else:
             await self._save(request, message, form.get("yes", ()), form.get("was", ()))
-        return self._look.notice(request, "preferences", "done_title", "done", link=request.url.path)
+        return self._look.notice(request, "preferences", "done_title", "done", link="?")
 
     async def _save(self, request: Request, message: Queued, yes: Sequence[str], was: Sequence[str]) -> None:
         """State what was changed: a box that was left as it was shown says nothing new."""

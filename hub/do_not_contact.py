@@ -42,6 +42,11 @@ class Answers(Generic[Name]):
     proofs: Sequence[Consulted]
 
 
+def asks(project: Project, channel: str, at: datetime) -> bool:
+    """Say whether there is any register to consult before marketing by a channel."""
+    return bool(_opened(project, channel)) or bool(registers(channel, project.terms.day(at)))
+
+
 def consult(project: Project, channel: str, asked: Mapping[Name, Approached], at: datetime) -> Answers[Name]:
     """Ask every register that a channel needs about addresses, each register in one go."""
     refused: dict[Name, str] = {}
@@ -65,11 +70,7 @@ def _needed(
     project: Project, channel: str, asked: Mapping[Name, Approached], at: datetime
 ) -> Iterator[tuple[str, str, DoNotContactRegister | None, list[Name]]]:
     """Give each register with its connection and those it must be asked about; no plugin where nothing gives it."""
-    opened: dict[str, tuple[str, DoNotContactRegister]] = {}
-    for connection in project.registers:
-        plugin = connection.open()
-        if isinstance(plugin, DoNotContactRegister) and channel in plugin.channels:
-            opened[plugin.register] = (connection.name, plugin)
+    opened = _opened(project, channel)
     demanded = {rule.register: rule for rule in registers(channel, project.terms.day(at))}
     for name in sorted({*opened, *demanded}):
         rule = demanded.get(name)
@@ -77,6 +78,15 @@ def _needed(
         if meant:
             connection_name, plugin_or_none = opened.get(name, ("", None))
             yield name, connection_name, plugin_or_none, meant
+
+
+def _opened(project: Project, channel: str) -> dict[str, tuple[str, DoNotContactRegister]]:
+    found = {}
+    for connection in project.registers:
+        plugin = connection.open()
+        if isinstance(plugin, DoNotContactRegister) and channel in plugin.channels:
+            found[plugin.register] = (connection.name, plugin)
+    return found
 
 
 def _falls_under(rule: ChannelRule, it: Approached) -> bool:

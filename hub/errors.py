@@ -6,6 +6,7 @@
     ├── TemporaryError         try again later: a server is down or asks us to wait         (exit 3)
     ├── RejectedError          this one record or message is refused; go on with the others (exit 1)
     │   └── UnsignedError      what was pushed is not signed as it must be, or too old      (exit 1)
+    ├── StoppedError           nothing: it was told to stop; the next run goes on from here (exit 128 + signal)
     └── InternalError          call us: a promise of the hub itself was broken              (exit 70)
 
 Messages say where, what and the remedy. They never hold personal data or secrets.
@@ -72,6 +73,16 @@ class RejectedError(HubError):
 
 class UnsignedError(RejectedError):
     """What was pushed to the hub is not signed as it must be, or too old: nobody knows who sent it."""
+
+
+class StoppedError(HubError):
+    """A signal told this process to stop: what was in flight is written down, the rest waits for the next run."""
+
+    exit_code = 130
+
+    def __init__(self, signal: int) -> None:
+        super().__init__("stopped: what was under way is written down, and the rest waits for the next run")
+        self.exit_code = 128 + signal
 
 
 class InternalError(HubError):

@@ -114,7 +114,7 @@ def take_in(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         said = transaction.hold("said", _said(transaction, ledger, waiting))
         _suppress(transaction, ledger, project, waiting)
         number = _state(transaction, said)
-        number += _state_against_later(transaction, said)
+        number += withdraw_later(transaction, said)
         if number:
             # consent is a fact like those that `map` brings: what depends on facts must look again
             remember(transaction, "map", fingerprint(seen(transaction, "map"), "statements", as_of), as_of)
@@ -169,19 +169,23 @@ def _state(transaction: Transaction, said: sa.TableClause) -> int:
     return _insert(transaction, row, sa.select(*(element.label(name) for name, element in row.items())))
 
 
-def _state_against_later(transaction: Transaction, said: sa.TableClause) -> int:
-    """Withdraw what is dated later than a withdrawal, but was here before it: a clock that runs ahead wins nothing."""
+def withdraw_later(transaction: Transaction, said: sa.FromClause) -> int:
+    """Withdraw what is dated later than a withdrawal, but was here before it: a clock that runs ahead wins nothing.
+
+    `said` has id, source, text, evidence, record_id, person_id, channel, purpose, given and at. What came in after the
+    withdrawal may be a new yes, and stays. Returns how many statements it took.
+    """
     consent, record = transaction.table("consent"), transaction.table("source_record")
     at = sa.func.coalesce(consent.c.at, consent.c.source_time)
+    against = sa.func.md5(consent.c.connection + ":" + consent.c.source_key, type_=sa.Text())
+    # the number of a load package is the moment that it came in, in seconds
+    here_before = sa.cast(consent.c.load_id, sa.Double()) <= sa.cast(sa.extract("epoch", said.c.at), sa.Double())
     row: dict[str, sa.ColumnElement[Any]] = {
         "connection": sa.literal(CONNECTION),
-        "source_key": sa.literal(RECEIVED)
-        + said.c.id
-        + ":"
-        + sa.func.md5(consent.c.connection + ":" + consent.c.source_key, type_=sa.Text()),
+        "source_key": sa.literal(RECEIVED) + said.c.id + ":" + against,
         "source_time": said.c.at,
         "record_id": said.c.record_id,
-        "channel": said.c.channel,
+        "channel": consent.c.channel,
         "purpose": said.c.purpose,
         "given": sa.false(),
         "at": at,
@@ -199,8 +203,9 @@ def _state_against_later(transaction: Transaction, said: sa.TableClause) -> int:
             consent.c.given,
             consent.c.purpose == said.c.purpose,
             sa.or_(said.c.channel == EVERY_CHANNEL, consent.c.channel == said.c.channel),
-            sa.not_(sa.and_(consent.c.connection == CONNECTION, consent.c.source_key.like(f"{RECEIVED}%"))),
+            consent.c.connection != CONNECTION,
             at > said.c.at,
+            sa.or_(consent.c.load_id.is_(None), here_before),
         )
     )
     return _insert(transaction, row, later)

@@ -136,12 +136,11 @@ def test_a_withdrawal_beats_a_yes_that_was_there_before_with_a_later_date(shop: 
     assert shop.rows("consent", "at", "given")[-2:] == [(NOW + 10 * HOUR, False), (NOW + 10 * HOUR, True)]
 
 
-def test_a_new_yes_after_such_a_withdrawal_counts(shop: Shop) -> None:
+def test_a_new_yes_that_came_in_after_the_withdrawal_counts_though_both_land_together(shop: Shop) -> None:
     message = queued(shop)
     shop.consent("shop:1", "email", at=NOW + 10 * HOUR)
     statements.unsubscribe(shop.ledger, message, NOW + HOUR)
-    statements.take_in(shop.warehouse, shop.ledger, shop.project, NOW + HOUR)
-    shop.consent("shop:1", "email", at=NOW + 12 * HOUR)
+    shop.consent("shop:1", "email", at=NOW + 12 * HOUR, load_id=str((NOW + 12 * HOUR).timestamp()))
     activate(shop.warehouse, shop.ledger, shop.project, NOW + 13 * HOUR)
     assert state(shop, message)[0] == "accepted"
 

@@ -14,8 +14,10 @@ from pydantic import BaseModel
 from hub import units
 from hub.cli.markdown import default, heading, row
 from hub.project import (
+    cases,
     consent_terms,
     identity,
+    lengths,
     models,
     quality,
     scenario,
@@ -45,13 +47,14 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
 _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
-    (scenario.Length, "length of time: `7 days`, `36 hours`"),
+    (lengths.Length, "length of time: `7 days`, `36 hours`"),
+    (lengths.Clock, 'time of day: `"09:00"`'),
     (consent_terms.SpanText, "length of time: `24 months`, `2 years`"),
-    (scenario.Clock, 'time of day: `"09:00"`'),
     (models.Percentage, "percentage: `10%`"),
-    (units.Rate, "rate: `50/s`, `600/min`"),
+    (units.OneRate, "rate: `50/s`, `600/min`"),
     (serve.Size, "size: `500 kB`, `1 MB`"),
     (models.Scalar, "value"),
+    (scenario.Step, "[step](scenarios.md#steps)"),
     (survivorship.Rules, "rule or list of rules"),
     (models.ColumnRule, "expression or [translated](#translated)"),
     (
@@ -59,13 +62,14 @@ _WRITTEN = (
         "expression or {...: `quarantine` or `warn` or `stop`} or [row check](#row-check)",
     ),
 )
+A_TABLE = "A table of the [shared schema](schema.md), or `person`."
 _WORDS: dict[Any, str] = {
     str: "text",
     int: "whole number",
     float: "number",
     Decimal: "number",
+    date: "day: `2026-01-15`",
     bool: "true or false",
-    date: "date",
     Any: "value",
 }
 
@@ -135,7 +139,8 @@ def _described(file: str, model: type[BaseModel]) -> Iterator[str]:
             yield row(f"`{field.alias or name}`", _type(hints[name]), default(field), field.description or "")
         if "__pydantic_extra__" in hints:
             inner = get_args(hints["__pydantic_extra__"])[1]
-            yield row("*a table*", _type(inner), "", "A table of the [shared schema](schema.md), or `person`.")
+            named = ("*a column*", "A column of `person`.") if part is cases.CasePerson else ("*a table*", A_TABLE)
+            yield row(named[0], _type(inner), "", named[1])
 
 
 def _hints(model: type[BaseModel]) -> dict[str, Any]:

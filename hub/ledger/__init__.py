@@ -6,7 +6,9 @@ It never holds personal data: a message points at a record of the warehouse, a s
 what waits in the inbox is sealed until it has landed.
 """
 
+from hub.ledger.allowances import Allowances
 from hub.ledger.consultations import Consulted
+from hub.ledger.destinations import Destinations, Health, Trouble
 from hub.ledger.inbox import Inbox, Push, sealed_push
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
@@ -22,8 +24,11 @@ __all__ = [
     "FINAL",
     "IN_WORDS",
     "UNSUBSCRIBED",
+    "Allowances",
     "Attempt",
     "Consulted",
+    "Destinations",
+    "Health",
     "Inbox",
     "Ledger",
     "Outbox",
@@ -37,6 +42,7 @@ __all__ = [
     "Statement",
     "Suppression",
     "Suppressions",
+    "Trouble",
     "Verdict",
     "Verdicts",
     "digest",

@@ -33,6 +33,7 @@ class Site:
     def __post_init__(self) -> None:
         """Make what belongs to this server alone."""
         rate = self.project.hub.serve.pushes
+        per_second = rate.number / rate.seconds
         self.keeper = Keeper(self.ledger.inbox)
-        self.pushes = Pace(rate, max(1.0, rate * 5))
+        self.pushes = Pace(per_second, max(1.0, per_second * 5))
         self.refusals = Pace(REFUSALS / 60, REFUSALS)

@@ -21,13 +21,14 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from hub.contracts import Channel
+from hub.failpoints import reach
 from hub.ledger import EVERYTHING, Ledger, Reaction, State, Suppression, hashed
 from hub.ledger.reactions import Load
 from hub.ledger.states import LEADS_TO
 from hub.project import Project
 from hub.recipients import identifier
 from hub.report import Report
-from hub.statements import take_in
+from hub.statements import take_in, withdraw_later
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -99,6 +100,7 @@ def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
     counts = Counter(withdrawn=withdrawn, stated=stated)
     for start in range(0, len(events), PORTION):
         counts.update(_settle(ledger, project, events[start : start + PORTION], as_of))
+    reach("applied, loads not finished")
     ledger.reactions.finish(loads)
     taken_in, unknown = counts.pop("events", 0), counts["unknown_message"]
     return Report(
@@ -215,6 +217,15 @@ def _withdraw_consent(transaction: Transaction, fresh: sa.TableClause, as_of: da
     number = transaction.count(new)
     if number:
         transaction.execute(sa.insert(consent).from_select(list(row), sa.select(*(new.c[name] for name in row))))
+        record = transaction.table("source_record")
+        about = ("text", "evidence", "record_id", "channel", "purpose", "given", "at")
+        said = sa.select(
+            sa.func.md5(new.c.evidence, type_=sa.Text()).label("id"),
+            sa.literal("unsubscribe").label("source"),
+            *(new.c[name] for name in about),
+            record.c.person_id,
+        ).join(record, record.c.record_id == new.c.record_id)
+        withdraw_later(transaction, transaction.hold("withdrawn_said", said))
         # consent is a fact like those that `map` brings: what depends on facts must look again
         remember(transaction, "map", fingerprint(seen(transaction, "map"), "feedback", as_of), as_of)
     return number
@@ -252,8 +263,11 @@ def _settle(ledger: Ledger, project: Project, events: Sequence[Event], as_of: da
     counts["events"] = len(new)
     counts["unknown_message"] = sum(not event.is_known for event in new)
     counts["policy"] = sum(event.meaning == "policy" for event in new)
+    reach("consent withdrawn, nothing settled")
     counts["suppressed"] = ledger.suppressions.add(list(_suppressions(ledger, new, marks, as_of)))
+    reach("suppressed, messages not moved")
     _move(ledger, new, as_of)
+    reach("moved, not marked as applied")
     ledger.reactions.add(
         [
             Reaction(

@@ -104,6 +104,7 @@ def test_the_schemas_are_written_as_files(shop: Any, tmp_path: Path) -> None:
         "schema.json",
         "identity.json",
         "quality.json",
+        "consent-texts.json",
         "mapping.json",
         "cases.json",
         "traits.json",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hub import statements
-from hub.contracts import Message, Result
+from hub.contracts import Channel, Message, Result
 from hub.ledger import Suppression, hashed
 from hub.recipients import identifier
 from hub.stages.activate import activate
@@ -46,7 +46,7 @@ def test_the_old_yes_that_is_imported_again_does_not_undo_an_unsubscribe(shop: S
     message = queued(shop)
     statements.unsubscribe(shop.ledger, message, SOON)
     feedback(shop.warehouse, shop.ledger, shop.project, SOON)
-    shop.consent("shop:1", "email", at=NOW - timedelta(days=1), load_id="again")
+    shop.consent("shop:1", "email", at=NOW - timedelta(days=1), load_id="200.0")
     activate(shop.warehouse, shop.ledger, shop.project, LATER)
     assert state(shop, message)[0] == "refused"
 
@@ -68,6 +68,26 @@ def test_a_suppressed_postal_address_is_known_in_another_spelling(shop: Shop) ->
     shop.ledger.suppressions.add([Suppression(mark, "marketing", "complained", "post:1", NOW)])
     shop.newcomer(1, consent=["letter"], email=None, **spelled)
     decide(shop.warehouse, shop.ledger, shop.project, NOW)
+    assert shop.rows("decision", "outcome") == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "known", "spelled"),
+    [
+        ("email", {"email": "anna@example.nl"}, {"email": " Anna@Example.NL "}),
+        ("sms", {"phone": "+31612345678"}, {"phone": "+31 6 1234 5678"}),
+        ("letter", HOME, {**HOME, "postcode": "2583 xl"}),
+    ],
+)
+def test_an_address_that_a_mapping_did_not_normalise_is_suppressed_all_the_same(
+    shop: Shop, channel: Channel, known: dict[str, str], spelled: dict[str, str]
+) -> None:
+    mark = hashed(KEY, channel, identifier(channel, known))
+    shop.ledger.suppressions.add([Suppression(mark, "marketing", "complained", "x:1", NOW)])
+    shop.newcomer(1, consent=[channel], **{"email": None, **spelled})
+    decide(shop.warehouse, shop.ledger, shop.project, NOW)
+    (reason,) = shop.rows("decision", "reason")
+    assert f"{channel}: suppressed, complained" in reason
     assert shop.rows("decision", "outcome") == ["refused"]
 
 

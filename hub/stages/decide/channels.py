@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Channel
-from hub.do_not_contact import Approached, consult
 from hub.normalise.phone import parse_phone
-from hub.recipients import ADDRESS, NEEDED, Destined, identifier, suppressed
+from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
 from hub.register import objections
+from hub.stages.decide.listed import listed
 from hub.stages.decide.tick import Tick
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
@@ -42,7 +42,7 @@ def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.
             soft_opt_in=tick.project.takes_soft_opt_in(scenario.scenario),
         ),
     )
-    suppressed = _suppressed(tick, channels, turn, given)
+    suppressed = suppressed_channels(tick, channels, turn, given)
     source: sa.FromClause = turn
     ways: list[_Way] = []
     for channel in channels:
@@ -53,9 +53,11 @@ def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.
             way.suppressed,
             sa.and_(way.suppressed.c.enrolment_id == turn.c.enrolment_id, way.suppressed.c.channel == channel),
         )
-        if tick.plan.scenario.purpose == "marketing" and tick.project.registers:
-            way.listed = _listed(tick, channel, turn)
-            source = source.outerjoin(way.listed, way.listed.c.enrolment_id == turn.c.enrolment_id)
+        # the proof is that of the last look, right before the message goes
+        found = listed(tick, channel, turn, tick.plan.name) if scenario.purpose == "marketing" else None
+        if found is not None:
+            way.listed = found.rows
+            source = source.outerjoin(found.rows, found.rows.c.enrolment_id == turn.c.enrolment_id)
         if channel == "letter" and tick.plan.scenario.purpose == "marketing":
             way.objection = objections(transaction, tick.project, turn)
             source = source.outerjoin(way.objection, way.objection.c.person_id == turn.c.person_id)
@@ -167,7 +169,9 @@ def _keep_phone_kinds(
         )
 
 
-def _suppressed(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause, given: sa.TableClause) -> sa.TableClause:
+def suppressed_channels(
+    tick: Tick, channels: Sequence[Channel], turn: sa.TableClause, given: sa.TableClause
+) -> sa.TableClause:
     """Give enrolment_id, channel and reason of the addresses that the ledger knows as suppressed."""
     import pyarrow as pa
 
@@ -187,25 +191,6 @@ def _suppressed(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause, g
     return tick.transaction.load(
         "suppressed", pa.table([[row[place] for row in found] for place in range(3)], schema=schema)
     )
-
-
-def _listed(tick: Tick, channel: Channel, turn: sa.TableClause) -> sa.TableClause:
-    """Give enrolment_id and reason of the addresses that a do-not-contact register lists, or could not tell about."""
-    import pyarrow as pa
-
-    asked: dict[str, Approached] = {}
-    statement = sa.select(turn.c.enrolment_id, turn.c.country, *(turn.c[n] for n in ADDRESS[channel] if n != "country"))
-    for batch in tick.transaction.arrow(statement):
-        for row in batch.to_pylist():
-            if row[NEEDED[channel][0]]:
-                country = (row["country"] or "").strip().upper()
-                asked[row["enrolment_id"]] = Approached(identifier(channel, row), country, tick.plan.name)
-    refused = consult(tick.project, channel, asked, tick.as_of).refused
-    columns = {
-        "enrolment_id": pa.array(list(refused), pa.string()),
-        "reason": pa.array(list(refused.values()), pa.string()),
-    }
-    return tick.transaction.load(f"listed_{channel}", pa.table(columns))
 
 
 def _suppressed_among(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from hub.units import OneRate
+from hub.units import OneRate, Rate
 
 _SIZE = re.compile(r"\s*(\d+) ?(kB|MB)\s*")
 _BYTES_OF = {"kB": 1000, "MB": 1000_000}
@@ -43,7 +43,7 @@ class Serve(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
     pushes: OneRate = Field(
-        200.0,
+        Rate(200),
         description="How much may be pushed to one connection, per serving process; more is asked to wait: 200/s.",
     )
     largest_push: Size = Field(1_000_000, description="The largest push that is taken: 1 MB.")

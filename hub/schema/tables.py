@@ -440,6 +440,7 @@ ENGAGEMENT = (
             C("score", "number", "The score given."),
             C("answer", "text", "The answer in words."),
             C("at", "timestamp", "When."),
+            C("message_key", "text", "The message that asked, where one did.", "message"),
         ),
         personal=True,
         time="at",

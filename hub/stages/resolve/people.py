@@ -70,7 +70,7 @@ def find_people(
         tied.insert(0, own)
     matched = None
     if matching is not None:
-        told_by_rules = Told(records, names, links.values, links.crowds, whose, verdicts)
+        told_by_rules = Told(records, names, links.values.given, links.crowds, whose, verdicts)
         matched = match(transaction, matching, told_by_rules, as_of)
         whose = matched.people
         tied.insert(0, matched.reasons)

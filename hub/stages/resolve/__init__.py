@@ -57,7 +57,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         records = numbered(transaction, numbers, news.records if news else None)
         names = find_names(transaction, records)
         verdicts = find_verdicts(transaction, records, by_hand)
-        links = find_links(transaction, records, names, verdicts, rules, scoped, news.aside if news else None)
+        links = find_links(transaction, records, names.records, verdicts, rules, scoped, news.aside if news else None)
         people = find_people(transaction, records, names, links, verdicts, rules, matching, as_of)
         new, moved = assign(transaction, records, people.records)
         followed = follow(transaction, moved, as_of)

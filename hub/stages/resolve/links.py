@@ -24,10 +24,12 @@ class Values:
     `given`: (type, value, record_no, blocked, false, key) per identifier; `false` ones are of no use for contact.
     `derived`: (rank, record_no, key, blocked) of those that no identifier gives: hashes, fields that count together.
     `told`: (type, value, record_no, key) selects what the derived ones say.
+    `homes`: (record_no, home) per address; an incomplete one is no home.
     """
 
     given: sa.TableClause
     derived: sa.TableClause
+    homes: sa.TableClause
     told: Sequence[sa.Select[Any]]
 
 
@@ -62,7 +64,7 @@ def find_links(
 ) -> Links:
     """Join records over the values that they share, type by type.
 
-    `records` has record_id and record_no, `names` what `find_names` holds, `verdicts` what `find_verdicts` does. Values
+    `records` has record_id and record_no, `names` who they say they are, `verdicts` what `find_verdicts` does. Values
     that are blocked or shared by a crowd link nothing, and are counted. `aside` are (type, value, key) of which that is
     known from records beyond these.
     """
@@ -249,11 +251,18 @@ def find_values(
 ) -> Values:
     """Find what may tie records together: identifiers, hashes of addresses, and fields that count together."""
     given = _identifiers(transaction, records, rules, scoped)
+    homes = _homes(transaction, records)
     hashes, hashed = _hashes(transaction, given, rules)
-    together, fields = _together(transaction, names, records, rules)
+    together, fields = _together(names, homes, rules)
     nothing = sa.select(sa.literal(0).label("rank"), given.c.record_no, given.c.key, given.c.blocked).where(sa.false())
     derived = transaction.hold("derived_key", sa.union_all(nothing, *hashes, *together))
-    return Values(given, derived, (*hashed, *fields))
+    return Values(given, derived, homes, (*hashed, *fields))
+
+
+def told_identifiers(identifier: sa.Table, rules: Rules) -> list[sa.ColumnElement[bool]]:
+    """Say which identifiers are looked at; e-mail and phone may link nobody, and are contact data all the same."""
+    known = {kind.name for kind in (*rules.kinds, *rules.attaching)}
+    return [identifier.c.type.in_(sorted({*known, "email", "phone"})), identifier.c.value.is_not(None)]
 
 
 def blocked_identifier(identifier: sa.Table, rules: Rules, scoped: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -268,11 +277,10 @@ def _identifiers(
     identifier = transaction.table("identifier")
     false = hub_rules.placeholder(rules, identifier.c.type, identifier.c.value, scoped)
     known = [kind.name for kind in (*rules.kinds, *rules.attaching)]
-    # e-mail and phone may link nothing in a project: they are contact data all the same
     plain = (
         sa.select(identifier.c.type, identifier.c.value, records.c.record_no, false.label("false"))
         .join_from(identifier, records, records.c.record_id == identifier.c.record_id)
-        .where(identifier.c.type.in_(sorted({*known, "email", "phone"})), identifier.c.value.is_not(None))
+        .where(*told_identifiers(identifier, rules))
         .subquery()
     )
     shared = hub_rules.shared_mailbox(plain.c.type, plain.c.value)
@@ -328,32 +336,30 @@ def _hashes(
 
 
 def _together(
-    transaction: Transaction, names: sa.TableClause, records: sa.TableClause, rules: Rules
+    names: sa.TableClause, homes: sa.TableClause, rules: Rules
 ) -> tuple[list[sa.Select[Any]], list[sa.Select[Any]]]:
     """Select the fields that link when all are equal; where one is not known there is none.
 
     Selected are (rank, record_no, key, blocked), and what they say.
     """
-    homes = _homes(transaction, records) if any("address" in fields for fields in rules.together) else None
     columns: dict[str, sa.ColumnElement[Any]] = {
         "given_name": sa.case((names.c.given_name.not_like("%."), names.c.given_name), else_=sa.null()),
         "initial": sa.func.substr(names.c.given_name, 1, 1, type_=sa.Text()),
         "surname": names.c.surname,
         "birth_date": names.c.birth_date,
+        "address": homes.c.home,
     }
-    if homes is not None:
-        columns["address"] = homes.c.home
     keys: list[sa.Select[Any]] = []
     texts: list[sa.Select[Any]] = []
     for fields in rules.together:
         kind = "+".join(fields)
         key = digest(sa.literal(kind), *(columns[name] for name in fields)).label("key")
-        source: sa.FromClause = names
-        if "address" in fields and homes is not None:
-            source = names.join(homes, homes.c.record_no == names.c.record_no)
+        living = "address" in fields
+        source = names.join(homes, homes.c.record_no == names.c.record_no) if living else names
         known = [columns[name].is_not(None) for name in fields]
         rank, not_blocked = sa.literal(rules.place(kind)).label("rank"), sa.false().label("blocked")
-        keys.append(sa.select(rank, names.c.record_no, key, not_blocked).select_from(source).where(*known))
+        values = sa.select(rank, names.c.record_no, key, not_blocked).select_from(source).where(*known)
+        keys.append(values.distinct() if living else values)  # two addresses of a record may be one home
         said = sa.func.concat_ws("|", *(sa.cast(columns[name], sa.Text()) for name in fields), type_=sa.Text())
         texts.append(
             sa.select(sa.literal(kind).label("type"), said.label("value"), names.c.record_no, key)
@@ -364,15 +370,15 @@ def _together(
 
 
 def _homes(transaction: Transaction, records: sa.TableClause) -> sa.TableClause:
-    """Hold (record_no, home): each record's complete addresses as one text."""
+    """Hold (record_no, home): each address of a record as one text, where it is complete."""
     address = transaction.table("address")
     number = sa.func.concat_ws("-", address.c.house_number, address.c.house_letter, address.c.house_addition)
     postcode = sa.func.replace(sa.func.upper(address.c.postcode), " ", "")
     home = sa.func.concat_ws(" ", postcode, sa.func.lower(number), type_=sa.Text())
+    complete = sa.and_(address.c.postcode != "", address.c.house_number != "")
     return transaction.hold(
         "record_home",
-        sa.select(records.c.record_no, home.label("home"))
-        .join_from(address, records, records.c.record_id == address.c.record_id)
-        .where(address.c.postcode != "", address.c.house_number != "")
-        .distinct(),
+        sa.select(records.c.record_no, sa.case((complete, home)).label("home")).join_from(
+            address, records, records.c.record_id == address.c.record_id
+        ),
     )

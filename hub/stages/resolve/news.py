@@ -16,7 +16,16 @@ import sqlalchemy as sa
 
 from hub.project import Project
 from hub.stages.resolve.devices import PROFILING
-from hub.stages.resolve.links import HASH, Links, Values, blocked_identifier, find_values, hash_of, hashes_given
+from hub.stages.resolve.links import (
+    HASH,
+    Links,
+    Values,
+    blocked_identifier,
+    find_values,
+    hash_of,
+    hashes_given,
+    told_identifiers,
+)
 from hub.stages.resolve.names import find_names
 from hub.stages.resolve.people import People
 from hub.stages.resolve.records import numbered
@@ -79,9 +88,9 @@ def find_news(
     seeds = _seeds(transaction, numbers, by_hand, decided)
     there = sa.select(record.c.record_no).where(record.c.record_no.is_not(None))
     gone = transaction.hold("gone_record", sa.select(kept.c.record_no).where(kept.c.record_no.not_in(there)))
-    if _unaccounted(transaction, seeds, gone):
+    if _unaccounted(transaction, seeds, gone, rules):
         return None
-    names = find_names(transaction, seeds)
+    names = find_names(transaction, seeds).records
     values = find_values(transaction, seeds, names, rules, scoped)
     aside, free = _aside(transaction, seeds, gone, values.derived, rules, scoped)
     asked = _asked(transaction, values, aside, free)
@@ -125,7 +134,7 @@ def keep(
         )
         for table in (kept, keys):
             transaction.execute(sa.delete(table).where(table.c.record_no.in_(among)))
-    _keep_records(transaction, people, verdicts)
+    _keep_records(transaction, people, links.values, verdicts)
     derived = links.values.derived
     transaction.execute(
         sa.insert(keys).from_select(["record_no", "key"], sa.select(derived.c.record_no, derived.c.key))
@@ -140,14 +149,9 @@ def keep(
     return touched
 
 
-def _keep_records(transaction: Transaction, people: People, verdicts: sa.TableClause) -> None:
+def _keep_records(transaction: Transaction, people: People, values: Values, verdicts: sa.TableClause) -> None:
     kept, told, hanging = transaction.table("resolved_record"), people.records, people.components
-    facts = sa.union_all(
-        *(
-            sa.select(told.c.record_no).join_from(it, told, told.c.record_id == it.c.record_id)
-            for it in (transaction.table("identifier"), transaction.table("address"))
-        )
-    ).subquery()
+    facts = sa.union_all(*(sa.select(it.c.record_no) for it in (values.given, values.homes))).subquery()
     counted = sa.select(facts.c.record_no, sa.func.count().label("facts")).group_by(facts.c.record_no).subquery()
     judged = sa.union(sa.select(verdicts.c.low.label("record_no")), sa.select(verdicts.c.high)).subquery()
     query = sa.select(
@@ -223,12 +227,15 @@ def _seeds(transaction: Transaction, numbers: sa.TableClause, by_hand: pa.Table,
     return numbered(transaction, numbers, transaction.hold("seed_no", found), "seed")
 
 
-def _unaccounted(transaction: Transaction, seeds: sa.TableClause, gone: sa.TableClause) -> bool:
+def _unaccounted(transaction: Transaction, seeds: sa.TableClause, gone: sa.TableClause, rules: Rules) -> bool:
     """Say whether identifiers or addresses came or went without news of their record: then all must be looked at."""
     kept = transaction.table("resolved_record")
-    tables = (transaction.table("identifier"), transaction.table("address"))
+    identifier, address = transaction.table("identifier"), transaction.table("address")
+    facts = ((identifier, told_identifiers(identifier, rules)), (address, []))
     changed = sa.select(seeds.c.record_id)
-    now = sum(transaction.count(it) - transaction.count(it, it.c.record_id.in_(changed)) for it in tables)
+    now = sum(
+        transaction.count(it, *told) - transaction.count(it, *told, it.c.record_id.in_(changed)) for it, told in facts
+    )
     news = sa.union(sa.select(seeds.c.record_no), sa.select(gone.c.record_no)).subquery()
     others = kept.c.record_no.not_in(sa.select(news.c.record_no))
     before = transaction.scalar(sa.select(sa.func.coalesce(sa.func.sum(kept.c.facts), 0)).where(others))

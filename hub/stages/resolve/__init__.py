@@ -41,14 +41,14 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
     """
     rules = rules_of(project.identity)
     scoped = project.identity.scoped
-    by_hand, matching = ledger.verdicts.current(), project.identity.match
+    decided, matching = fingerprint(ledger.verdicts.standing()), project.identity.match
     with warehouse.begin() as transaction:
-        decided = fingerprint(by_hand.to_pylist())
         form = setup(transaction, rules, project)
         mark = fingerprint(seen(transaction, "map"), form, decided)
         record = transaction.table("source_record")
         if seen(transaction, "resolve") == mark and not transaction.count(record, record.c.person_id.is_(None)):
             return Report("resolve", skipped=True)
+        by_hand = ledger.verdicts.current()
         numbers = new_numbers(transaction, as_of)
         # whom somebody is likely one with, no value tells: then the rules look at everybody
         news = find_news(transaction, numbers, by_hand, rules, scoped, form, decided) if matching is None else None

@@ -233,9 +233,7 @@ def _unaccounted(transaction: Transaction, seeds: sa.TableClause, gone: sa.Table
     identifier, address = transaction.table("identifier"), transaction.table("address")
     facts = ((identifier, told_identifiers(identifier, rules)), (address, []))
     changed = sa.select(seeds.c.record_id)
-    now = sum(
-        transaction.count(it, *told) - transaction.count(it, *told, it.c.record_id.in_(changed)) for it, told in facts
-    )
+    now = sum(transaction.count(it, *told, it.c.record_id.not_in(changed)) for it, told in facts)
     news = sa.union(sa.select(seeds.c.record_no), sa.select(gone.c.record_no)).subquery()
     others = kept.c.record_no.not_in(sa.select(news.c.record_no))
     before = transaction.scalar(sa.select(sa.func.coalesce(sa.func.sum(kept.c.facts), 0)).where(others))

@@ -41,17 +41,23 @@ def abilities(plugin: Any) -> list[str]:
     """Say which of the optional parts of its shape a plugin has."""
     from hub.contracts import Destination, Lookup, Source
 
+    able = []
     if issubclass(plugin, Lookup):
-        return ["knows more of organisations", *(["brings a mapping"] if plugin.default_mapping else [])]
+        able.append("knows more of organisations")
     if issubclass(plugin, Source):
-        return ["brings data in", *(["brings a mapping"] if plugin.default_mapping else [])]
-    able = {
-        "send": "sends messages",
-        "sync": "takes audiences and rows",
-        "feedback": "brings reactions back",
-        "unsubscribe_url": "gives unsubscribe links",
-    }
-    return [words for method, words in able.items() if getattr(plugin, method) is not getattr(Destination, method)]
+        able.append("brings data in")
+    if issubclass(plugin, Destination):
+        optional = {
+            "send": "sends messages",
+            "sync": "takes audiences and rows",
+            "ask": "says what became of messages",
+            "feedback": "brings reactions back",
+            "unsubscribe_url": "gives unsubscribe links",
+        }
+        able += [
+            word for method, word in optional.items() if getattr(plugin, method) is not getattr(Destination, method)
+        ]
+    return [*able, *(["brings a mapping"] if plugin.default_mapping else [])]
 
 
 def _used(folder: Path | None) -> dict[str, list[str]]:

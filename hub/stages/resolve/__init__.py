@@ -99,10 +99,13 @@ def _offer(
     pair = (stored.c.low_record, stored.c.high_record)
     looked_at: list[sa.ColumnElement[bool]] = []
     if within is not None:
-        there = sa.select(record.c.record_id)
-        looked_at.append(
-            sa.or_(*(it.in_(sa.select(within.c.record_id)) for it in pair), *(it.not_in(there) for it in pair))
+        near = (it.in_(sa.select(within.c.record_id)) for it in pair)
+        gone = (~sa.exists(sa.select(record.c.record_id).where(record.c.record_id == it)) for it in pair)
+        touched = transaction.hold(
+            "touched_candidate", sa.union(*(sa.select(*pair).where(condition) for condition in (*near, *gone)))
         )
+        both = sa.and_(touched.c.low_record == pair[0], touched.c.high_record == pair[1])
+        looked_at.append(sa.exists(sa.select(touched.c.low_record).where(both)))
     if candidates is None:
         transaction.execute(sa.delete(stored).where(*looked_at))
         return

@@ -304,7 +304,7 @@ def hashes_given(transaction: Transaction) -> bool:
     return transaction.scalar(found) is not None
 
 
-def hash_of(address: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[str], ...]:
+def hash_of(address: sa.ColumnElement[str]) -> tuple[sa.Label[str], sa.Label[str], sa.Label[int]]:
     """Give type, value and key of an address's hash."""
     kind, value = sa.literal(HASH), constructs.sha256_hex(address)
     return kind.label("type"), value.label("value"), digest(kind, value).label("key")

@@ -231,7 +231,8 @@ def _unaccounted(transaction: Transaction, seeds: sa.TableClause, gone: sa.Table
     """Say whether identifiers or addresses came or went without news of their record: then all must be looked at."""
     kept = transaction.table("resolved_record")
     identifier, address = transaction.table("identifier"), transaction.table("address")
-    facts = ((identifier, told_identifiers(identifier, rules)), (address, []))
+    facts: list[tuple[sa.Table, list[sa.ColumnElement[bool]]]]
+    facts = [(identifier, told_identifiers(identifier, rules)), (address, [])]
     changed = sa.select(seeds.c.record_id)
     now = sum(transaction.count(it, *told, it.c.record_id.not_in(changed)) for it, told in facts)
     news = sa.union(sa.select(seeds.c.record_no), sa.select(gone.c.record_no)).subquery()

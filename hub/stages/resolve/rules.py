@@ -161,7 +161,7 @@ def placeholder(
     """Say whether an identifier is a false value: by the hub's lists, or by the project's."""
     unscoped = sa.func.substr(value, sa.func.strpos(value, ":", type_=sa.Integer()) + 1)
     own = sa.case((type_.in_(list(scoped)), unscoped), else_=value)
-    false = [constructs.matches(own, _NOTHING)]
+    false: list[sa.ColumnElement[bool]] = [constructs.matches(own, _NOTHING)]
     for kind, values in rules.blocked.items():
         said = text_constant(_spaced(map(_pattern, sorted(values))))
         false.append(sa.and_(type_ == kind, constructs.matches(own, said)))

@@ -823,16 +823,15 @@ OPERATIONS = (
         key=("record_no",),
     ),
     Table(
-        "resolved_value",
+        "resolved_key",
         "operations",
         "Values that tie records together and are no identifiers: fields that count together, hashes of addresses.",
         (
             C("record_no", "integer", "The record's number."),
-            C("type", "text", "The kind of value."),
-            C("value", "text", "The value."),
+            C("key", "integer", "The value, as a number."),
         ),
         mapped=False,
-        key=("record_no", "type", "value"),
+        key=("record_no", "key"),
     ),
     Table(
         "resolved_load",
@@ -850,6 +849,7 @@ OPERATIONS = (
             C("type", "text", "The kind of value."),
             C("value", "text", "The value."),
             C("reason", "text", "crowd; or blocked: the hash of an address that is blocked."),
+            C("key", "integer", "The value, as a number."),
         ),
         mapped=False,
         key=("type", "value"),

@@ -42,7 +42,7 @@ class NoAnswerError(TemporaryError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the other side said. `retry_after` is in seconds, where it asks us to wait; `at` is its clock, if it tells."""
+    """What the other side said. `retry_after` is in seconds, where it asks us to wait; `at` is its own clock."""
 
     status: int
     body: bytes = field(repr=False)

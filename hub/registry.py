@@ -31,10 +31,11 @@ class Installed:
 
     @property
     def shape(self) -> str:
-        """Say source, look-up or destination."""
+        """Say source, look-up, destination, or source and destination."""
         if issubclass(self.plugin, Lookup):
             return "look-up"
-        return "source" if issubclass(self.plugin, Source) else "destination"
+        shapes = {"source": Source, "destination": Destination}
+        return " and ".join(name for name, shape in shapes.items() if issubclass(self.plugin, shape))
 
 
 class Registry:

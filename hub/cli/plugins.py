@@ -25,6 +25,7 @@ def plugins(folder: Path | None) -> Answer:
             "package": installed.package,
             "version": installed.version,
             "keys": _keys(installed.plugin.config_model),
+            "proven": installed.plugin.proven,
             "can": abilities(installed.plugin),
             "connections": used.get(name, []),
         }
@@ -43,15 +44,23 @@ def abilities(plugin: Any) -> list[str]:
 
     if issubclass(plugin, Lookup):
         return ["knows more of organisations", *(["brings a mapping"] if plugin.default_mapping else [])]
+    able = []
     if issubclass(plugin, Source):
-        return ["brings data in", *(["brings a mapping"] if plugin.default_mapping else [])]
-    able = {
-        "send": "sends messages",
-        "sync": "takes audiences and rows",
-        "feedback": "brings reactions back",
-        "unsubscribe_url": "gives unsubscribe links",
-    }
-    return [words for method, words in able.items() if getattr(plugin, method) is not getattr(Destination, method)]
+        able += ["brings data in", *(["brings a mapping"] if plugin.default_mapping else [])]
+    if issubclass(plugin, Destination):
+        words = {
+            "send": "sends messages",
+            "sync": "takes audiences and rows",
+            "feedback": "brings reactions back",
+            "unsubscribe_url": "gives unsubscribe links",
+        }
+        able += [text for method, text in words.items() if getattr(plugin, method) is not getattr(Destination, method)]
+    return able
+
+
+def proof(proven: str) -> str:
+    """Say against what a plugin was proven."""
+    return f"proven against {proven}" if proven else "unverified against the live service"
 
 
 def _used(folder: Path | None) -> dict[str, list[str]]:
@@ -83,5 +92,6 @@ def _table(console: Console, data: list[dict[str, Any]]) -> None:
         used = f"; used by {', '.join(plugin['connections'])}" if plugin["connections"] else ""
         told = Text(plugin["summary"].removesuffix("."))
         told.append(f"\n{', '.join(plugin['can'])} ({package}){used}", style="dim")
+        told.append(f"\n{proof(plugin['proven'])}", style="dim")
         table.add_row(Text(plugin["name"], style="bold"), plugin["shape"], told)
     console.print(table)

@@ -84,6 +84,7 @@ class Files(Source):
     name: ClassVar[str] = "files"
     summary: ClassVar[str] = "CSV, Excel, JSON Lines and Parquet files: local, SFTP, S3"
     config_model: ClassVar[type[ConnectionConfig]] = FilesConfig
+    proven: ClassVar[str] = "an SFTP server (AsyncSSH) and an S3 server (moto), in every test run"
 
     def check(self) -> Check:
         """List the files and open the first."""

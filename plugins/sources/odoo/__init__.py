@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.contracts import Capabilities, Check, Destination, Result, Row, Source, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Operation, Result, Row, Source, SyncBatch
 from hub.errors import ConfigurationError, HubError
 from hub.hookspecs import hookimpl
 from hub.log import get
@@ -37,6 +37,7 @@ class Odoo(Source, Destination):
     summary = "Odoo 19: CRM, sales, invoices, events, surveys; writes tags, fields, notes and the blacklist back."
     config_model = OdooConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "odoo.yaml"
+    proven = "Odoo 19.0 (Debian 19.0.0+dfsg-1), 2026-11-22"
     config: OdooConfig
 
     # what comes in ------------------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ class Odoo(Source, Destination):
     @property
     def capabilities(self) -> Capabilities:
         """Rows of contacts; each is written once however often it comes."""
-        operations = frozenset({"upsert", "add", "update", "remove", "delete"})
+        operations: frozenset[Operation] = frozenset({"upsert", "add", "update", "remove", "delete"})
         return Capabilities(operations=operations, batch_size=200, can_read=True)
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:

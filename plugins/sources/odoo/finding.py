@@ -41,9 +41,9 @@ def find(client: Client, match: Match, rows: Sequence[Row], fields: Sequence[str
     """
     by_id = {row.key: int(row.remote_id) for row in rows if row.remote_id.isdigit()}
     if match.field == "id":
-        by_id |= {row.key: found for row in rows if (found := match.id_of(row.key)) is not None}
+        by_id |= {row.key: number for row in rows if (number := match.id_of(row.key)) is not None}
     known = {record["id"]: record for record in _read(client, "id", sorted(set(by_id.values())), fields)}
-    found = {key: known[number] for key, number in by_id.items() if number in known}
+    found = {key: known[there] for key, there in by_id.items() if there in known}
     if match.field != "id":
         spelt = {row.key: match.spelt(row.key) for row in rows if row.key not in found}
         best: dict[str, Mapping[str, Any]] = {}

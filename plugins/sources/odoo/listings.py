@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["text", "integer", "number", "boolean", "date", "moment", "list"]
 
@@ -29,9 +29,12 @@ class Listing:
     written_with: str = ""
 
 
-def _fields(**kinds: str) -> dict[str, Kind]:
-    always: dict[str, Kind] = {"id": "integer", "create_date": "moment", "write_date": "moment"}
-    return always | {name: kind for kind, names in kinds.items() for name in names.split()}  # type: ignore[misc]
+def _fields(**names: str) -> dict[str, Kind]:
+    """List fields by their kind, with those that every record has."""
+    fields: dict[str, Kind] = {"id": "integer", "create_date": "moment", "write_date": "moment"}
+    for kind in get_args(Kind):
+        fields |= dict.fromkeys(names.get(kind, "").split(), kind)
+    return fields
 
 
 LISTINGS: Mapping[str, Listing] = {

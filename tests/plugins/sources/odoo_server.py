@@ -1,7 +1,7 @@
 """A small Odoo on loopback that holds callers to the contract of its JSON-2 API.
 
-Written from Odoo 19's own controller and seen answers: the bearer key, POST only, arguments by name, `ids` for methods of
-records, errors as objects with `name` and `message` and their status, False for what is empty, times in UTC to the
+Written from Odoo 19's own controller and its answers: the bearer key, POST only, arguments by name, `ids` for methods
+of records, errors as objects with `name` and `message` and their status, False for what is empty, times in UTC to the
 second, archived records hidden, one transaction per request. `tests_real` runs the same plugin against a real one.
 """
 
@@ -265,7 +265,7 @@ class OdooServer:
     def _create(self, model: str, context: Record, vals_list: list[Record]) -> list[int]:
         made = []
         for values in vals_list:
-            if model == "res.partner" and not values.get("name"):
+            if model == "res.partner" and values.get("name") is False:
                 raise Refused(422, "odoo.exceptions.ValidationError", "Contacts require a name")
             if model == "mail.blacklist":
                 if "@" not in values["email"]:

@@ -175,7 +175,7 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
             for connection in project.connections.values():
                 if issubclass(connection.plugin, Lookup):
                     continue
-                if issubclass(connection.plugin, Destination) or not only_destinations:
+                if not only_destinations or not issubclass(connection.plugin, Source):
                     yield (
                         connection.name,
                         lambda connection=connection: land_connection(  # type: ignore[misc]

@@ -32,9 +32,7 @@ class Installed:
     @property
     def shape(self) -> str:
         """Say source, look-up, destination, or source and destination."""
-        if issubclass(self.plugin, Lookup):
-            return "look-up"
-        shapes = {"source": Source, "destination": Destination}
+        shapes = {"look-up": Lookup, "source": Source, "destination": Destination}
         return " and ".join(name for name, shape in shapes.items() if issubclass(self.plugin, shape))
 
 

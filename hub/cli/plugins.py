@@ -42,20 +42,23 @@ def abilities(plugin: Any) -> list[str]:
     """Say which of the optional parts of its shape a plugin has."""
     from hub.contracts import Destination, Lookup, Source
 
-    if issubclass(plugin, Lookup):
-        return ["knows more of organisations", *(["brings a mapping"] if plugin.default_mapping else [])]
     able = []
+    if issubclass(plugin, Lookup):
+        able.append("knows more of organisations")
     if issubclass(plugin, Source):
-        able += ["brings data in", *(["brings a mapping"] if plugin.default_mapping else [])]
+        able.append("brings data in")
     if issubclass(plugin, Destination):
-        words = {
+        optional = {
             "send": "sends messages",
             "sync": "takes audiences and rows",
+            "ask": "says what became of messages",
             "feedback": "brings reactions back",
             "unsubscribe_url": "gives unsubscribe links",
         }
-        able += [text for method, text in words.items() if getattr(plugin, method) is not getattr(Destination, method)]
-    return able
+        able += [
+            word for method, word in optional.items() if getattr(plugin, method) is not getattr(Destination, method)
+        ]
+    return [*able, *(["brings a mapping"] if plugin.default_mapping else [])]
 
 
 def proof(proven: str) -> str:

@@ -218,9 +218,9 @@ class _Reading:
                 self.problems += problems
                 if isinstance(document.value, dict):
                     document = replace(document, value={**document.value, "connection": name})
-                yield from self._mapped_tables(default, document)
+                yield from self._mapped_tables(default, document, of_plugin=True)
 
-    def _mapped_tables(self, path: Path, document: Document) -> Iterator[MappedTable]:
+    def _mapped_tables(self, path: Path, document: Document, of_plugin: bool = False) -> Iterator[MappedTable]:
         form = self._form(MappingFile, document)
         if form is None:
             return
@@ -234,7 +234,7 @@ class _Reading:
             place = (target, seen.get(target, 0)) if several else (target,)
             seen[target] = seen.get(target, 0) + 1
             self.origins["mapping", str(path), str(position)] = Origin(document, place)
-            yield MappedTable(path, form.connection, target, mapping, lookups, position)
+            yield MappedTable(path, form.connection, target, mapping, lookups, position, of_plugin=of_plugin)
 
     def _lookup(self, document: Document, name: str, file: str) -> dict[str, str | None]:
         """Read a translation list from a CSV file of the project."""

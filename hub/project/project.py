@@ -69,6 +69,8 @@ class MappedTable:
     """Its place among the file's mappings: later ones may refer to what earlier ones map."""
     shared_checks: tuple[RowCheck, ...] = ()
     """What quality.yaml demands of each row, beside the mapping's own checks."""
+    of_plugin: bool = False
+    """Whether the plugin brings it: it may name columns that this system has never filled."""
 
 
 @dataclass(frozen=True)

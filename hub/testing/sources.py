@@ -41,6 +41,8 @@ class SourceWorld(ABC):
     plugin: ClassVar[type[Source]]
     table: ClassVar[str] = "people"
     """The table in which the source lands the records."""
+    columns: ClassVar[tuple[str, str]] = ("id", "name")
+    """The columns of that table that hold a record's id and name."""
     secrets: ClassVar[Sequence[str]] = ()
     """Secret values in the configuration, which must show nowhere."""
 
@@ -96,7 +98,7 @@ class SourceSuite:
         world.write(PEOPLE)
         report = landing.run()
         assert report.rows == {world.table: len(PEOPLE)}
-        assert landing.names(world.table) == sorted((str(row["id"]), row["name"]) for row in PEOPLE)
+        assert landing.names(world.table, *world.columns) == sorted((str(row["id"]), row["name"]) for row in PEOPLE)
 
     def test_a_run_with_nothing_new_lands_nothing(self, world: SourceWorld, landing: Landing) -> None:
         """Land twice: the second run has no load package."""
@@ -117,7 +119,7 @@ class SourceSuite:
         landing.run()
         world.write([LATER])
         assert landing.run().rows == {world.table: 1}
-        assert len(landing.names(world.table)) == len(PEOPLE) + 1
+        assert len(landing.names(world.table, *world.columns)) == len(PEOPLE) + 1
 
     def test_a_record_of_the_last_moment_is_neither_lost_nor_doubled(
         self, world: SourceWorld, landing: Landing
@@ -135,7 +137,7 @@ class SourceSuite:
         landing.run()
         world.write([{**PEOPLE[-1], "name": "Someone else"}])
         landing.run()
-        assert (str(PEOPLE[-1]["id"]), "Someone else") in landing.names(world.table)
+        assert (str(PEOPLE[-1]["id"]), "Someone else") in landing.names(world.table, *world.columns)
 
     def test_a_run_that_fails_halfway_loses_and_doubles_nothing(
         self, world: SourceWorld, landing: Landing, tmp_path: Path
@@ -145,7 +147,7 @@ class SourceSuite:
         broken = Landing(_Interrupted(landing.plugin), tmp_path)
         with pytest.raises(HubError, match=CONNECTION):
             broken.run()
-        assert landing.names(world.table) == []
+        assert landing.names(world.table, *world.columns) == []
         assert landing.run().rows == {world.table: len(PEOPLE)}
         assert landing.run().loads == ()
 
@@ -192,9 +194,9 @@ class Landing:
         """Read all rows of a table, in the order in which they came."""
         return landed(self.lake, CONNECTION, table)
 
-    def names(self, table: str) -> list[tuple[str, str]]:
+    def names(self, table: str, id_: str = "id", name: str = "name") -> list[tuple[str, str]]:
         """Read (id, name) of all rows, sorted; the id as text, for some sources only know text."""
-        return sorted((str(row["id"]), row["name"]) for row in self.rows(table))
+        return sorted((str(row[id_]), row[name]) for row in self.rows(table))
 
 
 def landed(lake: Lake, connection: str, table: str) -> list[Record]:

@@ -1,10 +1,12 @@
-"""Source `sql`: tables of any database that SQLAlchemy knows.
+"""`sql`: tables of any database that SQLAlchemy knows, read and written.
 
     shop: {plugin: sql, url: ${SHOP_DATABASE_URL}, tables: [customers, orders], cursor: updated_at}
 
 A table with the cursor column brings what changed since the last run. Rows at the last run's very last moment are read
 again and compared whole, so that a row written or changed within that moment is neither lost nor doubled. A table
 without the cursor column is brought whole, when anything in it changed.
+
+`writes` names the tables that syncs write, each with the column that tells its rows apart.
 """
 
 from __future__ import annotations
@@ -15,9 +17,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from hub.contracts import Check, ConnectionConfig, Plugin, Source
+from hub.contracts import (
+    Capabilities,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Operation,
+    Plugin,
+    Result,
+    Row,
+    Source,
+    SyncBatch,
+)
 from hub.errors import ConfigurationError, HubError, TemporaryError, suggest
 from hub.hookspecs import hookimpl
 from hub.incremental import Digest, Moment, mark
@@ -27,6 +40,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
     from dlt.extract import DltResource
+
+    from plugins.destinations.sql.writer import TableWriter
 
 PAGE = 20_000
 
@@ -43,16 +58,34 @@ class SqlTable(BaseModel):
     where: str | None = Field(None, description="A condition in the SQL of the database.")
 
 
+class WrittenTable(BaseModel):
+    """A table that syncs write; their fields are its columns."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(description="The column that holds the key of the sync.")
+
+
 class SqlConfig(ConnectionConfig):
-    """Which database, and which of its tables."""
+    """Which database, which of its tables are read, and which are written."""
 
     plugin: Literal["sql"] = "sql"
     url: SecretStr = Field(description="A SQLAlchemy URL, such as postgresql://user:password@host/database.")
     tables: list[str] | dict[str, SqlTable] = Field(
-        description="The tables, by name; with settings where they need any."
+        [], description="The tables to read, by name; with settings where they need any."
     )
+    writes: dict[str, WrittenTable] = Field(
+        {}, description="The tables that syncs write, each with the column of its key: {segments: {key: customer_id}}."
+    )
+    batch_size: int = Field(500, ge=1, description="How many rows are written in one transaction.")
     cursor: str | None = Field(None, description="The column that grows with every change, in the tables that have it.")
     database_schema: str | None = Field(None, alias="schema", description="The schema that the tables are in.")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> SqlConfig:
+        if not (self.tables or self.writes):
+            raise ValueError("say what is read (`tables`) or what is written (`writes`)")
+        return self
 
 
 @dataclass(frozen=True)
@@ -65,24 +98,50 @@ class Wanted:
     where: str | None
 
 
-class Sql(Source):
-    """Lands tables of a database."""
+class Sql(Source, Destination):
+    """Lands tables of a database, and writes rows to it."""
 
     name: ClassVar[str] = "sql"
-    summary: ClassVar[str] = "tables of any SQL database, incremental by a cursor column"
+    summary: ClassVar[str] = "tables of any SQL database: read incrementally by a cursor column, written by key"
     config_model: ClassVar[type[ConnectionConfig]] = SqlConfig
     proven: ClassVar[str] = "PostgreSQL 18 and SQLite, in every test run"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Rows where tables are written; what is removed from a table is deleted."""
+        written: list[Operation] = ["upsert", "add", "update", "remove", "delete"]
+        return Capabilities(
+            operations=frozenset(written if self.config.writes else []),
+            batch_size=self.config.batch_size,
+            can_read=bool(self.config.writes),
+        )
 
     def check(self) -> Check:
         """Connect and look whether the tables and columns are there."""
         try:
             tables = [self._wanted(name, table) for name, table in self._tables.items()]
+            for name, table in self.config.writes.items():
+                self._wanted(name, SqlTable(columns=[table.key]))
         except HubError as error:
             return Check(False, str(error))
         whole = [table.name for table in tables if table.cursor is None]
-        return Check(
-            True, f"{len(tables)} tables" + (f"; without cursor, brought whole: {', '.join(whole)}" if whole else "")
-        )
+        told = [f"{len(tables)} tables to read"] if tables else []
+        told += [f"without cursor, brought whole: {', '.join(whole)}"] if whole else []
+        told += [f"{len(self.config.writes)} tables to write"] if self.config.writes else []
+        return Check(True, "; ".join(told))
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        """Write rows in one transaction."""
+        try:
+            with self._written(batch.target) as writer:
+                return writer.write(batch)
+        except TemporaryError as error:
+            return [Result(row.key, "later", reason=str(error)) for row in batch.rows]
+
+    def read_back(self, target: str, rows: Sequence[Row], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Give what stands in the table."""
+        with self._written(target) as writer:
+            return writer.read(rows, fields)
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource per table."""
@@ -122,6 +181,23 @@ class Sql(Source):
                 raise ConfigurationError(f"the table '{name}' has no column '{column}'.{suggest(column, columns)}")
         chosen = dict.fromkeys([*settings.columns, *([cursor] if cursor else [])]) if settings.columns else columns
         return Wanted(name, {column: _arrow_type(columns[column]) for column in chosen}, cursor, settings.where)
+
+    @contextmanager
+    def _written(self, target: str) -> Iterator[TableWriter]:
+        """Open a table for writing. Raises ConfigurationError for one that is not listed, or not there."""
+        import sqlalchemy as sa
+
+        from plugins.destinations.sql.writer import TableWriter
+
+        if target not in self.config.writes:
+            known = ", ".join(self.config.writes)
+            raise ConfigurationError(f"'{target}' is not among the tables that may be written (`writes`: {known})")
+        key = self.config.writes[target].key
+        self._wanted(target, SqlTable(columns=[key]))
+        with self._connected(target) as connection:
+            table = sa.Table(target, sa.MetaData(), schema=self.config.database_schema, autoload_with=connection)
+            connection.rollback()
+            yield TableWriter(connection, table, key)
 
     @cached_property
     def _engine(self) -> sa.Engine:

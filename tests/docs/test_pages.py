@@ -81,6 +81,11 @@ def test_yaml_is_a_part_of_the_example_or_a_whole_file(page: str, text: str) -> 
         whole, _ = parse((SHOP / named[1]).read_text(encoding="utf-8"), named[1])
         assert_part(document.value, whole.value, named[1])
         return
+    if all(isinstance(entry, dict) and "plugin" in entry for entry in document.value.values()):
+        for entry in document.value.values():
+            plugin = Registry().get(entry["plugin"])
+            plugin.config_model.model_validate({key: value for key, value in entry.items() if key != "plugin"})
+        return
     model = MODELS[next(iter(document.value))]
     form, problems = validate(model, document)
     assert not problems

@@ -175,7 +175,8 @@ class ConnectionMapping:
         raw = self._raw(table, loads)
         present = self.data.columns(self.connection, table, loads)
         known = self.data.columns(self.connection, table, self.data.loads(self.connection))
-        names = names_of(raw, present, known, loads, self.project.hub.timezone, self.data.strict)
+        strict = self.data.strict and not mapped.of_plugin
+        names = names_of(raw, present, known, loads, self.project.hub.timezone, strict)
         scope = scope_of(names, self.project, self.connection, self.as_of, self.plugins)
         translation, problems = translate(mapped, self.project.schema, scope, self.project.identity)
         return raw, translation, [self._placed(mapped, problem) for problem in problems]

@@ -33,7 +33,8 @@ def problems_of_mapping(
     `raw_columns` are the columns of the raw table, or None where they are not known yet: then every name may be one.
     What quality.yaml demands is told at its own place, by `hub.check`.
     """
-    names = unknown_names() if raw_columns is None else described_names(raw_columns, timezone)
+    known = raw_columns if not mapped.of_plugin else None
+    names = unknown_names() if known is None else described_names(known, timezone)
     scope = Scope(
         names,
         notation=notation,

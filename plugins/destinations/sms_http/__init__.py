@@ -14,9 +14,8 @@ from hub.hookspecs import hookimpl
 from hub.normalise.phone import parse_phone
 from hub.normalise.sms import sms_parts
 from hub.outgoing import NoAnswerError, NotSentError, Outgoing, reason_of, status_of
-from plugins.destinations.sms_http.answer import found_at
+from hub.templated import filled, parsed, text_at
 from plugins.destinations.sms_http.config import SmsHttpConfig
-from plugins.destinations.sms_http.fields import filled
 
 if TYPE_CHECKING:
     from hub.contracts import Plugin
@@ -89,7 +88,7 @@ class SmsHttp(Destination):
         query = {name: str(value) for name, value in filled(self.config.query, values).items()}
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
         status = status_of(answer, self.config.retriable)
-        remote_id = found_at(self.config.id_at, answer.body) if status == "accepted" else ""
+        remote_id = text_at(self.config.id_at, parsed(answer.body)) if status == "accepted" else ""
         reason = reason_of(answer, values["phone"], values["text"], *secrets.values())
         return Result(message.id, status, remote_id, reason, answer.retry_after if status == "later" else None)
 

@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError, suggest
 from hub.outgoing import check_url
+from hub.templated import placeholders
 from hub.units import Duration, Rate
-from plugins.destinations.sms_http.fields import placeholders
 
 VALUES = ("id", "phone", "digits", "text", "sender", "coding")
 

@@ -1,10 +1,12 @@
-"""Source `files`: CSV, Excel, JSON Lines and Parquet files, in a folder, over SFTP or in S3.
+"""`files`: CSV, Excel, JSON Lines and Parquet files, in a folder, over SFTP or in S3.
 
     erp: {plugin: files, path: ./exports/erp/*.csv, encoding: cp1252, notation: nl}
 
 A file lands once; a file that changed lands again, whole. Each row says in `_file` where it came from. What can't be
 read as a row, such as a line with too few columns, goes to the table `_rejected` with its file, line, reason and text.
 CSV lands as text: the mapping reads numbers and dates, in the notation declared here.
+
+`writes` is the folder where syncs leave their changes as files: see `plugins.destinations.files.drop`.
 """
 
 from __future__ import annotations
@@ -15,8 +17,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from hub.contracts import Check, ConnectionConfig, Notation, Plugin, Source
-from hub.errors import HubError
+from hub.contracts import (
+    Capabilities,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Notation,
+    Operation,
+    Plugin,
+    Result,
+    Source,
+    SyncBatch,
+)
+from hub.errors import HubError, TemporaryError
 from hub.hookspecs import hookimpl
 from hub.lake import REJECTED
 
@@ -33,7 +46,8 @@ class FilesConfig(ConnectionConfig):
 
     plugin: Literal["files"] = "files"
     path: str = Field(
-        description="A file, a folder, a pattern (exports/*.csv) or a URL (sftp://host/folder, s3://bucket/folder)."
+        "",
+        description="What is read: a file, folder, pattern (exports/*.csv) or URL (sftp://host/folder, s3://bucket/folder).",
     )
     tables: dict[str, str] = Field(
         {}, description="Tables by name, each with a pattern below `path`, which is then a folder."
@@ -60,6 +74,9 @@ class FilesConfig(ConnectionConfig):
         description='The public key of the SFTP server, "ssh-ed25519 AAAA..."; else the known_hosts of this user.',
     )
     endpoint: str | None = Field(None, description="The URL of an S3 server other than Amazon's.")
+    writes: str | None = Field(None, description="The folder or URL where syncs leave their changes as files.")
+    writes_as: Literal["csv", "jsonl", "parquet"] = Field("csv", description="The format of those files.")
+    batch_size: int = Field(10_000, ge=1, description="How many rows one of those files holds at most.")
 
     @field_validator("encoding")
     @classmethod
@@ -75,33 +92,60 @@ class FilesConfig(ConnectionConfig):
             raise ValueError("columns are named by the header; to name them here, say `header: false`")
         if self.table and self.tables:
             raise ValueError("give either `table` or `tables`")
+        if not self.path and not self.writes:
+            raise ValueError("say what is read (`path`) or where files are written (`writes`)")
         return self
 
 
-class Files(Source):
-    """Lands files once each."""
+class Files(Source, Destination):
+    """Lands files once each, and leaves changes as files."""
 
     name: ClassVar[str] = "files"
-    summary: ClassVar[str] = "CSV, Excel, JSON Lines and Parquet files: local, SFTP, S3"
+    summary: ClassVar[str] = "CSV, Excel, JSON Lines and Parquet files, read and written: local, SFTP, S3"
     config_model: ClassVar[type[ConnectionConfig]] = FilesConfig
     proven: ClassVar[str] = "an SFTP server (AsyncSSH) and an S3 server (moto), in every test run"
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """Changes of every kind where a folder for them is configured: whoever reads the files does what they say."""
+        operations: list[Operation] = ["upsert", "add", "update", "remove", "delete"]
+        written = frozenset(operations if self.config.writes else [])
+        return Capabilities(operations=written, batch_size=self.config.batch_size)
+
     def check(self) -> Check:
-        """List the files and open the first."""
+        """List the files and open the first; look whether the folder of written files can be reached."""
+        told = []
         try:
-            found = self._files()
-            if not found:
-                return Check(False, f"no file matches {self.config.path}")
-            table, rows = next(self._read(found[0]), ("", None))
-            if table == REJECTED and rows is not None:
-                return Check(False, f"{found[0].path}: {rows['reason'][0]}")
+            if self.config.path:
+                found = self._files()
+                if not found:
+                    return Check(False, f"no file matches {self.config.path}")
+                table, rows = next(self._read(found[0]), ("", None))
+                if table == REJECTED and rows is not None:
+                    return Check(False, f"{found[0].path}: {rows['reason'][0]}")
+                tables = sorted({file.table for file in found})
+                told.append(f"{len(found)} files for {len(tables)} tables: {', '.join(tables)}")
+            if self.config.writes:
+                from plugins.destinations.files.drop import look
+
+                told.append(look(self.config, self.place.folder))
         except HubError as error:
             return Check(False, str(error))
-        tables = sorted({file.table for file in found})
-        return Check(True, f"{len(found)} files for {len(tables)} tables: {', '.join(tables)}")
+        return Check(True, "; ".join(told))
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        """Leave the changes as one file."""
+        from plugins.destinations.files.drop import write_batch
+
+        try:
+            return write_batch(self.config, self.place.folder, batch)
+        except TemporaryError as error:
+            return [Result(row.key, "later", reason=str(error)) for row in batch.rows]
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource that yields the rows of each new or changed file for its table."""
+        if not self.config.path:
+            return []
         import dlt
 
         @dlt.resource(name="files")

@@ -51,19 +51,14 @@ class File:
         compression = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}.get(
             posixpath.splitext(self.path)[1].lower()
         )
-        with _reachable(self.path), OpenFile(self.filesystem, self.address, compression=compression) as stream:
+        with reachable(self.path), OpenFile(self.filesystem, self.address, compression=compression) as stream:
             yield stream
 
 
 def find(config: FilesConfig, folder: Path) -> list[File]:
     """Find the files of a connection, in the order of their names; paths in it count from the project's folder."""
-    from fsspec.core import url_to_fs
-
-    url = config.path if "://" in config.path else str(folder.absolute() / config.path)
-    place = urlsplit(url).netloc or url
-    with _reachable(place):
-        filesystem, root = url_to_fs(url, **_options(config, url))
-        filesystem.invalidate_cache()
+    filesystem, root = opened_place(config, config.path, folder)
+    with reachable(config.path):
         above = root if filesystem.isdir(root) else posixpath.dirname(re.split(r"[*?\[]", root, maxsplit=1)[0])
         patterns: list[tuple[str | None, str]]
         if config.tables:
@@ -91,6 +86,17 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
                         address,
                     )
     return [found[path] for path in sorted(found)]
+
+
+def opened_place(config: FilesConfig, path: str, folder: Path) -> tuple[Any, str]:
+    """Open the file system behind a path or URL; give it and the path there. Paths count from the project's folder."""
+    from fsspec.core import url_to_fs
+
+    url = path if "://" in path else str(folder.absolute() / path)
+    with reachable(urlsplit(url).netloc or path):
+        filesystem, root = url_to_fs(url, **_options(config, url))
+        filesystem.invalidate_cache()
+        return filesystem, root
 
 
 def default_table(address: str) -> str:
@@ -137,7 +143,7 @@ def _options(config: FilesConfig, url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _reachable(place: str) -> Iterator[None]:
+def reachable(place: str) -> Iterator[None]:
     """Sort what file servers raise into what the reader does next."""
     try:
         yield

@@ -151,7 +151,7 @@ def serve_http(certificate: Path | None = None) -> Iterator[Api]:
             self.wfile.write(content)
             self.wfile.flush()
 
-        do_GET = do_POST = do_PUT = respond
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Stay silent."""

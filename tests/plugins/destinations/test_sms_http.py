@@ -13,9 +13,9 @@ import pytest
 from pydantic import ValidationError
 
 from hub.contracts import EmailRecipient, Message, PhoneRecipient, Place
+from hub.templated import parsed, text_at
 from hub.testing.destinations import DestinationSuite, sample_message
 from plugins.destinations.sms_http import SmsHttp
-from plugins.destinations.sms_http.answer import found_at
 from plugins.destinations.sms_http.config import SmsHttpConfig
 
 from .conftest import Api, Call, Reply
@@ -228,7 +228,7 @@ def test_a_time_out_leaves_the_message_unknown(api: Api) -> None:
     ],
 )
 def test_the_providers_id_is_found_where_the_configuration_says(path: str, body: bytes, found: str) -> None:
-    assert found_at(path, body) == found
+    assert text_at(path, parsed(body)) == found
 
 
 # configuration --------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class SftpWorld(SourceWorld):
         return FilesConfig(path=f"sftp://127.0.0.1:{self.server.port}/exports/*.csv", user="hub", password=PASSWORD)
 
     def wrong_config(self):
-        return self.config().model_copy(update={"password": FilesConfig(path="", password="wr0ng-s3same").password})
+        return self.config().model_copy(update={"password": FilesConfig(path=".", password="wr0ng-s3same").password})
 
     def write(self, records):
         exports = self.server.folder / "exports"

@@ -14,7 +14,8 @@ from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
 from hub.incremental import MANY
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
-from plugins.sources.rest import Rest, RestConfig
+from plugins.sources.rest import Rest
+from plugins.sources.rest.config import RestConfig
 
 TOKEN = "s3same-0pen"
 

@@ -1,0 +1,92 @@
+"""Requests with {placeholders}, and values of JSON answers by their path: what plugins that are configured share.
+
+Only whole names are replaced, nothing is evaluated. A text that is one placeholder and nothing else becomes the value
+itself, a number or a list too; within a longer text a value is written as text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def placeholders(template: Any) -> set[str]:
+    """List the names that are used, at any depth."""
+    if isinstance(template, Mapping):
+        return {name for value in template.values() for name in placeholders(value)}
+    if isinstance(template, list):
+        return {name for value in template for name in placeholders(value)}
+    return set(_PLACEHOLDER.findall(template)) if isinstance(template, str) else set()
+
+
+def filled(template: Any, values: Mapping[str, Any]) -> Any:
+    """Put the values in; one that holds braces itself stays as it is. KeyError names what has no value."""
+    if isinstance(template, Mapping):
+        return {name: filled(value, values) for name, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, values) for value in template]
+    if isinstance(template, str):
+        whole = _PLACEHOLDER.fullmatch(template)
+        return values[whole[1]] if whole else written(template, values)
+    return template
+
+
+def written(template: str, values: Mapping[str, Any], quote: Callable[[str], str] = str) -> str:
+    """Put the values into a text; None is written as nothing, `quote` guards each value."""
+    return _PLACEHOLDER.sub(lambda match: quote(as_text(values[match[1]])), template)
+
+
+def as_text(value: Any) -> str:
+    """Write a value as text: moments in ISO 8601, yes and no as true and false, what is structured as JSON."""
+    if value is None:
+        return ""
+    plain = as_json(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, allow_nan=False)
+
+
+def as_json(value: Any) -> Any:
+    """Give a value as JSON can hold it. Raises TypeError for what it can't."""
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError
+
+
+def value_at(path: str, answer: Any) -> Any:
+    """Read a value of an answer by its path (`messages.0.id`; empty: the whole); None where there is none."""
+    for step in filter(None, path.split(".")):
+        if isinstance(answer, Mapping) and step in answer:
+            answer = answer[step]
+        elif isinstance(answer, list) and step.isdigit() and int(step) < len(answer):
+            answer = answer[int(step)]
+        else:
+            return None
+    return answer
+
+
+def text_at(path: str, answer: Any) -> str:
+    """Read a text or number of an answer by its path; empty where there is none."""
+    value = value_at(path, answer)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def parsed(body: bytes) -> Any:
+    """Read an answer as JSON; None where it is none."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""What the plugin `files` writes: the changes of an audience as files for another system to pick up."""

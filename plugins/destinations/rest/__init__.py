@@ -1,0 +1,1 @@
+"""What the plugin `rest` sends: rows and e-mails, to any JSON API, described in YAML."""

@@ -1,0 +1,107 @@
+"""One API: requests made from templates, and what its answers mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hub.contracts import Status
+from hub.errors import RejectedError
+from hub.outgoing import Answer, Outgoing, clean_reason, reason_of, status_of
+from hub.templated import as_json, as_text, filled, parsed, text_at, value_at, written
+from plugins.destinations.rest.config import Request
+
+SILENCES = 3
+"""After so many requests in a row without an answer, the rest of a batch waits."""
+
+_SHORTEST_WORD = 3
+
+
+UNWRITABLE = "a field holds what JSON can't: send text, numbers, dates or lists"
+
+
+def missing(error: KeyError) -> str:
+    """Say which placeholder has no value."""
+    return f"there is no value for {{{error.args[0]}}}: no field of the sync has that name"
+
+
+@dataclass(frozen=True)
+class Api:
+    """An open connection, what every request carries, and the statuses that mean: later."""
+
+    outgoing: Outgoing
+    headers: Mapping[str, str] = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    retriable: Collection[int]
+
+    def call(self, request: Request, values: Mapping[str, Any]) -> Answer:
+        """Make one request. Raises RejectedError where it can't be written, NotSentError and NoAnswerError."""
+        try:
+            path = written(request.path, values, lambda text: quote(text, safe=""))
+            query = {name: as_text(value) for name, value in filled(request.query, values).items()}
+            headers = {name: _one_line(written(text, values)) for name, text in request.headers.items()}
+            content, kind = _content(request, values)
+        except KeyError as error:
+            raise RejectedError(missing(error)) from None
+        except (TypeError, ValueError, RecursionError):
+            raise RejectedError(UNWRITABLE) from None
+        return self.outgoing.request(
+            request.method,
+            content,
+            {"Accept": "application/json", **kind, **self.headers, **headers},
+            {**self.query, **query},
+            f"/{path.lstrip('/')}" if path else "",
+        )
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an answer means for everything that its request carried."""
+
+    status: Status
+    reason: str = ""
+    retry_after: float | None = None
+
+
+def meaning_of(request: Request, answer: Answer, retriable: Collection[int], personal: Collection[str]) -> Meaning:
+    """Tell it by the status, and by the error that an API may put into an answer of 200."""
+    if answer.status in request.accepted or text_at(request.code_at, parsed(answer.body)) in request.done:
+        return Meaning("accepted")
+    status = status_of(answer, retriable)
+    if status == "accepted" and request.error_at is not None:
+        error = value_at(request.error_at, parsed(answer.body))
+        if error:
+            said = clean_reason(_as_said(error), *personal)
+            busy = any(word.lower() in said.lower() for word in request.busy)
+            return Meaning("later" if busy else "rejected", f"an answer of 200 with an error: {said}")
+    return Meaning(status, reason_of(answer, *personal), answer.retry_after if status == "later" else None)
+
+
+def words_of(values: Collection[Any]) -> frozenset[str]:
+    """Give the words that a reason must not repeat."""
+    words = {word for value in values if isinstance(value, str) for word in value.split()}
+    return frozenset(word for word in words if len(word) >= _SHORTEST_WORD)
+
+
+def _content(request: Request, values: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+    if request.body is None:
+        return b"", {}
+    body = filled(request.body, values)
+    if request.encoding == "form":
+        form = {name: as_text(value) for name, value in body.items() if value is not None}
+        return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=as_json)
+    return text.encode(), {"Content-Type": "application/json; charset=utf-8"}
+
+
+def _as_said(error: Any) -> str:
+    return error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    if any(letter < " " for letter in text) or not text.isascii():
+        raise ValueError
+    return text

@@ -1,0 +1,172 @@
+"""What an admin writes to send rows and messages to a JSON API: one request per operation, and how to read its answer.
+
+contacts:
+upsert:
+path: contacts/batch
+body: {contacts: "{rows}"}
+row: {email: "{email}", attributes: {TIER: "{tier}"}}
+batch: 100
+results: {at: results, key_at: email, key: "{email}", status_at: status, accepted: [created, updated]}
+remove: {method: DELETE, path: "contacts/{key}", accepted: [404]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hub.contracts import Operation
+from hub.errors import suggest
+from hub.templated import placeholders
+from hub.units import Duration
+
+OF_A_ROW = frozenset({"key", "remote_id", "audience", "fields"})
+OF_A_MAIL = frozenset({"id", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Results(_Part):
+    """Where an answer to a request of many rows says what became of each."""
+
+    at: str = Field("results", description="Where the list stands in the answer: results, or data.items.")
+    key_at: str | None = Field(None, description="Where an entry names its row; see `key`. Else they are in order.")
+    key: str = Field("{key}", description="What the entry calls a row, in words of the row: {key}, {email}.")
+    index_at: str | None = Field(None, description="Where an entry says the place of its row in the request, from 0.")
+    status_at: str | None = Field(None, description="Where an entry has its status; without it an entry is `unless`.")
+    accepted: frozenset[str] = Field(frozenset(), description="The statuses that mean: taken.")
+    later: frozenset[str] = Field(frozenset(), description="The statuses that mean: not taken, try again.")
+    reason_at: str = Field("message", description="Where an entry says why not.")
+    id_at: str = Field("id", description="Where an entry has the API's own id.")
+    only: Literal["all", "failed", "taken"] = Field(
+        "all", description="Which rows the answer lists: all of them, only those that failed, or only those taken."
+    )
+
+    @model_validator(mode="after")
+    def _is_clear(self) -> Self:
+        if self.only == "all" and self.status_at is None:
+            raise ValueError(
+                "say where the status of an entry stands (`status_at`), or which rows the answer lists (`only`)"
+            )
+        if self.only != "all" and self.key_at is None and self.index_at is None:
+            raise ValueError("an answer that lists not all rows must name them: `key_at` or `index_at`")
+        if self.status_at is not None and not self.accepted:
+            raise ValueError("say which statuses mean that a row was taken: `accepted`")
+        return self
+
+
+class Request(_Part):
+    """One request. {placeholders} stand for the values of a row or message; one alone keeps its type."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE", "GET"] = "POST"
+    path: str = Field("", description="The path below `url`; values are escaped.")
+    query: dict[str, Any] = Field({}, description="What stands behind the question mark.")
+    headers: dict[str, str] = Field({}, description="Further headers, such as an idempotency key; never secrets.")
+    body: Any = Field(None, description="The body. With `row`, {rows} is the list of rows.")
+    encoding: Literal["json", "form"] = Field("json", description="How the body is written.")
+    accepted: frozenset[int] = Field(
+        frozenset(), description="Statuses that mean: it is so already. 404 for a removal, 409 for what is there."
+    )
+    code_at: str = Field("code", description="Where an error has its code.")
+    done: frozenset[str] = Field(frozenset(), description="Codes that mean: it is so already, whatever the status.")
+    id_at: str = Field("id", description="Where the API's own id stands in its answer.")
+    error_at: str | None = Field(
+        None, description="Where an answer of 200 holds an error; nothing or an empty value there means taken."
+    )
+    busy: frozenset[str] = Field(frozenset(), description="Words in that error that mean: try again later.")
+
+
+class RowRequest(Request):
+    """What writes rows."""
+
+    row: Any = Field(None, description="One row in the body of a request of many.")
+    batch: int = Field(1, ge=1, description="How many rows go in one request.")
+    results: Results | None = Field(None, description="Where the answer says what became of each row.")
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        many = "rows" in placeholders(self.body)
+        if many != (self.row is not None):
+            raise ValueError("a request of many rows needs both: {rows} in `body`, and `row` for one of them")
+        if self.batch > 1 and not many:
+            raise ValueError("`batch` needs {rows} in `body`, and `row`")
+        if self.results is not None and not many:
+            raise ValueError("`results` is for requests of many rows")
+        single = placeholders([self.path, self.query, list(self.headers.values())]) - {"audience"}
+        if many and single:
+            raise ValueError(
+                f"a request of many rows can't hold the value of one of them outside `row`: {{{min(single)}}}"
+            )
+        return self
+
+
+class WrittenObject(_Part):
+    """One kind of thing that syncs write, by operation."""
+
+    upsert: RowRequest | None = Field(None, description="Make it, or change it.")
+    add: RowRequest | None = Field(None, description="Make it, if it is not there.")
+    update: RowRequest | None = Field(None, description="Change it, if it is there.")
+    remove: RowRequest | None = Field(None, description="Take it out of the list.")
+    delete: RowRequest | None = Field(None, description="Remove the thing itself.")
+
+    @model_validator(mode="after")
+    def _writes_something(self) -> Self:
+        if not dict(self.requests()):
+            raise ValueError("say at least one of: upsert, add, update, remove, delete")
+        for operation in ("remove", "delete"):
+            request = getattr(self, operation)
+            used = placeholders([request.path, request.query, request.body, request.row]) if request else set()
+            if wrong := used - {*OF_A_ROW, "rows"} | used & {"fields"}:
+                raise ValueError(
+                    f"{operation}: a row that goes has no fields, so no {{{min(wrong)}}}: use {{key}} or {{remote_id}}"
+                )
+        return self
+
+    def requests(self) -> Iterator[tuple[Operation, RowRequest]]:
+        """Give what is written, by operation."""
+        operations: tuple[Operation, ...] = ("upsert", "add", "update", "remove", "delete")
+        for operation in operations:
+            request = getattr(self, operation)
+            if request is not None:
+                yield operation, request
+
+
+class Question(Request):
+    """How to ask what became of a message: {id} is ours, {remote_id} what the API called it."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE", "GET"] = "GET"
+    status_at: str = Field("status", description="Where the answer has the state.")
+    taken: frozenset[str] = Field(description="The states that mean: the API has it.")
+    refused: frozenset[str] = Field(frozenset(), description="The states that mean: it was refused.")
+    never_got: frozenset[int] = Field(frozenset({404}), description="HTTP statuses that mean: it never came.")
+
+
+class Mail(Request):
+    """How one e-mail becomes one request."""
+
+    sender: str = Field("", description="Who writes, as {sender}.")
+    unsubscribe_url: str | None = Field(
+        None, description="The https address that takes one-click unsubscribes; the token is added to it."
+    )
+    idempotency_window: Duration | None = Field(
+        None, description="How long the API takes the same {id} only once: 24 hours. None if it does not."
+    )
+    ask: Question | None = Field(None, description="How to ask what became of a mail whose answer never came.")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        used = placeholders([self.path, self.query, list(self.headers.values()), self.body])
+        for name in sorted(used - OF_A_MAIL):
+            near = suggest(name, OF_A_MAIL)
+            raise ValueError(f"a mail has no value {{{name}}}.{near or ' It has: ' + ', '.join(sorted(OF_A_MAIL))}")
+        if "to" not in used or not used & {"text", "html"}:
+            raise ValueError("the request must hold {to}, and {text} or {html}")
+        if self.idempotency_window is not None and "id" not in used:
+            raise ValueError("idempotency_window needs {id} somewhere in the request: the API knows a mail by it")
+        if self.ask is not None and (wrong := placeholders([self.ask.path, self.ask.query]) - {"id", "remote_id"}):
+            raise ValueError(f"ask: only {{id}} and {{remote_id}} are known, not {{{min(wrong)}}}")
+        return self

@@ -1,0 +1,128 @@
+"""What an admin writes to read a JSON API: how it is signed in to, its lists, and what of them is new."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from hub.contracts import ConnectionConfig
+from hub.errors import ConfigurationError
+from hub.outgoing import check_url
+from hub.units import Rate
+from plugins.destinations.rest.config import Mail, WrittenObject
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Auth(_Part):
+    """How the API knows who asks."""
+
+    type: Literal["bearer", "basic", "api_key"] = Field(description="bearer, basic or api_key.")
+    token: SecretStr | None = Field(None, description="The token (bearer) or the key (api_key).")
+    user: str | None = Field(None, description="The user (basic).")
+    password: SecretStr | None = Field(None, description="The password (basic).")
+    name: str = Field("Authorization", description="The header or parameter of an api_key.")
+    place: Literal["header", "query"] = Field("header", description="Where an api_key goes.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Auth:
+        if self.type == "basic" and (self.user is None or self.password is None):
+            raise ValueError("basic needs `user` and `password`")
+        if self.type != "basic" and self.token is None:
+            raise ValueError(f"{self.type} needs `token`")
+        return self
+
+
+class Paginate(_Part):
+    """How the API hands out a long list. Paths (`next`, `total`) are JSONPath, such as meta.next."""
+
+    by: Literal["page", "offset", "cursor", "link", "header", "none"] = Field(
+        description="page numbers, offsets, a cursor or link in the answer, a Link header, or none: one page."
+    )
+    param: str | None = Field(None, description="The parameter for the page, the offset or the cursor.")
+    size: int | None = Field(None, gt=0, description="How many items a page has.")
+    size_param: str | None = Field(None, description="The parameter for the size; by default limit.")
+    first: int = Field(1, description="The number of the first page.")
+    next: str | None = Field(None, description="Where the answer holds the next cursor or link.")
+    total: str | None = Field(
+        None, description="Where the answer holds the number of pages or items; else: until a page is empty."
+    )
+
+
+class Cursor(_Part):
+    """Which field grows with every change."""
+
+    field: str = Field(description="The field of an item, such as updated_at.")
+    param: str | None = Field(
+        None, description="The parameter that asks for items from a moment on; without it all are asked for."
+    )
+    initial: str | int | None = Field(None, description="The value of the parameter in the first run.")
+    after: bool = Field(
+        False, description="The API leaves out the very moment that it is given (>): ask from a second earlier."
+    )
+    write: str = Field(
+        "{value}", pattern=r"\{value\}", description="How the parameter is written: greater-or-equal(updated,{value})."
+    )
+
+
+class InnerList(_Part):
+    """A list inside an item, by the name of its table."""
+
+    at: str = Field(description="Where it stands in the item: line_items, or order.lines.")
+    carry: dict[str, str] = Field(
+        description="Columns that each entry gets from its item: {order_id: id}; they lead back to it."
+    )
+
+
+class RestResource(_Part):
+    """One list of things."""
+
+    path: str = Field(description="The path below `url`.")
+    data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
+    paginate: Paginate = Field(Paginate(by="none"), description="How to get the pages.")
+    params: dict[str, str | int | bool] = Field({}, description="Parameters of every request.")
+    cursor: Cursor | None = Field(None, description="How to ask for what is new.")
+    flat: bool = Field(
+        False, description="Whether objects in an item become columns of their own: billing.email is billing_email."
+    )
+    lists: dict[str, InnerList] = Field(
+        {}, description="Lists inside an item that become tables of their own, such as the lines of an order."
+    )
+
+
+class RestConfig(ConnectionConfig):
+    """Which API, which of its lists are read, and what is written there."""
+
+    plugin: Literal["rest"] = "rest"
+    url: str = Field(description="What all paths begin with.")
+    auth: Auth | None = Field(None, description="How the API knows who asks.")
+    headers: dict[str, str] = Field({}, description="Headers of every request; never secrets.")
+    resources: dict[str, RestResource] = Field({}, description="The lists to read, by the name of their table.")
+    objects: dict[str, WrittenObject] = Field(
+        {}, description="What syncs write, by the name that they use; '*' takes every other name, as {audience}."
+    )
+    mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
+    batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
+    rate: Rate | None = Field(None, description="The most the API takes: 10/s.")
+    retriable: frozenset[int] = Field(
+        frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
+    )
+    timeout: float = Field(30.0, gt=0, description="Seconds to wait for the answer to what is sent.")
+    allow_private: bool = Field(False, description="The API stands in our own network, or on this machine.")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> RestConfig:
+        if not (self.resources or self.objects or self.mail):
+            raise ValueError("say what is read (`resources`) or what is sent (`objects`, `mail`)")
+        return self
+
+    @model_validator(mode="after")
+    def _address_is_allowed(self) -> RestConfig:
+        try:
+            check_url(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self

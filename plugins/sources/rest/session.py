@@ -1,0 +1,190 @@
+"""Asking an API: sessions that are patient, sign in, and go nowhere else."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hub.errors import ConfigurationError, TemporaryError
+from hub.outgoing import may_be_called
+from plugins.sources.rest.config import Auth, Paginate
+
+if TYPE_CHECKING:
+    import socket
+
+    import requests
+    from dlt.sources.helpers.rest_client.paginators import BasePaginator
+
+ATTEMPTS = 4
+LONGEST_WAIT = 60.0
+TIMEOUT = 60.0
+
+
+def session_for(url: str, auth: Auth | None, allow_private: bool) -> requests.Session:
+    """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
+
+    It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
+    """
+    import requests
+    import tenacity
+
+    class PatientSession(requests.Session):
+        def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            retrying = tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(TemporaryError),
+                stop=tenacity.stop_after_attempt(ATTEMPTS),
+                wait=_pause,
+                reraise=True,
+            )
+            return retrying(self._once, request, options)
+
+        def _once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+            where = _where(request)
+            if urlsplit(str(request.url)).netloc != home:
+                raise ConfigurationError(
+                    f"{where}: the API's next page is on another host; it is not asked with our login"
+                )
+            try:
+                response = super().send(request, **{"timeout": TIMEOUT, **options})
+            except (requests.ConnectionError, requests.Timeout) as error:
+                raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
+            if response.status_code == 429 or response.status_code >= 500:
+                raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
+            _refuse(response)
+            answer = _parse(response)
+            response.json = lambda **_: answer  # type: ignore[method-assign]  # or each part of dlt parses it again
+            return response
+
+    home = urlsplit(url).netloc
+    session = PatientSession()
+    session.auth = _signer(auth) if auth is not None else None
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _judging_adapter(allow_private))
+    return session
+
+
+def _judging_adapter(allow_private: bool) -> Any:
+    """Judge each connection by the address it reached, before anything is sent: a name may lead into our network."""
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    class Judged(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            opened = super()._new_conn()
+            if not may_be_called(str(opened.getpeername()[0]), allow_private):
+                opened.close()
+                raise ConfigurationError(
+                    f"{self.host}: this leads to an address that is not public; if you mean it, set "
+                    "`allow_private: true` (never for link-local addresses)"
+                )
+            return opened
+
+    class JudgedTls(Judged, HTTPSConnection):
+        """The same, encrypted."""
+
+    class Plain(HTTPConnectionPool):
+        ConnectionCls = Judged
+
+    class Encrypted(HTTPSConnectionPool):
+        ConnectionCls = JudgedTls
+
+    adapter = HTTPAdapter()
+    adapter.poolmanager.pool_classes_by_scheme = {"http": Plain, "https": Encrypted}
+    return adapter
+
+
+def _refuse(response: requests.Response) -> None:
+    """Refuse what is no answer, in words that say what to mend."""
+    where, status = _where(response.request), response.status_code
+    if status in (401, 403):
+        raise ConfigurationError(
+            f"{where}: the API refuses the login ({status}); mend `auth`, or the rights of its user"
+        )
+    if status == 404:
+        raise ConfigurationError(f"{where}: there is nothing here (404); mend `url` or `path`")
+    if status >= 400:
+        raise ConfigurationError(
+            f"{where}: the API refuses the request ({status}); mend `params`, `paginate` or `cursor`"
+        )
+
+
+def _parse(response: requests.Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        kind = response.headers.get("Content-Type", "of no type").split(";")[0]
+        raise ConfigurationError(
+            f"{_where(response.request)}: the answer is no JSON ({kind}); mend `url` or `path`"
+        ) from None
+
+
+def _where(request: Any) -> str:
+    return str(request.url).split("?")[0]
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    text = response.headers.get("Retry-After", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except ValueError:
+        return None
+
+
+def _pause(state: Any) -> float:
+    error = state.outcome.exception()
+    asked = error.retry_after
+    return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
+
+
+def login(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the headers and the parameters that say who asks."""
+    if auth is None:
+        return {}, {}
+    token = auth.token.get_secret_value() if auth.token else ""
+    if auth.type == "basic":
+        password = auth.password.get_secret_value() if auth.password else ""
+        return {"Authorization": f"Basic {b64encode(f'{auth.user}:{password}'.encode()).decode()}"}, {}
+    if auth.type == "bearer":
+        return {"Authorization": f"Bearer {token}"}, {}
+    return ({auth.name: token}, {}) if auth.place == "header" else ({}, {auth.name: token})
+
+
+def _signer(auth: Auth) -> Any:
+    from dlt.sources.helpers.rest_client.auth import APIKeyAuth, BearerTokenAuth, HttpBasicAuth
+
+    token = auth.token.get_secret_value() if auth.token else ""
+    if auth.type == "basic":
+        return HttpBasicAuth(auth.user or "", auth.password.get_secret_value() if auth.password else "")
+    if auth.type == "bearer":
+        return BearerTokenAuth(token)
+    return APIKeyAuth(auth.name, token, "header" if auth.place == "header" else "query")
+
+
+def paginator_for(settings: Paginate) -> BasePaginator:
+    """Make what asks for page after page."""
+    from dlt.sources.helpers.rest_client import paginators
+
+    if settings.by == "page":
+        return paginators.PageNumberPaginator(
+            base_page=settings.first, page_param=settings.param or "page", total_path=settings.total
+        )
+    if settings.by == "offset":
+        return paginators.OffsetPaginator(
+            limit=settings.size or 100,
+            offset_param=settings.param or "offset",
+            limit_param=settings.size_param or "limit",
+            total_path=settings.total,
+        )
+    if settings.by == "cursor":
+        return paginators.JSONResponseCursorPaginator(settings.next or "next", settings.param or "cursor")
+    if settings.by == "link":
+        return paginators.JSONLinkPaginator(settings.next or "next")
+    return paginators.HeaderLinkPaginator() if settings.by == "header" else paginators.SinglePagePaginator()

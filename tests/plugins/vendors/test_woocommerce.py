@@ -1,0 +1,172 @@
+"""`woocommerce` against a server that keeps to the REST API's documentation (v3)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.contracts import Destination, Place, Row, SyncBatch
+from hub.registry import Registry
+from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+
+from .served import Answered, Asked, basic, served
+
+KEY, SECRET = "ck_kattenluik", "cs_s3same"
+PARAMETERS = {
+    "customers": {"page", "per_page", "role", "orderby", "order", "email"},
+    "products": {"page", "per_page", "status", "orderby", "order", "modified_after", "dates_are_gmt"},
+    "orders": {"page", "per_page", "status", "orderby", "order", "modified_after", "dates_are_gmt"},
+}
+WooCommerce: Any = Registry().get("woocommerce")
+
+
+class Shop:
+    """Customers, products and orders, paged as WooCommerce does: `modified_after` leaves its own moment out."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, dict[int, dict[str, Any]]] = {"customers": {}, "products": {}, "orders": {}}
+        self.coupons: dict[int, dict[str, Any]] = {}
+
+    def __call__(self, asked: Asked) -> Answered:
+        if asked.headers.get("authorization") != basic(KEY, SECRET):
+            return refusal(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+        path = asked.path.removeprefix("/wp-json/wc/v3/")
+        match asked.method, path.split("/"):
+            case "GET", [name] if name in self.lists:
+                return self.page(name, asked.query)
+            case "POST", ["customers", "batch"]:
+                return Answered(200, {"update": [self.update(entry) for entry in asked.json["update"]]})
+            case "POST", ["coupons"]:
+                return self.add_coupon(asked.json)
+            case "DELETE", ["coupons", number] if int(number) in self.coupons:
+                assert asked.query == {"force": "true"}
+                return Answered(200, self.coupons.pop(int(number)))
+        return refusal(404, "rest_no_route", "No route was found matching the URL and request method.")
+
+    def page(self, name: str, query: dict[str, str]) -> Answered:
+        if unknown := query.keys() - PARAMETERS[name]:
+            return refusal(400, "rest_invalid_param", f"Invalid parameter(s): {', '.join(unknown)}")
+        size, number = int(query.get("per_page", 10)), int(query.get("page", 1))
+        if not 1 <= size <= 100:
+            return refusal(400, "rest_invalid_param", "per_page must be between 1 (inclusive) and 100 (inclusive)")
+        found = [
+            item
+            for _, item in sorted(self.lists[name].items())
+            if (item.get("date_modified_gmt") or "") > query.get("modified_after", "").removesuffix("Z")
+        ]
+        part = found[(number - 1) * min(size, 2) : number * min(size, 2)]  # small pages, so that there are several
+        return Answered(200, part, {"X-WP-Total": str(len(found))})
+
+    def update(self, entry: dict[str, Any]) -> dict[str, Any]:
+        customer = self.lists["customers"].get(int(entry["id"]))
+        if customer is None:
+            error = {"code": "woocommerce_rest_customer_invalid_id", "message": "Invalid resource ID."}
+            return {"id": int(entry["id"]), "error": error}
+        customer["meta_data"] = entry["meta_data"]
+        return {"id": int(entry["id"]), **customer}
+
+    def add_coupon(self, coupon: dict[str, Any]) -> Answered:
+        if any(known["code"] == coupon["code"] for known in self.coupons.values()):
+            return refusal(400, "woocommerce_rest_coupon_code_already_exists", "The coupon code already exists")
+        number = len(self.coupons) + 1
+        self.coupons[number] = coupon
+        return Answered(201, {"id": number, **coupon})
+
+
+def refusal(status: int, code: str, message: str) -> Answered:
+    return Answered(status, {"code": code, "message": message, "data": {"status": status}})
+
+
+class ShopWorld(SourceWorld):
+    plugin = WooCommerce
+    table = "products"
+    secrets = (SECRET, "cs_wr0ng")
+
+    def __init__(self, shop: Shop, url: str) -> None:
+        self.shop, self.url = shop, url
+
+    def config(self, secret: str = SECRET) -> Any:
+        return WooCommerce.config_model(
+            url=self.url, key=KEY, secret=secret, allow_private=True, resources=["products"]
+        )
+
+    def wrong_config(self) -> Any:
+        return self.config("cs_wr0ng")
+
+    def write(self, records: Any) -> None:
+        for record in records:
+            moment = record["changed_at"].replace(" ", "T")
+            self.shop.lists["products"][record["id"]] = {**record, "date_modified_gmt": moment}
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def url(shop: Shop) -> Iterator[str]:
+    with served(shop) as api:
+        yield api.url
+
+
+class TestWooCommerceConforms(SourceSuite):
+    @pytest.fixture
+    def world(self, shop: Shop, url: str) -> ShopWorld:
+        return ShopWorld(shop, url)
+
+
+def plugin(url: str, tmp_path: Path, **settings: Any) -> Destination:
+    config = WooCommerce.config_model(url=url, key=KEY, secret=SECRET, allow_private=True, **settings)
+    made: Destination = WooCommerce(config, Place(CONNECTION, tmp_path))
+    return made
+
+
+def test_the_server_refuses_what_the_documentation_does_not_know(shop: Shop) -> None:
+    asked = Asked("GET", "/wp-json/wc/v3/orders", {"since": "2026"}, {"authorization": basic(KEY, SECRET)}, b"")
+    assert shop(asked).status == 400
+
+
+def test_the_lines_of_an_order_lead_back_to_it(shop: Shop, url: str, tmp_path: Path) -> None:
+    lines = [{"id": 5, "product_id": 93, "quantity": 2, "total": "20.00", "taxes": []}]
+    shop.lists["orders"][727] = {
+        "id": 727,
+        "date_created_gmt": "2026-03-01T10:00:00",
+        "date_modified_gmt": "2026-03-01T10:00:01",
+        "billing": {"email": "anna@example.nl", "country": "NL"},
+        "line_items": lines,
+    }
+    landing = Landing(plugin(url, tmp_path, resources=["orders"]), tmp_path)  # type: ignore[arg-type]
+    landing.run()
+    (order,), (line,) = landing.rows("orders"), landing.rows("order_lines")
+    assert (order["id"], order["billing_email"]) == (727, "anna@example.nl")
+    assert (line["order_id"], line["id"], line["ordered_at"]) == (727, 5, "2026-03-01T10:00:00")
+
+
+def test_what_is_known_of_customers_becomes_their_meta_data(shop: Shop, url: str, tmp_path: Path) -> None:
+    shop.lists["customers"][1] = {"email": "anna@example.nl"}
+    rows = [Row("1", {"tier": "gold"}), Row("7", {"tier": "none"})]
+    results = plugin(url, tmp_path).sync(SyncBatch("customers", "update", rows))
+    assert [(result.status, result.reason) for result in results] == [
+        ("accepted", ""),
+        ("rejected", "Invalid resource ID."),
+    ]
+    assert shop.lists["customers"][1]["meta_data"] == [{"key": "hub", "value": {"tier": "gold"}}]
+
+
+def test_a_coupon_is_made_once_and_taken_back(shop: Shop, url: str, tmp_path: Path) -> None:
+    row = Row("WELKOM-1", {"discount_type": "percent", "amount": "10", "email": "anna@example.nl"})
+    shops = plugin(url, tmp_path)
+    (made,) = shops.sync(SyncBatch("coupons", "add", [row]))
+    (again,) = shops.sync(SyncBatch("coupons", "add", [row]))
+    assert (made.status, made.remote_id, again.status) == ("accepted", "1", "accepted")
+    for _ in range(2):
+        (gone,) = shops.sync(SyncBatch("coupons", "delete", [Row("WELKOM-1", remote_id="1")]))
+        assert gone.status == "accepted"
+    assert shop.coupons == {}
+
+
+def test_a_list_that_the_shop_does_not_have_is_a_mistake_with_a_remedy(url: str) -> None:
+    with pytest.raises(ValueError, match=r"there is no list 'order'\. Did you mean 'orders'"):
+        WooCommerce.config_model(url=url, key=KEY, secret=SECRET, allow_private=True, resources=["order"])

@@ -1,7 +1,8 @@
 """Requests with {placeholders}, and values of JSON answers by their path: what plugins that are configured share.
 
 Only whole names are replaced, nothing is evaluated. A text that is one placeholder and nothing else becomes the value
-itself, a number or a list too; within a longer text a value is written as text.
+itself, a number or a list too; within a longer text a value is written as text. `{name:number}`, alone, makes a text
+that holds a whole number one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_AS_NUMBER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):number\}")
 
 
 def placeholders(template: Any) -> set[str]:
@@ -23,18 +25,26 @@ def placeholders(template: Any) -> set[str]:
         return {name for value in template.values() for name in placeholders(value)}
     if isinstance(template, list):
         return {name for value in template for name in placeholders(value)}
-    return set(_PLACEHOLDER.findall(template)) if isinstance(template, str) else set()
+    if not isinstance(template, str):
+        return set()
+    return {*_PLACEHOLDER.findall(template), *_AS_NUMBER.findall(template)}
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
-    """Put the values in; one that holds braces itself stays as it is. KeyError names what has no value."""
+    """Put the values in; one that holds braces itself stays as it is.
+
+    Raises KeyError, which names what has no value, and ValueError for a text that holds no whole number.
+    """
     if isinstance(template, Mapping):
         return {name: filled(value, values) for name, value in template.items()}
     if isinstance(template, list):
         return [filled(value, values) for value in template]
     if isinstance(template, str):
-        whole = _PLACEHOLDER.fullmatch(template)
-        return values[whole[1]] if whole else written(template, values)
+        if whole := _PLACEHOLDER.fullmatch(template):
+            return values[whole[1]]
+        if number := _AS_NUMBER.fullmatch(template):
+            return int(values[number[1]])
+        return written(template, values)
     return template
 
 

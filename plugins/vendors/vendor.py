@@ -38,7 +38,8 @@ class Setting(BaseModel):
     secret: bool = False
     default: str | int | None = None
     optional: bool = False
-    """Without it, what names it in `rest` is left out."""
+    """Without it, what names it in `rest` is left out, and the section `without`."""
+    without: str | None = None
 
 
 class VendorFile(BaseModel):
@@ -77,6 +78,9 @@ class VendorConfig(ConnectionConfig):
     def rest(self) -> RestConfig:
         """Give the configuration of `rest`. Raises ValueError where a setting does not fit."""
         filled = _filled(self.vendor.rest, {name: getattr(self, name) for name in self.vendor.settings})
+        for name, setting in self.vendor.settings.items():
+            if setting.without is not None and getattr(self, name) is None:
+                filled.pop(setting.without)
         if self.resources is not None:
             known = filled.get("resources", {})
             for name in self.resources:

@@ -23,7 +23,7 @@ from hub.templated import placeholders
 from hub.units import Duration
 
 OF_A_ROW = frozenset({"key", "remote_id", "audience", "fields"})
-OF_A_MAIL = frozenset({"id", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
+OF_A_MAIL = frozenset({"id", "uuid", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
 
 
 class _Part(BaseModel):
@@ -165,8 +165,8 @@ class Mail(Request):
             raise ValueError(f"a mail has no value {{{name}}}.{near or ' It has: ' + ', '.join(sorted(OF_A_MAIL))}")
         if "to" not in used or not used & {"text", "html"}:
             raise ValueError("the request must hold {to}, and {text} or {html}")
-        if self.idempotency_window is not None and "id" not in used:
-            raise ValueError("idempotency_window needs {id} somewhere in the request: the API knows a mail by it")
+        if self.idempotency_window is not None and not used & {"id", "uuid"}:
+            raise ValueError("idempotency_window needs {id} or {uuid} in the request: the API knows a mail by it")
         if self.ask is not None and (wrong := placeholders([self.ask.path, self.ask.query]) - {"id", "remote_id"}):
             raise ValueError(f"ask: only {{id}} and {{remote_id}} are known, not {{{min(wrong)}}}")
         return self

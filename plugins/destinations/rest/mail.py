@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
+from uuid import NAMESPACE_OID, uuid5
 
 from hub.contracts import EmailRecipient, Message, Result, Sent
 from hub.errors import RejectedError
@@ -85,6 +86,7 @@ def _values(mail: Mail, message: Message) -> dict[str, Any]:
         raise RejectedError("the e-mail address is not valid")
     return {
         "id": message.id,
+        "uuid": str(uuid5(NAMESPACE_OID, message.id)),
         "to": message.recipient.email,
         "name": message.recipient.name,
         "sender": mail.sender,

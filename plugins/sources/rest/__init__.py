@@ -16,6 +16,7 @@ in it changed. The API's `param` must include the moment it is given (>=), as mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -261,12 +262,25 @@ def _a_second_before(moment: str | int, name: str) -> str | int:
 
 
 def _later(value: Any, than: Any, name: str) -> bool:
+    """Compare two values of the cursor's field; moments with an offset as moments: clocks are put back in autumn."""
     try:
-        return bool(value > than)
+        return bool(_in_order(value) > _in_order(than))
     except TypeError:
         raise ConfigurationError(
             f"{name}: the cursor's field holds text and numbers; choose another `cursor`"
         ) from None
+
+
+_WITH_OFFSET = re.compile(r"\d{4}-\d\d-\d\d[T ].*[+-]\d\d:?\d\d")
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, str) and _WITH_OFFSET.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
 
 
 @hookimpl

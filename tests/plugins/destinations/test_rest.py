@@ -310,7 +310,7 @@ def test_no_answer_leaves_a_mail_unknown_and_a_third_silence_lets_the_rest_wait(
         ),
         ({"mail": {"body": {"to": "{too}"}}}, "no value {too}. Did you mean 'to'"),
         ({"mail": {"body": {"to": "{to}"}}}, r"must hold {to}, and {text} or {html}"),
-        ({"mail": {"body": "{to}{text}", "idempotency_window": "1 day"}}, "needs {id}"),
+        ({"mail": {"body": "{to}{text}", "idempotency_window": "1 day"}}, "needs {id} or {uuid}"),
         ({"mail": {"body": "{to}{text}", "ask": {"path": "{to}", "taken": ["x"]}}}, "not {to}"),
     ],
 )

@@ -42,12 +42,20 @@ class NoAnswerError(TemporaryError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the other side said. `retry_after` is in seconds, where it asks us to wait; `at` is its own clock."""
+    """What the other side said. `retry_after` is in seconds, where it asks us to wait; names of headers are small."""
 
     status: int
     body: bytes = field(repr=False)
     retry_after: float | None = None
-    at: datetime | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def at(self) -> datetime | None:
+        """Its own clock, where it tells."""
+        try:
+            return parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
+        except ValueError:
+            return None
 
 
 # The configuration is wrong, not the message: it waits until that is mended.
@@ -131,7 +139,7 @@ class Outgoing:
         try:
             response = self._transport.handle_request(request)
             try:
-                return Answer(response.status_code, _read(response), _retry_after(response), _clock(response))
+                return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
             finally:
                 response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -275,8 +283,5 @@ def _retry_after(response: httpx.Response) -> float | None:
     return float(seconds) if seconds.isascii() and seconds.isdigit() else None
 
 
-def _clock(response: httpx.Response) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC)
-    except ValueError:
-        return None
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}

@@ -220,8 +220,8 @@ def _connectors() -> Iterator[str]:
     yield "# What each connector was proven against"
     yield ""
     yield "`make test-real` installs these systems, starts them on loopback, and runs the connectors against them: its"
-    yield "last lines say which were proven, and which could not be installed on that machine and why. What no server on"
-    yield "one machine can prove is held to the vendor's published contract instead, and says so."
+    yield "last lines say which were proven, and which could not be installed on that machine and why. What no server"
+    yield "on one machine can prove is held to the vendor's published contract instead, and says so."
     yield "How a system is connected stands in [connecting](connecting.md), all keys in [plugins](plugins.md)."
     yield ""
     yield from heading("connector", "shape", "proof")

@@ -1,9 +1,8 @@
 """Reading what changed: pages by id, from the moment on up to which everything is known.
 
-Odoo stamps a record with the start of the transaction that wrote it, and shows it when that has ended: a record may
-appear with a time that has been read already. So each run looks back by `overlap` on the server's clock, and
-remembers the records of that stretch, so that none lands twice. A record that changes while it is read lands as it was
-or as it is, and again with the next run, for its time is newer than where this one began.
+Odoo stamps a record with the start of the transaction that wrote it, and shows it when that has ended: so each run
+looks back (see `LookBack`). A record that changes while it is read lands as it was or as it is, and again with the next
+run, for its time is newer than where this one began.
 """
 
 from __future__ import annotations
@@ -14,15 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hub.incremental import mark
+from hub.incremental import LookBack
 from plugins.sources.odoo.client import Client
 from plugins.sources.odoo.listings import Kind, Listing
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MOST_REMEMBERED = 50_000
-"""So many records of the stretch are remembered; where more were written, those beyond it land once more."""
 
 _KINDS: Mapping[str, Kind] = {
     "integer": "integer",
@@ -55,23 +51,12 @@ def changed(
     """Yield what is new or changed since the state was kept, and keep in it where the next run goes on."""
     fields = known_fields(client, listing, more, reading.models)
     client.ask(listing.model, "search", domain=[], limit=1)  # tells the server's clock, and whether it may be read
-    settled = _written(client.clock - reading.overlap)
-    after, seen = state.get("after", ""), set(state.get("seen", ()))
-    remembered: list[str] = []
-    for page in _pages(client, listing, fields, after, reading.page_size):
-        fresh = []
-        for record in page:
-            if _stamp(listing, record) < settled:
-                fresh.append(record)
-                continue
-            known = mark(record)
-            remembered.append(known)
-            if known not in seen:
-                fresh.append(record)
+    look_back = LookBack(state, client.clock, reading.overlap)
+    for page in _pages(client, listing, fields, look_back.after, reading.page_size):
+        fresh = look_back.fresh(page, lambda record: _stamp(listing, record))
         if fresh:
             yield _table(client, listing, fields, fresh)
-    state["after"] = max(after, settled)
-    state["seen"] = sorted(remembered[:MOST_REMEMBERED])
+    look_back.keep()
 
 
 def known_fields(
@@ -110,7 +95,7 @@ def _kind_of(client: Client, model: str, path: str, models: dict[str, dict[str, 
 
 
 def _pages(
-    client: Client, listing: Listing, fields: Mapping[str, Kind | None], after: str, size: int
+    client: Client, listing: Listing, fields: Mapping[str, Kind | None], after: datetime | None, size: int
 ) -> Iterator[list[dict[str, Any]]]:
     """Read page after page in the order of the ids, which never change: no record moves between two pages."""
     asked = _specification([path for path, kind in fields.items() if kind])
@@ -134,18 +119,20 @@ def _pages(
         last = found[-1]["id"]
 
 
-def _since(listing: Listing, after: str) -> list[Any]:
+def _since(listing: Listing, after: datetime | None) -> list[Any]:
     """Ask for what was written from a moment on."""
-    if not after:
+    if after is None:
         return []
-    own = ["write_date", ">=", after]
-    return ["|", own, [f"{listing.written_with}.write_date", ">=", after]] if listing.written_with else [own]
+    moment = after.strftime("%Y-%m-%d %H:%M:%S")
+    own = ["write_date", ">=", moment]
+    return ["|", own, [f"{listing.written_with}.write_date", ">=", moment]] if listing.written_with else [own]
 
 
-def _stamp(listing: Listing, record: Mapping[str, Any]) -> str:
-    """Say when a record was written; empty where Odoo does not know."""
+def _stamp(listing: Listing, record: Mapping[str, Any]) -> datetime | None:
+    """Say when a record was written; None where Odoo does not know."""
     other = record.get(listing.written_with) or {}
-    return max(record["write_date"] or "", other.get("write_date") or "")
+    stamps = [stamp for stamp in (record["write_date"], other.get("write_date")) if stamp]
+    return datetime.fromisoformat(max(stamps)).replace(tzinfo=UTC) if stamps else None
 
 
 def _specification(paths: Iterable[str]) -> dict[str, Any]:
@@ -234,8 +221,3 @@ def _partners(client: Client, about: tuple[str, str], records: Sequence[Mapping[
     return [
         (of_lead.get(record[number]) if record[model] == "crm.lead" else record[number]) or None for record in records
     ]
-
-
-def _written(moment: datetime) -> str:
-    """Write a moment as Odoo does: whole seconds, in UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -16,6 +16,7 @@ from tests_real.systems.kannel import Kannel
 from tests_real.systems.maildev import MailDev
 from tests_real.systems.odoo import Odoo
 from tests_real.systems.postgresql import PostgreSQL
+from tests_real.systems.vendure import Vendure
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 
@@ -66,6 +67,12 @@ def kannel() -> Iterator[Kannel]:
 @pytest.fixture(scope="session")
 def maildev() -> Iterator[MailDev]:
     with running(MailDev()) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def vendure(postgresql: PostgreSQL) -> Iterator[Vendure]:
+    with running(Vendure(postgresql)) as system:
         yield system
 
 

@@ -11,17 +11,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hub.cases import run_cases
 from hub.contracts import Place, Row, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
-from hub.project import MappedTable, Project
-from hub.project.models import HubFile, MappingFile
-from hub.project.yaml import read
-from hub.schema import BUILT_IN
 from hub.testing import DestinationSuite, SourceSuite, SourceWorld
 from hub.testing.sources import Landing
 from plugins.sources.odoo import Odoo
 from plugins.sources.odoo.config import OdooConfig
+from tests.plugins.sources.default_mappings import differences
 from tests.plugins.sources.odoo_server import KEY, OdooServer, odoo_server
 
 
@@ -89,25 +85,7 @@ class TestOdooConformsAsADestination(DestinationSuite):
 
 
 def test_the_cases_of_the_default_mapping_hold(tmp_path: Path) -> None:
-    mapping = Odoo.default_mapping
-    form = MappingFile.model_validate(read(mapping, mapping.name)[0].value)
-    project = Project(
-        folder=tmp_path,
-        hub=HubFile(name="Cases"),
-        schema=BUILT_IN,
-        connections={},
-        mappings=tuple(
-            MappedTable(mapping, "odoo", target, table, {}, position)
-            for position, (target, table) in enumerate(form.tables)
-        ),
-        traits={},
-        segments={},
-        scenarios={},
-        syncs={},
-    )
-    results = run_cases(project)
-    assert len(results) >= 12
-    assert [(case.name, case.differences) for case in results if not case.ok] == []
+    assert differences(Odoo, tmp_path) == (12, [])
 
 
 class TestReading:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from dlt.extract import DltResource
 
+    from hub.units import Rate
+
 Channel = Literal["email", "sms", "letter"]
 Status = Literal["accepted", "later", "rejected", "unknown"]
 Operation = Literal["upsert", "add", "update", "remove", "delete"]
@@ -273,7 +275,12 @@ class Capabilities:
     """What a destination can do; the hub plans batches, pace and retries from it.
 
     `operations`: what it can do with rows; none where it takes only messages.
+    `rates`: no more than each of these, whoever sends.
+    `concurrency`: so many calls at the same time; where it is more than one, `send` and `sync` are called from as many
+    threads.
     `idempotency_window`: for how long the same message id sent again is taken only once; None where it is not.
+    `one_by_one`: each message of a batch goes on its own, so a rejection is never about its neighbours. Where it does
+    not, the hub splits a batch that was rejected as a whole, to find the message that is to blame.
     `can_ask`, `can_read`, `can_try`: it answers what became of messages, gives rows back, and checks rows without
     writing them (`ask`, `read_back`, `try_out`).
     """
@@ -281,11 +288,13 @@ class Capabilities:
     channel: Channel | None = None
     operations: frozenset[Operation] = frozenset()
     batch_size: int = 100
-    rate_per_second: float | None = None
+    rates: tuple[Rate, ...] = ()
     idempotency_window: timedelta | None = None
     can_ask: bool = False
     can_read: bool = False
     can_try: bool = False
+    concurrency: int = 1
+    one_by_one: bool = False
 
     @property
     def syncs(self) -> bool:

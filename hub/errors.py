@@ -5,6 +5,7 @@
     │   └── PluginError        mend the installation: a plugin is missing, broken or double (exit 2)
     ├── TemporaryError         try again later: a server is down or asks us to wait         (exit 3)
     ├── RejectedError          this one record or message is refused; go on with the others (exit 1)
+    ├── StoppedError           nothing: it was told to stop; the next run goes on from here (exit 128 + signal)
     └── InternalError          call us: a promise of the hub itself was broken              (exit 70)
 
 Messages say where, what and the remedy. They never hold personal data or secrets.
@@ -67,6 +68,16 @@ class TemporaryError(HubError):
 
 class RejectedError(HubError):
     """One record or message is refused for good; the others go on."""
+
+
+class StoppedError(HubError):
+    """A signal told this process to stop: what was in flight is written down, the rest waits for the next run."""
+
+    exit_code = 130
+
+    def __init__(self, signal: int) -> None:
+        super().__init__("stopped: what was under way is written down, and the rest waits for the next run")
+        self.exit_code = 128 + signal
 
 
 class InternalError(HubError):

@@ -66,7 +66,7 @@ def check(project: Project = None, json: Json = False) -> None:
 
 @app.command("test")
 def run_cases(project: Project = None, json: Json = False) -> None:
-    """Run the examples beside the mappings (*.cases.yaml) as tests."""
+    """Run the examples beside mappings (*.cases.yaml) and segments, and in scenarios, as tests."""
     from hub.cli.cases import test as work
 
     answer(json, lambda: work(project))
@@ -164,10 +164,19 @@ def explain(
     person: Annotated[
         str, typer.Argument(metavar="PERSON", help="A person's number, e-mail address, phone or record.")
     ],
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", metavar="NAME", help="Only the way through this scenario, step by step."),
+    ] = None,
     project: Project = None,
     json: Json = False,
 ) -> None:
     """Tell everything known of a person: from where, why it is one person, and why messages were sent or not."""
+    if scenario is not None:
+        from hub.cli.story import story
+
+        answer(json, lambda: story(project, person, scenario))
+        return
     from hub.cli.explain import explain as work
 
     answer(json, lambda: work(project, person))

@@ -70,6 +70,26 @@ def cancel(folder: Path | None, ids: Sequence[str], why: str) -> Answer:
     return _move(folder, ids, ("queued",), "cancelled", "cancelled", why)
 
 
+def send(folder: Path | None, as_of: str | None) -> Answer:
+    """Send what is due, beside a run and beside other senders: each message is one sender's."""
+    from hub.ledger import open_ledger
+    from hub.stages.activate.messages import send_messages
+    from hub.warehouse import open_warehouse
+
+    project = open_project(folder)
+    warehouse = open_warehouse(project.hub.engine, project.schema, project.state)
+    try:
+        ledger = open_ledger(project.hub.ledger, project.state)
+        try:
+            counts, failures = send_messages(warehouse, ledger, project, moment(as_of, project))
+        finally:
+            ledger.close()
+    finally:
+        warehouse.close()
+    data = {"messages": {name: number for name, number in counts.items() if number}, "failures": failures}
+    return Answer(data, lambda console: _sent(console, data), 1 if failures else 0)
+
+
 def _move(folder: Path | None, ids: Sequence[str], allowed: Sequence[State], to: State, what: str, why: str) -> Answer:
     """Move messages to a state, all of them or none."""
     from hub.ledger import open_ledger
@@ -117,6 +137,13 @@ def _table(console: Console, messages: Sequence[Queued], limit: int) -> None:
     console.print(table)
     if len(messages) == limit:
         console.print(f"The last {limit}; more with --limit.", style="dim")
+
+
+def _sent(console: Console, data: dict[str, Any]) -> None:
+    told = ", ".join(f"{name} {number:,}" for name, number in data["messages"].items())
+    console.print(told or "Nothing is due.", markup=False)
+    for failure in data["failures"]:
+        console.print(f"failed: {failure}", style="red", markup=False)
 
 
 def _one(console: Console, message: dict[str, Any]) -> None:

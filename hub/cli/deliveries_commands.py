@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hub.cli.answer import answer
-from hub.cli.options import Json, Project
+from hub.cli.options import AsOf, Json, Project
 
 deliveries = typer.Typer(
     help="Look at single messages on their way out, and decide about those that wait for a person.",
@@ -75,3 +75,11 @@ def cancel_deliveries(messages: Ids, why: Why, project: Project = None, json: Js
     from hub.cli.deliveries import cancel as work
 
     answer(json, lambda: work(project, messages, why))
+
+
+@deliveries.command("send")
+def send_deliveries(as_of: AsOf = None, project: Project = None, json: Json = False) -> None:
+    """Send what is due, as one more sender beside those that are at work."""
+    from hub.cli.deliveries import send as work
+
+    answer(json, lambda: work(project, as_of))

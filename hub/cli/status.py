@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def _ledger(project: Project) -> dict[str, Any]:
 
     with reading_ledger(project.hub.ledger, project.state) as ledger:
         if ledger is None:
-            return {"runs": [], "messages": {}, "waiting": {}}
+            return {"runs": [], "messages": {}, "waiting": {}, "left_alone": []}
         runs = [
             {
                 "run": run_id,
@@ -40,7 +41,12 @@ def _ledger(project: Project) -> dict[str, Any]:
             }
             for run_id, as_of, reports in ledger.runs(RUNS)
         ]
-        return {"runs": runs, "messages": ledger.outbox.counts(), "waiting": ledger.outbox.waiting()}
+        return {
+            "runs": runs,
+            "messages": ledger.outbox.counts(),
+            "waiting": ledger.outbox.waiting(),
+            "left_alone": [asdict(health) for health in ledger.destinations.in_trouble()],
+        }
 
 
 def _warehouse(project: Project) -> dict[str, Any]:
@@ -55,6 +61,16 @@ def _warehouse(project: Project) -> dict[str, Any]:
         return {"tables": found, "quarantine": ask(project, aside).to_pylist()}
     except ConfigurationError:
         return {"tables": {}, "quarantine": []}
+
+
+def _left_alone(it: dict[str, Any], waiting: int) -> str:
+    """Say what is wrong with a destination, since when, and when it is tried again."""
+    from hub.ledger.destinations import IN_WORDS
+
+    return (
+        f"{it['connection']} {IN_WORDS[it['trouble']]} since {it['since']:%Y-%m-%d %H:%M}: {it['reason']}. "
+        f"{waiting:,} messages wait; the first run after {it['until']:%Y-%m-%d %H:%M} tries it again."
+    )
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:
@@ -77,6 +93,8 @@ def _show(console: Console, data: dict[str, Any]) -> None:
             for name, rows in counts.items():
                 table.add_row(name, f"{rows:,}")
             console.print(table)
+    for it in data["left_alone"]:
+        console.print(_left_alone(it, data["waiting"].get(it["connection"], 0)), style="yellow", markup=False)
     if data["quarantine"]:
         table = Table(title="Set aside", title_justify="left")
         for heading in ("connection", "table", "reason", "rows"):

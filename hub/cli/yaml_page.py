@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
+from hub.project import cases, identity, lengths, models, quality, scenario, scores, segments, survivorship, traits
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -31,10 +31,11 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
 _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
-    (scenario.Length, "length of time: `7 days`, `36 hours`"),
-    (scenario.Clock, 'time of day: `"09:00"`'),
+    (lengths.Length, "length of time: `7 days`, `36 hours`"),
+    (lengths.Clock, 'time of day: `"09:00"`'),
     (models.Percentage, "percentage: `10%`"),
     (models.Scalar, "value"),
+    (scenario.Step, "[step](scenarios.md#steps)"),
     (survivorship.Rules, "rule or list of rules"),
     (models.ColumnRule, "expression or [translated](#translated)"),
     (
@@ -42,6 +43,7 @@ _WRITTEN = (
         "expression or {...: `quarantine` or `warn` or `stop`} or [row check](#row-check)",
     ),
 )
+A_TABLE = "A table of the [shared schema](schema.md), or `person`."
 _WORDS: dict[Any, str] = {
     str: "text",
     int: "whole number",
@@ -117,7 +119,8 @@ def _described(file: str, model: type[BaseModel]) -> Iterator[str]:
             yield row(f"`{field.alias or name}`", _type(hints[name]), default(field), field.description or "")
         if "__pydantic_extra__" in hints:
             inner = get_args(hints["__pydantic_extra__"])[1]
-            yield row("*a table*", _type(inner), "", "A table of the [shared schema](schema.md), or `person`.")
+            named = ("*a column*", "A column of `person`.") if part is cases.CasePerson else ("*a table*", A_TABLE)
+            yield row(named[0], _type(inner), "", named[1])
 
 
 def _hints(model: type[BaseModel]) -> dict[str, Any]:

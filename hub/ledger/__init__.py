@@ -5,6 +5,8 @@ who is who, and the runs. It never holds personal data: a message points at a re
 suppressed address is a keyed hash.
 """
 
+from hub.ledger.allowances import Allowances
+from hub.ledger.destinations import Destinations, Health, Trouble
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
@@ -17,7 +19,10 @@ __all__ = [
     "FINAL",
     "IN_WORDS",
     "UNSUBSCRIBED",
+    "Allowances",
     "Attempt",
+    "Destinations",
+    "Health",
     "Ledger",
     "Outbox",
     "Queued",
@@ -28,6 +33,7 @@ __all__ = [
     "State",
     "Suppression",
     "Suppressions",
+    "Trouble",
     "Verdict",
     "Verdicts",
     "hashed",

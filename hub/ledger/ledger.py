@@ -15,9 +15,12 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
+from hub.ledger.allowances import Allowances
+from hub.ledger.destinations import Destinations
 from hub.ledger.hand_work import HandWorks
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
+from hub.ledger.senders import Senders
 from hub.ledger.suppression import Suppressions
 from hub.ledger.upsert import insert_new
 from hub.ledger.verdicts import Verdicts
@@ -37,6 +40,9 @@ class Ledger:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.outbox = Outbox(engine)
+        self.senders = Senders(engine)
+        self.destinations = Destinations(engine, self.senders)
+        self.allowances = Allowances(engine)
         self.suppressions = Suppressions(engine)
         self.reactions = Reactions(engine)
         self.verdicts = Verdicts(engine)
@@ -89,6 +95,7 @@ def open_ledger(url: str, state: Path) -> Ledger:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
         migrations.upgrade(connection)
+    sa.event.listen(engine, "handle_error", _tell, retval=True)
     return Ledger(engine)
 
 
@@ -116,6 +123,17 @@ def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
         yield Ledger(engine) if there else None
     finally:
         engine.dispose()
+
+
+def _tell(context: sa.engine.ExceptionContext) -> BaseException | None:
+    """Make TemporaryError of what an operator has to mend: a full disk, a server that is down, a file that is locked.
+
+    What the database says in its first line names files and hosts, and no value.
+    """
+    if not isinstance(context.sqlalchemy_exception, sa.exc.OperationalError):
+        return None
+    said = str(context.original_exception).strip().partition("\n")[0]
+    return TemporaryError(f"the ledger can't be used: {said}. Nothing goes out until it can.")
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hub.errors import InternalError, TemporaryError
 from hub.ledger import tables
 from hub.ledger.incoming import take_in
+from hub.ledger.senders import NOBODY
 from hub.ledger.states import FINAL, LEADS_TO, State, leading_to
 from hub.ledger.upsert import insert_new
 
@@ -173,41 +174,64 @@ class Outbox:
             )
             return {row[0]: row[1] for row in rows}
 
-    def due(self, connection_name: str, now: datetime, limit: int, purpose: str | None = None) -> list[Queued]:
-        """Return the queued messages of a connection that may go now: higher priority first, then the oldest.
+    def unknown(self) -> dict[str, int]:
+        """Count by connection the messages of which nobody knows whether they were taken."""
+        with self._engine.begin() as connection:
+            counted = sa.select(outbox.c.connection, sa.func.count()).where(outbox.c.state == "unknown")
+            return {row[0]: row[1] for row in connection.execute(counted.group_by(outbox.c.connection))}
 
-        With `purpose` only those of that purpose.
+    def due(
+        self,
+        connection_name: str,
+        now: datetime,
+        limit: int,
+        purpose: str | None = None,
+        window: timedelta | None = None,
+    ) -> list[Queued]:
+        """Return the messages of a connection that may go now: first tries first, then by priority, then the oldest.
+
+        With `purpose` only those of that purpose. With the provider's idempotency `window` also those that are
+        `unknown` and whose first attempt is recent enough for the provider to take them once.
         """
         statement = (
             sa.select(*_COLUMNS)
             .where(
-                outbox.c.state == "queued",
                 outbox.c.connection == connection_name,
-                sa.or_(outbox.c.next_at.is_(None), outbox.c.next_at <= now),
+                sa.or_(outbox.c.state == "queued", _may_repeat(window, now)),
+                _is_time(now),
                 outbox.c.purpose == purpose if purpose is not None else sa.true(),
             )
-            .order_by(outbox.c.priority.desc(), outbox.c.queued_at, outbox.c.id)
+            .order_by(outbox.c.attempts > 0, outbox.c.priority.desc(), outbox.c.queued_at, outbox.c.id)
             .limit(limit)
         )
         with self._engine.begin() as connection:
             return [_queued(row) for row in connection.execute(statement)]
 
-    def start(self, ids: Sequence[str], now: datetime) -> set[str]:
-        """Move messages from queued to sending, committed when this returns; only the returned ones are ours.
+    def start(
+        self, ids: Sequence[str], now: datetime, sender: str = NOBODY, window: timedelta | None = None
+    ) -> set[str]:
+        """Move messages to sending, committed when this returns; only the returned ones are ours.
 
-        Two processes never start the same message.
+        They come from queued, or inside the idempotency `window` from unknown. Two senders never start the same
+        message. Raises TemporaryError where the ledger can't be written: then nothing may be sent.
         """
         started: set[str] = set()
         with self._engine.begin() as connection:
             for chunk in _chunks(ids):
+                free = (
+                    sa.select(outbox.c.id)
+                    .where(outbox.c.id.in_(chunk), sa.or_(outbox.c.state == "queued", _may_repeat(window, now)))
+                    .with_for_update(skip_locked=True)
+                )
                 moved = connection.execute(
                     sa.update(outbox)
-                    .where(outbox.c.id.in_(chunk), outbox.c.state == "queued")
+                    .where(outbox.c.id.in_(free))
                     .values(
                         state="sending",
                         attempts=outbox.c.attempts + 1,
                         first_at=sa.func.coalesce(outbox.c.first_at, sa.literal(now, tables.Moment)),
                         next_at=None,
+                        sender=sender,
                         updated_at=now,
                     )
                     .returning(outbox.c.id)
@@ -215,46 +239,50 @@ class Outbox:
                 started.update(moved.scalars())
         return started
 
-    def settle(self, settlements: Sequence[Settlement], now: datetime) -> None:
-        """Write down what attempts came to. Raises InternalError where a message was not being sent."""
+    def settle(self, settlements: Sequence[Settlement], now: datetime, sender: str = NOBODY) -> None:
+        """Write down what attempts came to.
+
+        A receipt may have overtaken the answer, or another sender, who took this one for gone, may have called the
+        message unknown: then the answer settles what is still open, and takes nothing back. Raises InternalError
+        where a message was never being sent, TemporaryError where the ledger can't be written.
+        """
         if wrong := [settlement.state for settlement in settlements if settlement.state not in LEADS_TO["sending"]]:
             raise InternalError(f"a message can't go from sending to {wrong[0]}")
         if not settlements:
             return
-        write = (
-            sa.update(outbox)
-            .where(outbox.c.id == sa.bindparam("message"), outbox.c.state == "sending")
-            .values(
-                state=sa.bindparam("to"),
-                remote_id=sa.bindparam("remote"),
-                reason=sa.bindparam("why"),
-                next_at=sa.bindparam("later", type_=tables.Moment),
-                updated_at=now,
-            )
-        )
-        rows = [
-            {
-                "message": settlement.id,
-                "to": settlement.state,
-                "remote": settlement.remote_id or None,
-                "why": settlement.reason or None,
-                "later": settlement.next_at,
-            }
-            for settlement in settlements
-        ]
         with self._engine.begin() as connection:
-            moved = connection.execute(write, rows)
-            if moved.rowcount != len(rows):
-                raise InternalError(f"{len(rows) - moved.rowcount} of {len(rows)} messages were not being sent")
+            mine = sa.and_(outbox.c.state == "sending", sa.func.coalesce(outbox.c.sender, NOBODY) == sender)
+            if _write(connection, settlements, mine, now) != len(settlements):
+                _write_late(connection, settlements, now)
             _remember_attempts(connection, settlements, now)
+
+    def resolve(self, settlements: Sequence[Settlement], now: datetime) -> int:
+        """Write down what the provider said about unknown messages; return how many were still unknown."""
+        with self._engine.begin() as connection:
+            return _write(connection, settlements, outbox.c.state == "unknown", now) if settlements else 0
+
+    def withdraw(self, ids: Mapping[str, str], to: State, now: datetime) -> int:
+        """End queued messages (id -> reason) unsent; return how many.
+
+        Those that another sender has taken meanwhile stay with it. What is unknown was perhaps sent: it stays so, with
+        the reason, and is not sent again by itself.
+        """
+        moved = 0
+        with self._engine.begin() as connection:
+            for reason, same in _by_reason(ids).items():
+                for chunk in _chunks(same):
+                    these = outbox.c.id.in_(chunk)
+                    ended = sa.update(outbox).where(these, outbox.c.state == "queued")
+                    values = {"state": to, "reason": reason or None, "next_at": None, "updated_at": now}
+                    moved += connection.execute(ended.values(**values)).rowcount
+                    parked = sa.update(outbox).where(these, outbox.c.state == "unknown")
+                    connection.execute(parked.values(reason=f"not sent again: {reason}", next_at=outbox.c.expires_at))
+        return moved
 
     def move(self, ids: Mapping[str, str], to: State, now: datetime) -> None:
         """Move messages (id -> reason) to a state. Raises InternalError where one is not in a state that allows it."""
         with self._engine.begin() as connection:
-            by_reason: dict[str, list[str]] = {}
-            for id_, reason in ids.items():
-                by_reason.setdefault(reason, []).append(id_)
-            for reason, same in by_reason.items():
+            for reason, same in _by_reason(ids).items():
                 for chunk in _chunks(same):
                     moved = connection.execute(
                         sa.update(outbox)
@@ -289,43 +317,133 @@ class Outbox:
             )
         return moved.rowcount
 
-    def abandon(self, now: datetime) -> int:
-        """Call the messages unknown that a killed run left in sending; return how many."""
-        reason = "the run ended before the answer was written down"
+    def abandon(self, now: datetime, gone: Callable[[Iterable[str]], set[str]] = set) -> int:
+        """Call the messages unknown that a killed sender left in sending; return how many.
+
+        `gone` tells which of the senders it is given are no longer at work: what a living one sends is left to it.
+        """
+        sender = sa.func.coalesce(outbox.c.sender, NOBODY)
         with self._engine.begin() as connection:
-            left = connection.execute(sa.select(outbox.c.id).where(outbox.c.state == "sending")).scalars().all()
-            _remember_attempts(connection, [Settlement(id_, "unknown", reason=reason) for id_ in left], now)
-            connection.execute(
-                sa.update(outbox)
-                .where(outbox.c.state == "sending")
-                .values(state="unknown", reason=reason, updated_at=now)
-            )
+            asked = sa.select(sender).where(outbox.c.state == "sending").distinct()
+            dead = sorted(gone(connection.execute(asked).scalars().all()))
+        if not dead:
+            return 0
+        theirs = sa.and_(outbox.c.state == "sending", sender.in_(dead))
+        with self._engine.begin() as connection:
+            ids = connection.execute(sa.select(outbox.c.id).where(theirs).with_for_update()).scalars().all()
+            left = [Settlement(id_, "unknown", reason=ABANDONED) for id_ in ids]
+            _remember_attempts(connection, left, now)
+            if left:
+                _write(connection, left, outbox.c.state == "sending", now)
         return len(left)
 
-    def retry_unknown(self, connection_name: str, first_after: datetime, now: datetime) -> int:
-        """Queue unknown messages again whose first attempt is recent enough for the provider to take them once.
+    def to_ask(self, connection_name: str, now: datetime, limit: int, window: timedelta | None) -> list[Queued]:
+        """Return unknown messages that the provider can be asked about: those that may not be sent again by their key.
 
-        One that is too late by now stays unknown: to call it expired would say that it never went.
+        None whose attempt ended less than a minute ago: it may still be on its way.
         """
-        with self._engine.begin() as connection:
-            moved = connection.execute(
-                sa.update(outbox)
-                .where(
-                    outbox.c.state == "unknown",
-                    outbox.c.connection == connection_name,
-                    outbox.c.first_at > first_after,
-                    outbox.c.expires_at > now,
-                )
-                .values(state="queued", next_at=None, updated_at=now)
+        statement = (
+            sa.select(*_COLUMNS)
+            .where(
+                outbox.c.connection == connection_name,
+                outbox.c.state == "unknown",
+                outbox.c.updated_at <= sa.literal(now - ON_ITS_WAY, tables.Moment),
+                sa.or_(_is_time(now), outbox.c.next_at >= outbox.c.expires_at),
+                sa.not_(_may_repeat(window, now)),
             )
-        return moved.rowcount
+            .order_by(outbox.c.queued_at, outbox.c.id)
+            .limit(limit)
+        )
+        with self._engine.begin() as connection:
+            return [_queued(row) for row in connection.execute(statement)]
 
+
+ABANDONED = "the run ended before the answer was written down"
+
+ON_ITS_WAY = timedelta(minutes=1)
+
+LONGEST_WAIT = timedelta(hours=24)
+"""No message waits for longer: what is to come later than this was written before the clock was set back."""
 
 _COLUMNS = tuple(outbox.c[name] for name in Queued.__dataclass_fields__)
 
 
 def _queued(row: sa.Row[Any]) -> Queued:
     return Queued(**row._mapping)
+
+
+def _is_time(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        outbox.c.next_at.is_(None),
+        outbox.c.next_at <= now,
+        sa.and_(outbox.c.next_at > now + LONGEST_WAIT, outbox.c.next_at < outbox.c.expires_at),
+    )
+
+
+def _may_repeat(window: timedelta | None, now: datetime) -> sa.ColumnElement[bool]:
+    """Say of an unknown message that the provider still knows its key, and takes it once.
+
+    One that is too late by now stays unknown: to call it expired would say that it never went. A first attempt in the
+    future was written before the clock was set back: nobody knows how long ago that is.
+    """
+    if window is None:
+        return sa.false()
+    return sa.and_(
+        outbox.c.state == "unknown",
+        outbox.c.first_at > sa.literal(now - window, tables.Moment),
+        outbox.c.first_at <= sa.literal(now, tables.Moment),
+        outbox.c.expires_at > now,
+    )
+
+
+def _write(
+    connection: sa.Connection, settlements: Sequence[Settlement], allowed: sa.ColumnElement[bool], now: datetime
+) -> int:
+    """Write settlements to the messages that are in an allowed state; return how many were."""
+    statement = (
+        sa.update(outbox)
+        .where(outbox.c.id == sa.bindparam("message"), allowed)
+        .values(
+            state=sa.bindparam("to"),
+            remote_id=sa.bindparam("remote"),
+            reason=sa.bindparam("why"),
+            next_at=sa.bindparam("later", type_=tables.Moment),
+            sender=None,
+            updated_at=now,
+        )
+    )
+    rows = [
+        {
+            "message": settlement.id,
+            "to": settlement.state,
+            "remote": settlement.remote_id or None,
+            "why": settlement.reason or None,
+            "later": settlement.next_at,
+        }
+        for settlement in settlements
+    ]
+    return connection.execute(statement, rows).rowcount
+
+
+def _write_late(connection: sa.Connection, settlements: Sequence[Settlement], now: datetime) -> None:
+    """Write answers that came when the messages had moved on: what is open is settled, what is further stays."""
+    was_sent = sa.or_(outbox.c.state != "queued", outbox.c.attempts > 0)
+    sent = 0
+    for chunk in _chunks([settlement.id for settlement in settlements]):
+        counted = sa.select(sa.func.count()).where(outbox.c.id.in_(chunk), was_sent)
+        sent += connection.execute(counted).scalar_one()
+    if sent != len(settlements):
+        raise InternalError(f"{len(settlements) - sent} of {len(settlements)} messages were not being sent")
+    known = [settlement for settlement in settlements if settlement.state in ("accepted", "rejected")]
+    if known:
+        _write(connection, known, sa.or_(outbox.c.state == "unknown", outbox.c.state == "queued"), now)
+
+
+def _by_reason(ids: Mapping[str, str]) -> dict[str, list[str]]:
+    by_reason: dict[str, list[str]] = {}
+    for id_, reason in ids.items():
+        by_reason.setdefault(reason, []).append(id_)
+    return by_reason
 
 
 def _remember_attempts(connection: sa.Connection, settlements: Sequence[Settlement], now: datetime) -> None:

@@ -2,8 +2,9 @@
 
     queued -> sending -> accepted | rejected | unknown -> delivered | bounced
 
-`unknown` was sent and never answered: inside the provider's idempotency window it is queued again under the same
-id, else it stays parked until a receipt or a person tells what became of it (`hub deliveries settle`). From `queued`
+`unknown` was sent and never answered: inside the provider's idempotency window it is sent again under the same id,
+else the provider is asked where it can be, else it stays parked until a receipt or a person tells what became of it
+(`hub deliveries settle`). It becomes `queued` again only when somebody knows that it was not taken. From `queued`
 a message may also end unsent: `expired` (too late), `refused` (no consent, or suppressed), `cancelled` (interrupted)
 or `rejected` (it can't be rendered).
 """
@@ -27,9 +28,9 @@ State = Literal[
 ]
 
 LEADS_TO: Mapping[State, frozenset[State]] = {
-    "queued": frozenset({"sending", "expired", "refused", "cancelled", "rejected", "delivered", "bounced"}),
+    "queued": frozenset({"sending", "expired", "refused", "cancelled", "accepted", "rejected", "delivered", "bounced"}),
     "sending": frozenset({"accepted", "rejected", "unknown", "queued", "delivered", "bounced"}),
-    "unknown": frozenset({"queued", "accepted", "rejected", "delivered", "bounced"}),
+    "unknown": frozenset({"sending", "queued", "accepted", "rejected", "delivered", "bounced"}),
     "accepted": frozenset({"delivered", "bounced"}),
     "delivered": frozenset({"bounced"}),
     "bounced": frozenset(),

@@ -52,7 +52,29 @@ outbox = sa.Table(
     sa.Column("remote_id", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("sender", sa.Text),
     sa.Index("outbox_due", "state", "connection"),
+)
+
+destination = sa.Table(
+    "destination",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("trouble", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("until", Moment, nullable=False),
+    sa.Column("tried_by", sa.Text),
+)
+
+allowance = sa.Table(
+    "allowance",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("seconds", sa.Integer, primary_key=True),
+    sa.Column("part", sa.BigInteger, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
 )
 
 attempt = sa.Table(

@@ -357,7 +357,11 @@ class _Reading(Reading):
 
     def _facts(self, record_ids: list[str]) -> Iterable[Facts]:
         """Count the person's rows of every table, and show the most recent ones."""
-        tables = [it for it in self.project.schema if it.personal and it.mapped and it.name not in COUNTED_ELSEWHERE]
+        tables = [
+            it
+            for it in self.project.schema
+            if it.personal and it.mapped and it.name not in COUNTED_ELSEWHERE and it.name in self.published
+        ]
         counts = self.rows(
             sa.union_all(
                 *(

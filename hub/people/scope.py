@@ -1,4 +1,4 @@
-"""What conditions about people may say: columns of the person, traits, scores, consents(), member_of() and has()."""
+"""What conditions about people may say: columns, traits, scores, consents(), member_of(), in_audience() and has()."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hub import consent
 from hub.errors import suggest
 from hub.expressions import Name, RowsFunction, Scope, ScopeFunction
+from hub.people.audiences import in_audience
 from hub.people.having import Having, Rows, one_by_one
 from hub.people.plan import TraitPlan
 from hub.people.traits import plan_traits
@@ -52,7 +53,7 @@ def person_scope(
     table, or `having` where it is given.
     """
     plan = plan_traits(project, as_of)
-    relation = _relation(transaction.table("person"), plan)
+    relation = transaction.view("everybody", _relation(transaction.table("person"), plan))
     person_id = relation.c.person_id
     stated: dict[str, sa.FromClause] = {}
 
@@ -77,7 +78,7 @@ def reading_scope(project: Project, as_of: datetime) -> People:
     """Give everybody as `person_scope` does, for one statement that reads and holds nothing on its way."""
     plan = plan_traits(project, as_of)
     schema = project.schema
-    relation = _relation(schema.table("person"), plan)
+    relation = _relation(schema.table("person"), plan).subquery("people")
     person_id = relation.c.person_id
 
     stated: dict[str, sa.FromClause] = {}
@@ -99,7 +100,7 @@ def reading_scope(project: Project, as_of: datetime) -> People:
 
 def trial_scope(project: Project, as_of: datetime, plan: TraitPlan) -> Scope:
     """Give the scope that conditions are checked in, without a warehouse."""
-    relation = _relation(project.schema.table("person"), plan)
+    relation = _relation(project.schema.table("person"), plan).subquery("people")
     asks = _Asks(lambda channel, purpose: sa.true(), lambda name: sa.true(), lambda asked: sa.true())
     return _scope(project, as_of, plan, relation, asks)
 
@@ -117,14 +118,12 @@ def _stored(membership: sa.FromClause, person_id: sa.ColumnElement[int]) -> Insi
     return lambda name: person_id.in_(sa.select(membership.c.person_id).where(membership.c.segment == name))
 
 
-def _relation(person: sa.Table, plan: TraitPlan) -> sa.FromClause:
+def _relation(person: sa.Table, plan: TraitPlan) -> sa.Select[Any]:
     trait = plan.table()
     own = [column for column in person.c if column.name not in trait.c]
     derived = [column for column in trait.c if column.name != "person_id"]
-    return (
-        sa.select(person.c.person_id, *own, *derived)
-        .join_from(person, trait, trait.c.person_id == person.c.person_id)
-        .subquery("people")
+    return sa.select(person.c.person_id, *own, *derived).join_from(
+        person, trait, trait.c.person_id == person.c.person_id
     )
 
 
@@ -134,7 +133,11 @@ def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.From
     rows = Rows(project.schema, project.hub.timezone, as_of)
     return Scope(
         {name: Name(relation.c[name], type_) for name, type_ in types.items()},
-        functions={**_functions(asks, project.segments), **rows.functions(asks.having)},
+        functions={
+            **_functions(asks, project.segments),
+            "in_audience": in_audience(project, relation.c.person_id, as_of),
+            **rows.functions(asks.having),
+        },
         timezone=project.hub.timezone,
         as_of=as_of,
     )

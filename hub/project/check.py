@@ -14,13 +14,18 @@ from hub.errors import Problem, suggest
 from hub.project.models import Sync, TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
 from hub.project.quality_checks import quality_problems
-from hub.project.scenario_check import step_problems, trigger_problems, unsent_channels
+from hub.project.scenario_check import posts_nowhere, step_problems, trigger_problems, unsent_channels
 from hub.schema import Table
 from hub.schema.shape import PROVENANCE, RECORD
 
 FILLED_BY_THE_HUB = {
     "source_record": "write `person:`",
     "identifier": "write `identifiers:` under `person:`",
+    "audience_member": "write the step `add_to` in a scenario",
+    "person_field": "write the step `set` in a scenario",
+    "task": "write the step `task` in a scenario",
+    "banner": "write the step `banner` in a scenario",
+    "posted_row": "write the step `post` in a scenario",
 }
 FILLED_COLUMNS = {
     "connection": "it is the file's `connection:`",
@@ -300,6 +305,7 @@ def _channels(project: Project, capabilities: dict[str, Capabilities]) -> Iterat
             )
     for scenario in project.scenarios.values():
         yield from unsent_channels(scenario, project, senders)
+        yield from posts_nowhere(scenario, project, capabilities)
 
 
 def _key(project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:

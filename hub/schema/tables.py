@@ -6,6 +6,7 @@ its work. The generated page docs/schema.md shows them with a diagram.
 
 from __future__ import annotations
 
+from hub.schema.actions import ACTIONS
 from hub.schema.shape import Column, Schema, Table
 
 C = Column
@@ -834,4 +835,4 @@ OPERATIONS = (
     ),
 )
 
-BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *DERIVED, *OPERATIONS])
+BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *ACTIONS, *DERIVED, *OPERATIONS])

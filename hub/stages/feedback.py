@@ -21,6 +21,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from hub.contracts import Channel
+from hub.failpoints import reach
 from hub.ledger import EVERYTHING, Ledger, Reaction, State, Suppression, hashed
 from hub.ledger.reactions import Load
 from hub.ledger.states import LEADS_TO
@@ -97,6 +98,7 @@ def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
     counts = Counter(withdrawn=withdrawn)
     for start in range(0, len(events), PORTION):
         counts.update(_settle(ledger, project, events[start : start + PORTION], as_of))
+    reach("applied, loads not finished")
     ledger.reactions.finish(loads)
     taken_in, unknown = counts.pop("events", 0), counts["unknown_message"]
     return Report(
@@ -250,8 +252,11 @@ def _settle(ledger: Ledger, project: Project, events: Sequence[Event], as_of: da
     counts["events"] = len(new)
     counts["unknown_message"] = sum(not event.is_known for event in new)
     counts["policy"] = sum(event.meaning == "policy" for event in new)
+    reach("consent withdrawn, nothing settled")
     counts["suppressed"] = ledger.suppressions.add(list(_suppressions(ledger, new, marks, as_of)))
+    reach("suppressed, messages not moved")
     _move(ledger, new, as_of)
+    reach("moved, not marked as applied")
     ledger.reactions.add(
         [
             Reaction(

@@ -171,7 +171,8 @@ class DestinationSuite:
             written = getattr(type(destination), name) is not getattr(Destination, name)
             assert written or not able, f"capabilities say that it can, but {name} is missing"
         assert capabilities.batch_size >= 1
-        assert capabilities.rate_per_second is None or capabilities.rate_per_second > 0
+        assert capabilities.concurrency >= 1
+        assert all(rate.number > 0 and rate.seconds > 0 for rate in capabilities.rates)
 
     def test_a_default_mapping_is_a_file(self) -> None:
         path = self.plugin.default_mapping

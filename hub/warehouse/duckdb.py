@@ -77,6 +77,11 @@ class DuckDBTransaction(Transaction):
         ).fetchone()
         return bool(found and found[0])
 
+    def view(self, name: str, query: sa.Select[Any]) -> sa.TableClause:
+        """Keep the query in the catalogue: statements that read it then name it, and need not write it out."""
+        self._raw.execute(f'CREATE OR REPLACE TEMPORARY VIEW "{name}" AS {self._literal(query)}')
+        return clause(name, query)
+
     def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
         compiled = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
         values = [compiled.params[name] for name in compiled.positiontup or ()]

@@ -124,3 +124,19 @@ def test_without_a_run_there_are_no_messages(hub: Any, corner: Path) -> None:
     assert hub("deliveries", "list", "--project", str(corner)).stdout == "No such messages.\n"
     shown = hub("deliveries", "show", "a", "--project", str(corner))
     assert (shown.exit_code, shown.stderr) == (2, "there are no messages yet: `hub run` decides and sends them\n")
+
+
+def test_one_more_sender_sends_what_is_due_and_trouble_is_told_once_and_shown_while_it_lasts(
+    hub: Any, corner: Path, ledger: Ledger
+) -> None:
+    arguments = ("--as-of", "2026-03-02T10:00", "--project", str(corner))
+    first = hub("deliveries", "send", *arguments)
+    told = "mail: messages wait for it, but the project has no such destination any more"
+    assert (first.exit_code, told in first.stdout) == (1, True)
+    again = hub("deliveries", "send", "--json", *arguments)
+    assert again.exit_code == 0
+    assert as_json(again) == {"messages": {"waiting": 1}, "failures": []}
+    shown = hub("status", "--project", str(corner)).stdout
+    assert "mail is not in the project since 2026-03-02 09:00" in shown
+    assert "1 messages wait; the first run after 2026-03-02 09:01 tries it again." in shown
+    assert state(ledger, "bbb333")[0] == "queued"

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from hub.errors import InternalError
-from hub.ledger import Ledger, Settlement, tables
+from hub.errors import InternalError, TemporaryError
+from hub.ledger import Ledger, Settlement, open_ledger, tables
 from tests.ledger.intent import Intent, handed
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 WELCOME = Intent(
     id="m1",
     scenario="welcome",
@@ -140,24 +142,101 @@ def test_what_a_killed_run_left_in_sending_is_unknown_and_parked(ledger: Ledger)
     assert ledger.outbox.due("mail", NOW, 10) == []
 
 
-def test_an_unknown_message_is_queued_again_inside_the_window_of_its_first_attempt_only(ledger: Ledger) -> None:
+def test_an_unknown_message_is_due_again_inside_the_window_of_its_first_attempt_only(ledger: Ledger) -> None:
+    window = timedelta(hours=24)
     ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
     ledger.outbox.abandon(NOW)
-    assert ledger.outbox.retry_unknown("mail", NOW, NOW) == 0
-    assert ledger.outbox.retry_unknown("mail", NOW - timedelta(seconds=1), NOW) == 1
-    ledger.outbox.start(["m1"], NOW + timedelta(hours=1))
+    later = NOW + window
+    assert ledger.outbox.due("mail", NOW, 10) == []
+    assert ledger.outbox.due("mail", later, 10, window=window) == []
+    assert ledger.outbox.start(["m1"], later, window=window) == set()
+    (again,) = ledger.outbox.due("mail", NOW + HOUR, 10, window=window)
+    assert again.state == "unknown"
+    assert ledger.outbox.start(["m1"], NOW + HOUR, window=window) == {"m1"}
     message = ledger.outbox.get("m1")
     assert message is not None
     assert (message.attempts, message.first_at) == (2, NOW)
+
+
+def test_an_unknown_message_whose_first_attempt_lies_in_the_future_is_not_repeated(ledger: Ledger) -> None:
+    """The clock was set back: nobody knows how long ago that attempt was."""
+    ledger.outbox.add(handed([WELCOME]))
+    ledger.outbox.start(["m1"], NOW + HOUR)
+    ledger.outbox.abandon(NOW + HOUR)
+    assert ledger.outbox.due("mail", NOW, 10, window=timedelta(hours=24)) == []
 
 
 def test_an_unknown_message_that_is_too_late_stays_unknown(ledger: Ledger) -> None:
     ledger.outbox.add(handed([WELCOME]))
     ledger.outbox.start(["m1"], NOW)
     ledger.outbox.abandon(NOW)
-    assert ledger.outbox.retry_unknown("mail", NOW - timedelta(days=1), WELCOME.expires_at) == 0
+    assert ledger.outbox.due("mail", WELCOME.expires_at, 10, window=timedelta(days=99)) == []
     assert ledger.outbox.counts() == {"unknown": 1}
+
+
+def test_first_tries_go_before_those_that_come_again(ledger: Ledger) -> None:
+    ledger.outbox.add(handed([replace(WELCOME, priority=99), replace(WELCOME, id="m2", priority=1)]))
+    ledger.outbox.start(["m1"], NOW)
+    ledger.outbox.settle([Settlement("m1", "queued", next_at=NOW)], NOW)
+    assert [message.id for message in ledger.outbox.due("mail", NOW, 10)] == ["m2", "m1"]
+
+
+def test_a_wait_that_a_wrong_clock_wrote_is_over(ledger: Ledger) -> None:
+    ledger.outbox.add(handed([replace(WELCOME, expires_at=NOW + timedelta(days=1000))]))
+    ledger.outbox.start(["m1"], NOW)
+    ledger.outbox.settle([Settlement("m1", "queued", next_at=NOW + timedelta(days=900))], NOW)
+    assert [message.id for message in ledger.outbox.due("mail", NOW, 10)] == ["m1"]
+
+
+def test_what_may_not_go_any_more_ends_unless_another_sender_has_it_or_it_was_perhaps_sent(ledger: Ledger) -> None:
+    window = timedelta(hours=24)
+    ledger.outbox.add(handed([replace(WELCOME, id=id_) for id_ in ("waits", "goes", "perhaps")]))
+    ledger.outbox.start(["goes"], NOW, "another")
+    ledger.outbox.start(["perhaps"], NOW)
+    ledger.outbox.abandon(NOW, lambda senders: {""})
+    reason = "consent withdrawn"
+    assert ledger.outbox.withdraw(dict.fromkeys(["waits", "goes", "perhaps"], reason), "refused", NOW) == 1
+    states = {"waits": "refused", "goes": "sending", "perhaps": "unknown"}
+    assert ledger.outbox.states(list(states)) == states
+    assert ledger.outbox.due("mail", NOW + HOUR, 10, window=window) == []
+    (parked,) = ledger.outbox.parked()
+    assert parked.reason == "not sent again: consent withdrawn"
+
+
+def test_the_provider_is_asked_about_what_may_not_be_repeated_and_not_too_soon(ledger: Ledger) -> None:
+    window = timedelta(hours=1)
+    ledger.outbox.add(handed([WELCOME]))
+    ledger.outbox.start(["m1"], NOW)
+    ledger.outbox.abandon(NOW)
+    ask = ledger.outbox.to_ask
+    assert ask("mail", NOW + timedelta(seconds=30), 10, None) == []
+    assert ask("mail", NOW + timedelta(minutes=1), 10, window) == []
+    assert [message.id for message in ask("mail", NOW + timedelta(minutes=1), 10, None)] == ["m1"]
+    assert [message.id for message in ask("mail", NOW + window, 10, window)] == ["m1"]
+
+
+def test_what_the_provider_says_settles_only_what_is_still_unknown(ledger: Ledger) -> None:
+    ledger.outbox.add(handed([WELCOME, replace(WELCOME, id="m2")]))
+    ledger.outbox.start(["m1", "m2"], NOW)
+    ledger.outbox.abandon(NOW)
+    ledger.outbox.move({"m1": ""}, "delivered", NOW)
+    said = [Settlement(id_, "accepted", "r1") for id_ in ("m1", "m2")]
+    assert ledger.outbox.resolve(said, NOW) == 1
+    assert ledger.outbox.states(["m1", "m2"]) == {"m1": "delivered", "m2": "accepted"}
+
+
+def test_a_full_disk_stops_before_the_call(tmp_path: Path) -> None:
+    ledger = open_ledger("sqlite", tmp_path)
+    ledger.outbox.add(handed([replace(WELCOME, id=f"m{number}") for number in range(300)]))
+    with ledger.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        connection.commit()
+    with pytest.raises(TemporaryError, match="the ledger can't be used: database or disk is full"):
+        ledger.outbox.start([f"m{number}" for number in range(300)], NOW, "s" * 3000)
+    assert ledger.outbox.counts() == {"queued": 300}
+    ledger.close()
 
 
 def test_thousands_of_messages_move_in_one_go(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.errors import RejectedError
-from hub.ledger import Ledger, Verdict, Verdicts, open_ledger, reading_ledger, tables
+from hub.ledger import Ledger, Verdict, Verdicts, migrations, open_ledger, reading_ledger, tables
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -88,8 +88,9 @@ def test_operators_at_two_desks_lose_no_verdict(verdicts: Verdicts) -> None:
 
 def test_a_ledger_of_before_verdicts_is_brought_up_to_date(ledger: Ledger, url: str, tmp_path: Path) -> None:
     with ledger.engine.begin() as connection:
-        tables.verdict.drop(connection)
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+        tables.metadata.drop_all(connection)
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+        migrations.upgrade(connection, "0002")
     with reading_ledger(url, tmp_path / ".hub") as reading:
         assert reading is not None
         assert reading.verdicts.history() == []

@@ -1,53 +1,25 @@
-"""A run in a process of its own that is killed (SIGKILL) at a named point. Used by the tests beside it.
+"""A run in a process of its own, which HUB_KILL_AT kills (SIGKILL) at a fail point. Used by the tests beside it.
 
-    python -m tests.recovery.crash FOLDER ENGINE POINT
-
-The point wraps one step of the real code and kills the process right before or right after it.
+HUB_KILL_AT="answer written" python -m tests.recovery.crash FOLDER ENGINE HOURS
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hub.contracts import Place
 from hub.ledger import open_ledger
-from hub.ledger.outbox import Outbox
-from hub.ledger.reactions import Reactions
-from hub.ledger.suppression import Suppressions
 from hub.project import Connection, Project
 from hub.schema import BUILT_IN
 from hub.stages.activate import activate
-from hub.stages.activate.sync import _Run
 from hub.stages.decide import decide
 from hub.stages.feedback import feedback
 from hub.warehouse import open_warehouse
 from tests.stages.engagement import CONNECTIONS, KEY, NOW, Recorder, RecorderConfig, gold, project_in
-
-POINTS: dict[str, tuple[Any, str, str]] = {
-    "woken, not branched": (import_module("hub.stages.decide.advance"), "_choose", "before"),
-    "branched, nothing queued": (import_module("hub.stages.decide.advance"), "_choose", "after"),
-    "queued, not committed": (import_module("hub.stages.decide.queue"), "_leave_send", "after"),
-    "decided, nothing handed over": (Outbox, "add", "before"),
-    "handed over, not marked": (Outbox, "add", "after"),
-    "about to say sending": (Outbox, "start", "before"),
-    "sending, before the call": (Recorder, "send", "before"),
-    "sent, answer not written": (Outbox, "settle", "before"),
-    "answer written": (Outbox, "settle", "after"),
-    "rows sent, not acknowledged": (_Run, "_remember", "before"),
-    "rows acknowledged": (_Run, "_remember", "after"),
-    "consent withdrawn, nothing settled": (Suppressions, "add", "before"),
-    "suppressed, messages not moved": (Outbox, "move", "before"),
-    "moved, not marked as applied": (Reactions, "add", "before"),
-    "applied, loads not finished": (Reactions, "finish", "before"),
-}
 
 
 def project(folder: Path, window: timedelta | None) -> Project:
@@ -73,20 +45,6 @@ def run(folder: Path, engine: str, window: timedelta | None, later: timedelta = 
         warehouse.close()
 
 
-def kill_at(point: str) -> None:
-    """Let this process die when it comes to a point."""
-    owner, name, when = POINTS[point]
-    step: Callable[..., Any] = getattr(owner, name)
-
-    def wrapped(*arguments: Any, **keywords: Any) -> Any:
-        if when == "after":
-            step(*arguments, **keywords)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    setattr(owner, name, wrapped)
-
-
 if __name__ == "__main__":
-    folder, engine, hours, point = sys.argv[1:]
-    kill_at(point)
+    folder, engine, hours = sys.argv[1:]
     run(Path(folder), engine, timedelta(hours=float(hours)) if hours != "none" else None)

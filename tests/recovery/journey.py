@@ -1,8 +1,8 @@
 """A scenario with a wait and a branch, walked day by day in processes of their own. Used by the tests beside it.
 
-    python -m tests.recovery.journey FOLDER ENGINE DAY POINT
+    HUB_KILL_AT="answer written" python -m tests.recovery.journey FOLDER ENGINE DAY
 
-walks one day's run and kills itself (SIGKILL) at a point of `tests.recovery.crash`.
+walks one day's run and is killed (SIGKILL) at a fail point.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from hub.stages.decide import decide
 from hub.stages.enrich import enrich
 from hub.stages.feedback import feedback
 from hub.warehouse import open_warehouse
-from tests.recovery.crash import kill_at
 from tests.stages.engagement import CONNECTIONS, NOW, WELCOME, RecorderConfig, project_in
 
 DAY = timedelta(days=1)
@@ -62,6 +61,5 @@ def run(folder: Path, engine: str, day: float) -> Report:
 
 
 if __name__ == "__main__":
-    folder, engine, day, point = sys.argv[1:]
-    kill_at(point)
+    folder, engine, day = sys.argv[1:]
     run(Path(folder), engine, float(day))

@@ -60,8 +60,8 @@ def folder(tmp_path: Path, engine: str) -> Path:
 
 def killed(folder: Path, engine: str, point: str, window: str = "24") -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.recovery.crash", str(folder), engine, window, point],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        [sys.executable, "-m", "tests.recovery.crash", str(folder), engine, window],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "HUB_KILL_AT": point},
         capture_output=True,
         text=True,
         check=False,

@@ -121,8 +121,8 @@ def test_a_scenario_that_is_killed_between_its_steps_ends_as_without(
 ) -> None:
     until_the_second_day(tmp_path, engine)
     died = subprocess.run(
-        [sys.executable, "-m", "tests.recovery.journey", str(tmp_path), engine, "2", point],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        [sys.executable, "-m", "tests.recovery.journey", str(tmp_path), engine, "2"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "HUB_KILL_AT": point},
         capture_output=True,
         text=True,
         check=False,

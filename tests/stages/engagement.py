@@ -26,6 +26,7 @@ from hub.contracts import (
     Operation,
     Place,
     Result,
+    Sent,
     SyncBatch,
 )
 from hub.ledger import Ledger, open_ledger
@@ -35,6 +36,7 @@ from hub.project.models import HubFile, Sync
 from hub.project.scenario import Scenario
 from hub.project.segments import Segment
 from hub.schema import BUILT_IN
+from hub.units import Rates
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -48,8 +50,11 @@ class RecorderConfig(ConnectionConfig):
     channel: Channel | None = None
     syncs: bool = False
     window: timedelta | None = None
-    rate: float | None = None
+    rate: Rates = ()
     batch_size: int = 100
+    concurrency: int = 1
+    one_by_one: bool = False
+    can_ask: bool = False
 
 
 class Recorder(Destination):
@@ -66,6 +71,9 @@ class Recorder(Destination):
             config.batch_size,
             config.rate,
             config.window,
+            can_ask=config.can_ask,
+            concurrency=config.concurrency,
+            one_by_one=config.one_by_one,
         )
 
     def check(self) -> Check:
@@ -76,6 +84,9 @@ class Recorder(Destination):
         if answer is not None:
             return answer(batch)
         return [self.take(message) for message in batch]
+
+    def ask(self, sent: Sequence[Sent]) -> Sequence[Result]:
+        return self.answers[self.place.folder, f"{self.place.connection} asked"](sent)
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
         answer = self.answers.get((self.place.folder, self.place.connection))
@@ -271,8 +282,18 @@ class Shop:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def answer(self, connection: str, answer: Answer) -> None:
-        """Let a destination answer in its own way."""
+        """Let a destination answer in its own way; `mail asked` is what it says when it is asked."""
         Recorder.answers[self.project.folder, connection] = answer
+
+    def answer_again(self, connection: str) -> None:
+        """Let a destination take what it gets."""
+        del Recorder.answers[self.project.folder, connection]
+
+    def connected(self, **configs: RecorderConfig) -> Shop:
+        """Give the same shop with some connections configured in another way."""
+        folder = self.project.folder
+        changed = {name: Connection(name, Recorder, it, Place(name, folder, KEY)) for name, it in configs.items()}
+        return self.with_(connections={**self.project.connections, **changed})
 
     def with_(self, **changes: Any) -> Shop:
         """Give the same shop with a changed project."""

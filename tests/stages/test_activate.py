@@ -254,7 +254,7 @@ def test_a_message_that_is_to_come_later_waits_as_long_as_asked(shop: Shop) -> N
     shop.answer("mail", answering("later", reason="busy", retry_after=7200.0))
     shop.newcomer(1)
     report = run(shop)
-    assert dict(report.counts) == {"later": 1}
+    assert dict(report.counts) == {"later": 1, "waiting": 1}
     assert report.failures == ("mail: none of 1 messages was taken: 1 x busy",)
     message = only_message(shop)
     assert (message.state, message.next_at) == ("queued", NOW + 2 * HOUR)
@@ -370,7 +370,7 @@ def test_a_destination_that_is_down_stops_its_own_queue_only(shop: Shop) -> None
     shop.newcomer(13, consent=["sms"], phone="+31612345678")
     report = run(shop)
     assert calls == [5]
-    assert dict(report.counts) == {"later": 5, "accepted": 1}
+    assert dict(report.counts) == {"later": 5, "accepted": 1, "waiting": 12}
     assert report.failures == ("mail: takes nothing now: connection refused",)
     Recorder.answers.clear()
     assert send(shop, HOUR).rows_out == 12

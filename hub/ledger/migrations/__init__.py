@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-HEAD = "0003"
+HEAD = "0006"
 
 
 def up_to_date(connection: sa.Connection) -> bool:
@@ -16,8 +16,8 @@ def up_to_date(connection: sa.Connection) -> bool:
     return known and connection.execute(sa.select(version.c.version_num)).scalar() == HEAD
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Bring a ledger up to date, in the connection's transaction."""
+def upgrade(connection: sa.Connection, to: str = HEAD) -> None:
+    """Bring a ledger up to a migration, in the connection's transaction."""
     if up_to_date(connection):
         return
     from alembic import command
@@ -27,4 +27,4 @@ def upgrade(connection: sa.Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

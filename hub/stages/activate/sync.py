@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hub.contracts import Destination, Operation, Result, Row, SyncBatch
+from hub.failpoints import reach
 from hub.ledger import Ledger
 from hub.project import Project
 from hub.project.models import Sync
@@ -90,7 +91,7 @@ def _run_all(
 ) -> list[tuple[Sync, Outcome]]:
     plugin = project.connections[syncs[0].to.connection].open()
     assert isinstance(plugin, Destination), "the project's check lets syncs go to destinations only"
-    pace = Pace(plugin.capabilities.rate_per_second)
+    pace = Pace(plugin.capabilities.rates, ledger.allowances, syncs[0].to.connection)
     return [(sync, _Run(warehouse, ledger, marks, project, sync, plugin, pace, lock, as_of).run()) for sync in syncs]
 
 
@@ -168,7 +169,9 @@ class _Run:
                 for row in rows
             ],
         )
-        self.pace.wait_for(1)
+        if not self.pace.take(1):
+            self.outcome.failure = "as many went as its rates allow; a next run goes on"
+            return []
         answer = deliver([row.key for row in batch.rows], lambda: self.destination.sync(batch))
         self.outcome.failure = answer.failure
         if not answer.failure and all(result.status == "later" for result in answer.results):
@@ -193,6 +196,7 @@ class _Run:
             name: pa.array([row[place] for row in acknowledged], type_)
             for place, (name, type_) in enumerate(types.items())
         }
+        reach("rows sent, not acknowledged")
         with self.warehouse_lock, self.warehouse.begin() as transaction:
             rows = transaction.load("acknowledged", pa.table(columns))
             state = transaction.table("audience_state")
@@ -213,6 +217,7 @@ class _Run:
                     ).where(rows.c.row_hash.is_not(None)),
                 )
             )
+        reach("rows acknowledged")
 
 
 def _mark(transaction: Transaction, sync: Sync) -> str | None:

@@ -30,7 +30,7 @@ def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.
     """Give per instance of `turn`: outcome, channel, connection, address (JSON), consent_key and reason."""
     transaction = tick.transaction
     given = transaction.hold("given", consent.in_effect(transaction, turn, tick.plan.scenario.purpose, tick.as_of))
-    suppressed = _suppressed(tick, channels, turn, given)
+    suppressed = suppressed_channels(tick, channels, turn, given)
     source: sa.FromClause = turn
     ways: list[_Way] = []
     for channel in channels:
@@ -149,7 +149,9 @@ def _keep_phone_kinds(
         )
 
 
-def _suppressed(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause, given: sa.TableClause) -> sa.TableClause:
+def suppressed_channels(
+    tick: Tick, channels: Sequence[Channel], turn: sa.TableClause, given: sa.TableClause
+) -> sa.TableClause:
     """Give enrolment_id, channel and reason of the addresses that the ledger knows as suppressed."""
     import pyarrow as pa
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hub.failpoints import reach
 from hub.ledger import Ledger
 from hub.project import Project
 from hub.stages.decide.plan import Plan
@@ -40,6 +41,7 @@ def hand_over(warehouse: Warehouse, ledger: Ledger, project: Project, planned: S
         given = _give(transaction, ledger, project, {plan.name: plan for plan in planned}, since)
     with warehouse.begin() as transaction:
         remember(transaction, MARK, DONE, since)
+    reach("marked as handed over")
     return given
 
 
@@ -76,7 +78,9 @@ def _give(transaction: Transaction, ledger: Ledger, project: Project, planned: d
     )
     given = 0
     for batch in transaction.arrow(statement):
+        reach("decided, nothing handed over")
         ledger.outbox.add(batch)
+        reach("handed over, not marked")
         given += batch.num_rows
     return given
 

@@ -14,6 +14,7 @@ from hub.people.segments import Evaluation, segment_conditions, tables_asked
 from hub.people.span import next_moment, remembered_as, still_holds
 from hub.project import Project
 from hub.report import Report
+from hub.schema.actions import FILLED_BY_DECIDE
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -26,8 +27,8 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     """
     with warehouse.begin() as transaction:
         definitions = sorted((name, it.model_dump_json()) for name, it in project.segments.items())
-        # the hub's own messages are news only where a segment asks for messages
-        writers = ("enrich", "feedback", *(["decide"] if "message" in tables_asked(project) else []))
+        # what scenarios did is news only where a segment asks for it
+        writers = ("enrich", "feedback", *(["decide"] if tables_asked(project) & FILLED_BY_DECIDE else []))
         mark = fingerprint(*(seen(transaction, stage) for stage in writers), definitions)
         if still_holds(seen(transaction, "segment"), mark, as_of):
             return Report("segment", skipped=True)

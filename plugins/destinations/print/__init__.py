@@ -52,7 +52,9 @@ class Print(Destination):
     def capabilities(self) -> Capabilities:
         """Letters; idempotent while files stay in the drop, if each letter has a file of its own."""
         window = self.config.kept_for if self.config.files == "letter" else None
-        return Capabilities(channel="letter", batch_size=self.config.batch_size, idempotency_window=window)
+        return Capabilities(
+            channel="letter", batch_size=self.config.batch_size, idempotency_window=window, one_by_one=True
+        )
 
     def check(self) -> Check:
         """Look at the drop, and put nothing there."""

@@ -42,8 +42,10 @@ class SmsHttp(Destination):
         return Capabilities(
             channel="sms",
             batch_size=self.config.batch_size,
-            rate_per_second=self.config.rate,
+            rates=self.config.rate,
+            concurrency=self.config.concurrency,
             idempotency_window=self.config.idempotency_window,
+            one_by_one=True,
         )
 
     def check(self) -> Check:

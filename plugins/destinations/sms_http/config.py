@@ -10,7 +10,7 @@ from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError, suggest
 from hub.outgoing import check_url
 from hub.templated import placeholders
-from hub.units import Duration, Rate
+from hub.units import Duration, Rates
 
 VALUES = ("id", "phone", "digits", "text", "sender", "coding")
 
@@ -45,7 +45,8 @@ class SmsHttpConfig(ConnectionConfig):
         None, description="How long the provider takes the same reference only once: 24 hours. None if it does not."
     )
     max_parts: int = Field(3, ge=1, description="Longer texts are rejected: a provider charges per part.")
-    rate: Rate | None = Field(None, description="The most the provider takes: 10/s.")
+    rate: Rates = Field((), description="The most the provider takes: 10/s, or [10/s, 5000/day].")
+    concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
     batch_size: int = Field(100, ge=1, description="How many messages go over one connection.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
     allow_private: bool = Field(False, description="The provider stands in our own network, or on this machine.")

@@ -36,7 +36,13 @@ class Smtp(Destination):
     @property
     def capabilities(self) -> Capabilities:
         """E-mail, at the configured rate, without idempotency."""
-        return Capabilities(channel="email", batch_size=self.config.batch_size, rate_per_second=self.config.rate)
+        return Capabilities(
+            channel="email",
+            batch_size=self.config.batch_size,
+            rates=self.config.rate,
+            concurrency=self.config.concurrency,
+            one_by_one=True,
+        )
 
     def check(self) -> Check:
         """Connect, encrypt and log in, and send nothing."""

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.contracts import ConnectionConfig
 from hub.normalise.email import normalise_email
-from hub.units import Rate
+from hub.units import Rates
 
 Protection = Literal["starttls", "tls", "none"]
 
@@ -35,7 +35,8 @@ class SmtpConfig(ConnectionConfig):
     unsubscribe_url: str | None = Field(
         None, description="The https address that takes one-click unsubscribes; the token is added to it."
     )
-    rate: Rate | None = Field(None, description="The most the server takes: 50/s.")
+    rate: Rates = Field((), description="The most the server takes: 50/s, or [50/s, 10000/day].")
+    concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
     batch_size: int = Field(100, ge=1, description="How many mails go over one connection.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for the server.")
     reactions: str | None = Field(

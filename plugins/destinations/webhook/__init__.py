@@ -46,7 +46,8 @@ class Webhook(Destination):
             channel=self.config.channel,
             operations=frozenset({"upsert", "remove"}),
             batch_size=self.config.batch_size,
-            rate_per_second=self.config.rate,
+            rates=self.config.rate,
+            concurrency=self.config.concurrency,
             idempotency_window=self.config.idempotency_window,
         )
 

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from hub.contracts import Channel, ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
-from hub.units import Duration, Rate
+from hub.units import Duration, Rates
 from plugins.destinations.webhook.signature import signing_key
 
 
@@ -29,7 +29,8 @@ class WebhookConfig(ConnectionConfig):
         frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
     )
     batch_size: int = Field(500, ge=1, description="How many rows or messages one request carries.")
-    rate: Rate | None = Field(None, description="The most the receiver takes: rows or messages per second, 50/s.")
+    rate: Rates = Field((), description="The most the receiver takes, in rows or messages: 50/s, or [50/s, 10000/day].")
+    concurrency: int = Field(1, ge=1, le=32, description="How many requests may be open at once.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
     allow_private: bool = Field(False, description="The receiver stands in our own network, or on this machine.")
 

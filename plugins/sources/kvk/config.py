@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
-from hub.units import Duration, Rate
+from hub.units import Duration, OneRate, Rate
 
 
 class KvkConfig(ConnectionConfig):
@@ -24,7 +24,7 @@ class KvkConfig(ConnectionConfig):
     keep: Duration = Field(timedelta(days=30), description="How long an answer holds before it is asked for again.")
     per_run: int = Field(500, ge=3, description="The most requests of one run.")
     per_month: int | None = Field(None, ge=3, description="The most requests of a calendar month.")
-    rate: Rate = Field(10.0, description="The most requests the register is asked for in a time: 10/s.")
+    rate: OneRate = Field(Rate(10), description="The most requests the register is asked for in a time: 10/s.")
     branches: bool = Field(
         True, description="Also count the branches: one more request per organisation, for the signal of a new one."
     )

@@ -36,7 +36,7 @@ class Register:
             config.url, allow_private=config.allow_private, timeout=config.timeout, authority=authority
         )
         self._headers = {"apikey": config.key.get_secret_value(), "Accept": "application/hal+json"}
-        self._pause = 1 / config.rate
+        self._pause = config.rate.seconds / config.rate.number
         self._next = 0.0
 
     def __enter__(self) -> Self:

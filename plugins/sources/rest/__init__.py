@@ -66,7 +66,9 @@ class Rest(Source, Destination):
             channel="email" if mail is not None else None,
             operations=frozenset(written),
             batch_size=self.config.batch_size,
-            rate_per_second=self.config.rate,
+            rates=self.config.rate,
+            concurrency=self.config.concurrency,
+            one_by_one=True,
             idempotency_window=mail.idempotency_window if mail is not None else None,
             can_ask=mail is not None and mail.ask is not None,
         )

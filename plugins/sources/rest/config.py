@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
-from hub.units import Rate
+from hub.units import Rates
 from plugins.destinations.rest.config import Mail, WrittenObject
 
 
@@ -106,7 +106,8 @@ class RestConfig(ConnectionConfig):
     )
     mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
-    rate: Rate | None = Field(None, description="The most the API takes: 10/s.")
+    rate: Rates = Field((), description="The most the API takes: 10/s, or [10/s, 5000/day].")
+    concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
     retriable: frozenset[int] = Field(
         frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
     )

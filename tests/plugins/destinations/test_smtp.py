@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from hub.contracts import EmailRecipient, Message, PhoneRecipient, Place
 from hub.testing.destinations import CANARY, DestinationSuite, sample_message
+from hub.units import Rate
 from plugins.destinations.smtp import Smtp
 from plugins.destinations.smtp.config import SmtpConfig
 from plugins.destinations.smtp.mail import message_id_header, message_id_of
@@ -268,6 +269,7 @@ def test_a_server_without_starttls_is_not_trusted_with_mail(postbox: Any) -> Non
             "a password needs `security: starttls`",
         ),
         ({"rate": "quick"}, "50/s"),
+        ({"rate": ["50/s", "0/day"]}, "10000/day"),
     ],
 )
 def test_a_mistake_in_the_configuration_says_how_to_mend_it(settings: dict[str, Any], message: str) -> None:
@@ -284,9 +286,17 @@ def test_other_machines_are_spoken_to_encrypted_unless_the_configuration_says_ot
     assert make(25, host="localhost").config.protection == "none"
 
 
-@pytest.mark.parametrize(("written", "per_second"), [("50/s", 50.0), ("600/min", 10.0), ("7200 / h", 2.0), (5, 5.0)])
-def test_a_rate_is_written_per_second_minute_or_hour(written: Any, per_second: float) -> None:
-    assert make(25, rate=written).capabilities.rate_per_second == per_second
+@pytest.mark.parametrize(
+    ("written", "rates"),
+    [
+        ("50/s", (Rate(50, 1),)),
+        ("600/min", (Rate(600, 60),)),
+        ("7200 / h", (Rate(7200, 3600),)),
+        (["50/s", "10000/day"], (Rate(50, 1), Rate(10_000, 86_400))),
+    ],
+)
+def test_a_rate_is_written_per_second_minute_hour_or_day_or_as_several(written: Any, rates: tuple[Rate, ...]) -> None:
+    assert make(25, rate=written).capabilities.rates == rates
 
 
 # reactions ------------------------------------------------------------------------------------------------------------

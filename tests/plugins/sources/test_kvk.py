@@ -37,7 +37,7 @@ class RegisterWorld(LookupWorld):
         self.server = server
 
     def config(self, key: str = KEY) -> KvkConfig:
-        return KvkConfig(url=self.server.url, key=key, allow_private=True, rate=1000)
+        return KvkConfig(url=self.server.url, key=key, allow_private=True, rate="1000/s")
 
     def wrong_config(self) -> KvkConfig:
         return self.config("wr0ng-s3same")
@@ -59,7 +59,7 @@ class TestKvkConforms(LookupSuite):
 
 
 def look_up(server: KvkServer, *facts: dict[str, str], **config: Any) -> list[Finding]:
-    given = {"url": server.url, "key": KEY, "allow_private": True, "rate": 1000, **config}
+    given = {"url": server.url, "key": KEY, "allow_private": True, "rate": "1000/s", **config}
     lookup = Kvk(KvkConfig.model_validate(given), Place("kvk", Path()))
     return list(lookup.look_up([Question(str(number), known) for number, known in enumerate(facts)]))
 

@@ -1,0 +1,65 @@
+"""Fail points: named steps between which a process may be killed, for the tests that do so.
+
+Off in production: without the environment variable HUB_KILL_AT, which only tests set, `reach` does nothing.
+
+    HUB_KILL_AT="answer written"        dies (SIGKILL) when it comes there
+    HUB_KILL_AT="answer written*3"      the third time it comes there
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from threading import Lock
+
+POINTS = (
+    "woken, not branched",
+    "branched, nothing queued",
+    "queued, not committed",
+    "decided, nothing handed over",
+    "handed over, not marked",
+    "marked as handed over",
+    "about to look",
+    "looked, not withdrawn",
+    "about to say sending",
+    "sending, before the call",
+    "sent, answer not written",
+    "answer written",
+    "destination fails, not written",
+    "abandoned, nothing asked",
+    "asked, answer not written",
+    "rows sent, not acknowledged",
+    "rows acknowledged",
+    "consent withdrawn, nothing settled",
+    "suppressed, messages not moved",
+    "moved, not marked as applied",
+    "applied, loads not finished",
+)
+"""Every step that has a name, in the order of a run."""
+
+_lock = Lock()
+_armed: dict[str, int] = {}
+
+
+def arm(point: str) -> None:
+    """Let this process die at a point, as HUB_KILL_AT names it."""
+    name, _, times = point.partition("*")
+    if name not in POINTS:
+        raise ValueError(f"there is no fail point '{name}'")
+    _armed[name] = int(times or 1)
+
+
+def reach(point: str) -> None:
+    """Say that a step is reached."""
+    if not _armed:
+        return
+    with _lock:
+        if point not in _armed:
+            return
+        _armed[point] -= 1
+        if not _armed[point]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if "HUB_KILL_AT" in os.environ:
+    arm(os.environ["HUB_KILL_AT"])

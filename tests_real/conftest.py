@@ -15,6 +15,7 @@ from tests_real.harness import NotInstalledError, System
 from tests_real.systems.kannel import Kannel
 from tests_real.systems.maildev import MailDev
 from tests_real.systems.odoo import Odoo
+from tests_real.systems.openssh import OpenSSH
 from tests_real.systems.postgresql import PostgreSQL
 from tests_real.systems.vendure import Vendure
 
@@ -67,6 +68,12 @@ def kannel() -> Iterator[Kannel]:
 @pytest.fixture(scope="session")
 def maildev() -> Iterator[MailDev]:
     with running(MailDev()) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def openssh() -> Iterator[OpenSSH]:
+    with running(OpenSSH()) as system:
         yield system
 
 

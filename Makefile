@@ -64,4 +64,4 @@ constraints: $(VENV)/.dev ## pin the versions that are installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
 
 clean: ## remove what make made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache examples/miaoum/data examples/*/lake examples/*/.hub examples/*/out
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache examples/miaoum/data examples/*/lake examples/*/.hub examples/*/out

@@ -110,7 +110,8 @@ def run(command: Sequence[str | Path], what: str, seconds: float = 600.0, **opti
             [str(part) for part in command], capture_output=True, text=True, timeout=seconds, check=True, **options
         )
     except subprocess.CalledProcessError as error:
-        words = [line for line in f"{error.stdout}\n{error.stderr}".splitlines() if line.strip()]
+        said = f"{error.stdout}\n{error.stderr}".splitlines()
+        words = [line for line in said if line.strip() and "complete log of this run" not in line]
         raise NotInstalledError(f"{what}: {words[-1] if words else error}") from None
     except subprocess.TimeoutExpired:
         raise NotInstalledError(f"{what}: not done within {seconds:.0f} s") from None

@@ -54,11 +54,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a plugin object lives: its connection's name, the project's folder, and the hub's signing key."""
+    """Where a plugin object lives: its connection's name, the project's folder, and the hub's signing key.
+
+    `public_url` is where the hub serves its pages to the world; empty where it serves none.
+    """
 
     connection: str
     folder: Path
     key: bytes = field(default=b"", repr=False)
+    public_url: str = ""
 
 
 class Plugin(ABC):
@@ -171,6 +175,46 @@ class Lookup(Plugin):
 
 
 @dataclass(frozen=True)
+class Consultation:
+    """What a do-not-contact register answered: those among the addresses asked about that are `listed`.
+
+    `reference` names the version of the register that answered and `dated` the moment it is of: they are kept as the
+    proof that it was consulted, so neither holds an address.
+    """
+
+    listed: frozenset[str] = field(repr=False)
+    reference: str
+    dated: datetime
+
+
+class DoNotContactRegister(Plugin):
+    """Knows who must not be called or written to: consulted for every mailing, right before it goes out."""
+
+    @property
+    @abstractmethod
+    def register(self) -> str:
+        """Name the register, as the rules of the law name it (`bel-me-niet-meer`), or in words of the project."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> frozenset[str]:
+        """Say which channels it is about: phone, sms, email, letter."""
+
+    @property
+    @abstractmethod
+    def good_for(self) -> timedelta:
+        """Say how old a version may be: with an older one nothing goes out."""
+
+    @abstractmethod
+    def consult(self, addresses: Sequence[str]) -> Consultation:
+        """Say which addresses are listed: telephone numbers in E.164 (+32470123456), e-mail addresses in lower case.
+
+        Raise ConfigurationError for what an admin must mend, TemporaryError when the register is away: then nothing
+        goes out that needed the answer.
+        """
+
+
+@dataclass(frozen=True)
 class EmailRecipient:
     """An e-mail address and the name shown beside it."""
 
@@ -246,11 +290,22 @@ class SyncBatch:
     delete   remove the row itself; one that is not there is accepted
 
     A destination rejects a row whose fields it can't take, with the reason, and takes the others.
+
+    `keys` are the keys of the rows, in their order. `fields_json` has the fields of each as the text of a JSON object
+    (numbers with decimals, dates and moments as texts), where the hub has written them already: a plugin that sends
+    JSON may pass them on, which is several times as fast as looking into each row.
     """
 
     target: str
     operation: Operation
     rows: Sequence[Row]
+    keys: Sequence[str] = field(default=(), repr=False)
+    fields_json: Sequence[str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the keys off the rows where they were not given."""
+        if not self.keys and self.rows:
+            object.__setattr__(self, "keys", [row.key for row in self.rows])
 
 
 @dataclass(frozen=True)
@@ -352,8 +407,11 @@ class Destination(Plugin):
         return {}
 
     def unsubscribe_url(self, token: str) -> str:
-        """Give the address behind the unsubscribe link of a message; the hub also offers it to templates."""
-        return ""
+        """Give the address behind the unsubscribe link of a message; the hub also offers it to templates.
+
+        It is the hub's own page, where the hub serves pages, unless a destination has an address of its own.
+        """
+        return f"{self.place.public_url}/unsubscribe/{token}" if self.place.public_url and token else ""
 
     def feedback(self) -> Iterable[DltResource]:
         """Give the reactions (deliveries, opens, clicks, bounces, unsubscribes) as dlt resources, if there are any."""

@@ -118,6 +118,10 @@ class Outgoing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._transport.close()
 
     def request(
@@ -184,20 +188,27 @@ class PinnedTransport(httpx.BaseTransport):
     def __init__(self, allow_private: bool = False, authority: Path | None = None) -> None:
         self._allow_private = allow_private
         self._pinned: dict[tuple[str, int], str] = {}
+        self._last: tuple[httpx.URL, httpx.URL] | None = None
         self._transport = httpx.HTTPTransport(verify=_trusting(authority) if authority else True)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the pinned address; certificate and Host header still belong to the name."""
         url = request.url
-        port = url.port or (443 if url.scheme == "https" else 80)
         pinned = httpx.Request(
             request.method,
-            url.copy_with(host=self.resolve(url.host, port)),
+            self._pinned_url(url),
             headers=request.headers,
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": url.host},
         )
         return self._transport.handle_request(pinned)
+
+    def _pinned_url(self, url: httpx.URL) -> httpx.URL:
+        """Put the address in the place of the name; many requests in a row go to one URL."""
+        if self._last is None or self._last[0] != url:
+            port = url.port or (443 if url.scheme == "https" else 80)
+            self._last = url, url.copy_with(host=self.resolve(url.host, port))
+        return self._last[1]
 
     def resolve(self, host: str, port: int) -> str:
         """Give the one address that this transport uses for a name; httpx.ConnectError if it may not be used."""

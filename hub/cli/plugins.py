@@ -40,9 +40,11 @@ def _keys(model: Any) -> dict[str, str]:
 
 def abilities(plugin: Any) -> list[str]:
     """Say which of the optional parts of its shape a plugin has."""
-    from hub.contracts import Destination, Lookup, Source
+    from hub.contracts import Destination, DoNotContactRegister, Lookup, Source
 
     able = []
+    if issubclass(plugin, DoNotContactRegister):
+        able.append("knows who must not be contacted")
     if issubclass(plugin, Lookup):
         able.append("knows more of organisations")
     if issubclass(plugin, Source):

@@ -1,26 +1,30 @@
 """The ledger: what must be transactional and shared by processes.
 
-It holds the outbox with its attempts and receipts, the pinned templates, the suppressions, the verdicts by hand on
-who is who, and the runs. It never holds personal data: a message points at a record of the warehouse, and a
-suppressed address is a keyed hash.
+It holds the outbox with its attempts and receipts, the pinned templates, the suppressions, the statements about
+consent that the hub received, the verdicts by hand on who is who, and the runs. It never holds personal data: a
+message points at a record of the warehouse, and a suppressed address is a keyed hash.
 """
 
 from hub.ledger.allowances import Allowances
+from hub.ledger.consultations import Consulted
 from hub.ledger.destinations import Destinations, Health, Trouble
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
+from hub.ledger.statements import EVERY_CHANNEL, Statement, digest
 from hub.ledger.states import FINAL, IN_WORDS, State
 from hub.ledger.suppression import EVERYTHING, UNSUBSCRIBED, Suppression, Suppressions, hashed
 from hub.ledger.verdicts import Ruling, Verdict, Verdicts
 
 __all__ = [
     "EVERYTHING",
+    "EVERY_CHANNEL",
     "FINAL",
     "IN_WORDS",
     "UNSUBSCRIBED",
     "Allowances",
     "Attempt",
+    "Consulted",
     "Destinations",
     "Health",
     "Ledger",
@@ -31,11 +35,13 @@ __all__ = [
     "Ruling",
     "Settlement",
     "State",
+    "Statement",
     "Suppression",
     "Suppressions",
     "Trouble",
     "Verdict",
     "Verdicts",
+    "digest",
     "hashed",
     "open_ledger",
     "reading_ledger",

@@ -68,14 +68,10 @@ class Verdicts:
         )
         with self._engine.begin() as connection:
             found = sorted((row.low, row.high, row.ruling == "same") for row in connection.execute(standing))
-        columns = list(zip(*found, strict=True)) or [(), (), ()]
-        return pa.table(
-            {
-                "low": pa.array(columns[0], pa.string()),
-                "high": pa.array(columns[1], pa.string()),
-                "same": pa.array(columns[2], pa.bool_()),
-            }
-        )
+        schema = pa.schema([("low", pa.string()), ("high", pa.string()), ("same", pa.bool_())])
+        if not found:  # from lists of nothing too, Arrow loads pandas where it is installed
+            return pa.Table.from_batches([], schema)
+        return pa.table(list(zip(*found, strict=True)), schema)
 
     def history(self, pair: tuple[str, str] | None = None, records: Sequence[str] | None = None) -> list[Verdict]:
         """Return every verdict ever given, the first first: of one pair, or on any of some records, or all."""

@@ -326,6 +326,6 @@ def _tell(report: Report) -> None:
     elif report.skipped:
         logger.debug("no news")
     else:
-        logger.info(
-            "done", rows_in=report.rows_in, rows_out=report.rows_out, set_aside=report.set_aside, **report.counts
-        )
+        told = {"rows_in": report.rows_in, "rows_out": report.rows_out, "set_aside": report.set_aside}
+        counts = {f"{name}_rows" if name == "event" else name: count for name, count in report.counts.items()}
+        logger.info("done", **told, **counts)  # `event` is the name of a table, and of what is logged

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError, suggest
 from hub.outgoing import check_url
-from hub.units import Duration, Rate
+from hub.units import Duration, OneRate
 from plugins.sources.odoo.listings import LISTINGS
 
 

@@ -13,6 +13,8 @@ import socket
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,11 +42,20 @@ class NoAnswerError(TemporaryError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the other side said. `retry_after` is in seconds, where it asks us to wait."""
+    """What the other side said. `retry_after` is in seconds, where it asks us to wait; names of headers are small."""
 
     status: int
     body: bytes = field(repr=False)
     retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def at(self) -> datetime | None:
+        """Its own clock, where it tells."""
+        try:
+            return parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
+        except ValueError:
+            return None
 
 
 # The configuration is wrong, not the message: it waits until that is mended.
@@ -132,7 +143,7 @@ class Outgoing:
         try:
             response = self._transport.handle_request(request)
             try:
-                return Answer(response.status_code, _read(response), _retry_after(response))
+                return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
             finally:
                 response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -281,3 +292,7 @@ def _read(response: httpx.Response) -> bytes:
 def _retry_after(response: httpx.Response) -> float | None:
     seconds = response.headers.get("retry-after", "")
     return float(seconds) if seconds.isascii() and seconds.isdigit() else None
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}

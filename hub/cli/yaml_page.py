@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel
 
+from hub import units
 from hub.cli.markdown import default, heading, row
 from hub.project import (
     cases,
@@ -22,6 +23,7 @@ from hub.project import (
     scenario,
     scores,
     segments,
+    serve,
     survivorship,
     sync,
     traits,
@@ -50,6 +52,8 @@ _WRITTEN = (
     (lengths.Clock, 'time of day: `"09:00"`'),
     (consent_terms.SpanText, "length of time: `24 months`, `2 years`"),
     (models.Percentage, "percentage: `10%`"),
+    (units.OneRate, "rate: `50/s`, `600/min`"),
+    (serve.Size, "size: `500 kB`, `1 MB`"),
     (models.Scalar, "value"),
     (scenario.Step, "[step](scenarios.md#steps)"),
     (survivorship.Rules, "rule or list of rules"),

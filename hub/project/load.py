@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.contracts import Place, Scorer
+from hub.contracts import Destination, Place, Scorer
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
@@ -43,6 +43,8 @@ Form = TypeVar("Form", bound=BaseModel)
 Origins = dict[tuple[str, ...], Origin]
 
 FOLDERS = ("mappings", "traits", "segments", "scores", "scenarios", "syncs", "templates")
+PAGES = Path(__file__).parents[2] / "mappings" / "pages.yaml"
+"""The mapping of what people do on the hub's own pages."""
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
@@ -234,6 +236,12 @@ class _Reading:
                 if isinstance(document.value, dict):
                     document = replace(document, value={**document.value, "connection": name})
                 yield from self._mapped_tables(default, document, of_plugin=True)
+        for name, connection in connections.items():
+            if connection.place.public_url and issubclass(connection.plugin, Destination):
+                document, problems = yaml.read(PAGES, f"hub: {PAGES.name}")
+                self.problems += problems
+                document = replace(document, value={**document.value, "connection": name})
+                yield from self._mapped_tables(PAGES, document, of_plugin=True)
 
     def _mapped_tables(self, path: Path, document: Document, of_plugin: bool = False) -> Iterator[MappedTable]:
         form = self._form(MappingFile, document)

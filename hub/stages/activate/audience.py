@@ -102,12 +102,7 @@ def audience_of(
 
 
 def _candidates(
-    transaction: Transaction,
-    project: Project,
-    sync: Sync,
-    source: Synced,
-    fields: dict[str, Compiled],
-    as_of: datetime,
+    transaction: Transaction, project: Project, sync: Sync, source: Synced, fields: dict[str, Compiled], as_of: datetime
 ) -> sa.Select[Any]:
     """Give everybody who is inside, or has stated something: row_key, inside, may, refuses, at, row_hash, identity.
 
@@ -124,8 +119,9 @@ def _candidates(
     wanted: sa.ColumnElement[bool] = source.inside if sync.on_leaving != "keep" else sa.true()
     if sync.consent is not None:
         assert source.person_id is not None, "the project's check lets consent go with people only"
-        people, purpose = transaction.table("person"), sync.consent.purpose
-        asked = consent.in_effect(transaction, project.terms, people, purpose, as_of, ahead=None)
+        asked = consent.in_effect(
+            transaction, project.terms, transaction.table("person"), sync.consent.purpose, as_of, ahead=None
+        )
         given = asked.subquery("given")
         relation = relation.outerjoin(
             given, sa.and_(given.c.person_id == source.person_id, given.c.channel == sync.consent.channel)

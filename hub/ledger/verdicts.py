@@ -71,14 +71,11 @@ class Verdicts:
         """Return the verdicts that stand as a table: low and high (text) and same (boolean)."""
         import pyarrow as pa
 
-        columns = list(zip(*self.standing(), strict=True)) or [(), (), ()]
-        return pa.table(
-            {
-                "low": pa.array(columns[0], pa.string()),
-                "high": pa.array(columns[1], pa.string()),
-                "same": pa.array(columns[2], pa.bool_()),
-            }
-        )
+        schema = pa.schema([("low", pa.string()), ("high", pa.string()), ("same", pa.bool_())])
+        found = self.standing()
+        if not found:  # from lists of nothing too, Arrow loads pandas where it is installed
+            return pa.Table.from_batches([], schema)
+        return pa.table(list(zip(*found, strict=True)), schema)
 
     def history(self, pair: tuple[str, str] | None = None, records: Sequence[str] | None = None) -> list[Verdict]:
         """Return every verdict ever given, the first first: of one pair, or on any of some records, or all."""

@@ -18,6 +18,7 @@ FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_m
         ("files", {"csv_ratio", "parquet_ratio", "csv_rows_per_cpu_second", "parquet_rows_per_cpu_second"}),
         ("rest", {"rows_per_cpu_second", "reference_rows_per_cpu_second"}),
         ("scenarios", {"tick_seconds", "idle_tick_seconds", "reference_tick_seconds", "messages"}),
+        ("sync", {"rows_per_cpu_second", "drt_ratio", "unchanged_requests", "changed_rows"}),
         ("startup", {"wall_seconds", "reference_wall_seconds"}),
     ],
 )
@@ -36,6 +37,7 @@ def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path:
     assert list(told)[: len(FORM)] == FORM
     assert told["messages"] > 0
     assert told["again_messages"] == 0
+    assert told["reference_on_equal_threads_cpu_seconds"] > 0
     assert set(told["stages_cpu_seconds"]) == {
         "map",
         "resolve",

@@ -60,7 +60,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         links = find_links(transaction, records, names.records, verdicts, rules, scoped, news.aside if news else None)
         people = find_people(transaction, records, names, links, verdicts, rules, matching, as_of)
         new, moved = assign(transaction, records, people.records)
-        followed = follow(transaction, moved, as_of)
+        followed = follow(transaction, project.terms, moved, as_of)
         _offer(transaction, people.candidates, records if news else None, as_of)
         touched = keep(transaction, news, links, people, verdicts, form, decided, as_of)
         changed = rewrite_people(transaction, links, project, touched)

@@ -120,7 +120,7 @@ class Compiler(PGCompiler):
         """
         if not self.for_executemany:
             keywords["literal_execute"] = True
-        written: str = super().visit_bindparam(bindparam, *arguments, **keywords)
+        written: str = super().visit_bindparam(bindparam, *arguments, **keywords)  # type: ignore[no-untyped-call]
         return written
 
     def render_literal_value(self, value: Any, type_: Any) -> str:

@@ -13,12 +13,18 @@ import signal
 from threading import Lock
 
 POINTS = (
+    "consent withdrawn, nothing settled",
+    "suppressed, messages not moved",
+    "moved, not marked as applied",
+    "applied, loads not finished",
     "woken, not branched",
     "branched, nothing queued",
     "queued, not committed",
     "decided, nothing handed over",
     "handed over, not marked",
     "marked as handed over",
+    "abandoned, nothing asked",
+    "asked, answer not written",
     "about to look",
     "looked, not withdrawn",
     "about to say sending",
@@ -26,14 +32,8 @@ POINTS = (
     "sent, answer not written",
     "answer written",
     "destination fails, not written",
-    "abandoned, nothing asked",
-    "asked, answer not written",
     "rows sent, not acknowledged",
     "rows acknowledged",
-    "consent withdrawn, nothing settled",
-    "suppressed, messages not moved",
-    "moved, not marked as applied",
-    "applied, loads not finished",
 )
 """Every step that has a name, in the order of a run."""
 

@@ -1,4 +1,4 @@
-"""`hub test`: run the examples beside the mappings, and tell what differs."""
+"""`hub test`: run the examples beside mappings and segments and in scenarios, and tell what differs."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def _show(console: Console, results: list[CaseResult], failed: int) -> None:
         for difference in result.differences:
             console.print(f"         {difference}", markup=False)
     if not results:
-        console.print("There are no cases yet: write mappings/NAME.cases.yaml beside mappings/NAME.yaml.")
+        console.print(
+            "There are no cases yet: write NAME.cases.yaml beside mappings/NAME.yaml, or `cases:` in a scenario."
+        )
     else:
         console.print(f"{len(results) - failed} of {len(results)} cases hold.")

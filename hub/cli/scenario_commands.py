@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,13 +16,16 @@ scenario = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
 @scenario.command("show")
 def show_scenario(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw a picture into this file instead.")
+    ] = None,
     project: Project = None,
     json: Json = False,
 ) -> None:
-    """Draw a scenario as a Mermaid flow chart, with how many people the last run left at each step."""
+    """Draw a scenario as a Mermaid flow chart or a picture, with the numbers that the last run left at each step."""
     from hub.cli.scenario import show as work
 
-    answer(json, lambda: work(project, name))
+    answer(json, lambda: work(project, name, svg))
 
 
 @scenario.command("simulate")

@@ -75,6 +75,8 @@ def _show(console: Console, found: Simulation) -> None:
         (step, channel, f"{number:,}") for step, channels in found.steps.items() for channel, number in channels.items()
     ]
     _table(console, "Messages", ("step", "channel", "messages"), sent)
+    done = [(step, what, f"{number:,}") for step, whats in found.done.items() for what, number in whats.items()]
+    _table(console, "Done", ("step", "what", "number"), done)
     _counts(console, "Refused", ("why", "ways"), found.refusals.items())
     _counts(console, "Dropped", ("why", "messages"), found.dropped.items())
     _counts(console, "Consent lost on the way", ("channel", "people"), found.consent_losses.items())
@@ -102,7 +104,7 @@ def _table(console: Console, title: str, headings: Sequence[str], rows: Sequence
 
     if not rows:
         return
-    words = 2 if "channel" in headings[1:] else 1
+    words = 2 if {"channel", "what"} & set(headings[1:]) else 1
     table = Table(title=title, title_justify="left")
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="left" if number < words else "right", overflow="fold")

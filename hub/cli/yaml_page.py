@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from inspect import getdoc
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from hub import units
 from hub.cli.markdown import default, heading, row
-from hub.project import identity, models, quality, scenario, scores, segments, survivorship, traits
+from hub.project import (
+    cases,
+    consent_terms,
+    identity,
+    lengths,
+    models,
+    quality,
+    scenario,
+    scores,
+    segments,
+    serve,
+    survivorship,
+    sync,
+    traits,
+)
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -19,22 +35,27 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
     ("quality.yaml", quality.QualityFile),
+    ("consent-texts.yaml", consent_terms.ConsentTextsFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),
     ("scores/*.yaml", scores.Score),
     ("scenarios/*.yaml", scenario.Scenario),
-    ("syncs/*.yaml", models.Sync),
+    ("syncs/*.yaml", sync.Sync),
 )
 """The files that have a model, in the order in which a project grows."""
 
 _WRITTEN = (
     (models.Expression, "expression"),
     (models.Duration, "length of time: `14 days`, `36 hours`"),
-    (scenario.Length, "length of time: `7 days`, `36 hours`"),
-    (scenario.Clock, 'time of day: `"09:00"`'),
+    (lengths.Length, "length of time: `7 days`, `36 hours`"),
+    (lengths.Clock, 'time of day: `"09:00"`'),
+    (consent_terms.SpanText, "length of time: `24 months`, `2 years`"),
     (models.Percentage, "percentage: `10%`"),
+    (units.OneRate, "rate: `50/s`, `600/min`"),
+    (serve.Size, "size: `500 kB`, `1 MB`"),
     (models.Scalar, "value"),
+    (scenario.Step, "[step](scenarios.md#steps)"),
     (survivorship.Rules, "rule or list of rules"),
     (models.ColumnRule, "expression or [translated](#translated)"),
     (
@@ -42,11 +63,13 @@ _WRITTEN = (
         "expression or {...: `quarantine` or `warn` or `stop`} or [row check](#row-check)",
     ),
 )
+A_TABLE = "A table of the [shared schema](schema.md), or `person`."
 _WORDS: dict[Any, str] = {
     str: "text",
     int: "whole number",
     float: "number",
     Decimal: "number",
+    date: "day: `2026-01-15`",
     bool: "true or false",
     Any: "value",
 }
@@ -117,7 +140,8 @@ def _described(file: str, model: type[BaseModel]) -> Iterator[str]:
             yield row(f"`{field.alias or name}`", _type(hints[name]), default(field), field.description or "")
         if "__pydantic_extra__" in hints:
             inner = get_args(hints["__pydantic_extra__"])[1]
-            yield row("*a table*", _type(inner), "", "A table of the [shared schema](schema.md), or `person`.")
+            named = ("*a column*", "A column of `person`.") if part is cases.CasePerson else ("*a table*", A_TABLE)
+            yield row(named[0], _type(inner), "", named[1])
 
 
 def _hints(model: type[BaseModel]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -34,14 +35,14 @@ class Reading:
 
     def there(self, table_name: str) -> bool:
         """Say whether a table was published: one that is newer than the last run was not."""
+        return table_name in self.published
+
+    @cached_property
+    def published(self) -> frozenset[str]:
+        """Name the tables that were published."""
         catalogue = sa.table("tables", sa.column("table_name"), sa.column("table_schema"), schema="information_schema")
-        return bool(
-            self.rows(
-                sa.select(catalogue.c.table_name).where(
-                    catalogue.c.table_name == table_name, catalogue.c.table_schema == STORE
-                )
-            )
-        )
+        found = self.rows(sa.select(catalogue.c.table_name).where(catalogue.c.table_schema == STORE))
+        return frozenset(row["table_name"] for row in found)
 
     def among(
         self, table_name: str, column: str, values: Iterable[Any], order: str, newest: bool = False

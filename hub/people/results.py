@@ -22,7 +22,8 @@ from hub.people.facts import facts
 from hub.people.instance import REACTIONS
 from hub.people.uplift import Interval, difference, share
 from hub.project import Project
-from hub.project.scenario import Goal, Scenario, length
+from hub.project.lengths import length
+from hub.project.scenario import Goal, Scenario
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 

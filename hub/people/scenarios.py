@@ -15,11 +15,23 @@ from hub.people.facts import facts
 from hub.people.instance import EVENT_TABLES, instance_scope, row_of
 from hub.people.traits import circle
 from hub.project import Origin, Project
-from hub.project.program import Path, program
-from hub.project.scenario import EventTrigger, If, Scenario, Send, Wait
+from hub.project.program import program
+from hub.project.scenario import EventTrigger, Path, Scenario, every_step, expressions_in, kind_of
+from hub.schema.actions import FILLED_BY_DECIDE
 
-ABOUT_MESSAGES = ("message", "message_event")
-"""The tables in which the hub's own messages appear: a scenario that starts from them may be started by a scenario."""
+DONE_BY_SCENARIOS = FILLED_BY_DECIDE | {"message_event"}
+"""The tables in which appears what scenarios do: one that starts from them may be started by a scenario."""
+
+
+FILLS: Mapping[str, tuple[str, ...]] = {
+    "send": ("message", "message_event"),
+    "add_to": ("audience_member",),
+    "set": ("person_field",),
+    "task": ("task",),
+    "banner": ("banner",),
+    "post": ("posted_row",),
+}
+"""Where each kind of step leaves what it did."""
 
 
 def scenario_problems(project: Project, people: Scope, as_of: datetime) -> list[Problem]:
@@ -53,19 +65,13 @@ class _Checking:
             entering |= self.row.names
         yield from self._condition(self.scenario.target, replace(self.people, names=entering), ("target",))
         yield from self._condition(self.scenario.stop_when, self.steps, ("stop_when",))
+        if self.scenario.value is not None:
+            yield from self._number(self.scenario.value, self.steps, ("value",))
         yield from self._goal()
         for op in program(self.scenario).ops:
-            match op.step:
-                case Send():
-                    for name, expression in (op.step.content or {}).items():
-                        yield from self._value(expression, self.steps, (*op.path, "content", name))
-                case Wait():
-                    if op.step.wait.until is not None:
-                        yield from self._condition(op.step.wait.until, self.steps, (*op.path, "wait", "until"))
-                    if op.step.wait.date is not None:
-                        yield from self._moment(op.step.wait.date, self.steps, (*op.path, "wait", "date"))
-                case If():
-                    yield from self._condition(op.step.if_, self.steps, (*op.path, "if"))
+            checks = {"condition": self._condition, "value": self._value, "moment": self._moment}
+            for path, kind, text in expressions_in(op.step):
+                yield from checks[kind](text, self.steps, (*op.path, *path))
 
     def _goal(self) -> Iterator[Problem]:
         goal = self.scenario.goal
@@ -140,11 +146,16 @@ def _started_by(scenario: Scenario, known: Mapping[str, Scenario]) -> frozenset[
     """Give the scenarios whose messages may start this one: those that its triggers name, or all of them."""
     found: set[str] = set()
     for trigger in scenario.trigger.any:
-        if trigger.of in ABOUT_MESSAGES:
-            found |= _named(trigger.where) if trigger.where is not None else known.keys()
-            if trigger.where is not None and not _named(trigger.where):
-                found |= known.keys()
+        if trigger.of in DONE_BY_SCENARIOS:
+            named = _named(trigger.where) if trigger.where is not None else frozenset()
+            found |= named or {name for name, it in known.items() if trigger.of in _fills(it)}
     return frozenset(found)
+
+
+def _fills(scenario: Scenario) -> frozenset[str]:
+    """Name the tables in which a scenario leaves what it does."""
+    kinds = {kind_of(step) for step in every_step(scenario.steps)}
+    return frozenset(table for kind, tables in FILLS.items() if kind in kinds for table in tables)
 
 
 def _named(where: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What conditions about people may say: columns of the person, traits, scores, consents(), member_of() and has()."""
+"""What conditions about people may say: columns, traits, scores, consents(), member_of(), in_audience() and has()."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from hub import consent
 from hub.errors import suggest
 from hub.expressions import Name, RowsFunction, Scope, ScopeFunction
+from hub.people.audiences import in_audience
 from hub.people.having import Having, Rows, one_by_one
 from hub.people.plan import TraitPlan
 from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.warehouse import Transaction
 
-CHANNELS = ("email", "sms", "letter", "phone", "ads", "push")
 PURPOSES = ("marketing", "service", "profiling")
 
 Given = Callable[[str, str], sa.ColumnElement[bool]]
@@ -47,12 +47,13 @@ def person_scope(
 ) -> People:
     """Give everybody with their traits, and the scope of conditions about them.
 
-    consents('email', 'marketing') is true for those whose newest statement as of the moment is a yes: it fails closed.
+    consents('email', 'marketing') is true for those whose newest valid statement as of the moment is a yes: it fails
+    closed. A soft opt-in counts here; whether it allows a message is judged with the message.
     member_of('gold') asks the stored memberships, or `inside` where it is given. has('order_line', ...) asks the
     table, or `having` where it is given.
     """
     plan = plan_traits(project, as_of)
-    relation = _relation(transaction.table("person"), plan)
+    relation = transaction.view("everybody", _relation(transaction.table("person"), plan))
     person_id = relation.c.person_id
     stated: dict[str, sa.FromClause] = {}
 
@@ -60,7 +61,8 @@ def person_scope(
         if purpose not in stated:
             everybody = transaction.table("person")
             stated[purpose] = transaction.hold(
-                f"consent_to_{purpose}", consent.in_effect(transaction, everybody, purpose, as_of)
+                f"consent_to_{purpose}",
+                consent.in_effect(transaction, project.terms, everybody, purpose, as_of, soft_opt_in=True),
             )
         rows = stated[purpose]
         return person_id.in_(sa.select(rows.c.person_id).where(rows.c.channel == channel, rows.c.given))
@@ -77,7 +79,7 @@ def reading_scope(project: Project, as_of: datetime) -> People:
     """Give everybody as `person_scope` does, for one statement that reads and holds nothing on its way."""
     plan = plan_traits(project, as_of)
     schema = project.schema
-    relation = _relation(schema.table("person"), plan)
+    relation = _relation(schema.table("person"), plan).subquery("people")
     person_id = relation.c.person_id
 
     stated: dict[str, sa.FromClause] = {}
@@ -85,7 +87,8 @@ def reading_scope(project: Project, as_of: datetime) -> People:
     def given(channel: str, purpose: str) -> sa.ColumnElement[bool]:
         if purpose not in stated:
             everybody = schema.table("person").alias()
-            stated[purpose] = consent.in_effect(schema, everybody, purpose, as_of).subquery()
+            given_now = consent.in_effect(schema, project.terms, everybody, purpose, as_of, soft_opt_in=True)
+            stated[purpose] = given_now.subquery()
         rows = stated[purpose]
         return person_id.in_(sa.select(rows.c.person_id).where(rows.c.channel == channel, rows.c.given))
 
@@ -99,7 +102,7 @@ def reading_scope(project: Project, as_of: datetime) -> People:
 
 def trial_scope(project: Project, as_of: datetime, plan: TraitPlan) -> Scope:
     """Give the scope that conditions are checked in, without a warehouse."""
-    relation = _relation(project.schema.table("person"), plan)
+    relation = _relation(project.schema.table("person"), plan).subquery("people")
     asks = _Asks(lambda channel, purpose: sa.true(), lambda name: sa.true(), lambda asked: sa.true())
     return _scope(project, as_of, plan, relation, asks)
 
@@ -117,14 +120,12 @@ def _stored(membership: sa.FromClause, person_id: sa.ColumnElement[int]) -> Insi
     return lambda name: person_id.in_(sa.select(membership.c.person_id).where(membership.c.segment == name))
 
 
-def _relation(person: sa.Table, plan: TraitPlan) -> sa.FromClause:
+def _relation(person: sa.Table, plan: TraitPlan) -> sa.Select[Any]:
     trait = plan.table()
     own = [column for column in person.c if column.name not in trait.c]
     derived = [column for column in trait.c if column.name != "person_id"]
-    return (
-        sa.select(person.c.person_id, *own, *derived)
-        .join_from(person, trait, trait.c.person_id == person.c.person_id)
-        .subquery("people")
+    return sa.select(person.c.person_id, *own, *derived).join_from(
+        person, trait, trait.c.person_id == person.c.person_id
     )
 
 
@@ -134,7 +135,11 @@ def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.From
     rows = Rows(project.schema, project.hub.timezone, as_of)
     return Scope(
         {name: Name(relation.c[name], type_) for name, type_ in types.items()},
-        functions={**_functions(asks, project.segments), **rows.functions(asks.having)},
+        functions={
+            **_functions(asks, project.segments),
+            "in_audience": in_audience(project, relation.c.person_id, as_of),
+            **rows.functions(asks.having),
+        },
         timezone=project.hub.timezone,
         as_of=as_of,
     )
@@ -142,7 +147,7 @@ def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.From
 
 def _functions(asks: _Asks, segments: Mapping[str, Any]) -> dict[str, ScopeFunction | RowsFunction]:
     def consents(channel: Any, purpose: Any = "marketing") -> Name:
-        for value, known, what in ((channel, CHANNELS, "channel"), (purpose, PURPOSES, "purpose")):
+        for value, known, what in ((channel, consent.CHANNELS, "channel"), (purpose, PURPOSES, "purpose")):
             if value not in known:
                 raise ValueError(
                     f"there is no {what} '{value}'.{suggest(str(value), known)} Known: {', '.join(known)}."

@@ -14,6 +14,7 @@ from sqlglot import exp
 from hub.errors import ConfigurationError, Problem, suggest
 from hub.expressions import ExpressionError, Scope, compile_condition, compile_expression
 from hub.expressions.parse import parse
+from hub.people import audiences
 from hub.people.having import Together
 from hub.people.scope import People, person_scope, trial_scope
 from hub.people.traits import circle, plan_traits
@@ -77,7 +78,8 @@ def segment_conditions(transaction: Transaction, project: Project, as_of: dateti
     together.count(transaction)
     for pick in found.picks:
         pick.hold(transaction, people)
-    return Evaluation(people, found.conditions, tuple(together.times))
+    times = [*together.times, *(audiences.moments(project.schema) if audiences.TABLE in tables_asked(project) else ())]
+    return Evaluation(people, found.conditions, tuple(times))
 
 
 def segment_problems(project: Project, as_of: datetime) -> list[Problem]:
@@ -89,15 +91,18 @@ def segment_problems(project: Project, as_of: datetime) -> list[Problem]:
 
 def tables_asked(project: Project) -> frozenset[str]:
     """Name the tables that segments ask for rows of; what can't be parsed asks for none."""
-    found: set[str] = set()
-    for segment in project.segments.values():
-        try:
-            calls = parse(segment.where or "true").find_all(exp.Anonymous)
-        except ExpressionError:
-            continue
-        has = [call for call in calls if str(call.this).lower() in ("has", "has_times")]
-        found |= {str(it.this) for call in has for it in call.expressions if isinstance(it, exp.Literal)}
-    return frozenset(found)
+    return frozenset().union(*(tables_named(segment.where or "true") for segment in project.segments.values()))
+
+
+def tables_named(written: str) -> frozenset[str]:
+    """Name the tables that a condition asks for rows of; what can't be parsed asks for none."""
+    try:
+        calls = [(str(call.this).lower(), call) for call in parse(written).find_all(exp.Anonymous)]
+    except ExpressionError:
+        return frozenset()
+    has = [call for name, call in calls if name in ("has", "has_times")]
+    found = {str(it.this) for call in has for it in call.expressions if isinstance(it, exp.Literal)}
+    return frozenset(found | ({audiences.TABLE} if any(name == "in_audience" for name, _ in calls) else set()))
 
 
 def drawn(name: str, share: float, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

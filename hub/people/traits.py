@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,8 +50,29 @@ _NUMBERS = ("integer", "number")
 
 
 def plan_traits(project: Project, as_of: datetime) -> TraitPlan:
-    """Plan all traits of a project. Raises ConfigurationError with every mistake."""
-    planning = _Planning(project, as_of)
+    """Plan all traits of a project. Raises ConfigurationError with every mistake.
+
+    The stages of a run ask for the same plan one after the other: the last one is kept.
+    """
+    return _planned(_Same(project), as_of)
+
+
+class _Same:
+    """A project, told apart from others by what it is, not by what it says."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.project is self.project
+
+    def __hash__(self) -> int:
+        return id(self.project)
+
+
+@lru_cache(maxsize=1)
+def _planned(of: _Same, as_of: datetime) -> TraitPlan:
+    planning = _Planning(of.project, as_of)
     plan = planning.plan()
     if planning.problems:
         raise ConfigurationError(planning.problems)

@@ -17,6 +17,8 @@ from hub.project.limits import Quiet
 
 Period = Literal["day", "week", "month", "quarter", "year"]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+NINE = 9 * 60
+"""The minute of the day at which days decide that no schedule tells of."""
 FARTHEST = 60
 """Days within which every calendar has one on which messages may go."""
 
@@ -90,3 +92,18 @@ def holidays(country: str, year: int) -> frozenset[date]:
     if country not in lists.list_supported_countries():
         return frozenset()
     return frozenset(lists.country_holidays(country, years=year))
+
+
+def clock(cron: str | None) -> int:
+    """Give the minute of the day at which a simulated day decides: that of a schedule, or nine o'clock."""
+    times = clocks(cron)
+    return times[0] if len(times) == 1 else NINE
+
+
+def clocks(cron: str | None) -> list[int]:
+    """Give the minutes of the day that a schedule names (`0 10,19 * * *`); nine o'clock where it names none."""
+    minute, hours, *_ = (cron or "").split() or ("", "")
+    named = hours.split(",")
+    if not minute.isdecimal() or not all(hour.isdecimal() for hour in named):
+        return [NINE]
+    return sorted(int(hour) * 60 + int(minute) for hour in named)

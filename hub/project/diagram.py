@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from hub.project.actions import told as told_of_action
 from hub.project.program import Op, program
 from hub.project.scenario import End, EventTrigger, If, Scenario, Send, Split, Wait
 
 
-def mermaid(scenario: Scenario, waiting: Mapping[str, int] | None = None) -> str:
-    """Draw a scenario; `waiting` says how many are at each step now, by the step's name."""
-    return "\n".join(_lines(scenario, waiting or {})) + "\n"
+@dataclass(frozen=True)
+class Numbers:
+    """What is known of a step: how many are at it now, and in words what it has done so far."""
+
+    here: int = 0
+    did: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """Give both as lines."""
+        return [*([f"{self.here:,} here"] if self.here else []), *self.did]
 
 
-def _lines(scenario: Scenario, waiting: Mapping[str, int]) -> Iterator[str]:
+def mermaid(scenario: Scenario, numbers: Mapping[str, Numbers] | None = None) -> str:
+    """Draw a scenario; `numbers` are by the steps' names."""
+    return "\n".join(_lines(scenario, numbers or {})) + "\n"
+
+
+def _lines(scenario: Scenario, known: Mapping[str, Numbers]) -> Iterator[str]:
     laid_out = program(scenario)
     numbers = {op.name: f"s{number}" for number, op in enumerate(laid_out.ops, 1)}
     yield "flowchart TD"
-    started = " or ".join(_trigger(trigger) for trigger in scenario.trigger.any)
-    begins = _quoted(started + "\n" + scenario.per)
-    yield f"    start({begins}) --> {numbers[laid_out.first]}"
+    yield f"    start({_quoted(begins(scenario))}) --> {numbers[laid_out.first]}"
     for op in laid_out.ops:
         opens, closes = ("{", "}") if isinstance(op.step, If | Split) else ("[", "]")
-        number = waiting.get(op.name, 0)
-        told = _told(op) + (f"\n{number:,} here" if number else "")
-        yield f"    {numbers[op.name]}{opens}{_quoted(told)}{closes}"
+        joined = "\n".join([told(op), *known.get(op.name, Numbers()).lines])
+        yield f"    {numbers[op.name]}{opens}{_quoted(joined)}{closes}"
         for label, to in _arrows(op):
             arrow = f"-- {_quoted(label)} -->" if label else "-->"
             yield f"    {numbers[op.name]} {arrow} {numbers[to] if to is not None else 'finish'}"
@@ -41,7 +53,18 @@ def _arrows(op: Op) -> list[tuple[str, str | None]]:
             return [("", op.after)]
 
 
-def _told(op: Op) -> str:
+def begins(scenario: Scenario) -> str:
+    """Say what starts a scenario, and whose way it is."""
+    return " or ".join(_trigger(trigger) for trigger in scenario.trigger.any) + "\n" + scenario.per
+
+
+def labels(op: Op) -> list[str]:
+    """Name the ways of a branch, in their order."""
+    return [label for label, _ in _arrows(op)]
+
+
+def told(op: Op) -> str:
+    """Say what a step does."""
     match op.step:
         case Send():
             return f"send {op.step.send}\nby {', else '.join(op.step.by)}"
@@ -61,6 +84,8 @@ def _told(op: Op) -> str:
             return "split"
         case End():
             return f"end: {op.step.end}" if op.step.end else "end"
+        case _:
+            return told_of_action(op.step)
 
 
 def _trigger(trigger: EventTrigger) -> str:

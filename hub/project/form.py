@@ -112,7 +112,8 @@ def _told(
                 remedy = " Between { and }, a text with commas needs quotes"
             yield document.at_key((*root, *path), f"unknown key '{name}'.{remedy}")
         elif entry["type"] == "missing":
-            yield document.at_key((*root, *path[:-1]), f"the key '{name}' is missing{_meaning(model, path)}")
+            beside = document.get((*root, *path[:-1]))
+            yield document.at_key((*root, *path[:-1]), f"the key '{name}' is missing{_meaning(model, path, beside)}")
         elif not _kind(entry):
             text = entry["msg"].removeprefix("Value error, ")
             text = re.sub(r"^(Input|List|Dictionary|String|Value) should (be|have|match)", r"must \2", text)
@@ -160,8 +161,14 @@ def _known(model: type[BaseModel], path: KeyPath) -> list[str]:
     return [field.alias or name for form in _forms(model, path) for name, field in form.model_fields.items()]
 
 
-def _meaning(model: type[BaseModel], path: KeyPath) -> str:
-    for form in _forms(model, path[:-1]):
+def _meaning(model: type[BaseModel], path: KeyPath, beside: Any) -> str:
+    """Say what a key means, in the form that knows most of the keys `beside` it."""
+    written = {str(key) for key in beside} if isinstance(beside, dict) else set()
+
+    def unknown(form: type[BaseModel]) -> int:
+        return len(written - {field.alias or name for name, field in form.model_fields.items()})
+
+    for form in sorted(_forms(model, path[:-1]), key=unknown):
         for name, field in form.model_fields.items():
             if (field.alias or name) == path[-1] and field.description:
                 return f": {field.description.removesuffix('.')}"

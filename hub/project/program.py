@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
-from hub.project.scenario import AnyStep, End, Scenario, Send, Wait, length, ways
-
-Path = tuple[str | int, ...]
+from hub.project.lengths import length
+from hub.project.scenario import AnyStep, End, Path, Scenario, Send, Wait, kind_of, ways
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def inside(step: AnyStep, way: str) -> Path:
 
 def _named(steps: Sequence[AnyStep], path: Path, used: dict[str, int]) -> Iterator[tuple[Path, str]]:
     for number, step in enumerate(steps):
-        wanted = step.name or (step.send if isinstance(step, Send) else type(step).__name__.lower())
+        wanted = step.name or (step.send if isinstance(step, Send) else kind_of(step))
         used[wanted] = used.get(wanted, 0) + 1
         here = (*path, number)
         yield here, wanted if used[wanted] == 1 or step.name else f"{wanted}_{used[wanted]}"

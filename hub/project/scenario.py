@@ -1,7 +1,8 @@
 """scenarios/*.yaml, as models: what starts a scenario, for whom, its steps, and what ends it.
 
-Steps read like a recipe: send, wait, if, split, end. They only ever lead forward, so that one pass over them in the
-order in which they are written brings everybody as far as time and facts allow.
+Steps read like a recipe: send, wait, if, split, end, and what else can be done (see actions). They only ever lead
+forward, so that one pass over them in the order in which they are written brings everybody as far as time and facts
+allow.
 """
 
 from __future__ import annotations
@@ -15,52 +16,21 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hub.contracts import Channel
+from hub.project.actions import ACTION_KEYS, Action, AddTo, Banner, Post, RemoveFrom, SetFields, Task, expressions_of
+from hub.project.cases import ScenarioCase
+from hub.project.consent_terms import ConsentChannel
+from hub.project.lengths import Clock, Length, Loses
 from hub.project.models import Duration, Expression, Form, Percentage
 
-_LENGTH = re.compile(r"(\d+) (minute|hour|day|week)s?")
 _PER = re.compile(r"([a-z][a-z0-9_]*)(?:, (?:(once)|(each time)|again after (\d+ (?:day|week)s?)))?")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 PERSON = "person"
 
-
-def _length(value: Any) -> Any:
-    if isinstance(value, str) and not _LENGTH.fullmatch(value.strip()):
-        raise ValueError("write a length of time as a number and a unit: 7 days, 36 hours, 2 weeks")
-    return " ".join(value.split()) if isinstance(value, str) else value
-
-
-def _clock(value: Any) -> Any:
-    if isinstance(value, str) and not _CLOCK.fullmatch(value):
-        raise ValueError('write a time of day in quotes, with two digits each: "09:00"')
-    return value
+Path = tuple[str | int, ...]
 
 
 def _listed(value: Any) -> Any:
     """One channel may stand without brackets."""
     return [value] if isinstance(value, str) else value
-
-
-Length = Annotated[
-    str,
-    BeforeValidator(_length, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+ (minute|hour|day|week)s?$")]),
-]
-"""A length of time as it is written: days and weeks are calendar days, hours and minutes are exact."""
-
-Clock = Annotated[
-    str, BeforeValidator(_clock, json_schema_input_type=Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")])
-]
-"""A time of day."""
-
-
-def length(written: str) -> tuple[int, timedelta]:
-    """Give the calendar days of a length of time, and the exact time beyond them."""
-    found = _LENGTH.fullmatch(written)
-    if found is None:
-        raise ValueError(written)
-    number, unit = int(found[1]), found[2]
-    if unit in ("day", "week"):
-        return number * (7 if unit == "week" else 1), timedelta()
-    return 0, timedelta(**{f"{unit}s": number})
 
 
 class EventTrigger(Form):
@@ -110,6 +80,14 @@ class Goal(Form):
     value: Expression | None = Field(None, description="What a row is worth: total.")
 
 
+class Confirms(Form):
+    """What the people of a scenario are asked to confirm: the second step of a double opt-in."""
+
+    channel: ConsentChannel = Field(description="The channel that they say yes to.")
+    purpose: Literal["marketing", "profiling"] = Field("marketing", description="What they say yes to.")
+    text: str = Field("", description="The words that the message shows: a text of consent-texts.yaml.")
+
+
 class Send(Form):
     """Send one message: by the first channel of the list on which the person can be reached and may be written to.
 
@@ -123,10 +101,23 @@ class Send(Form):
     content: dict[str, Expression] | None = Field(
         None, description="Values for the template, by name: the personalisation (R11)."
     )
-    if_capped: Literal["wait", "drop"] = Field(
-        "wait", description="Where a limit of hub.yaml is reached: wait until it allows, or go on without this message."
+    if_capped: Loses = Field(
+        "wait",
+        description="Where a limit of hub.yaml is reached: wait until it allows, drop the message and go on, try the "
+        "next channel, or move its turn on by a length of time: 3 days.",
+    )
+    if_outranked: Loses = Field(
+        "wait",
+        description="Where another scenario writes to the person today: wait until tomorrow, drop the message and go "
+        "on, or move its turn on by a length of time: 3 days.",
     )
     name: str | None = Field(None, description="The step's own name; the template's where absent.")
+
+    @model_validator(mode="after")
+    def _another_day(self) -> Self:
+        if self.if_outranked == "next channel":
+            raise ValueError("one message goes per person and day, over all channels: write another `if_outranked`")
+        return self
 
 
 class WaitFor(Form):
@@ -175,16 +166,25 @@ class End(Form):
     name: str | None = Field(None, description="The step's own name.")
 
 
+STEPS = ("send", "wait", "if", "split", "end", *ACTION_KEYS)
+"""The kinds of steps, by their key."""
+
+
 def _key(value: Any) -> str | None:
     given = value if isinstance(value, dict) else dict(value) if isinstance(value, Form) else {}
-    return next((key for key in ("send", "wait", "if", "split", "end") if key in given or f"{key}_" in given), None)
+    return next((key for key in STEPS if key in given or f"{key}_" in given), None)
+
+
+def kind_of(step: AnyStep) -> str:
+    """Name the kind of a step, by its key."""
+    return _key(step) or ""
 
 
 def _step(value: Any) -> Any:
     if value in ("stop", "end"):
         return {"end": ""}
     if _key(value) is None:
-        raise ValueError("a step is one of `send`, `wait`, `if`, `split`, `end`")
+        raise ValueError(f"a step is one of {', '.join(f'`{key}`' for key in STEPS)}")
     return value
 
 
@@ -193,12 +193,18 @@ def _steps(value: Any) -> Any:
 
 
 Step = Annotated[
-    Annotated[Send, Tag("a send")]
-    | Annotated[Wait, Tag("a wait")]
-    | Annotated["If", Tag("an if")]
-    | Annotated["Split", Tag("a split")]
-    | Annotated[End, Tag("an end")],
-    Discriminator(lambda value: {"if": "an if", "end": "an end"}.get(_key(value) or "", f"a {_key(value)}")),
+    Annotated[Send, Tag("step send")]
+    | Annotated[Wait, Tag("step wait")]
+    | Annotated["If", Tag("step if")]
+    | Annotated["Split", Tag("step split")]
+    | Annotated[End, Tag("step end")]
+    | Annotated[AddTo, Tag("step add_to")]
+    | Annotated[RemoveFrom, Tag("step remove_from")]
+    | Annotated[SetFields, Tag("step set")]
+    | Annotated[Task, Tag("step task")]
+    | Annotated[Banner, Tag("step banner")]
+    | Annotated[Post, Tag("step post")],
+    Discriminator(lambda value: f"step {_key(value)}"),
     BeforeValidator(_step),
 ]
 Steps = Annotated[list[Step], BeforeValidator(_steps, json_schema_input_type=Literal["stop", "end"] | list[Step])]
@@ -238,7 +244,7 @@ If.model_rebuild()
 Branch.model_rebuild()
 Split.model_rebuild()
 
-AnyStep = Send | Wait | If | Split | End
+AnyStep = Send | Wait | If | Split | End | Action
 
 
 def _per(value: Any) -> Any:
@@ -269,7 +275,21 @@ class Scenario(Form):
     purpose: Literal["marketing", "service"] = Field(
         "marketing", description="What it is for: the consent for this purpose is asked."
     )
+    own_similar_products: bool = Field(
+        False,
+        description="Whether everything in it is about your own products, similar to those that its people bought: "
+        "only then does a soft opt-in allow its messages, and only where their templates offer a refusal.",
+    )
+    confirms: Confirms | None = Field(
+        None,
+        description="What a click on `confirm_url` in its messages says yes to: the second step of a double opt-in.",
+    )
     priority: int = Field(50, ge=0, le=100, description="Higher goes first.")
+    value: Expression | None = Field(
+        None,
+        description="What a message is worth for a person, a number: among scenarios of one priority, the one that is "
+        "worth more goes first. Without it, nothing.",
+    )
     control_group: Percentage = Field(
         0.0, description="The share of people who enter and get nothing, to compare with."
     )
@@ -286,6 +306,9 @@ class Scenario(Form):
         "the new one at the step of the same name (move).",
     )
     steps: list[Step] = Field(min_length=1, description="What happens, one after the other.")
+    cases: dict[str, ScenarioCase] = Field(
+        default_factory=dict, description="Examples that run as tests (`hub test`), each under a sentence."
+    )
 
     @model_validator(mode="after")
     def _is_personal(self) -> Self:
@@ -315,11 +338,29 @@ class Scenario(Form):
     def text(self) -> str:
         """Write it in its one canonical form, from which `Scenario.model_validate_json` reads it again.
 
-        What it is measured by is no part of it: another goal makes no other version.
+        What it is measured and tested by, and what consent it rests on or asks for, is no part of it: those hold for
+        everybody as the file says now, and make no other version.
         """
-        return json.dumps(
-            self.model_dump(by_alias=True, exclude={"goal"}), sort_keys=False, default=_written, ensure_ascii=False
-        )
+        kept = self.model_dump(by_alias=True, exclude={"goal", "cases", "own_similar_products", "confirms"})
+        return json.dumps(kept, sort_keys=False, default=_written, ensure_ascii=False)
+
+
+def expressions_in(step: AnyStep) -> Iterator[tuple[Path, Literal["condition", "value", "moment"], str]]:
+    """Give the expressions of a step itself: the keys that lead to each, what it must be, and its text."""
+    match step:
+        case Send():
+            yield from ((("content", name), "value", text) for name, text in (step.content or {}).items())
+        case Wait():
+            if step.wait.until is not None:
+                yield ("wait", "until"), "condition", step.wait.until
+            if step.wait.date is not None:
+                yield ("wait", "date"), "moment", step.wait.date
+        case If():
+            yield ("if",), "condition", step.if_
+        case Split() | End():
+            pass
+        case _:
+            yield from expressions_of(step)
 
 
 def every_step(steps: Sequence[AnyStep]) -> Iterator[AnyStep]:

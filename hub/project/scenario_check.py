@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from hub.contracts import Channel
+from hub.contracts import Capabilities, Channel
 from hub.errors import Problem, suggest
-from hub.project.program import Path, inside, program
+from hub.project.actions import AddTo, Banner, Post, Task
+from hub.project.lengths import length, moves
+from hub.project.program import inside, program
 from hub.project.project import Origin, Project
-from hub.project.scenario import AnyStep, End, Scenario, Wait, length, ways
+from hub.project.scenario import AnyStep, End, Path, Scenario, Send, Wait, ways
 
 TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
     "email": ("subject.txt", "email.txt"),
@@ -60,6 +62,7 @@ def step_problems(scenario: Scenario, project: Project) -> Iterator[Problem]:
         names[op.name] = op.path
         if isinstance(op.step, Wait):
             yield from _empty_wait(op.step, op.path, origin)
+        yield from _action(op.step, op.path, origin, scenario)
     for op, send in laid_out.sends:
         yield from _template(send.send, send.by, op.path, origin, project)
     if scenario.again_after is not None:
@@ -82,6 +85,17 @@ def unsent_channels(
             if not senders.get(channel):
                 where = _by(op.path, place, origin)
                 yield origin.at_value(*where, message=f"no connection of hub.yaml sends {channel}")
+
+
+def posts_nowhere(scenario: Scenario, project: Project, capabilities: Mapping[str, Capabilities]) -> Iterator[Problem]:
+    """Find rows that are posted to what takes no rows."""
+    origin = project.origins["scenario", scenario.scenario]
+    able = [name for name, can in capabilities.items() if can.operations & {"upsert", "add"}]
+    for op in program(scenario).ops:
+        if isinstance(op.step, Post) and op.step.to not in able:
+            what = "takes no rows" if op.step.to in project.connections else "is no connection of hub.yaml"
+            near = suggest(op.step.to, able) or f" Connections that take rows: {', '.join(able) or 'none'}"
+            yield origin.at_value(*op.path, "to", message=f"'{op.step.to}' {what}.{near}")
 
 
 def _order(steps: Sequence[AnyStep], path: Path, origin: Origin) -> Iterator[Problem]:
@@ -108,6 +122,27 @@ def _empty_wait(step: Wait, path: Path, origin: Origin) -> Iterator[Problem]:
             alone = isinstance(origin.document.get((*origin.path, *path, "wait")), str)
             place = ("wait",) if alone else ("wait", key)
             yield origin.at_value(*path, *place, message="a wait of zero is no wait: leave it out")
+
+
+def _action(step: AnyStep, path: Path, origin: Origin, scenario: Scenario) -> Iterator[Problem]:
+    """Find lengths of nothing, and rows about people that go to others for marketing without consent."""
+    lengths: dict[str, str | None] = {}
+    match step:
+        case AddTo() | Banner():
+            lengths = {"for": step.for_}
+        case Task():
+            lengths = {"due": step.due}
+        case Send():
+            lengths = {"if_capped": moves(step.if_capped), "if_outranked": moves(step.if_outranked)}
+        case Post() if step.consent is None and scenario.purpose == "marketing":
+            yield origin.at_key(
+                *path,
+                message="a row about a person that goes out for marketing needs `consent: {channel: ...}`; or write "
+                "`purpose: service` where the scenario is no marketing",
+            )
+    for key, given in lengths.items():
+        if given is not None and length(given) == (0, timedelta()):
+            yield origin.at_value(*path, key, message=f"`{key}` is no time at all: leave it out")
 
 
 def _template(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from hub.project.cases import SegmentCase
 from hub.project.models import Expression, Form, Percentage
 
 
@@ -60,3 +61,6 @@ class SegmentFile(Form):
     """segments/*.yaml."""
 
     segments: dict[str, Segment] = Field(description="The segments by name.")
+    cases: dict[str, SegmentCase] = Field(
+        default_factory=dict, description="Examples that run as tests (`hub test`), each under a sentence."
+    )

@@ -6,6 +6,7 @@ its work. The generated page docs/schema.md shows them with a diagram.
 
 from __future__ import annotations
 
+from hub.schema.actions import ACTIONS
 from hub.schema.shape import Column, Schema, Table
 
 C = Column
@@ -91,14 +92,16 @@ PEOPLE = (
     Table(
         "consent",
         "people",
-        "A statement about consent; history is kept, and the newest counts.",
+        "A statement about consent; history is kept, and the newest valid one counts.",
         (
-            C("channel", "text", "email, sms, letter, phone, ads."),
+            C("channel", "text", "email, sms, letter, phone, ads; all where every channel is refused."),
             C("purpose", "text", "marketing, service, profiling."),
             C("given", "boolean", "True: given; false: refused or withdrawn."),
             C("at", "timestamp", "When it was stated."),
-            C("text", "text", "The exact text or its version that the person saw."),
-            C("basis", "text", "consent, soft opt-in, contract."),
+            C("text", "text", "The text that the person saw: its name and version in consent-texts.yaml."),
+            C("basis", "text", "consent, soft opt-in, contract, legitimate interest."),
+            C("from_sale", "boolean", "Soft opt-in: the details come from a sale."),
+            C("refusal_offered", "boolean", "Soft opt-in: a refusal was offered when the details were collected."),
             C("evidence", "text", "Where the proof is: a form, a call, an address on the internet."),
         ),
         personal=True,
@@ -437,6 +440,7 @@ ENGAGEMENT = (
             C("score", "number", "The score given."),
             C("answer", "text", "The answer in words."),
             C("at", "timestamp", "When."),
+            C("message_key", "text", "The message that asked, where one did.", "message"),
         ),
         personal=True,
         time="at",
@@ -672,6 +676,48 @@ OPERATIONS = (
         key=("sync", "row_key"),
     ),
     Table(
+        "sync_run",
+        "operations",
+        "The runs of each sync that compared anything, and what they came to.",
+        (
+            C("sync", "text", "The sync."),
+            C("number", "integer", "Counts its runs."),
+            C("as_of", "timestamp", "The as-of moment of the run."),
+            C("how", "text", "run; plan (`hub apply`); resync."),
+            C("source", "integer", "Rows of the source, before consent."),
+            C("refused", "integer", "Of these, without consent, or suppressed."),
+            C("invalid", "integer", "Of these, without a key, or with one that differing rows share."),
+            C("unchanged", "integer", "Rows that are there as they should be."),
+            C("written", "integer", "Rows that the destination took."),
+            C("taken_out", "integer", "Rows that it removed, cleared or deleted."),
+            C("failed", "integer", "Rows that it did not take: they are sent again."),
+            C(
+                "kept_back",
+                "integer",
+                "Rows that differ and were not sent: a guard held them, or the plan was for fewer.",
+            ),
+            C("held", "text", "The guard that held the run: removes, rows, drop, empty."),
+            C("reason", "text", "What went wrong, or why the guard held."),
+        ),
+        mapped=False,
+        key=("sync", "number"),
+    ),
+    Table(
+        "sync_change",
+        "operations",
+        "Every row that a sync sent, and what became of it.",
+        (
+            C("sync", "text", "The sync."),
+            C("number", "integer", "The number of the run, in sync_run."),
+            C("row_key", "text", "The row's key at the destination."),
+            C("operation", "text", "upsert, add, update, remove, delete, clear."),
+            C("result", "text", "accepted, later, rejected, unknown."),
+            C("reason", "text", "Why it was not accepted."),
+        ),
+        mapped=False,
+        key=("sync", "number", "row_key"),
+    ),
+    Table(
         "quarantine",
         "operations",
         "Rows that could not be mapped, with the reason; they return by themselves when data or mapping is mended.",
@@ -777,16 +823,15 @@ OPERATIONS = (
         key=("record_no",),
     ),
     Table(
-        "resolved_value",
+        "resolved_key",
         "operations",
         "Values that tie records together and are no identifiers: fields that count together, hashes of addresses.",
         (
             C("record_no", "integer", "The record's number."),
-            C("type", "text", "The kind of value."),
-            C("value", "text", "The value."),
+            C("key", "integer", "The value, as a number."),
         ),
         mapped=False,
-        key=("record_no", "type", "value"),
+        key=("record_no", "key"),
     ),
     Table(
         "resolved_load",
@@ -804,6 +849,7 @@ OPERATIONS = (
             C("type", "text", "The kind of value."),
             C("value", "text", "The value."),
             C("reason", "text", "crowd; or blocked: the hash of an address that is blocked."),
+            C("key", "integer", "The value, as a number."),
         ),
         mapped=False,
         key=("type", "value"),
@@ -834,4 +880,4 @@ OPERATIONS = (
     ),
 )
 
-BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *DERIVED, *OPERATIONS])
+BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *ACTIONS, *DERIVED, *OPERATIONS])

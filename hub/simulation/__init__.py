@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, suggest
 from hub.project import Project
+from hub.project.calendar import clock
 from hub.simulation.outcome import Day, Simulation, outcome
 from hub.simulation.scratch import Scratch, scratch
 from hub.simulation.waits import note_waits, waits_table
@@ -21,8 +22,6 @@ from hub.stages.enrich import enrich
 from hub.stages.segment import segment
 
 __all__ = ["Day", "Simulation", "simulate"]
-
-NINE = 9 * 60
 
 
 def simulate(
@@ -57,12 +56,6 @@ def simulate(
             note_waits(world.warehouse, waits, as_of)
             on_day(day)
         return outcome(world, name, moments)
-
-
-def clock(cron: str | None) -> int:
-    """Give the minute of the day at which a simulated day decides: that of the schedule `engage`, or nine o'clock."""
-    minute, hour, *_ = (cron or "").split() or ("", "")
-    return int(hour) * 60 + int(minute) if minute.isdecimal() and hour.isdecimal() else NINE
 
 
 def _remember_segments(world: Scratch, before: datetime) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.project.limits import cap
+from hub.schema.actions import ACTIONS
 from hub.simulation.scratch import EARLIER, Scratch
-from hub.stages.decide.arbitrate import WAITS
+from hub.stages.decide.arbitrate import WAITS, WORTH_LESS
 from hub.warehouse import Transaction
 
 
@@ -60,6 +61,8 @@ class Simulation:
     exits: Mapping[str, int]
     messages: Mapping[str, int]
     steps: Mapping[str, Mapping[str, int]]
+    done: Mapping[str, Mapping[str, int]]
+    """What other steps did, by step: people added, fields set, tasks, banners and rows, those that were refused too."""
     refusals: Mapping[str, int]
     dropped: Mapping[str, int]
     consent_losses: Mapping[str, int]
@@ -95,6 +98,7 @@ def outcome(world: Scratch, name: str, moments: Sequence[datetime]) -> Simulatio
             exits=found.numbers(EXITS),
             messages=by_channel,
             steps=found.steps(),
+            done=found.done(),
             refusals=found.decided("refused"),
             dropped=found.decided("dropped"),
             consent_losses=found.numbers(LOSSES),
@@ -104,6 +108,15 @@ def outcome(world: Scratch, name: str, moments: Sequence[datetime]) -> Simulatio
             cost=found.cost(by_channel),
         )
 
+
+DONE = {
+    "audience_member": "added",
+    "person_field": "fields set",
+    "task": "tasks",
+    "banner": "banners",
+    "posted_row": "rows",
+}
+"""What the rows of a table that steps fill are called."""
 
 EXITS = "SELECT reason, count(*) FROM ways WHERE status IN ('done', 'stopped') GROUP BY 1 ORDER BY 2 DESC, 1"
 
@@ -146,11 +159,11 @@ WITH sent AS (
 met AS (
     SELECT s.scenario AS other, w.person_id, true AS went_first
     FROM waited AS w JOIN sent AS s ON s.person_id = w.person_id AND s."at" = w."at"
-    WHERE w.scenario = :name AND s.scenario <> :name AND w.reason = :waits
+    WHERE w.scenario = :name AND s.scenario <> :name AND w.reason IN (:waits, :worth_less)
     UNION ALL
     SELECT w.scenario, w.person_id, false
     FROM waited AS w JOIN sent AS s ON s.person_id = w.person_id AND s."at" = w."at"
-    WHERE s.scenario = :name AND w.scenario <> :name AND w.reason = :waits
+    WHERE s.scenario = :name AND w.scenario <> :name AND w.reason IN (:waits, :worth_less)
 )
 SELECT other, count(DISTINCT person_id) FILTER (went_first), count(DISTINCT person_id) FILTER (NOT went_first)
 FROM met GROUP BY 1 ORDER BY 1
@@ -183,6 +196,7 @@ class _Counting:
             "zone": world.project.hub.timezone,
             "purpose": world.project.scenarios[name].purpose,
             "waits": WAITS,
+            "worth_less": WORTH_LESS,
         }
         enrolment, record, decision = map(transaction.table, ("enrolment", "source_record", "decision"))
         ways = sa.select(enrolment, record.c.person_id).join(record, record.c.record_id == enrolment.c.record_id)
@@ -202,10 +216,19 @@ class _Counting:
 
     def steps(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
-        for step, channel, number in self.rows(
-            "SELECT step, channel, count(*) FROM queued GROUP BY 1, 2 ORDER BY 1, 2"
-        ):
+        for step, channel, number in self.rows(BY_STEP):
             found.setdefault(step, {})[channel] = number
+        return found
+
+    def done(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for table in ACTIONS:
+            stored = self._transaction.table(table.name)
+            by = [stored.c.step, *([stored.c.state] if "state" in stored.c else [])]
+            mine = (stored.c.scenario == self._given["name"], stored.c[table.time or ""] >= self._given["first"])
+            counted = sa.select(sa.func.count(), *by).where(*mine).group_by(*by).order_by(*by)
+            for number, step, *became in self._transaction.rows(counted):
+                found.setdefault(step, {})[" ".join([DONE[table.name], *became])] = number
         return found
 
     def decided(self, what: str) -> dict[str, int]:

@@ -21,6 +21,7 @@ from hub.ledger import Ledger, Suppression, open_ledger, reading_ledger
 from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.schema import Table
+from hub.schema.actions import FILLED_BY_DECIDE
 from hub.stages.decide.channels import PHONE_KIND
 from hub.warehouse import Transaction, Warehouse, open_warehouse
 from hub.warehouse.reading import columns_of, reading
@@ -153,8 +154,8 @@ class _Source:
             yield stored.c.entered_at < self.start
         if table.name == "decision":
             yield stored.c["at"] < self.start
-        if table.name == "message":
-            yield sa.or_(stored.c.scenario.is_(None), stored.c.sent_at < self.start)
+        if table.name in FILLED_BY_DECIDE:
+            yield sa.or_(stored.c.scenario.is_(None), stored.c[table.time or ""] < self.start)
         # a withdrawal counts from a day before its own moment: consent is told apart by its time later
         if table.time is not None and table.name != "consent":
             time = stored.c[table.time]

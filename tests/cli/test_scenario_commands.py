@@ -68,3 +68,23 @@ def test_a_message_needs_its_step_and_person(ran: Path, hub: Hub) -> None:
     assert "write `hub preview message SCENARIO STEP --person PERSON`" in told.output
     told = hub("preview", "segment", "x", "step", "--project", str(ran))
     assert "a step and --out go with `hub preview message" in told.output
+
+
+def test_a_way_through_a_scenario_is_told(ran: Path, hub: Hub) -> None:
+    told = hub("explain", "1", "--scenario", "welcome", "--project", str(ran))
+    assert told.exit_code == 0, told.output
+    assert "Person 1 in welcome" in told.output
+    assert "message by letter" in told.output
+    data = as_json(hub("explain", "1", "--scenario", "welcome", "--json", "--project", str(ran)))
+    assert data["chapters"][0]["what"] == "entered"
+
+
+def test_a_scenario_is_drawn_into_a_file_with_its_numbers(ran: Path, hub: Hub, tmp_path: Path) -> None:
+    told = hub("scenario", "show", "welcome", "--svg", str(tmp_path / "welcome.svg"), "--project", str(ran))
+    assert told.exit_code == 0, told.output
+    picture = (tmp_path / "welcome.svg").read_text(encoding="utf-8")
+    assert picture.startswith("<svg")
+    assert "messages</text>" in picture
+    refused = hub("scenario", "show", "welcome", "--svg", str(tmp_path / "no" / "x.svg"), "--project", str(ran))
+    assert refused.exit_code == 2
+    assert "can't be written: No such file or directory" in refused.output

@@ -1,6 +1,6 @@
 """A scenario drawn: every step, every arrow, and how many are where."""
 
-from hub.project.diagram import mermaid
+from hub.project.diagram import Numbers, mermaid
 from hub.project.scenario import Scenario
 
 SCENARIO = {
@@ -24,7 +24,7 @@ SCENARIO = {
 DRAWN = """\
 flowchart TD
     start("account_created or of lead where topic #lt;#gt; 'x'<br/>person, once") --> s1
-    s1["send welcome<br/>by email, else sms"]
+    s1["send welcome<br/>by email, else sms<br/>3 messages"]
     s1 --> s2
     s2["wait until clicked, at most 7 days<br/>1,200 here"]
     s2 --> s3
@@ -45,4 +45,7 @@ flowchart TD
 
 
 def test_every_step_and_arrow_is_drawn_with_how_many_are_there() -> None:
-    assert mermaid(Scenario.model_validate(SCENARIO), {"wait": 1200}) == DRAWN
+    assert (
+        mermaid(Scenario.model_validate(SCENARIO), {"wait": Numbers(1200), "welcome": Numbers(0, ("3 messages",))})
+        == DRAWN
+    )

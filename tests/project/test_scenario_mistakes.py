@@ -40,6 +40,10 @@ def told(shop: Any) -> list[str]:
         "wait: {date: entered_at + 3 days}",
         "split: {a: {share: 50%, steps: end}, b: {share: 50%}}",
         "end: enough",
+        "add_to: regulars\n    for: 30 days\n  - if: in_audience('regulars')\n    then: [{remove_from: regulars}]",
+        "set: {last_seen: orders, name: given_name}",
+        "task: Ring\n    to: desk\n    by: phone\n    done_when: happened('rung')\n    content: {n: orders}",
+        "banner: toys\n    at: home\n    for: 14 days",
     ],
 )
 def test_what_is_right_is_told_nothing(shop: Any, steps: str) -> None:
@@ -58,3 +62,10 @@ def test_scenarios_that_start_each_other_without_end_are_a_mistake(shop: Any) ->
     ]
     shop.change(FILE, "each time", "once")
     assert told(shop) == []
+
+
+def test_a_scenario_that_starts_from_its_own_tasks_again_and_again_is_a_mistake(shop: Any) -> None:
+    shop.change(FILE, "{any: [{of: sales_order}]}", "{any: [{of: task}]}\nper: person, each time")
+    assert told(shop) == []
+    shop.change(FILE, "content: {orders: orders}", "content: {orders: orders}\n  - task: Ring\n    to: desk")
+    assert told(shop) == ["scenarios/thanks.yaml:5:1: scenarios start each other in a circle: thanks -> thanks"]

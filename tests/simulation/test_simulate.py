@@ -11,8 +11,9 @@ import pytest
 
 from hub.errors import ConfigurationError
 from hub.ledger import Suppression, hashed
+from hub.project.calendar import clock
 from hub.project.segments import Segment
-from hub.simulation import Simulation, clock, simulate
+from hub.simulation import Simulation, simulate
 from hub.warehouse import Warehouse
 from tests.stages.days import WELCOME, Calendar, at, days_in
 from tests.stages.engagement import project_in
@@ -194,3 +195,21 @@ def test_a_wrong_name_wrong_days_and_nothing_published_are_told(days: Calendar) 
 def test_nothing_published_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="nothing is published yet: run `hub run` first"):
         simulate(project_in(tmp_path), "welcome", date(2026, 3, 1), date(2026, 3, 1))
+
+
+def test_what_other_steps_do_is_told_by_step_and_stays_in_the_scratch_space(days: Calendar) -> None:
+    steps = [
+        {"add_to": "newcomers"},
+        {"task": "Ring", "to": "desk", "by": "phone"},
+        {"banner": "toys", "at": "home", "for": "2 days"},
+    ]
+    days = days.with_({**SIMPLE, "steps": steps})
+    days.subscriber(1, "2026-03-02 08:00", ["phone"], phone="+31612345678")
+    days.subscriber(2, "2026-03-03 08:00", [])
+    found = replay(days, "2026-03-01", "2026-03-04")
+    assert found.done == {
+        "add_to": {"added": 2},
+        "banner": {"banners": 2},
+        "task": {"tasks open": 1, "tasks refused": 1},
+    }
+    assert days.shop.rows("task", "state") == []

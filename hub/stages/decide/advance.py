@@ -14,6 +14,8 @@ from hub.expressions import compile_condition, compile_expression
 from hub.failpoints import reach
 from hub.project.program import Op
 from hub.project.scenario import End, If, Send, Split, Wait, WaitFor
+from hub.stages.decide.act import act
+from hub.stages.decide.contest import bid
 from hub.stages.decide.enrol import drawn
 from hub.stages.decide.queue import queue
 from hub.stages.decide.tick import Tick
@@ -22,13 +24,19 @@ from hub.stages.decide.when import due, on_to, start_of_day
 UNDATED = "has no date to wait for"
 
 
-def advance(tick: Tick) -> Counter[str]:
-    """Walk the steps in their order; counts say what became of those at each, `changed` how many went on or ended."""
+def advance(tick: Tick, bids: list[sa.TableClause] | None = None) -> Counter[str]:
+    """Walk the steps in their order; counts say what became of those at each, `changed` how many went on or ended.
+
+    With `bids`, nothing is sent: what the sends are worth is added to them (see contest).
+    """
     counts: Counter[str] = Counter()
     for op in tick.plan.program.ops:
         if not tick.transaction.count(tick.enrolment, tick.at(op.name)):
             continue
         match op.step:
+            case Send() if bids is not None:
+                found = bid(tick, op, op.step, len(bids))
+                bids += [found] if found is not None else []
             case Send():
                 counts.update(queue(tick, op, op.step))
             case Wait():
@@ -41,6 +49,8 @@ def advance(tick: Tick) -> Counter[str]:
                 counts["changed"] += _split(tick, op, op.step)
             case End():
                 counts["changed"] += tick.go_on(tick.at(op.name), None, reason=op.step.end or None)
+            case _:
+                counts.update(act(tick, op, op.step))
     return counts
 
 

@@ -1,7 +1,8 @@
-"""Arbitrate: what may go now, over all scenarios. The loser waits or is dropped, and the reason is kept.
+"""Arbitrate: what may go now, over all scenarios. The loser waits, moves or is dropped, and the reason is kept.
 
 Scenarios take their turns in the order of their priority, so what has been queued by now goes first:
-- one marketing communication per person and day (R8), but for what follows within the same instance;
+- one marketing communication per person and day (R8), but for what follows within the same instance; among scenarios
+  of one priority the one that is worth more for the person goes first (see contest);
 - so many marketing messages per person in so many days, over all channels (R16), per channel, and per household;
 - none in the quiet hours of a channel.
 What did not arrive does not count. Service messages are exempt: they neither wait nor make others wait.
@@ -19,14 +20,20 @@ from hub.stages.decide.tick import Tick, moment
 from hub.stages.decide.when import later
 
 WAITS = "another scenario goes first today"
+WORTH_LESS = "another scenario is worth more today"
+OUTRANKED = "outranked"
+CAPPED = "capped"
 
 
 def arbitrate(tick: Tick, chosen: sa.TableClause) -> sa.TableClause:
-    """Give `chosen` with `held` (why a message may not go now; null where it may), `capped` and `until`."""
+    """Give `chosen` with `held` (why a message may not go now; null where it may), `lost` and `until`.
+
+    `lost` says to what: `capped` (a limit) or `outranked` (another scenario); null for quiet hours.
+    """
     clear = sa.select(
         chosen,
         sa.cast(sa.null(), sa.Text()).label("held"),
-        sa.false().label("capped"),
+        sa.cast(sa.null(), sa.Text()).label("lost"),
         sa.cast(sa.null(), sa.DateTime(timezone=True)).label("until"),
     )
     if not tick.plan.is_marketing:
@@ -42,19 +49,21 @@ def _held_alone(tick: Tick, chosen: sa.TableClause) -> sa.Select:
     """Hold what the person's own messages, the day and the hour do not allow."""
     calendar, limits = tick.project.calendar, tick.project.hub.limits
     tomorrow = moment(calendar.start(calendar.day(tick.as_of) + timedelta(days=1)))
-    checks: list[tuple[sa.ColumnElement[bool], str, bool, sa.ColumnElement[datetime]]] = []
+    checks: list[tuple[sa.ColumnElement[bool], str, str | None, sa.ColumnElement[datetime]]] = []
     source: sa.FromClause = chosen
     for channel in tick.plan.destinations:
         opens = calendar.opens(limits.quiet, channel, tick.as_of)
         if opens is not None:
-            checks.append((chosen.c.channel == channel, "quiet hours: no message goes now", False, moment(opens)))
+            checks.append((chosen.c.channel == channel, "quiet hours: no message goes now", None, moment(opens)))
     today = _written_to_today(tick)
     source = source.outerjoin(today, today.c.person_id == chosen.c.person_id)
     by_another = sa.or_(today.c.first != chosen.c.enrolment_id, today.c.last != chosen.c.enrolment_id)
     place = sa.func.row_number().over(
         partition_by=(chosen.c.person_id, chosen.c.outcome), order_by=(chosen.c.since, chosen.c.enrolment_id)
     )
-    checks.append((sa.or_(sa.func.coalesce(by_another, sa.false()), place > 1), WAITS, False, tomorrow))
+    checks.append((sa.or_(sa.func.coalesce(by_another, sa.false()), place > 1), WAITS, OUTRANKED, tomorrow))
+    if tick.bids is not None:
+        checks.append((_outbid(tick, tick.bids, chosen), WORTH_LESS, OUTRANKED, tomorrow))
     caps: list[tuple[Channel | None, Cap | None]] = [(None, cap(limits.marketing))]
     caps += [(channel, cap(it)) for channel, it in limits.channels.items() if channel in tick.plan.destinations]
     for by, allowed in caps:
@@ -65,15 +74,14 @@ def _held_alone(tick: Tick, chosen: sa.TableClause) -> sa.Select:
         reached = sa.func.coalesce(sent.c.number, 0) >= allowed.number
         if by is not None:
             reached = sa.and_(chosen.c.channel == by, reached)
-        checks.append((reached, _told(allowed, by), True, _frees(tick, sent, allowed)))
+        checks.append((reached, _told(allowed, by), CAPPED, _frees(tick, sent, allowed)))
     works = chosen.c.outcome == "queued"
     return sa.select(
         chosen,
         sa.case(*((sa.and_(works, held), sa.literal(why)) for held, why, _, _ in checks)).label("held"),
-        sa.case(
-            *((sa.and_(works, held), sa.true() if is_cap else sa.false()) for held, _, is_cap, _ in checks),
-            else_=sa.false(),
-        ).label("capped"),
+        sa.case(*((sa.and_(works, held), sa.cast(sa.literal(lost), sa.Text())) for held, _, lost, _ in checks)).label(
+            "lost"
+        ),
         sa.case(*((sa.and_(works, held), until) for held, _, _, until in checks)).label("until"),
     ).select_from(source)
 
@@ -98,13 +106,27 @@ def _held_by_household(tick: Tick, alone: sa.TableClause, limits: dict[Channel, 
         )
         held.append((reached, sa.literal(_told(allowed, channel) + " to a household")))
         until.append((reached, sa.func.coalesce(_frees(tick, sent, allowed), later(tick, tick.now, 1))))
-    columns = [column for column in alone.c if column.name not in ("held", "capped", "until")]
+    columns = [column for column in alone.c if column.name not in ("held", "lost", "until")]
     return sa.select(
         *columns,
         sa.case(*held, else_=alone.c.held).label("held"),
-        sa.or_(alone.c.capped, *(reached for reached, _ in held)).label("capped"),
+        sa.case(*((reached, sa.literal(CAPPED)) for reached, _ in held), else_=alone.c.lost).label("lost"),
         sa.case(*until, else_=alone.c.until).label("until"),
     ).select_from(source)
+
+
+def _outbid(tick: Tick, bids: sa.TableClause, chosen: sa.TableClause) -> sa.ColumnElement[bool]:
+    """Say whether another scenario of the same priority wants to write to the person, and is worth more."""
+    own, other = bids.alias("own_bid"), bids.alias("other_bid")
+    mine = sa.select(sa.func.max(own.c.value)).where(
+        own.c.scenario == tick.plan.name, own.c.person_id == chosen.c.person_id
+    )
+    more = sa.select(other.c.person_id).where(
+        other.c.scenario != tick.plan.name,
+        other.c.person_id == chosen.c.person_id,
+        other.c.value > sa.func.coalesce(mine.scalar_subquery(), 0),
+    )
+    return sa.exists(more)
 
 
 def _written_to_today(tick: Tick) -> sa.Subquery:

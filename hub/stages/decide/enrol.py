@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hub.expressions import Name, compile_condition
 from hub.people.instance import row_of
-from hub.project.scenario import length
+from hub.project.lengths import length
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.trigger import events
 from hub.stages.decide.when import later

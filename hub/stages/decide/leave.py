@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hub.expressions import compile_condition
 from hub.stages.decide.plan import Plan
 from hub.stages.decide.tick import Tick
+from hub.stages.decide.withdraw import withdraw
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -43,6 +44,7 @@ def retire(warehouse: Warehouse, planned: Sequence[Plan], as_of: datetime) -> in
         if number:
             values = {"status": "stopped", "reason": RETIRED, "due_at": None, "ended_at": as_of}
             transaction.execute(sa.update(enrolment).where(left).values(**values))
+            withdraw(transaction, as_of)
         remember(transaction, "scenarios", mark, as_of)
     return number
 

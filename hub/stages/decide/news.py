@@ -13,10 +13,13 @@ import sqlalchemy as sa
 
 from hub.expressions import names_in
 from hub.ledger import Ledger
+from hub.people import audiences
 from hub.people.instance import EVENT_TABLES
+from hub.people.segments import tables_named
 from hub.people.span import next_moment, remembered_as
 from hub.project import Project
-from hub.project.scenario import If, Scenario, Send, Wait, every_step
+from hub.project.scenario import Scenario, every_step, expressions_in
+from hub.schema.actions import FILLED_BY_DECIDE
 from hub.stages.decide.plan import Plan
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.trigger import tables_of
@@ -29,13 +32,15 @@ DEPENDS_ON = ("map", "resolve", "enrich", "segment", "receipts", "scenarios")
 def mark_of(remembered: Mapping[str, str], ledger: Ledger, project: Project, plan: Plan) -> str:
     """Name everything that a scenario's tick depends on, but for the moment."""
     return fingerprint(
-        *(remembered.get(stage) for stage in DEPENDS_ON),
+        *(remembered.get(stage) for stage in _depends_on(plan.scenario)),
         plan.version,
         sorted(plan.destinations.items()),
         project.hub.limits.model_dump_json(),
         project.hub.timezone,
         project.hub.locale,
         ledger.suppressions.state(),
+        project.terms.mark,
+        project.takes_soft_opt_in(plan.name),
     )
 
 
@@ -61,8 +66,21 @@ def _until(tick: Tick) -> datetime:
     return min([*known, alarm] if alarm is not None else known)
 
 
+def _depends_on(scenario: Scenario) -> tuple[str, ...]:
+    """Name the stages whose news count: what scenarios did themselves only where this one looks at it."""
+    return (*DEPENDS_ON, "decide") if _asked(scenario) & FILLED_BY_DECIDE else DEPENDS_ON
+
+
+def _asked(scenario: Scenario) -> frozenset[str]:
+    """Name the tables that a scenario starts from, or whose rows its conditions ask for."""
+    started = (name for trigger in scenario.trigger.any for name in tables_of(trigger))
+    return frozenset(started).union(*(tables_named(text) for text in expressions(scenario)))
+
+
 def _times(tick: Tick) -> Iterator[sa.ColumnElement[datetime]]:
     """Give the times of the facts that triggers and steps look at: some are dated later than the moment."""
+    if audiences.TABLE in _asked(tick.plan.scenario):
+        yield from audiences.moments(tick.project.schema)
     tables = {"sales_order", "message_event", *EVENT_TABLES}
     tables |= {name for trigger in tick.plan.scenario.trigger.any for name in tables_of(trigger)}
     for name in sorted(tables):
@@ -75,13 +93,9 @@ def _times(tick: Tick) -> Iterator[sa.ColumnElement[datetime]]:
 def expressions(scenario: Scenario) -> Iterator[str]:
     """Give every expression of a scenario."""
     yield from (scenario.target, scenario.stop_when)
+    if scenario.value is not None:
+        yield scenario.value
     for trigger in scenario.trigger.any:
         yield from filter(None, (trigger.where, trigger.becomes, trigger.date))
     for step in every_step(scenario.steps):
-        match step:
-            case Send():
-                yield from (step.content or {}).values()
-            case Wait():
-                yield from filter(None, (step.wait.until, step.wait.date))
-            case If():
-                yield step.if_
+        yield from (text for _, _, text in expressions_in(step))

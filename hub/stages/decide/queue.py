@@ -16,10 +16,11 @@ from hub.contracts import Channel
 from hub.expressions import compile_expression
 from hub.failpoints import reach
 from hub.people.instance import Instances
+from hub.project.lengths import length, moves
 from hub.project.program import Op
 from hub.project.scenario import Send
 from hub.recipients import ADDRESS
-from hub.stages.decide.arbitrate import arbitrate
+from hub.stages.decide.arbitrate import CAPPED, OUTRANKED, arbitrate
 from hub.stages.decide.channels import choose
 from hub.stages.decide.hand_over import expect_hand_over
 from hub.stages.decide.tick import Tick, moment
@@ -57,17 +58,47 @@ def queue(tick: Tick, op: Op, send: Send) -> Counter[str]:
     too_late = sa.and_(tick.at(op.name), enrolment.c.since <= moment(tick.as_of - valid_for))
     expired = tick.stop(too_late, EXPIRED)
     counts = Counter(expired=expired, changed=expired)
-    turn = tick.transaction.hold("turn", turn_of(tick, tick.at(op.name)))
+    turn = tick.transaction.hold("turn", turn_of(tick, has_turn(tick, op)))
     if not tick.transaction.count(turn):
         return counts
-    found = arbitrate(tick, choose(tick, send.by, turn))
+    found = _found(tick, send, turn)
     decided = tick.transaction.hold("decided", _decided(op, send, found, "1"))
     news = tick.transaction.hold("news", _news(tick, op, decided))
     if tick.transaction.count(news):
         _write(tick, op, send, news)
-    counts += _leave_send(tick, op, decided, news)
+    counts += _leave_send(tick, op, send, decided, news)
     reach("queued, not committed")
     return counts
+
+
+def has_turn(tick: Tick, op: Op) -> sa.ColumnElement[bool]:
+    """Say who is at a send and has not been moved on to a later moment."""
+    return sa.and_(tick.at(op.name), tick.enrolment.c.since <= tick.now)
+
+
+def _found(tick: Tick, send: Send, turn: sa.TableClause) -> sa.TableClause:
+    """Find channels and what holds the messages; where a limit does, the next channel, if the step says so."""
+    found = arbitrate(tick, choose(tick, send.by, turn))
+    if send.if_capped != "next channel":
+        return found
+    for place, channel in enumerate(send.by[:-1]):
+        first = tick.transaction.hold(f"found_{place}", sa.select(found))
+        capped = sa.and_(first.c.channel == channel, first.c.lost == CAPPED)
+        if not tick.transaction.count(first, capped):
+            continue
+        again = turn.c.enrolment_id.in_(sa.select(first.c.enrolment_id).where(capped))
+        left = tick.transaction.hold(f"turn_{place}", sa.select(turn).where(again))
+        other = arbitrate(tick, choose(tick, send.by[place + 1 :], left))
+        goes = sa.and_(other.c.outcome == "queued", other.c.held.is_(None))
+        stays = first.c.enrolment_id.not_in(sa.select(other.c.enrolment_id).where(goes))
+        why = sa.select(first.c.held).where(first.c.enrolment_id == other.c.enrolment_id).scalar_subquery()
+        reason = sa.literal(f"{channel}: ") + why + sa.literal("; ") + other.c.reason
+        columns = [reason.label("reason") if column.name == "reason" else column for column in other.c]
+        found = tick.transaction.hold(
+            f"found_by_another_{place}",
+            sa.union_all(sa.select(first).where(stays), sa.select(*columns).where(goes)),
+        )
+    return found
 
 
 def queue_next(tick: Tick, op: Op, send: Send, channels: Sequence[Channel], failed: sa.TableClause) -> Counter[str]:
@@ -113,8 +144,9 @@ def turn_of(tick: Tick, which: sa.ColumnElement[bool], failed: sa.TableClause | 
 
 
 def _decided(op: Op, send: Send, found: sa.TableClause, attempt: str) -> sa.Select:
-    """Give what was chosen under the decision's id; what waits for a limit is dropped where the step says so."""
-    is_dropped = sa.and_(found.c.capped, sa.true() if send.if_capped == "drop" else sa.false())
+    """Give what was chosen under the decision's id; what loses is dropped where the step says so."""
+    dropping = [lost for lost, loses in _losing(send).items() if loses == "drop"]
+    is_dropped = sa.func.coalesce(found.c.lost.in_(dropping), sa.false())
     columns = [column for column in found.c if column.name not in ("outcome", "reason", "held")]
     return sa.select(
         decision_id(op, found, attempt).label("decision_id"),
@@ -123,6 +155,11 @@ def _decided(op: Op, send: Send, found: sa.TableClause, attempt: str) -> sa.Sele
         sa.case((is_dropped, found.c.held), else_=found.c.reason).label("reason"),
         sa.case((sa.not_(is_dropped), found.c.held)).label("held"),
     )
+
+
+def _losing(send: Send) -> dict[str, str]:
+    """Say what becomes of a message, by what it loses to."""
+    return {CAPPED: send.if_capped, OUTRANKED: send.if_outranked}
 
 
 def decision_id(op: Op, found: sa.TableClause, attempt: str) -> sa.ColumnElement[str]:
@@ -151,7 +188,7 @@ def _news(tick: Tick, op: Op, decided: sa.TableClause) -> sa.Select:
     )
 
 
-def _leave_send(tick: Tick, op: Op, decided: sa.TableClause, news: sa.TableClause) -> Counter[str]:
+def _leave_send(tick: Tick, op: Op, send: Send, decided: sa.TableClause, news: sa.TableClause) -> Counter[str]:
     """Let go on whose message is queued or dropped; the others stay until something or the clock changes."""
     enrolment = tick.enrolment
     held, is_refused = decided.c.held, sa.and_(decided.c.held.is_(None), decided.c.outcome == "refused")
@@ -173,6 +210,7 @@ def _leave_send(tick: Tick, op: Op, decided: sa.TableClause, news: sa.TableClaus
         ).rowcount
         wakes = sa.func.least(over, sa.func.coalesce(decided.c.until, over))
         tick.transaction.execute(sa.update(enrolment).where(stays).values(due_at=wakes))
+    counts["changed"] += _move(tick, send, decided)
     if counts["queued"]:
         _remember_message(tick, news)
         reason = None if op.after else QUEUED
@@ -180,6 +218,24 @@ def _leave_send(tick: Tick, op: Op, decided: sa.TableClause, news: sa.TableClaus
     if counts["dropped"]:
         tick.go_on(tick.among(news, news.c.outcome == "dropped"), op.after, tick.now)
     return counts
+
+
+def _move(tick: Tick, send: Send, decided: sa.TableClause) -> int:
+    """Move the turn of those who lost on to a later moment, where the step says so; return how many."""
+    enrolment, moved = tick.enrolment, 0
+    for lost, loses in _losing(send).items():
+        by = moves(loses)
+        if by is None:
+            continue
+        turn = later(tick, tick.now, *length(by))
+        mine = sa.and_(
+            enrolment.c.enrolment_id == decided.c.enrolment_id, decided.c.held.is_not(None), decided.c.lost == lost
+        )
+        told = decided.c.held + sa.literal(f": moved on by {by}")
+        moved += tick.transaction.execute(
+            sa.update(enrolment).where(mine).values(since=turn, due_at=turn, reason=told)
+        ).rowcount
+    return moved
 
 
 def _remember_message(tick: Tick, news: sa.TableClause) -> None:

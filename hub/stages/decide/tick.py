@@ -26,6 +26,8 @@ class Tick:
     plan: Plan
     people: People
     as_of: datetime
+    bids: sa.TableClause | None = None
+    """What scenarios of the same priority bid for people (scenario, person_id, value), where they contest."""
     alarms: list[datetime] = field(default_factory=list)
     """Moments at which the clock alone lets something go on that no instance's own alarm tells of."""
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hub.expressions import ExpressionError, compile_condition, compile_expression
 from hub.people.instance import versions_of
-from hub.project.scenario import If, Send, Wait
+from hub.project.scenario import Send, expressions_in
 from hub.stages.decide.plan import Plan, plan_of
 from hub.stages.decide.tick import Tick
 
@@ -75,25 +75,24 @@ def older(tick: Tick) -> tuple[list[Plan], Counter[str]]:
 def _matters(tick: Tick) -> sa.ColumnElement[bool]:
     decision = tick.transaction.table("decision")
     failing = sa.select(decision.c.decision_id).where(decision.c.failed.is_not(None), decision.c.expires_at > tick.now)
-    return sa.or_(tick.enrolment.c.status == "active", tick.enrolment.c.message_id.in_(failing))
+    task = tick.transaction.table("task")
+    to_do = sa.select(task.c.enrolment_id).where(task.c.scenario == tick.plan.name, task.c.state == "open")
+    enrolment = tick.enrolment
+    return sa.or_(
+        enrolment.c.status == "active", enrolment.c.message_id.in_(failing), enrolment.c.enrolment_id.in_(to_do)
+    )
 
 
 def _mistakes(tick: Tick, plan: Plan) -> Iterator[str]:
     """Find what an older version says that does not hold any more: columns, traits and templates may be gone."""
     scope = tick.of(plan).instances().scope
     conditions = [plan.scenario.stop_when]
-    values: list[str] = []
+    values: list[str] = [plan.scenario.value] if plan.scenario.value is not None else []
     for op in plan.program.ops:
-        match op.step:
-            case If():
-                conditions.append(op.step.if_)
-            case Wait():
-                conditions += [op.step.wait.until] if op.step.wait.until else []
-                values += [op.step.wait.date] if op.step.wait.date else []
-            case Send():
-                values += (op.step.content or {}).values()
-                if not (tick.project.templates / op.step.send).is_dir():
-                    yield f"there is no template {op.step.send}"
+        for _, kind, text in expressions_in(op.step):
+            (conditions if kind == "condition" else values).append(text)
+        if isinstance(op.step, Send) and not (tick.project.templates / op.step.send).is_dir():
+            yield f"there is no template {op.step.send}"
     for compiled, texts in ((compile_condition, conditions), (compile_expression, values)):
         for text in texts:
             try:

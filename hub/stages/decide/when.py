@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import INTERVAL
 
-from hub.project.scenario import WaitFor, length
+from hub.project.lengths import length
+from hub.project.scenario import WaitFor
 from hub.warehouse.constructs import text_constant
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from hub.people.span import next_moment, remembered_as, still_holds
 from hub.people.traits import definitions, plan_traits, tables_read
 from hub.project import Project
 from hub.report import Report
+from hub.schema.actions import FILLED_BY_DECIDE
 from hub.stages.enrich.aggregate import aggregates
 from hub.stages.enrich.derive import derived
 from hub.stages.enrich.satisfaction import keep_satisfaction
@@ -31,8 +32,8 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     with warehouse.begin() as transaction:
         today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
         traits = definitions(project)
-        # the hub's own messages are news only where a trait counts messages
-        writers = ("map", "resolve", *(["decide"] if "message" in tables_read(project) else []))
+        # what scenarios did is news only where a trait looks at it
+        writers = ("map", "resolve", *(["decide"] if tables_read(project) & FILLED_BY_DECIDE else []))
         mark = fingerprint(
             *(seen(transaction, stage) for stage in writers),
             today,

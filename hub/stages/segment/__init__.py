@@ -14,6 +14,7 @@ from hub.people.segments import Evaluation, segment_conditions, tables_asked
 from hub.people.span import next_moment, remembered_as, still_holds
 from hub.project import Project
 from hub.report import Report
+from hub.schema.actions import FILLED_BY_DECIDE
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -26,9 +27,9 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     """
     with warehouse.begin() as transaction:
         definitions = sorted((name, it.model_dump_json()) for name, it in project.segments.items())
-        # the hub's own messages are news only where a segment asks for messages
-        writers = ("enrich", "feedback", *(["decide"] if "message" in tables_asked(project) else []))
-        mark = fingerprint(*(seen(transaction, stage) for stage in writers), definitions)
+        # what scenarios did is news only where a segment asks for it
+        writers = ("enrich", "feedback", *(["decide"] if tables_asked(project) & FILLED_BY_DECIDE else []))
+        mark = fingerprint(*(seen(transaction, stage) for stage in writers), definitions, project.terms.mark)
         if still_holds(seen(transaction, "segment"), mark, as_of):
             return Report("segment", skipped=True)
         evaluation = segment_conditions(transaction, project, as_of)
@@ -43,7 +44,7 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         }
         consent = transaction.table("consent")
         times = [sa.func.coalesce(consent.c.at, consent.c.source_time), *evaluation.times]
-        end = next_moment(transaction, times, as_of)
+        end = min(next_moment(transaction, times, as_of), project.terms.until(as_of))
         remember(transaction, "segment", remembered_as(mark, as_of, end), as_of)
     return Report("segment", rows_in=people, rows_out=people, counts=counts)
 

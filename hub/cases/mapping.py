@@ -1,4 +1,4 @@
-"""Cases: examples beside each mapping that run as tests. Given these raw rows, expect these rows.
+"""Cases of mappings: examples beside each mapping that run as tests. Given these raw rows, expect these rows.
 
     a guest order joins on the billing address:
       orders: [{order_no: 77, customer_id: null, billing_email: " Anna@Example.nl "}]
@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +24,8 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from hub.cases.comparing import differences
+from hub.cases.result import CaseResult
 from hub.contracts import Function
 from hub.errors import ConfigurationError, suggest
 from hub.lake import LOAD_ID, ROW, Load, raw_name
@@ -45,22 +46,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class CaseResult:
-    """What became of one case; without differences it holds."""
-
-    file: str
-    line: int
-    name: str
-    differences: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Say whether the case holds."""
-        return not self.differences
-
-
-def run_cases(project: Project, as_of: datetime = NOON) -> list[CaseResult]:
+def run_mapping_cases(project: Project, as_of: datetime = NOON) -> list[CaseResult]:
     """Run the cases beside every mapping file of a project, in the order of files and cases."""
     files = [mapping.file for mapping in project.mappings]
     beside = {file: file.with_name(f"{file.stem}.cases.yaml") for file in dict.fromkeys(files)}
@@ -255,56 +241,5 @@ def _table_differences(transaction: Transaction, table: str, wanted: Sequence[Ro
     query = sa.select(*(stored.c[column] for column in columns)).order_by(
         *(stored.c[name] for name in stored.info["key"])
     )
-    left = [dict(zip(columns, row, strict=True)) for row in transaction.rows(query)]
-    missing = []
-    for row in wanted:
-        match = next((there for there in left if _fits(row, there, zone)), None)
-        if match is None:
-            missing.append(row)
-        else:
-            left.remove(match)
-    for row in missing:
-        yield f"{table}: expected {_shown(row)}, but {_instead(left)}"
-    if not missing:
-        for there in left:
-            yield f"{table}: there is a row too many: {_shown(there)}"
-
-
-def _instead(left: Sequence[Row]) -> str:
-    if not left:
-        return "there is no such row"
-    return "there is " + " and ".join(_shown(there) for there in left[:3])
-
-
-def _shown(row: Row) -> str:
-    words = {None: "null", True: "true", False: "false"}
-    shown = {name: words[value] if value is None or isinstance(value, bool) else value for name, value in row.items()}
-    return "{" + ", ".join(f"{name}: {value}" for name, value in shown.items()) + "}"
-
-
-def _fits(wanted: Row, there: Row, zone: ZoneInfo) -> bool:
-    return all(_same(value, there[name], zone) for name, value in wanted.items())
-
-
-def _same(wanted: Any, there: Any, zone: ZoneInfo) -> bool:
-    """Compare a value of YAML with a stored one: numbers as numbers, moments as local times where no zone is given."""
-    if wanted is None or there is None or isinstance(there, bool):
-        return wanted is there
-    if isinstance(there, int | Decimal | float):
-        try:
-            return not isinstance(wanted, bool) and Decimal(str(wanted)) == Decimal(str(there))
-        except InvalidOperation:
-            return False
-    if isinstance(there, datetime):
-        return _same_moment(str(wanted), there, zone)
-    return str(wanted) == str(there)
-
-
-def _same_moment(wanted: str, there: datetime, zone: ZoneInfo) -> bool:
-    try:
-        moment = datetime.fromisoformat(wanted)
-    except ValueError:
-        return False
-    if len(wanted) == 10:
-        return there.astimezone(zone).date() == moment.date()
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)) == there
+    found = [dict(zip(columns, row, strict=True)) for row in transaction.rows(query)]
+    yield from differences(table, wanted, found, zone)

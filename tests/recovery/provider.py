@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -89,6 +89,8 @@ class Provider:
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
         self.url = ""
+        self.before: Callable[[str], object] = str
+        """Called with the path of each call before it is answered, from a thread of its own."""
         self._lock = Lock()
 
     def account(self, name: str) -> Account:
@@ -124,6 +126,7 @@ def provider() -> Iterator[Provider]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+            made.before(self.path)
             self._write(*made.answer(self.path, body))
 
         def do_GET(self) -> None:

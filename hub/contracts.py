@@ -106,6 +106,8 @@ class Plugin(ABC):
     config_model: ClassVar[type[ConnectionConfig]]
     default_mapping: ClassVar[Path | None] = None
     """A mapping file that holds where a project has none of its own for the connection."""
+    proven: ClassVar[str] = ""
+    """Against which real system it was proven, and when: "Odoo 19.0, 2026-11-22"; empty: against none yet."""
 
     def __init__(self, config: Any, place: Place) -> None:
         """Keep the configuration; open nothing yet: a plugin that is only listed costs nothing."""
@@ -367,11 +369,22 @@ class SyncBatch:
     delete   remove the row itself; one that is not there is accepted
 
     A destination rejects a row whose fields it can't take, with the reason, and takes the others.
+
+    `keys` are the keys of the rows, in their order. `fields_json` has the fields of each as the text of a JSON object
+    (numbers with decimals, dates and moments as texts), where the hub has written them already: a plugin that sends
+    JSON may pass them on, which is several times as fast as looking into each row.
     """
 
     target: str
     operation: Operation
     rows: Sequence[Row]
+    keys: Sequence[str] = field(default=(), repr=False)
+    fields_json: Sequence[str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the keys off the rows where they were not given."""
+        if not self.keys and self.rows:
+            object.__setattr__(self, "keys", [row.key for row in self.rows])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ new is decided. `hub run` walks this in-process; `flows/` gives the same stages 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,8 +28,9 @@ from hub.errors import ConfigurationError, HubError, suggest
 from hub.lake import Lake
 from hub.ledger import Ledger, open_ledger
 from hub.project import Connection, Project
+from hub.project.sync import Sync
 from hub.report import Report
-from hub.stages.activate import activate
+from hub.stages.activate import activate, bring_up_to_date
 from hub.stages.decide import decide
 from hub.stages.enrich import enrich
 from hub.stages.feedback import feedback
@@ -62,12 +65,21 @@ FLOWS: dict[str, tuple[Stage, ...]] = {
 }
 """The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed."""
 
+SYNC = "sync:"
+"""Before the name of a sync: a part of a run that is that sync alone."""
+
 Progress = Callable[[Stage, str, Report | None], None]
 """Called when a stage starts (without a report) and when it ends, with the connection where there is one."""
 
 Work = Callable[[], Report]
 Step = Callable[[Stage, str, Work], Report]
 """Does one piece of work of a stage: here by calling it, in `flows/` as a Prefect task."""
+
+
+atexit.register(gc.freeze)  # a process that ends leaves nothing to collect: the system takes it all
+
+_RARELY = 100_000
+"""So many new objects before the collector looks; by default 700, for programs that live on cycles of objects."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,19 @@ class RunReport:
 
 
 @contextmanager
+def _settled() -> Iterator[None]:
+    """Let the garbage collector look rarely, and not at what is loaded already: a run leaves it next to nothing."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_RARELY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+@contextmanager
 def workspace(project: Project) -> Iterator[Workspace]:
     """Open the warehouse and the ledger for writing; one run of a project at a time has them.
 
@@ -123,16 +148,31 @@ def workspace(project: Project) -> Iterator[Workspace]:
         lake.close()
 
 
+def syncs_of(project: Project, names: Sequence[str]) -> list[Sync]:
+    """Give the syncs that take part in a run: those that it names, else all; `engage` leaves out the scheduled ones.
+
+    Raises ConfigurationError for a name that is none.
+    """
+    wanted = [name.removeprefix(SYNC) for name in names if name.startswith(SYNC)]
+    for name in wanted:
+        if name not in project.syncs:
+            raise ConfigurationError(f"there is no sync '{name}'.{suggest(name, project.syncs)}")
+    if wanted:
+        return [project.syncs[name] for name in wanted]
+    return [sync for sync in project.syncs.values() if sync.schedule is None or "engage" not in names]
+
+
 def chosen(names: Sequence[str]) -> tuple[Stage, ...]:
-    """Turn names of stages and flows into stages in their order; no names mean all of them."""
-    for name in names:
+    """Turn names of stages, flows and syncs into stages in their order; no names mean all of them."""
+    wanted: set[Stage] = {"activate" for name in names if name.startswith(SYNC)}
+    for name in (name for name in names if not name.startswith(SYNC)):
         if name not in STAGES and name not in FLOWS:
             raise ConfigurationError(
                 f"there is no stage or flow '{name}'.{suggest(name, [*STAGES, *FLOWS])} "
-                f"Stages: {', '.join(STAGES)}. Flows: {', '.join(FLOWS)}."
+                f"Stages: {', '.join(STAGES)}. Flows: {', '.join(FLOWS)}. One sync: {SYNC}NAME."
             )
-    wanted = {stage for name in names for stage in FLOWS.get(name, (name,))} or set(STAGES)
-    return tuple(stage for stage in STAGES if stage in wanted)
+        wanted |= set(FLOWS.get(name, (name,)))  # type: ignore[arg-type]
+    return tuple(stage for stage in STAGES if stage in wanted or not names)
 
 
 def run(
@@ -147,15 +187,17 @@ def run(
     A connection that fails to land does not stop the others; its failure is in the report. Any other stage that
     fails ends the run with its error: what was committed until then stays, and the next run goes on from there.
     """
-    stages = chosen(names)
+    stages, syncs = chosen(names), syncs_of(project, names)
+    only_syncs = bool(names) and all(name.startswith(SYNC) for name in names)
     only_destinations = tuple(names) == ("listen",)
-    run_id = fingerprint(project.folder.name, as_of, stages)[:12]
+    part = stages if not only_syncs else tuple(names)
+    run_id = fingerprint(project.folder.name, as_of, part)[:12]
     reports: list[Report] = []
     seconds: dict[str, float] = {}
-    with log.bound(run=run_id), workspace(project) as open_workspace:
+    with _settled(), log.bound(run=run_id), workspace(project) as open_workspace:
         for stage in stages:
             started = time.perf_counter()
-            for subject, work in _work(stage, open_workspace, as_of, only_destinations):
+            for subject, work in _work(stage, open_workspace, as_of, only_destinations, syncs, only_syncs):
                 on_progress(stage, subject, None)
                 with log.bound(stage=stage, connection=subject) if subject else log.bound(stage=stage):
                     report = step(stage, subject, work)
@@ -169,7 +211,14 @@ def run(
     return result
 
 
-def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bool) -> Iterator[tuple[str, Work]]:
+def _work(
+    stage: Stage,
+    open_: Workspace,
+    as_of: datetime,
+    only_destinations: bool,
+    syncs: Sequence[Sync],
+    only_syncs: bool,
+) -> Iterator[tuple[str, Work]]:
     """Give the pieces of work of a stage: one per connection for land, else one."""
     project, warehouse, ledger = open_.project, open_.warehouse, open_.ledger
     match stage:
@@ -212,8 +261,11 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
             yield "", lambda: segment(warehouse, project, as_of)
         case "decide":
             yield "", lambda: decide(warehouse, ledger, project, as_of)
+        case "activate" if only_syncs:
+            for sync in syncs:
+                yield sync.sync, lambda sync=sync: bring_up_to_date(warehouse, ledger, project, as_of, [sync])  # type: ignore[misc]
         case "activate":
-            yield "", lambda: activate(warehouse, ledger, project, as_of)
+            yield "", lambda: activate(warehouse, ledger, project, as_of, syncs)
 
 
 def land_connection(
@@ -274,6 +326,6 @@ def _tell(report: Report) -> None:
     elif report.skipped:
         logger.debug("no news")
     else:
-        logger.info(
-            "done", rows_in=report.rows_in, rows_out=report.rows_out, set_aside=report.set_aside, **report.counts
-        )
+        told = {"rows_in": report.rows_in, "rows_out": report.rows_out, "set_aside": report.set_aside}
+        counts = {f"{name}_rows" if name == "event" else name: count for name, count in report.counts.items()}
+        logger.info("done", **told, **counts)  # `event` is the name of a table, and of what is logged

@@ -17,6 +17,7 @@ from hub.cli.options import AsOf, Json, Project
 from hub.cli.people_commands import people
 from hub.cli.quality_commands import quality_app, quarantine_app
 from hub.cli.scenario_commands import scenario
+from hub.cli.sync_commands import apply, plan, sync
 
 EXIT_CODES = """
 Exit codes: 0 all went well; 1 finished, but something failed; 2 the configuration, the installation or the command
@@ -78,8 +79,8 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[STAGE]...",
-            help="land, map, resolve, feedback, enrich, segment, decide, activate; or ingest, build, engage, listen. "
-            "All stages by default.",
+            help="land, map, resolve, feedback, enrich, segment, decide, activate; or ingest, build, engage, listen; "
+            "or sync:NAME for one sync. All stages by default.",
             show_default=False,
         ),
     ] = None,
@@ -253,6 +254,9 @@ def doctor(project: Project = None, json: Json = False) -> None:
     answer(json, lambda: work(project))
 
 
+app.command()(plan)
+app.command()(apply)
+app.add_typer(sync, name="sync")
 app.add_typer(people, name="people")
 app.add_typer(scenario, name="scenario")
 app.add_typer(deliveries, name="deliveries")

@@ -25,6 +25,7 @@ from hub.project import (
     segments,
     serve,
     survivorship,
+    sync,
     traits,
 )
 from hub.settings import Settings
@@ -40,7 +41,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("segments/*.yaml", segments.SegmentFile),
     ("scores/*.yaml", scores.Score),
     ("scenarios/*.yaml", scenario.Scenario),
-    ("syncs/*.yaml", models.Sync),
+    ("syncs/*.yaml", sync.Sync),
 )
 """The files that have a model, in the order in which a project grows."""
 

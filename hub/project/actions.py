@@ -24,7 +24,8 @@ from pydantic import Field
 
 from hub.project.consent_terms import ConsentChannel
 from hub.project.lengths import Length
-from hub.project.models import Expression, Form, SyncConsent
+from hub.project.models import Expression, Form
+from hub.project.sync import SyncConsent
 
 Path = tuple[str | int, ...]
 

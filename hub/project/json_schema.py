@@ -16,11 +16,12 @@ from pydantic import BaseModel
 from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
 from hub.project.consent_terms import ConsentTextsFile
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.quality import QualityFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.registry import Registry
 from hub.schema import Schema

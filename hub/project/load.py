@@ -23,7 +23,7 @@ from hub.project.check import cross_checks
 from hub.project.consent_terms import ConsentTextsFile
 from hub.project.form import secrets_in_clear, validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.own_schema import own_schema
 from hub.project.packs import PackFile, pack_names, pack_path
 from hub.project.project import Connection, MappedTable, Origin, Project
@@ -32,6 +32,7 @@ from hub.project.quality_checks import shared_checks
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.project.yaml import Document, KeyPath
 from hub.registry import Registry

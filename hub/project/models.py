@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from hub.contracts import Channel
 from hub.law import Basis
-from hub.project.consent_terms import ConsentChannel, ConsentSection
+from hub.project.consent_terms import ConsentSection
 from hub.project.limits import Limits
 from hub.project.public_url import PublicUrl
 from hub.project.serve import Serve
@@ -411,45 +411,3 @@ class MappingFile(Form):
             for name, entry in (self.__pydantic_extra__ or {}).items()
             for mapping in (entry if isinstance(entry, list) else [entry])
         ]
-
-
-# syncs/*.yaml --------------------------------------------------------------------------------------------------------
-
-
-class SyncFrom(Form):
-    """Who or what is synced."""
-
-    segment: str = Field(description="The segment whose members go.")
-
-
-class SyncTo(Form):
-    """Where it goes."""
-
-    connection: str = Field(description="The connection that takes audiences.")
-    audience: str = Field(description="The name of the audience there.")
-
-
-class SyncConsent(Form):
-    """The consent that each person must have given."""
-
-    channel: ConsentChannel = Field(description="What may be done: write by that channel, call, or show ads.")
-    purpose: Purpose = Field("marketing", description="What for.")
-
-
-class Guards(Form):
-    """What stops a sync until a person has looked."""
-
-    removes: Percentage = Field(0.2, description="Stop when a run would remove a larger share of the audience.")
-
-
-class Sync(Form):
-    """syncs/*.yaml: keep an audience at a destination equal to a segment."""
-
-    sync: str = Field(description="Its name, in one word.")
-    from_: SyncFrom = Field(alias="from", description="Who is synced.")
-    to: SyncTo = Field(description="Where they go.")
-    key: Expression = Field("person_id", description="What tells rows apart at the destination.")
-    fields: dict[str, Expression] = Field(description="What goes along, by the name of the field there.")
-    consent: SyncConsent = Field(description="Without it nobody goes: consent fails closed.")
-    leaving: Literal["remove", "keep"] = Field("remove", description="What happens to those who leave the segment.")
-    guards: Guards = Field(Guards(), description="What stops the sync until a person has looked.")

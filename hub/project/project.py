@@ -23,11 +23,12 @@ from hub.law import Terms
 from hub.project.calendar import Calendar
 from hub.project.consent_terms import ConsentTextsFile, terms_of
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, RowCheck, Sync, TableMapping
+from hub.project.models import HubFile, RowCheck, TableMapping
 from hub.project.quality import QualityFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import Segment
+from hub.project.sync import Sync
 from hub.project.traits import Trait
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema

@@ -22,12 +22,13 @@ from hub.project.check import SHORTEST_KEY
 from hub.project.consent_terms import ConsentTextsFile
 from hub.project.form import validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.project import MappedTable
 from hub.project.quality import QualityFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.project.yaml import parse
 from hub.registry import Registry

@@ -131,6 +131,36 @@ def test_a_register_for_another_channel_is_not_asked(shop: Shop) -> None:
     assert sent(with_register(shop, "person1@example.nl", channel="sms")) == (1, [])
 
 
+CALLING = WELCOME.model_validate(
+    {
+        **WELCOME.model_dump(by_alias=True),
+        "steps": [{"task": "Ring", "to": "sales desk", "by": "phone", "done_when": "happened('shop_visit')"}],
+    }
+)
+
+
+def test_nobody_is_called_whom_the_belgian_list_names_and_the_consultation_is_proven(shop: Shop) -> None:
+    for number, phone in ((1, NUMBER), (2, "+32470123457"), (3, "+31612345678")):
+        shop.newcomer(number, consent=["phone"], phone=phone, country="BE" if number < 3 else "NL")
+    calling = shop.with_(scenarios={"welcome": CALLING})
+    ours = with_register(calling, "0470 12 34 56", name="bel-me-niet-meer", channel="phone")
+    decide(shop.warehouse, shop.ledger, ours.project, NOW)
+    assert shop.rows("task", "record_id", "state", "reason") == [
+        ("shop:1", "refused", "phone: listed in the register bel-me-niet-meer"),
+        ("shop:2", "open", None),
+        ("shop:3", "open", None),
+    ]
+    assert [(it.register, it.asked, it.listed) for it in shop.ledger.consultations.of()] == [("bel-me-niet-meer", 2, 1)]
+
+
+def test_without_the_list_nobody_in_belgium_is_called(shop: Shop) -> None:
+    for number, phone in ((1, NUMBER), (2, "+31612345678")):
+        shop.newcomer(number, consent=["phone"], phone=phone)
+    calling = shop.with_(scenarios={"welcome": CALLING})
+    decide(shop.warehouse, shop.ledger, calling.project, NOW)
+    assert shop.rows("task", "record_id", "state") == [("shop:1", "refused"), ("shop:2", "open")]
+
+
 @pytest.mark.parametrize("country", ["BE", ""], ids=["by the country", "by the number"])
 def test_who_calls_belgium_must_consult_the_list_and_without_a_connection_nobody_is_called(
     shop: Shop, country: str

@@ -145,5 +145,5 @@ def _channels(site: Site) -> tuple[str, ...]:
     """Give the channels by which this project contacts people."""
     plugins = [connection.open() for connection in site.project.destinations]
     sends = {plugin.capabilities.channel for plugin in plugins if isinstance(plugin, Destination)}
-    syncs = {sync.consent.channel for sync in site.project.syncs.values()}
+    syncs = {sync.consent.channel for sync in site.project.syncs.values() if sync.consent is not None}
     return tuple(channel for channel in ("email", "sms", "letter", "phone", "ads") if channel in sends | syncs)

@@ -29,6 +29,7 @@ class Smtp(Destination):
     name = "smtp"
     summary = "Sends e-mail over SMTP; reads reactions from JSON Lines files."
     config_model = SmtpConfig
+    proven = "MailDev 2.2.1, 2026-11-22"
     default_mapping = Path(__file__).parents[3] / "mappings" / "smtp.yaml"
     config: SmtpConfig
 

@@ -29,7 +29,7 @@ $(VENV)/.real: pyproject.toml constraints.txt | $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,sftp,s3,match]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,sftp,s3,match,serve]' --group dev
 	@touch $@ $(VENV)/.demo $(VENV)/.real
 
 demo: $(VENV)/.demo ## the main job, end to end, on the embedded engine: a pet shop with six systems

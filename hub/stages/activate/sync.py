@@ -152,7 +152,7 @@ class _Run:
                 reading = open_.enter_context(self.stores.warehouse.begin())
                 # a register may list others tomorrow: who is in it is asked at every run
                 asked = asks_registers(self.stores.project, self.sync, self.stores.as_of)
-                mark = None if asked else _mark(reading, self.sync)
+                mark = None if asked else _mark(reading, self.stores.ledger, self.sync)
                 if self.way.how == "run" and mark is not None and seen(reading, self._stage) == mark:
                     return self.outcome
                 before = open_journal(reading, self.sync.sync)
@@ -267,9 +267,9 @@ class _Run:
         }
 
 
-def _mark(transaction: Transaction, sync: Sync) -> str | None:
+def _mark(transaction: Transaction, ledger: Ledger, sync: Sync) -> str | None:
     """Name everything that the rows depend on; None while the segments have never been evaluated."""
     written = sync.model_dump_json()
     filled = ("decide",) if AUDIENCE in written else ()
     marks = [seen(transaction, stage) for stage in (*filled, *DEPENDS_ON)]
-    return fingerprint(marks, written) if marks[-1] is not None else None
+    return fingerprint(marks, ledger.suppressions.state(), written) if marks[-1] is not None else None

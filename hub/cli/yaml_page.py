@@ -11,7 +11,19 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hub.cli.markdown import default, heading, row
-from hub.project import cases, identity, lengths, models, quality, scenario, scores, segments, survivorship, traits
+from hub.project import (
+    cases,
+    identity,
+    lengths,
+    models,
+    quality,
+    recommendations,
+    scenario,
+    scores,
+    segments,
+    survivorship,
+    traits,
+)
 from hub.settings import Settings
 
 FILES: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -19,6 +31,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
     ("quality.yaml", quality.QualityFile),
+    ("recommendations.yaml", recommendations.RecommendationsFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),

@@ -17,6 +17,7 @@ from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
 from hub.project.quality import QualityFile
+from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -37,6 +38,7 @@ def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
         "schema": _of(SchemaFile),
         "identity": _of(IdentityFile),
         "quality": _of(QualityFile),
+        "recommendations": _of(RecommendationsFile),
         "mapping": _mapping(schema),
         "cases": _cases(schema),
         "traits": _of(TraitFile),

@@ -12,6 +12,7 @@ from hub.project.calendar import Calendar
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, RowCheck, Sync, TableMapping
 from hub.project.quality import QualityFile
+from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import Segment
@@ -88,6 +89,7 @@ class Project:
     syncs: Mapping[str, Sync]
     identity: IdentityFile = field(default_factory=IdentityFile)
     quality: QualityFile = field(default_factory=QualityFile)
+    recommendations: RecommendationsFile | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
     scorers: Mapping[str, Scorer] = field(default_factory=dict, compare=False)
     """The scorers that scores name in `by:`."""
@@ -95,7 +97,8 @@ class Project:
     """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
-    ("sync", name), ("identity",), ("quality",), ("connection", name), and ("mapping", file, position)."""
+    ("sync", name), ("identity",), ("quality",), ("recommendations",), ("connection", name), and
+    ("mapping", file, position)."""
 
     def origin(self, thing: MappedTable) -> Origin:
         """Say where a mapping is written."""

@@ -1,4 +1,6 @@
-"""A scenario with a wait, a branch and a row for another system, walked day by day in processes of their own. Used by the tests beside it.
+"""A scenario with a wait, a branch and a row for another system, walked day by day in processes of their own.
+
+Used by the tests beside it.
 
     HUB_KILL_AT="answer written" python -m tests.recovery.journey FOLDER ENGINE DAY
 

@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 NAME ?= pipeline
 SIZE ?= 100000
 
-.PHONY: help demo demo-real test lint types bench docs constraints clean
+.PHONY: help demo demo-real test test-real lint types bench docs constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ $(VENV)/.real: pyproject.toml constraints.txt | $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,sftp,s3,match]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,sftp,s3,match,serve]' --group dev
 	@touch $@ $(VENV)/.demo $(VENV)/.real
 
 demo: $(VENV)/.demo ## the main job, end to end, on the embedded engine: a pet shop with six systems
@@ -41,6 +41,9 @@ demo-real: $(VENV)/.real ## the same road on real retail data: The Complete Jour
 test: $(VENV)/.dev lint types ## everything that is checked: lint, types, import floors, all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+test-real: $(VENV)/.dev ## the connectors against real servers, which it installs into .cache/real and starts
+	$(BIN)/python -m pytest tests_real
+
 lint: $(VENV)/.dev ## ruff (lint and format) and the floors that imports keep to
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,6 +52,7 @@ lint: $(VENV)/.dev ## ruff (lint and format) and the floors that imports keep to
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 	$(BIN)/mypy plugins
+	$(BIN)/mypy tests_real
 
 bench: $(VENV)/.dev ## one benchmark: make bench NAME=pipeline SIZE=100000
 	$(BIN)/python -m bench $(NAME) $(SIZE)
@@ -60,4 +64,4 @@ constraints: $(VENV)/.dev ## pin the versions that are installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
 
 clean: ## remove what make made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache examples/miaoum/data examples/*/lake examples/*/.hub examples/*/out
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache examples/miaoum/data examples/*/lake examples/*/.hub examples/*/out

@@ -2,7 +2,7 @@
 
 The statements lie in `sql/`, one file per stage, in the order of their numbers. Identity alone leaves SQL: connected
 components by label propagation on arrays are several times cheaper than the same in joins. Run as
-`python -m bench.reference LAKE WAREHOUSE OUTCOME`.
+`python -m bench.reference LAKE WAREHOUSE OUTCOME [THREADS]`; DuckDB chooses their number where it is left out.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ Key = tuple[str, int]
 _SQL = Path(__file__).parent / "sql"
 
 
-def reference(lake: Path, warehouse: Path, as_of: datetime = AS_OF) -> dict[str, int]:
+def reference(lake: Path, warehouse: Path, as_of: datetime = AS_OF, threads: int | None = None) -> dict[str, int]:
     """Walk from the lake to deliveries in a new DuckDB file and return the outcome: counts by name.
 
     A `warehouse` that exists already is refused by its first CREATE TABLE: the reference knows only the full run.
     """
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        if threads is not None:
+            connection.execute(f"SET threads = {threads}")
         connection.execute("SET force_compression = 'uncompressed'")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET VARIABLE lake = ?", [str(lake)])
@@ -95,5 +97,5 @@ def _statements(name: str) -> str:
 
 
 if __name__ == "__main__":
-    outcome = reference(Path(sys.argv[1]), Path(sys.argv[2]))
+    outcome = reference(Path(sys.argv[1]), Path(sys.argv[2]), threads=int(sys.argv[4]) if sys.argv[4:] else None)
     Path(sys.argv[3]).write_text(json.dumps(outcome, indent=1), "utf-8")

@@ -1,4 +1,4 @@
-"""The project's schedules, served to a Prefect server: one deployment per flow that has a cron time."""
+"""The project's schedules, served to a Prefect server: one deployment per flow, and per sync, that has a cron time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from prefect.schedules import Cron
 
 from flows.runs import hub_flow
 from hub.errors import ConfigurationError
-from hub.pipeline import FLOWS
+from hub.pipeline import FLOWS, SYNC
 from hub.project import Project
 
 
 def deployments(project: Project) -> list[RunnerDeployment]:
-    """Make a deployment for each flow under `schedules:`; a flow never runs twice at the same time."""
+    """Make a deployment for each flow under `schedules:` and each sync with a `schedule`.
+
+    None of them runs twice at the same time.
+    """
+    times: dict[str, str | None] = {name: getattr(project.hub.schedules, name) for name in FLOWS}
+    times |= {f"{SYNC}{name}": sync.schedule for name, sync in project.syncs.items()}
     found = []
-    for name in FLOWS:
-        cron: str | None = getattr(project.hub.schedules, name)
+    for name, cron in times.items():
         if cron is not None:
             deployment = hub_flow.to_deployment(
-                name=name,
+                name=name.replace(":", " "),
                 schedule=Cron(cron, timezone=project.hub.timezone),
                 parameters={"folder": str(project.folder.resolve()), "names": [name]},
                 concurrency_limit=1,

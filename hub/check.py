@@ -16,17 +16,18 @@ from hub.lake import Lake
 from hub.people.golden_problems import golden_problems
 from hub.people.recommendations import product_scope
 from hub.people.scenarios import scenario_problems
-from hub.people.scope import trial_scope
+from hub.people.scope import People, reading_scope, trial_scope
 from hub.people.segments import segment_problems
+from hub.people.synced import scope_of
 from hub.people.traits import plan_traits, trait_problems
 from hub.project import MappedTable, Origin, Project
-from hub.project.models import Sync
 from hub.project.program import program
 from hub.project.quality_checks import table_of
 from hub.project.scenario import Scenario
+from hub.project.sync import Sync
 from hub.registry import Registry
 from hub.stages.map.problems import problems_of_mapping
-from hub.templates import Renderer, load_template
+from hub.templates import Renderer, load_template, offers_refusal
 
 
 def check_project(
@@ -48,8 +49,9 @@ def check_project(
         found += segment_problems(project, as_of)
         scope = trial_scope(project, as_of, plan_traits(project, as_of))
         found += scenario_problems(project, scope, as_of)
+        everybody = reading_scope(project, as_of)
         for sync in project.syncs.values():
-            found += _sync(sync, project, scope)
+            found += _sync(sync, project, everybody, as_of)
     renderer = Renderer(registry.template_filters)
     for scenario in project.scenarios.values():
         found += _templates(scenario, project, renderer)
@@ -107,16 +109,18 @@ def _recommendations(project: Project, as_of: datetime) -> Iterator[Problem]:
         yield project.origins["recommendations",].at_value("products", message=error.message, offset=error.column - 1)
 
 
-def _sync(sync: Sync, project: Project, scope: Scope) -> Iterator[Problem]:
-    origin = project.origins["sync", sync.sync]
-    yield from _value(sync.key, scope, origin, "key")
+def _sync(sync: Sync, project: Project, everybody: People, as_of: datetime) -> Iterator[Problem]:
+    origin, scope = project.origins["sync", sync.sync], scope_of(project, everybody, sync, as_of)
+    if sync.from_.where is not None:
+        yield from _value(sync.from_.where, scope, origin, "from", "where", condition=True)
+    yield from _value(sync.row_key, scope, origin, "key")
     for name, expression in sync.fields.items():
         yield from _value(expression, scope, origin, "fields", name)
 
 
-def _value(written: str, scope: Scope, origin: Origin, *path: str | int) -> Iterator[Problem]:
+def _value(written: str, scope: Scope, origin: Origin, *path: str | int, condition: bool = False) -> Iterator[Problem]:
     try:
-        compile_expression(written, scope)
+        (compile_condition if condition else compile_expression)(written, scope)
     except ExpressionError as error:
         yield origin.at_value(*path, message=error.message, offset=error.column - 1)
 
@@ -126,7 +130,17 @@ def _templates(scenario: Scenario, project: Project, renderer: Renderer) -> Iter
     for _, send in program(scenario).sends:
         for channel in send.by:
             try:
-                renderer.check(load_template(project.templates, send.send, channel))
+                template = load_template(project.templates, send.send, channel)
+                renderer.check(template)
+                if scenario.confirms is not None and "confirm_url" not in template.text:
+                    message = f"{channel} asks for a confirmation and has no {{{{ confirm_url }}}} to give it by"
+                    yield Problem(f"templates/{send.send}", 0, 0, message)
+                if scenario.own_similar_products and not offers_refusal(template.text):
+                    message = (
+                        f"{channel} offers no refusal, and a soft opt-in allows none without: put {{{{ unsubscribe_url "
+                        "}} into every part"
+                    )
+                    yield Problem(f"templates/{send.send}", 0, 0, message)
             except ConfigurationError as error:
                 for problem in error.problems:
                     file = problem.file or f"templates/{send.send}"

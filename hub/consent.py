@@ -1,18 +1,34 @@
-"""Consent in effect: what people's newest statements say, per channel and purpose. It fails closed.
+"""Consent in effect: what people's newest valid statements say, per channel and purpose. It fails closed.
 
-No statement, an unclear one, or one without a moment is no consent. Where a person's records contradict each other
-at the same moment, the refusal holds.
+No statement, an unclear one, or a yes that does not hold is no consent. A yes holds when it can be proven (by the texts
+that the project declares), has not expired, was given at an age at which one's own consent counts, and rests on a
+ground that the law of the person's country takes for the channel. A refusal always holds, whatever it lacks. Where a
+person's records contradict each other at the same moment, the refusal holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from hub.law import Terms, Text, age_groups, basis_groups
+from hub.ledger import EVERY_CHANNEL
+
 CLOCKS_APART = timedelta(days=1)
 """A system's clock may run ahead of ours: a withdrawal counts from a day before its own moment."""
+
+CHANNELS = ("email", "sms", "letter", "phone", "ads", "push")
+
+SOFT = "soft opt-in"
+
+WITH_WORDS = ("consent", SOFT)
+"""Grounds behind which stand words that somebody saw."""
+
+WITHOUT_WORDS = ("contract", "legitimate interest")
+"""Grounds that nobody agrees to: no text stands behind them."""
 
 
 class Tables(Protocol):
@@ -25,36 +41,26 @@ class Tables(Protocol):
 
 def in_effect(
     tables: Tables,
+    terms: Terms,
     people: sa.FromClause,
     purpose: str,
     as_of: datetime,
     records: sa.FromClause | None = None,
+    *,
+    soft_opt_in: bool = False,
+    ahead: timedelta | None = CLOCKS_APART,
 ) -> sa.Select:
     """Give the consent in effect of `people` (which has person_id): person_id, channel, given, at, consent_key.
 
     `given` is never null; `consent_key` names the statement (`connection:key`) that proves it. Nobody has more than
-    one row per channel; who never stated anything has none. `records` (record_id, person_id) says whose the records
-    are, where not `source_record` is asked.
+    one row per channel; who never stated anything valid has none. `records` (record_id, person_id) says whose the
+    records are, where not `source_record` is asked.
+
+    `soft_opt_in` says whether what is to be sent meets the conditions of a soft opt-in that lie in the message: own
+    similar products, and a refusal offered in it. A withdrawal counts up to `ahead` before its own moment; None: it
+    counts however late it is dated. Ask so before something goes out.
     """
-    consent = tables.table("consent")
-    record = tables.table("source_record") if records is None else records
-    at = sa.func.coalesce(consent.c.at, consent.c.source_time)
-    given = sa.func.coalesce(consent.c.given, sa.false())
-    known = sa.or_(at <= as_of, sa.and_(sa.not_(given), at <= as_of + CLOCKS_APART))
-    wanted = sa.select(people.c.person_id).distinct().subquery("wanted")
-    stated = (
-        sa.select(
-            record.c.person_id,
-            consent.c.channel,
-            given.label("given"),
-            at.label("at"),
-            (consent.c.connection + ":" + consent.c.source_key).label("consent_key"),
-        )
-        .join(record, record.c.record_id == consent.c.record_id)
-        .join(wanted, wanted.c.person_id == record.c.person_id)
-        .where(consent.c.purpose == purpose, known)
-        .cte(f"stated_on_{purpose}")
-    )
+    stated = _stated(tables, terms, people, purpose, as_of, records, soft_opt_in, ahead)
     newest = (
         sa.select(stated.c.person_id, stated.c.channel, sa.func.max(stated.c.at).label("at"))
         .group_by(stated.c.person_id, stated.c.channel)
@@ -88,3 +94,129 @@ def allowed(given: sa.ColumnElement[bool], purpose: str) -> sa.ColumnElement[boo
 def refusal(given: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
     """Say why it may not go."""
     return sa.case((given.is_(None), sa.literal("no consent")), else_=sa.literal("consent withdrawn"))
+
+
+def _stated(
+    tables: Tables,
+    terms: Terms,
+    people: sa.FromClause,
+    purpose: str,
+    as_of: datetime,
+    records: sa.FromClause | None,
+    soft_opt_in: bool,
+    ahead: timedelta | None,
+) -> sa.CTE:
+    """Give the statements that count: person_id, channel, given, at, consent_key. One about all channels is many."""
+    said = _said(tables, people, purpose, as_of, records)
+    refused = sa.not_(said.c.given)
+    if ahead is not None:
+        refused = sa.and_(refused, said.c.at <= _moment(as_of + ahead))
+    yes = sa.and_(said.c.given, said.c.at <= _moment(as_of), *_conditions(said, terms, purpose, as_of, soft_opt_in))
+    counting = sa.select(*(said.c[name] for name in ("person_id", "given", "at", "consent_key")))
+    every = sa.union_all(*(sa.select(sa.literal(name, sa.Text()).label("channel")) for name in CHANNELS)).subquery()
+    return sa.union_all(
+        counting.add_columns(said.c.channel).where(said.c.channel != EVERY_CHANNEL, sa.or_(yes, refused)),
+        counting.add_columns(every.c.channel).join(every, sa.true()).where(said.c.channel == EVERY_CHANNEL, refused),
+    ).cte(f"stated_on_{purpose}")
+
+
+def _said(
+    tables: Tables, people: sa.FromClause, purpose: str, as_of: datetime, records: sa.FromClause | None
+) -> sa.CTE:
+    """Give all statements of people, with what is asked about them: a clear answer, a moment, country, birth date."""
+    consent = tables.table("consent")
+    person = tables.table("person").alias("stating_person")
+    record = tables.table("source_record") if records is None else records
+    given = sa.func.coalesce(consent.c.given, sa.false())
+    at = sa.func.coalesce(consent.c.at, consent.c.source_time)
+    wanted = sa.select(people.c.person_id).distinct().subquery("wanted")
+    return (
+        sa.select(
+            record.c.person_id,
+            consent.c.channel,
+            given.label("given"),
+            # who refuses without a moment refuses now
+            sa.case((given, at), else_=sa.func.coalesce(at, _moment(as_of))).label("at"),
+            (consent.c.connection + ":" + consent.c.source_key).label("consent_key"),
+            consent.c.basis,
+            consent.c.text,
+            sa.and_(consent.c.from_sale, consent.c.refusal_offered).label("well_collected"),
+            sa.func.coalesce(sa.func.upper(sa.func.trim(person.c.country)), "").label("country"),
+            person.c.birth_date,
+        )
+        .join(record, record.c.record_id == consent.c.record_id)
+        .join(wanted, wanted.c.person_id == record.c.person_id)
+        .outerjoin(person, person.c.person_id == record.c.person_id)
+        .where(consent.c.purpose == purpose)
+        .cte(f"said_on_{purpose}")
+    )
+
+
+def _conditions(
+    said: sa.CTE, terms: Terms, purpose: str, as_of: datetime, soft_opt_in: bool
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Give all that a yes must meet. One for service messages need meet nothing: they go without."""
+    if purpose == "service":
+        return
+    # where texts are declared, the ground is asked for too
+    basis = sa.func.coalesce(said.c.basis, "" if terms.texts is not None else "consent")
+    yield _of_age(said, terms)
+    if terms.texts is not None:
+        yield _proven(said, basis, terms.texts, purpose)
+    if terms.valid_for is not None:
+        yield said.c.at > _moment(terms.valid_for.before(as_of))
+    if purpose == "marketing":
+        yield _lawful(said, basis, terms, as_of)
+    well = sa.func.coalesce(said.c.well_collected, sa.false()) if soft_opt_in else sa.false()
+    yield sa.or_(basis != SOFT, well)
+
+
+def _proven(said: sa.CTE, basis: sa.ColumnElement[str], texts: Sequence[Text], purpose: str) -> sa.ColumnElement[bool]:
+    """Say whether the words that a person agreed to are known, and were shown by that channel at that moment."""
+    shown = []
+    for text in texts:
+        if text.purpose == purpose:
+            between = [said.c.at >= _moment(text.since)]
+            if text.until is not None:
+                between.append(said.c.at < _moment(text.until))
+            shown.append(sa.and_(said.c.text == text.name, said.c.channel.in_(text.channels), *between))
+    agreed = sa.and_(basis.in_(WITH_WORDS), sa.or_(sa.false(), *shown))
+    return sa.or_(basis.in_(WITHOUT_WORDS), sa.func.coalesce(agreed, sa.false()))
+
+
+def _lawful(said: sa.CTE, basis: sa.ColumnElement[str], terms: Terms, as_of: datetime) -> sa.ColumnElement[bool]:
+    """Say whether the ground of a yes is one that the person's country takes for the channel today."""
+    return sa.or_(
+        sa.false(),
+        *(
+            sa.and_(
+                said.c.channel.in_(group.channels),
+                _there(said, group.countries, group.named),
+                basis.in_(sorted(group.bases)),
+            )
+            for group in basis_groups(terms.day(as_of), terms.stricter)
+        ),
+    )
+
+
+def _of_age(said: sa.CTE, terms: Terms) -> sa.ColumnElement[bool]:
+    """Say whether somebody was old enough at the moment of a yes; whose age is not known counts as grown up."""
+    years = sa.case(*((_there(said, group.countries, group.named), group.age) for group in age_groups(terms.stricter)))
+    born = said.c.birth_date
+    return sa.or_(born.is_(None), _day_number(said.c.at) >= _day_number(born) + years * 10_000)
+
+
+def _there(said: sa.CTE, countries: tuple[str, ...], named: bool) -> sa.ColumnElement[bool]:
+    if not countries:
+        return sa.true()
+    return said.c.country.in_(countries) if named else said.c.country.not_in(countries)
+
+
+def _day_number(when: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """Write a day as a number that adds up in years: 20100229."""
+    year, month, day = (sa.cast(sa.extract(part, when), sa.Integer()) for part in ("year", "month", "day"))
+    return year * 10_000 + month * 100 + day
+
+
+def _moment(when: datetime) -> sa.ColumnElement[datetime]:
+    return sa.cast(sa.literal(when, sa.DateTime(timezone=True)), sa.DateTime(timezone=True))

@@ -54,11 +54,46 @@ class Check:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a plugin object lives: its connection's name, the project's folder, and the hub's signing key."""
+    """Where a plugin object lives: its connection's name, the project's folder, and the hub's signing key.
+
+    `public_url` is where the hub serves its pages to the world; empty where it serves none.
+    """
 
     connection: str
     folder: Path
     key: bytes = field(default=b"", repr=False)
+    public_url: str = ""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """One HTTP request that another system sent to `/in/<connection>`.
+
+    `path` is what follows the connection's name in the address, without a slash at either end: the place for a secret
+    where a system can't sign. Names of headers are in lower case. `received_at` is our clock: judge the age of a
+    signature by it.
+    """
+
+    method: str
+    path: str = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a push brought: rows by raw table, kept before the push is answered, and landed with the plugin's others.
+
+    `id` is the sender's own name for what happened: a push with an id that the connection has had already is answered
+    the same way, and not kept again. Where the sender gives none, take what tells two events apart (an order's number
+    and the time of its change), or a hash of the body. `answer` is the body that the sender waits for, if it does.
+    """
+
+    id: str = field(repr=False)
+    rows: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
+    answer: str | None = field(default=None, repr=False)
 
 
 class Plugin(ABC):
@@ -71,6 +106,8 @@ class Plugin(ABC):
     config_model: ClassVar[type[ConnectionConfig]]
     default_mapping: ClassVar[Path | None] = None
     """A mapping file that holds where a project has none of its own for the connection."""
+    proven: ClassVar[str] = ""
+    """Against which real system it was proven, and when: "Odoo 19.0, 2026-11-22"; empty: against none yet."""
 
     def __init__(self, config: Any, place: Place) -> None:
         """Keep the configuration; open nothing yet: a plugin that is only listed costs nothing."""
@@ -80,6 +117,20 @@ class Plugin(ABC):
     @abstractmethod
     def check(self) -> Check:
         """Try the connection in a few seconds, without changing anything on the other side."""
+
+    def webhook(self, request: Pushed) -> Received:
+        """Judge what another system pushed, and say what rows it brings; a plugin that takes pushes overrides this.
+
+        Check the signature first (see `hub.incoming`), and ask no server: the sender waits. Raises UnsignedError for a
+        push that is not signed as it must be or too old (answered with 401), RejectedError for one that can't be read
+        (400); neither is kept. The same push may come twice, and pushes come out of order.
+        """
+        raise TypeError(f"{self.name} takes no pushes")
+
+    @classmethod
+    def receives(cls) -> bool:
+        """Say whether other systems can push to it."""
+        return cls.webhook is not Plugin.webhook
 
 
 class Source(Plugin):
@@ -93,6 +144,40 @@ class Source(Plugin):
         Keep cursors in dlt's incremental state, so that a run killed halfway starts again where the last
         completed one ended.
         """
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What one request of an analytics library brought: calls of the Segment HTTP API, in their order.
+
+    Each call is what the library wrote, with its `type` (track, identify, page, screen, group, alias); no value of it
+    can be trusted. `sent_at` is the library's own clock when it sent them, as it wrote it. `visitor` names who sent
+    them until the day is over, without a cookie and without anything kept on their side or ours; it is empty for what
+    no browser sent.
+    """
+
+    calls: Sequence[Mapping[str, Any]] = field(repr=False)
+    sent_at: str
+    received_at: datetime
+    visitor: str = field(repr=False)
+
+
+class Collector(Source):
+    """A source of events from sites, apps and servers, whose libraries send them to the hub (`/v1/track` and so on)."""
+
+    @property
+    @abstractmethod
+    def write_keys(self) -> Sequence[str]:
+        """Give the keys by which a library says that its events are for this connection; a site shows them to all."""
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """Say which sites' pages may send: `https://www.example.com`."""
+        return ()
+
+    @abstractmethod
+    def collect(self, sent: Collected) -> Sequence[Received]:
+        """Turn calls into rows, each call kept once by its id; what consent does not allow is left out of them."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +250,46 @@ class Lookup(Plugin):
 
         Raise ConfigurationError for what an admin must mend, TemporaryError when the provider is away: what was
         answered before is kept.
+        """
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """What a do-not-contact register answered: those among the addresses asked about that are `listed`.
+
+    `reference` names the version of the register that answered and `dated` the moment it is of: they are kept as the
+    proof that it was consulted, so neither holds an address.
+    """
+
+    listed: frozenset[str] = field(repr=False)
+    reference: str
+    dated: datetime
+
+
+class DoNotContactRegister(Plugin):
+    """Knows who must not be called or written to: consulted for every mailing, right before it goes out."""
+
+    @property
+    @abstractmethod
+    def register(self) -> str:
+        """Name the register, as the rules of the law name it (`bel-me-niet-meer`), or in words of the project."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> frozenset[str]:
+        """Say which channels it is about: phone, sms, email, letter."""
+
+    @property
+    @abstractmethod
+    def good_for(self) -> timedelta:
+        """Say how old a version may be: with an older one nothing goes out."""
+
+    @abstractmethod
+    def consult(self, addresses: Sequence[str]) -> Consultation:
+        """Say which addresses are listed: telephone numbers in E.164 (+32470123456), e-mail addresses in lower case.
+
+        Raise ConfigurationError for what an admin must mend, TemporaryError when the register is away: then nothing
+        goes out that needed the answer.
         """
 
 
@@ -244,11 +369,22 @@ class SyncBatch:
     delete   remove the row itself; one that is not there is accepted
 
     A destination rejects a row whose fields it can't take, with the reason, and takes the others.
+
+    `keys` are the keys of the rows, in their order. `fields_json` has the fields of each as the text of a JSON object
+    (numbers with decimals, dates and moments as texts), where the hub has written them already: a plugin that sends
+    JSON may pass them on, which is several times as fast as looking into each row.
     """
 
     target: str
     operation: Operation
     rows: Sequence[Row]
+    keys: Sequence[str] = field(default=(), repr=False)
+    fields_json: Sequence[str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the keys off the rows where they were not given."""
+        if not self.keys and self.rows:
+            object.__setattr__(self, "keys", [row.key for row in self.rows])
 
 
 @dataclass(frozen=True)
@@ -350,8 +486,11 @@ class Destination(Plugin):
         return {}
 
     def unsubscribe_url(self, token: str) -> str:
-        """Give the address behind the unsubscribe link of a message; the hub also offers it to templates."""
-        return ""
+        """Give the address behind the unsubscribe link of a message; the hub also offers it to templates.
+
+        It is the hub's own page, where the hub serves pages, unless a destination has an address of its own.
+        """
+        return f"{self.place.public_url}/unsubscribe/{token}" if self.place.public_url and token else ""
 
     def feedback(self) -> Iterable[DltResource]:
         """Give the reactions (deliveries, opens, clicks, bounces, unsubscribes) as dlt resources, if there are any."""

@@ -8,8 +8,11 @@ same second counts as new.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+_Row = TypeVar("_Row")
 
 MANY = 5_000
 """Up to so many rows of one moment are remembered one by one; more are remembered together, by one digest."""
@@ -20,6 +23,49 @@ def mark(row: Any) -> str:
     if isinstance(row, dict):
         row = sorted((name, value) for name, value in row.items() if value is not None)
     return hashlib.blake2b(repr(row).encode(), digest_size=8).hexdigest()
+
+
+class LookBack:
+    """Where to go on in a system that shows a row later than the time with which it stamps it.
+
+    Many stamp a row with the start of the transaction that writes it, and show it at its end: a row may appear with a
+    time that has been read already. So each run begins `overlap` before the one before it, by the system's own clock,
+    and the rows of that stretch are remembered, so that none comes twice.
+    """
+
+    MOST = 50_000
+    """So many rows of the stretch are remembered; where more were written, those beyond it come once more."""
+
+    def __init__(self, state: dict[str, Any], clock: datetime, overlap: timedelta) -> None:
+        """Take up what `state` keeps of the run before; `clock` is the system's, before anything is read."""
+        self._state = state
+        self._seen = frozenset(state.get("seen", ()))
+        self._settled = (clock.astimezone(UTC) - overlap).replace(microsecond=0)
+        self._remembered: list[str] = []
+
+    @property
+    def after(self) -> datetime | None:
+        """From this moment on everything has to be read; None: all there is."""
+        return datetime.fromisoformat(self._state["after"]) if "after" in self._state else None
+
+    def fresh(self, rows: Iterable[_Row], written: Callable[[_Row], datetime | None]) -> Sequence[_Row]:
+        """Give the rows that did not come with the run before; rows without a time are always given."""
+        found = []
+        for row in rows:
+            stamp = written(row)
+            if stamp is not None and stamp >= self._settled:
+                known = mark(row)
+                self._remembered.append(known)
+                if known in self._seen:
+                    continue
+            found.append(row)
+        return found
+
+    def keep(self) -> None:
+        """Keep in the state where the next run goes on: once everything has been read."""
+        after = self.after
+        self._state["after"] = max(self._settled, after or self._settled).isoformat()
+        self._state["seen"] = sorted(self._remembered[: self.MOST])
 
 
 class Digest:

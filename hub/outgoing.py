@@ -13,6 +13,8 @@ import socket
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,11 +42,20 @@ class NoAnswerError(TemporaryError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the other side said. `retry_after` is in seconds, where it asks us to wait."""
+    """What the other side said. `retry_after` is in seconds, where it asks us to wait; names of headers are small."""
 
     status: int
     body: bytes = field(repr=False)
     retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def at(self) -> datetime | None:
+        """Its own clock, where it tells."""
+        try:
+            return parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
+        except ValueError:
+            return None
 
 
 # The configuration is wrong, not the message: it waits until that is mended.
@@ -107,6 +118,10 @@ class Outgoing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._transport.close()
 
     def request(
@@ -128,7 +143,7 @@ class Outgoing:
         try:
             response = self._transport.handle_request(request)
             try:
-                return Answer(response.status_code, _read(response), _retry_after(response))
+                return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
             finally:
                 response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -173,20 +188,27 @@ class PinnedTransport(httpx.BaseTransport):
     def __init__(self, allow_private: bool = False, authority: Path | None = None) -> None:
         self._allow_private = allow_private
         self._pinned: dict[tuple[str, int], str] = {}
+        self._last: tuple[httpx.URL, httpx.URL] | None = None
         self._transport = httpx.HTTPTransport(verify=_trusting(authority) if authority else True)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the pinned address; certificate and Host header still belong to the name."""
         url = request.url
-        port = url.port or (443 if url.scheme == "https" else 80)
         pinned = httpx.Request(
             request.method,
-            url.copy_with(host=self.resolve(url.host, port)),
+            self._pinned_url(url),
             headers=request.headers,
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": url.host},
         )
         return self._transport.handle_request(pinned)
+
+    def _pinned_url(self, url: httpx.URL) -> httpx.URL:
+        """Put the address in the place of the name; many requests in a row go to one URL."""
+        if self._last is None or self._last[0] != url:
+            port = url.port or (443 if url.scheme == "https" else 80)
+            self._last = url, url.copy_with(host=self.resolve(url.host, port))
+        return self._last[1]
 
     def resolve(self, host: str, port: int) -> str:
         """Give the one address that this transport uses for a name; httpx.ConnectError if it may not be used."""
@@ -270,3 +292,7 @@ def _read(response: httpx.Response) -> bytes:
 def _retry_after(response: httpx.Response) -> float | None:
     seconds = response.headers.get("retry-after", "")
     return float(seconds) if seconds.isascii() and seconds.isdigit() else None
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}

@@ -12,6 +12,8 @@ new is decided. `hub run` walks this in-process; `flows/` gives the same stages 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,17 +22,20 @@ from datetime import datetime
 from typing import Literal
 
 from hub import log
+from hub.consent_texts import pin_texts
 from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
 from hub.lake import Lake
 from hub.ledger import Ledger, open_ledger
 from hub.project import Connection, Project
+from hub.project.sync import Sync
 from hub.report import Report
-from hub.stages.activate import activate
+from hub.stages.activate import activate, bring_up_to_date
 from hub.stages.decide import decide
 from hub.stages.enrich import enrich
 from hub.stages.feedback import feedback
 from hub.stages.land import land
+from hub.stages.land.pushes import Pushes
 from hub.stages.look_up import ask, signals
 from hub.stages.map import map_loads
 from hub.stages.resolve import resolve
@@ -58,7 +63,10 @@ FLOWS: dict[str, tuple[Stage, ...]] = {
     "engage": ("decide", "activate"),
     "listen": ("land", "map", "resolve", "feedback"),
 }
-"""The parts of a run that have schedules of their own; `listen` lands destinations only."""
+"""The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed."""
+
+SYNC = "sync:"
+"""Before the name of a sync: a part of a run that is that sync alone."""
 
 Progress = Callable[[Stage, str, Report | None], None]
 """Called when a stage starts (without a report) and when it ends, with the connection where there is one."""
@@ -66,6 +74,12 @@ Progress = Callable[[Stage, str, Report | None], None]
 Work = Callable[[], Report]
 Step = Callable[[Stage, str, Work], Report]
 """Does one piece of work of a stage: here by calling it, in `flows/` as a Prefect task."""
+
+
+atexit.register(gc.freeze)  # a process that ends leaves nothing to collect: the system takes it all
+
+_RARELY = 100_000
+"""So many new objects before the collector looks; by default 700, for programs that live on cycles of objects."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,19 @@ class RunReport:
 
 
 @contextmanager
+def _settled() -> Iterator[None]:
+    """Let the garbage collector look rarely, and not at what is loaded already: a run leaves it next to nothing."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_RARELY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+@contextmanager
 def workspace(project: Project) -> Iterator[Workspace]:
     """Open the warehouse and the ledger for writing; one run of a project at a time has them.
 
@@ -121,16 +148,31 @@ def workspace(project: Project) -> Iterator[Workspace]:
         lake.close()
 
 
+def syncs_of(project: Project, names: Sequence[str]) -> list[Sync]:
+    """Give the syncs that take part in a run: those that it names, else all; `engage` leaves out the scheduled ones.
+
+    Raises ConfigurationError for a name that is none.
+    """
+    wanted = [name.removeprefix(SYNC) for name in names if name.startswith(SYNC)]
+    for name in wanted:
+        if name not in project.syncs:
+            raise ConfigurationError(f"there is no sync '{name}'.{suggest(name, project.syncs)}")
+    if wanted:
+        return [project.syncs[name] for name in wanted]
+    return [sync for sync in project.syncs.values() if sync.schedule is None or "engage" not in names]
+
+
 def chosen(names: Sequence[str]) -> tuple[Stage, ...]:
-    """Turn names of stages and flows into stages in their order; no names mean all of them."""
-    for name in names:
+    """Turn names of stages, flows and syncs into stages in their order; no names mean all of them."""
+    wanted: set[Stage] = {"activate" for name in names if name.startswith(SYNC)}
+    for name in (name for name in names if not name.startswith(SYNC)):
         if name not in STAGES and name not in FLOWS:
             raise ConfigurationError(
                 f"there is no stage or flow '{name}'.{suggest(name, [*STAGES, *FLOWS])} "
-                f"Stages: {', '.join(STAGES)}. Flows: {', '.join(FLOWS)}."
+                f"Stages: {', '.join(STAGES)}. Flows: {', '.join(FLOWS)}. One sync: {SYNC}NAME."
             )
-    wanted = {stage for name in names for stage in FLOWS.get(name, (name,))} or set(STAGES)
-    return tuple(stage for stage in STAGES if stage in wanted)
+        wanted |= set(FLOWS.get(name, (name,)))  # type: ignore[arg-type]
+    return tuple(stage for stage in STAGES if stage in wanted or not names)
 
 
 def run(
@@ -145,15 +187,17 @@ def run(
     A connection that fails to land does not stop the others; its failure is in the report. Any other stage that
     fails ends the run with its error: what was committed until then stays, and the next run goes on from there.
     """
-    stages = chosen(names)
+    stages, syncs = chosen(names), syncs_of(project, names)
+    only_syncs = bool(names) and all(name.startswith(SYNC) for name in names)
     only_destinations = tuple(names) == ("listen",)
-    run_id = fingerprint(project.folder.name, as_of, stages)[:12]
+    part = stages if not only_syncs else tuple(names)
+    run_id = fingerprint(project.folder.name, as_of, part)[:12]
     reports: list[Report] = []
     seconds: dict[str, float] = {}
-    with log.bound(run=run_id), workspace(project) as open_workspace:
+    with _settled(), log.bound(run=run_id), workspace(project) as open_workspace:
         for stage in stages:
             started = time.perf_counter()
-            for subject, work in _work(stage, open_workspace, as_of, only_destinations):
+            for subject, work in _work(stage, open_workspace, as_of, only_destinations, syncs, only_syncs):
                 on_progress(stage, subject, None)
                 with log.bound(stage=stage, connection=subject) if subject else log.bound(stage=stage):
                     report = step(stage, subject, work)
@@ -167,22 +211,32 @@ def run(
     return result
 
 
-def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bool) -> Iterator[tuple[str, Work]]:
+def _work(
+    stage: Stage,
+    open_: Workspace,
+    as_of: datetime,
+    only_destinations: bool,
+    syncs: Sequence[Sync],
+    only_syncs: bool,
+) -> Iterator[tuple[str, Work]]:
     """Give the pieces of work of a stage: one per connection for land, else one."""
     project, warehouse, ledger = open_.project, open_.warehouse, open_.ledger
     match stage:
         case "land":
+            waiting = ledger.inbox.waiting()
             for connection in project.connections.values():
-                if issubclass(connection.plugin, Lookup):
-                    continue
-                if not only_destinations or not issubclass(connection.plugin, Source):
+                pushes = connection.name in waiting
+                asked = not issubclass(connection.plugin, (Lookup, Source) if only_destinations else Lookup)
+                if asked or pushes:
                     yield (
                         connection.name,
-                        lambda connection=connection: land_connection(  # type: ignore[misc]
-                            project, connection, open_.lake, as_of
+                        lambda connection=connection, pushes=pushes, asked=asked: land_connection(  # type: ignore[misc]
+                            open_, connection, as_of, pushes, asked
                         ),
                     )
+            ledger.inbox.tidy(as_of)
         case "map":
+            pin_texts(project, ledger, as_of)
             yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
         case "look_up":
             for connection in project.lookups:
@@ -207,17 +261,30 @@ def _work(stage: Stage, open_: Workspace, as_of: datetime, only_destinations: bo
             yield "", lambda: segment(warehouse, project, as_of)
         case "decide":
             yield "", lambda: decide(warehouse, ledger, project, as_of)
+        case "activate" if only_syncs:
+            for sync in syncs:
+                yield sync.sync, lambda sync=sync: bring_up_to_date(warehouse, ledger, project, as_of, [sync])  # type: ignore[misc]
         case "activate":
-            yield "", lambda: activate(warehouse, ledger, project, as_of)
+            yield "", lambda: activate(warehouse, ledger, project, as_of, syncs)
 
 
-def land_connection(project: Project, connection: Connection, lake: Lake, as_of: datetime) -> Report:
-    """Land one connection; a failure is its own, and stands in the report."""
+def land_connection(
+    open_: Workspace, connection: Connection, as_of: datetime, pushes: bool = False, asks: bool = True
+) -> Report:
+    """Land one connection: what its plugin fetches, if it `asks`, and with `pushes` what waits in the inbox.
+
+    A failure is its own, and stands in the report.
+    """
     plugin = connection.open()
-    if not isinstance(plugin, Source | Destination):
+    project = open_.project
+    waiting = Pushes(plugin, open_.ledger.inbox, project.former_keys, only_pushes=not asks) if pushes else None
+    lands = waiting or plugin
+    if not isinstance(lands, Source | Destination):
         return Report("land", subject=connection.name, skipped=True)
     try:
-        landed = land(lake, connection.name, plugin, project.state / "dlt", as_of)
+        landed = land(open_.lake, connection.name, lands, project.state / "dlt", as_of)
+        if waiting is not None:
+            waiting.let_go()
     except HubError as error:
         return Report("land", subject=connection.name, failures=(str(error),))
     rows = sum(landed.rows.values())
@@ -259,6 +326,6 @@ def _tell(report: Report) -> None:
     elif report.skipped:
         logger.debug("no news")
     else:
-        logger.info(
-            "done", rows_in=report.rows_in, rows_out=report.rows_out, set_aside=report.set_aside, **report.counts
-        )
+        told = {"rows_in": report.rows_in, "rows_out": report.rows_out, "set_aside": report.set_aside}
+        counts = {f"{name}_rows" if name == "event" else name: count for name, count in report.counts.items()}
+        logger.info("done", **told, **counts)  # `event` is the name of a table, and of what is logged

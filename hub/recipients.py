@@ -33,19 +33,27 @@ Address = Mapping[str, str | None]
 
 
 def identifier(channel: Channel, address: Address) -> str:
-    """Give the normalised text that a suppression of this address is about."""
+    """Give the normalised text that a suppression of this address is about.
+
+    Mappings normalise addresses already; one that was mapped as it came is the same address in another spelling.
+    """
     if channel == "letter":
         parts = ("country", "postcode", "house_number", "house_letter", "house_addition")
-        return "|".join((address.get(part) or "").strip().upper() for part in parts)
+        return "|".join("".join((address.get(part) or "").split()).upper() for part in parts)
     (column,) = ADDRESS[channel]
-    return address[column] or ""
+    return _spelled(channel, address[column])
+
+
+def _spelled(channel: Channel, value: str | None) -> str:
+    text = (value or "").strip()
+    return text.lower() if channel == "email" else "".join(sign for sign in text if sign not in " ()./-")
 
 
 def identifiers(channel: Channel, people: pa.RecordBatch) -> Iterable[str]:
     """Give the same for many people at once: a batch with the columns of the channel's address."""
     columns = ADDRESS[channel]
     if len(columns) == 1:
-        return (value or "" for value in people.column(columns[0]).to_pylist())
+        return (_spelled(channel, value) for value in people.column(columns[0]).to_pylist())
     return (identifier(channel, row) for row in people.select(list(columns)).to_pylist())
 
 

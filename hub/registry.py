@@ -15,10 +15,12 @@ from typing import cast
 import pluggy
 
 from hub import hookspecs
-from hub.contracts import Destination, Function, Lookup, Plugin, Scorer, Source
+from hub.contracts import Destination, DoNotContactRegister, Function, Lookup, Plugin, Scorer, Source
 from hub.errors import PluginError, suggest
 
 GROUP = "hub"
+
+SHAPES = (Source, Lookup, DoNotContactRegister, Destination)
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,13 @@ class Installed:
 
     @property
     def shape(self) -> str:
-        """Say source, look-up, destination, or source and destination."""
-        shapes = {"look-up": Lookup, "source": Source, "destination": Destination}
+        """Say source, look-up, register, destination, or source and destination."""
+        shapes = {
+            "look-up": Lookup,
+            "register": DoNotContactRegister,
+            "source": Source,
+            "destination": Destination,
+        }
         return " and ".join(name for name, shape in shapes.items() if issubclass(self.plugin, shape))
 
 
@@ -72,9 +79,10 @@ class Registry:
         for caller in self._manager.hook.hub_plugins.get_hookimpls():
             point = packages[caller.plugin_name]
             for plugin in _ask(point, cast(Callable[[], Sequence[type[Plugin]]], caller.function)):
-                if not (isinstance(plugin, type) and issubclass(plugin, Source | Lookup | Destination)):
+                if not (isinstance(plugin, type) and issubclass(plugin, SHAPES)):
                     raise PluginError(
-                        f"{_package(point)}: hub_plugins() gave {plugin!r}, which is no Source, Lookup or Destination"
+                        f"{_package(point)}: hub_plugins() gave {plugin!r}, which is no Source, Lookup, "
+                        "DoNotContactRegister or Destination"
                     )
                 if plugin.name in found:
                     raise PluginError(

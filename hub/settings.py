@@ -25,7 +25,10 @@ class Settings(BaseSettings):
     )
     log_format: LogFormat = Field("console", description="Log lines for people (console) or for machines (json).")
     log_level: LogLevel = Field("info", description="The least severe level that is logged.")
-    key: SecretStr | None = Field(None, description="Signs unsubscribe links and hashes suppressed addresses.")
+    key: SecretStr | None = Field(None, description="Signs the links in messages and hashes suppressed addresses.")
+    former_keys: SecretStr | None = Field(
+        None, description="Keys that HUB_KEY replaced, with commas between: links that they signed still open."
+    )
 
 
 def load(folder: Path) -> Settings:

@@ -56,6 +56,25 @@ DEEPEST_CONTEXT = 20
 _WRITTEN = re.compile(r"[\w.\-\[\]'\"]+")
 
 
+_REFUSAL = re.compile(r"\b(unsubscribe_url|preferences_url)\b")
+_REFUSAL_BY_ANSWER = re.compile(r"\b(STOP|AFMELDEN|UIT|ARRET)\b")
+
+
+def offers_refusal(pinned: str) -> bool:
+    """Say whether every part that a reader sees of a pinned template offers to refuse more: by a link, or in an SMS by
+    the word to answer with.
+    """
+    given = json.loads(pinned)
+    channel: Channel = given["channel"]
+    bodies = [text for file, text in given["parts"].items() if PARTS[channel].get(file, file) != "subject"]
+    return bool(bodies) and all(_refusal_in(body, channel, given["blocks"]) for body in bodies)
+
+
+def _refusal_in(body: str, channel: Channel, blocks: Mapping[str, str]) -> bool:
+    texts = [body, *(text for name, text in blocks.items() if f'"{name}"' in body or f"'{name}'" in body)]
+    return any(_REFUSAL.search(text) or (channel == "sms" and _REFUSAL_BY_ANSWER.search(text)) for text in texts)
+
+
 class NotRenderedError(RejectedError):
     """This one message can't be rendered; the text says why, without the values."""
 

@@ -17,6 +17,7 @@ from hub.cli.options import AsOf, Json, Project
 from hub.cli.people_commands import people
 from hub.cli.quality_commands import quality_app, quarantine_app
 from hub.cli.scenario_commands import scenario
+from hub.cli.sync_commands import apply, plan, sync
 
 EXIT_CODES = """
 Exit codes: 0 all went well; 1 finished, but something failed; 2 the configuration, the installation or the command
@@ -78,8 +79,8 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[STAGE]...",
-            help="land, map, resolve, feedback, enrich, segment, decide, activate; or ingest, build, engage, listen. "
-            "All stages by default.",
+            help="land, map, resolve, feedback, enrich, segment, decide, activate; or ingest, build, engage, listen; "
+            "or sync:NAME for one sync. All stages by default.",
             show_default=False,
         ),
     ] = None,
@@ -233,6 +234,19 @@ def schedule(project: Project = None, json: Json = False) -> None:
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65_535, help="The port to listen at.")] = 8010,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Take what other systems push, and show the pages behind the links in messages, until stopped."""
+    from hub.cli.serve import serve as work
+
+    answer(json, lambda: work(project, host, port))
+
+
+@app.command()
 def doctor(project: Project = None, json: Json = False) -> None:
     """Try every connection, the engine, the ledger and the lake; say what to mend."""
     from hub.cli.doctor import doctor as work
@@ -240,6 +254,9 @@ def doctor(project: Project = None, json: Json = False) -> None:
     answer(json, lambda: work(project))
 
 
+app.command()(plan)
+app.command()(apply)
+app.add_typer(sync, name="sync")
 app.add_typer(people, name="people")
 app.add_typer(scenario, name="scenario")
 app.add_typer(deliveries, name="deliveries")

@@ -95,6 +95,8 @@ def _link(record: SourceRecord) -> str:
     agreed = f" ({record.agreed})" if record.agreed else ""
     if record.linked_by == BY_HAND:
         return f"by hand one person with {record.linked_to}{agreed}"
+    if record.likely is not None:
+        return f"likely one person with {record.linked_to}, {record.likely:.2f}{agreed}"
     return f"{record.linked_by} shared with {record.linked_to}{agreed}"
 
 

@@ -27,6 +27,7 @@ def pages() -> dict[str, str]:
         "cli.md": _page(_cli()),
         "functions.md": _page(_functions()),
         "plugins.md": _page(_plugins()),
+        "connectors.md": _page(_connectors()),
         "packs.md": _page(packs_page()),
     }
 
@@ -186,7 +187,7 @@ def _functions() -> Iterator[str]:
 
 def _plugins() -> Iterator[str]:
     """Describe the plugins of this distribution; others are listed by `hub plugins`."""
-    from hub.cli.plugins import abilities
+    from hub.cli.plugins import abilities, proof
     from hub.registry import Registry
 
     yield "# Plugins"
@@ -200,12 +201,33 @@ def _plugins() -> Iterator[str]:
         yield f"## {name}"
         yield ""
         summary, able = installed.plugin.summary.removesuffix("."), ", ".join(abilities(installed.plugin))
-        yield f"{summary}. A {installed.shape}: {able}."
+        yield f"{summary}. A {installed.shape}: {able}; {proof(installed.plugin.proven)}."
         yield ""
         yield from heading("key", "what it is", "default")
         for key, field in installed.plugin.config_model.model_fields.items():
             if key != "plugin":
                 yield row(f"`{field.alias or key}`", _about(field), default(field))
+
+
+# connectors.md -------------------------------------------------------------------------------------------------------
+
+
+def _connectors() -> Iterator[str]:
+    """Say for each plugin of this distribution against what it was proven."""
+    from hub.cli.plugins import proof
+    from hub.registry import Registry
+
+    yield "# What each connector was proven against"
+    yield ""
+    yield "`make test-real` installs these systems, starts them on loopback, and runs the connectors against them: its"
+    yield "last lines say which were proven, and which could not be installed on that machine and why. What no server"
+    yield "on one machine can prove is held to the vendor's published contract instead, and says so."
+    yield "How a system is connected stands in [connecting](connecting.md), all keys in [plugins](plugins.md)."
+    yield ""
+    yield from heading("connector", "shape", "proof")
+    for name, installed in Registry().plugins.items():
+        if installed.package == "schakel":
+            yield row(f"[{name}](plugins.md#{name})", installed.shape, proof(installed.plugin.proven))
 
 
 def _about(field: Any) -> str:

@@ -25,6 +25,7 @@ def plugins(folder: Path | None) -> Answer:
             "package": installed.package,
             "version": installed.version,
             "keys": _keys(installed.plugin.config_model),
+            "proven": installed.plugin.proven,
             "can": abilities(installed.plugin),
             "connections": used.get(name, []),
         }
@@ -39,9 +40,11 @@ def _keys(model: Any) -> dict[str, str]:
 
 def abilities(plugin: Any) -> list[str]:
     """Say which of the optional parts of its shape a plugin has."""
-    from hub.contracts import Destination, Lookup, Source
+    from hub.contracts import Destination, DoNotContactRegister, Lookup, Source
 
     able = []
+    if issubclass(plugin, DoNotContactRegister):
+        able.append("knows who must not be contacted")
     if issubclass(plugin, Lookup):
         able.append("knows more of organisations")
     if issubclass(plugin, Source):
@@ -58,6 +61,11 @@ def abilities(plugin: Any) -> list[str]:
             word for method, word in optional.items() if getattr(plugin, method) is not getattr(Destination, method)
         ]
     return [*able, *(["brings a mapping"] if plugin.default_mapping else [])]
+
+
+def proof(proven: str) -> str:
+    """Say against what a plugin was proven."""
+    return f"proven against {proven}" if proven else "unverified against the live service"
 
 
 def _used(folder: Path | None) -> dict[str, list[str]]:
@@ -89,5 +97,6 @@ def _table(console: Console, data: list[dict[str, Any]]) -> None:
         used = f"; used by {', '.join(plugin['connections'])}" if plugin["connections"] else ""
         told = Text(plugin["summary"].removesuffix("."))
         told.append(f"\n{', '.join(plugin['can'])} ({package}){used}", style="dim")
+        told.append(f"\n{proof(plugin['proven'])}", style="dim")
         table.add_row(Text(plugin["name"], style="bold"), plugin["shape"], told)
     console.print(table)

@@ -1,4 +1,4 @@
-"""`hub status`: the last runs, what there is, what was set aside, and the messages by state."""
+"""`hub status`: the last runs, what there is, what was set aside, the messages by state, and the syncs."""
 
 from __future__ import annotations
 
@@ -58,9 +58,19 @@ def _warehouse(project: Project) -> dict[str, Any]:
     )
     try:
         found = {row["name"]: row["rows"] for row in ask(project, counts).to_pylist() if row["rows"]}
-        return {"tables": found, "quarantine": ask(project, aside).to_pylist()}
+        return {"tables": found, "quarantine": ask(project, aside).to_pylist(), "syncs": _syncs(project)}
     except ConfigurationError:
-        return {"tables": {}, "quarantine": []}
+        return {"tables": {}, "quarantine": [], "syncs": []}
+
+
+def _syncs(project: Project) -> list[dict[str, Any]]:
+    """Tell how the last run of each sync ended; one that a guard holds stays so until somebody has looked."""
+    last = (
+        "SELECT r.sync, r.as_of, r.written, r.taken_out, r.failed, r.kept_back, r.invalid, r.held, r.reason "
+        "FROM sync_run r JOIN (SELECT sync, max(number) AS number FROM sync_run GROUP BY sync) l "
+        "ON l.sync = r.sync AND l.number = r.number ORDER BY r.sync"
+    )
+    return [row for row in ask(project, last).to_pylist() if row["sync"] in project.syncs]
 
 
 def _left_alone(it: dict[str, Any], waiting: int) -> str:
@@ -95,6 +105,11 @@ def _show(console: Console, data: dict[str, Any]) -> None:
             console.print(table)
     for it in data["left_alone"]:
         console.print(_left_alone(it, data["waiting"].get(it["connection"], 0)), style="yellow", markup=False)
+    for sync in data["syncs"]:
+        state = "[red]held[/]" if sync["held"] else "[red]failed[/]" if sync["reason"] else "[green]ok[/]"
+        console.print(f"  sync {sync['sync']}  as of {sync['as_of']:%Y-%m-%d %H:%M}  {state}", highlight=False)
+        if sync["reason"]:
+            console.print(f"    {sync['reason']}", markup=False)
     if data["quarantine"]:
         table = Table(title="Set aside", title_justify="left")
         for heading in ("connection", "table", "reason", "rows"):

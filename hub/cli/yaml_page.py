@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from inspect import getdoc
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from hub import units
 from hub.cli.markdown import default, heading, row
 from hub.project import (
     cases,
+    consent_terms,
     identity,
     lengths,
     models,
@@ -21,7 +24,9 @@ from hub.project import (
     scenario,
     scores,
     segments,
+    serve,
     survivorship,
+    sync,
     traits,
 )
 from hub.settings import Settings
@@ -32,12 +37,13 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("identity.yaml", identity.IdentityFile),
     ("quality.yaml", quality.QualityFile),
     ("recommendations.yaml", recommendations.RecommendationsFile),
+    ("consent-texts.yaml", consent_terms.ConsentTextsFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),
     ("scores/*.yaml", scores.Score),
     ("scenarios/*.yaml", scenario.Scenario),
-    ("syncs/*.yaml", models.Sync),
+    ("syncs/*.yaml", sync.Sync),
 )
 """The files that have a model, in the order in which a project grows."""
 
@@ -46,7 +52,10 @@ _WRITTEN = (
     (models.Duration, "length of time: `14 days`, `36 hours`"),
     (lengths.Length, "length of time: `7 days`, `36 hours`"),
     (lengths.Clock, 'time of day: `"09:00"`'),
+    (consent_terms.SpanText, "length of time: `24 months`, `2 years`"),
     (models.Percentage, "percentage: `10%`"),
+    (units.OneRate, "rate: `50/s`, `600/min`"),
+    (serve.Size, "size: `500 kB`, `1 MB`"),
     (models.Scalar, "value"),
     (scenario.Step, "[step](scenarios.md#steps)"),
     (survivorship.Rules, "rule or list of rules"),
@@ -62,6 +71,7 @@ _WORDS: dict[Any, str] = {
     int: "whole number",
     float: "number",
     Decimal: "number",
+    date: "day: `2026-01-15`",
     bool: "true or false",
     Any: "value",
 }

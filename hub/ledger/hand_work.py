@@ -1,4 +1,4 @@
-"""What people decided by hand about data: loads that they accept, rows that they mended or had tried again.
+"""What people decided by hand: loads that they accept, rows mended or tried again, guards of syncs overridden.
 
 Who, when and why; never a value of the data itself: the ledger holds no personal data.
 """
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hub.errors import RejectedError
 from hub.ledger import tables
 
-Act = Literal["accept", "replay", "mend"]
+Act = Literal["accept", "replay", "mend", "override"]
 
 table = tables.hand_work
 

@@ -16,11 +16,16 @@ import sqlalchemy as sa
 from hub.errors import ConfigurationError, TemporaryError
 from hub.ledger import migrations, tables
 from hub.ledger.allowances import Allowances
+from hub.ledger.consent_texts import ConsentTexts
+from hub.ledger.consultations import Consultations
+from hub.ledger.day_salts import DaySalts
 from hub.ledger.destinations import Destinations
 from hub.ledger.hand_work import HandWorks
+from hub.ledger.inbox import Inbox
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
 from hub.ledger.senders import Senders
+from hub.ledger.statements import Statements
 from hub.ledger.suppression import Suppressions
 from hub.ledger.upsert import insert_new
 from hub.ledger.verdicts import Verdicts
@@ -35,7 +40,9 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work` are its subjects."""
+    """One project's ledger; its subjects are `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work`, `inbox`,
+    `day_salts`, and of consent `statements`, `consent_texts`, `consultations`.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -47,6 +54,11 @@ class Ledger:
         self.reactions = Reactions(engine)
         self.verdicts = Verdicts(engine)
         self.hand_work = HandWorks(engine)
+        self.inbox = Inbox(engine)
+        self.day_salts = DaySalts(engine)
+        self.statements = Statements(engine)
+        self.consent_texts = ConsentTexts(engine)
+        self.consultations = Consultations(engine)
 
     def pin(self, templates: Mapping[str, str]) -> None:
         """Keep template texts by their hash; texts that are there stay as they are."""

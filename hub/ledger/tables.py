@@ -160,3 +160,62 @@ hand_work = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
 )
+
+day_salt = sa.Table(
+    "day_salt",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("content", sa.LargeBinary),
+    sa.Column("batch", sa.Text),
+    sa.Index("inbox_age", "received_at"),
+)
+_waits = inbox.c.content.is_not(None)
+sa.Index("inbox_waiting", inbox.c.connection, inbox.c.received_at, sqlite_where=_waits, postgresql_where=_waits)
+
+statement = sa.Table(
+    "statement",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("message_id", sa.Text),
+    sa.Column("record", sa.Text),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("given", sa.Boolean, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("landed_at", Moment),
+    sa.Index("statement_landed", "landed_at"),
+    sa.Index("statement_message", "message_id"),
+)
+
+consent_text = sa.Table(
+    "consent_text",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("pinned_at", Moment, nullable=False),
+)
+
+consultation = sa.Table(
+    "consultation",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("mailing", sa.Text, primary_key=True),
+    sa.Column("at", Moment, primary_key=True),
+    sa.Column("reference", sa.Text, primary_key=True),
+    sa.Column("register", sa.Text, nullable=False),
+    sa.Column("dated", Moment, nullable=False),
+    sa.Column("asked", sa.Integer, nullable=False),
+    sa.Column("listed", sa.Integer, nullable=False),
+)

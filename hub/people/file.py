@@ -24,6 +24,9 @@ from hub.schema.shape import STORE
 RECENT = 10
 """How many orders, web events and the like are shown; all are counted."""
 
+BY_PROBABILITY = "match"
+"""What `linked_by` says of a record that came to its person by probability."""
+
 COUNTED_ELSEWHERE = ("source_record", "identifier", "consent", "message", "message_event")
 
 
@@ -51,7 +54,9 @@ class SourceRecord:
     linked_by: str | None
     linked_to: str | None
     agreed: str | None
-    """How its names and date of birth compare with those of the record it is linked to."""
+    """How its names and date of birth compare with those of the record it is linked to; all that spoke, in a match."""
+    likely: float | None = None
+    """How likely the two are one person, 0 to 1, where that made the link."""
 
 
 @dataclass(frozen=True)
@@ -306,7 +311,7 @@ class _Reading(Reading):
             person_id=person_id,
             fields=tuple(provenance(self.project, self.rows, golden)) if golden else (),
             household=golden.get("household_id"),
-            records=tuple(_records(records)),
+            records=tuple(_records(records, self._matches(records))),
             identifiers=tuple(_made(Identifier, row, at=row["source_time"]) for row in identifiers),
             consents=tuple(
                 _made(
@@ -332,6 +337,14 @@ class _Reading(Reading):
             facts=tuple(self._facts(ids)),
             former_ids=former,
         )
+
+    def _matches(self, records: Sequence[Mapping[str, Any]]) -> dict[frozenset[str], Mapping[str, Any]]:
+        """Give the links by probability within the person, by their two records."""
+        ids = [row["record_id"] for row in records]
+        if not any(row["linked_by"] == BY_PROBABILITY for row in records) or not self.there("match_link"):
+            return {}
+        pairs = self.among("match_link", "low_record", ids, "low_record")
+        return {frozenset((row["low_record"], row["high_record"])): row for row in pairs}
 
     def _one(self, table: sa.Table | sa.TableClause, person_id: int) -> dict[str, Any]:
         found = self.rows(sa.select(table).where(table.c.person_id == person_id))
@@ -410,13 +423,18 @@ class _Reading(Reading):
             yield Facts(table.name, number[table.name], tuple(recent))
 
 
-def _records(rows: Sequence[Mapping[str, Any]]) -> Iterable[SourceRecord]:
+def _records(
+    rows: Sequence[Mapping[str, Any]], matches: Mapping[frozenset[str], Mapping[str, Any]]
+) -> Iterable[SourceRecord]:
     """Give each record with what it says alike with the one that it is linked to."""
     by_id = {row["record_id"]: row for row in rows}
     for row in rows:
         partner = by_id.get(row["linked_to"])
-        agreed = what_agrees(row, partner) if partner is not None else None
-        yield _made(SourceRecord, row, at=row["source_time"], agreed=agreed)
+        agreed, likely = what_agrees(row, partner) if partner is not None else None, None
+        match = matches.get(frozenset((row["record_id"], row["linked_to"])))
+        if row["linked_by"] == BY_PROBABILITY and match is not None:
+            agreed, likely = match["reason"], float(match["score"])
+        yield _made(SourceRecord, row, at=row["source_time"], agreed=agreed, likely=likely)
 
 
 def _made(kind: Any, row: Mapping[str, Any], **given: Any) -> Any:

@@ -19,7 +19,6 @@ from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.warehouse import Transaction
 
-CHANNELS = ("email", "sms", "letter", "phone", "ads", "push")
 PURPOSES = ("marketing", "service", "profiling")
 
 Given = Callable[[str, str], sa.ColumnElement[bool]]
@@ -48,7 +47,8 @@ def person_scope(
 ) -> People:
     """Give everybody with their traits, and the scope of conditions about them.
 
-    consents('email', 'marketing') is true for those whose newest statement as of the moment is a yes: it fails closed.
+    consents('email', 'marketing') is true for those whose newest valid statement as of the moment is a yes: it fails
+    closed. A soft opt-in counts here; whether it allows a message is judged with the message.
     member_of('gold') asks the stored memberships, or `inside` where it is given. has('order_line', ...) asks the
     table, or `having` where it is given.
     """
@@ -61,7 +61,8 @@ def person_scope(
         if purpose not in stated:
             everybody = transaction.table("person")
             stated[purpose] = transaction.hold(
-                f"consent_to_{purpose}", consent.in_effect(transaction, everybody, purpose, as_of)
+                f"consent_to_{purpose}",
+                consent.in_effect(transaction, project.terms, everybody, purpose, as_of, soft_opt_in=True),
             )
         rows = stated[purpose]
         return person_id.in_(sa.select(rows.c.person_id).where(rows.c.channel == channel, rows.c.given))
@@ -86,7 +87,8 @@ def reading_scope(project: Project, as_of: datetime) -> People:
     def given(channel: str, purpose: str) -> sa.ColumnElement[bool]:
         if purpose not in stated:
             everybody = schema.table("person").alias()
-            stated[purpose] = consent.in_effect(schema, everybody, purpose, as_of).subquery()
+            given_now = consent.in_effect(schema, project.terms, everybody, purpose, as_of, soft_opt_in=True)
+            stated[purpose] = given_now.subquery()
         rows = stated[purpose]
         return person_id.in_(sa.select(rows.c.person_id).where(rows.c.channel == channel, rows.c.given))
 
@@ -145,7 +147,7 @@ def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.From
 
 def _functions(asks: _Asks, segments: Mapping[str, Any]) -> dict[str, ScopeFunction | RowsFunction]:
     def consents(channel: Any, purpose: Any = "marketing") -> Name:
-        for value, known, what in ((channel, CHANNELS, "channel"), (purpose, PURPOSES, "purpose")):
+        for value, known, what in ((channel, consent.CHANNELS, "channel"), (purpose, PURPOSES, "purpose")):
             if value not in known:
                 raise ValueError(
                     f"there is no {what} '{value}'.{suggest(str(value), known)} Known: {', '.join(known)}."

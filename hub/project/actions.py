@@ -22,8 +22,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from hub.project.consent_terms import ConsentChannel
 from hub.project.lengths import Length
-from hub.project.models import ConsentChannel, Expression, Form, SyncConsent
+from hub.project.models import Expression, Form
+from hub.project.sync import SyncConsent
 
 Path = tuple[str | int, ...]
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from hub.project.models import ConsentChannel, Form
+from hub.project.consent_terms import ConsentChannel
+from hub.project.models import Form
 
 Row = dict[str, Any]
 

@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.contracts import Capabilities, Channel, Destination
 from hub.errors import Problem, suggest
-from hub.project.models import Sync, TableMapping, Translated
+from hub.project.consent_checks import consent_problems
+from hub.project.cron import wrong_schedule
+from hub.project.models import TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
 from hub.project.quality_checks import quality_problems
 from hub.project.scenario_check import posts_nowhere, step_problems, trigger_problems, unsent_channels
+from hub.project.sync_check import connection_problems, destination_problems, form_problems, source_problems
 from hub.schema import Table
 from hub.schema.shape import PROVENANCE, RECORD
 
@@ -38,7 +41,6 @@ FILLED_COLUMNS = {
 }
 RECORD_COLUMNS = {"record_no", "linked_by", "linked_to"} | set(FILLED_COLUMNS)
 SHORTEST_KEY = 16
-CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
 
 
 def cross_checks(project: Project, declared: Set[str], complete: bool, unread: Set[str]) -> list[Problem]:
@@ -63,14 +65,19 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
         if "schema.yaml" not in unread:
             found += trigger_problems(scenario, project, all_segments="segments" not in unread)
         found += step_problems(scenario, project)
+    if not unread & {"consent-texts.yaml", "hub.yaml"}:
+        found += consent_problems(project)
     for sync in project.syncs.values():
-        found += _segment_of(sync, project, all_read="segments" not in unread)
-        found += _connection_of_sync(sync, project, declared) if "hub.yaml" not in unread else ()
+        found += form_problems(sync, project)
+        if "schema.yaml" not in unread:
+            found += source_problems(sync, project, all_segments="segments" not in unread)
+        if "hub.yaml" not in unread:
+            found += connection_problems(sync, project, declared, all_mappings="mappings" not in unread)
     if complete and not failing:
         found += _channels(project, capabilities)
         found += _key(project, capabilities)
         for sync in project.syncs.values():
-            found += _sync_target(sync, project, capabilities)
+            found += destination_problems(sync, project, capabilities)
     return found
 
 
@@ -117,13 +124,8 @@ def _hub(project: Project) -> Iterator[Problem]:
                 name, message="a password is not written in YAML: write ${...} for the whole address or the password"
             )
     for name, cron in hub.schedules.model_dump(exclude_none=True).items():
-        fields = cron.split()
-        if len(fields) != 5 or not all(CRON_FIELD.fullmatch(field) for field in fields):
-            yield origin.at_value(
-                "schedules",
-                name,
-                message=f"'{cron}' is no schedule: minute hour day month weekday, as in \"0 6 * * *\"",
-            )
+        if wrong := wrong_schedule(cron):
+            yield origin.at_value("schedules", name, message=wrong)
 
 
 def _names(project: Project) -> Iterator[Problem]:
@@ -247,7 +249,7 @@ def _whose(
                 )
 
 
-# traits, scenarios, syncs --------------------------------------------------------------------------------------------
+# traits ------------------------------------------------------------------------------------------------------------
 
 
 def _traits(project: Project) -> Iterator[Problem]:
@@ -257,29 +259,6 @@ def _traits(project: Project) -> Iterator[Problem]:
             yield project.origins["trait", name].at_value(
                 "of", message=f"there is no table '{trait.of}'.{suggest(trait.of, tables)}"
             )
-
-
-def _segment_of(sync: Sync, project: Project, all_read: bool) -> Iterator[Problem]:
-    origin = project.origins["sync", sync.sync]
-    near = suggest(sync.from_.segment, project.segments)
-    if sync.from_.segment not in project.segments and (all_read or near):
-        yield origin.at_value("from", "segment", message=f"there is no segment '{sync.from_.segment}'.{near}")
-
-
-def _connection_of_sync(sync: Sync, project: Project, declared: Set[str]) -> Iterator[Problem]:
-    origin = project.origins["sync", sync.sync]
-    if sync.to.connection not in declared:
-        near = suggest(sync.to.connection, declared)
-        yield origin.at_value("to", "connection", message=f"hub.yaml has no connection '{sync.to.connection}'.{near}")
-
-
-def _sync_target(sync: Sync, project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:
-    origin, target = project.origins["sync", sync.sync], sync.to.connection
-    if target in project.connections and not (target in capabilities and capabilities[target].syncs):
-        able = ", ".join(name for name, can in capabilities.items() if can.syncs) or "none"
-        yield origin.at_value(
-            "to", "connection", message=f"'{target}' takes no audiences or rows. Connections that do: {able}"
-        )
 
 
 # what the connections can do -----------------------------------------------------------------------------------------

@@ -14,13 +14,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from hub.project.check import FILLED_BY_THE_HUB, filled_by_the_hub
+from hub.project.consent_terms import ConsentTextsFile
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.quality import QualityFile
 from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.registry import Registry
 from hub.schema import Schema
@@ -39,6 +41,7 @@ def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
         "identity": _of(IdentityFile),
         "quality": _of(QualityFile),
         "recommendations": _of(RecommendationsFile),
+        "consent-texts": _of(ConsentTextsFile),
         "mapping": _mapping(schema),
         "cases": _cases(schema),
         "traits": _of(TraitFile),

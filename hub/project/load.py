@@ -1,7 +1,8 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  identity.yaml  quality.yaml  recommendations.yaml  mappings/*.yaml  traits/*.yaml
-    segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/  and the packs that hub.yaml switches on
+    hub.yaml  schema.yaml  identity.yaml  quality.yaml  recommendations.yaml  consent-texts.yaml  mappings/*.yaml
+    traits/*.yaml  segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/
+    and the packs that hub.yaml switches on
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
 """
@@ -16,13 +17,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.contracts import Place, Scorer
+from hub.contracts import Destination, Place, Scorer
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
+from hub.project.consent_terms import ConsentTextsFile
 from hub.project.form import secrets_in_clear, validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.own_schema import own_schema
 from hub.project.packs import PackFile, pack_names, pack_path
 from hub.project.project import Connection, MappedTable, Origin, Project
@@ -32,6 +34,7 @@ from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.project.yaml import Document, KeyPath
 from hub.registry import Registry
@@ -42,6 +45,8 @@ Form = TypeVar("Form", bound=BaseModel)
 Origins = dict[tuple[str, ...], Origin]
 
 FOLDERS = ("mappings", "traits", "segments", "scores", "scenarios", "syncs", "templates")
+PAGES = Path(__file__).parents[2] / "mappings" / "pages.yaml"
+"""The mapping of what people do on the hub's own pages."""
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
@@ -90,6 +95,7 @@ class _Reading:
             ) from None
         hub = self._hub(secrets)
         key = (secrets.get("HUB_KEY") or "").encode()
+        former = (secrets.get("HUB_FORMER_KEYS") or "").encode().split(b",")
         schema = self.schema()
         connections = self._connections(hub, key) if hub else {}
         quality = self._quality()
@@ -112,7 +118,9 @@ class _Reading:
             identity=self._identity(),
             quality=quality,
             recommendations=self._recommendations(),
+            consent_texts=self._consent_texts(),
             key=key,
+            former_keys=tuple(one.strip() for one in former if one.strip()),
             origins=self.origins,
         )
         self._misnamed_folders()
@@ -150,12 +158,14 @@ class _Reading:
         found = {}
         for name, entry in hub.connections.items():
             self.origins["connection", name] = Origin(document, ("connections", name))
-            connection = self._connection(name, entry, document, key)
+            connection = self._connection(name, entry, document, hub.public_url or "", key)
             if connection is not None:
                 found[name] = connection
         return found
 
-    def _connection(self, name: str, entry: Mapping[str, Any], document: Document, key: bytes) -> Connection | None:
+    def _connection(
+        self, name: str, entry: Mapping[str, Any], document: Document, public_url: str, key: bytes
+    ) -> Connection | None:
         path = ("connections", name)
         if "plugin" not in entry:
             installed = ", ".join(self.registry.plugins)
@@ -180,7 +190,8 @@ class _Reading:
         values = {key: value for key, value in entry.items() if key != "plugin"}
         config, problems = validate(plugin.config_model, document, path, values)
         self.problems += problems
-        return Connection(name, plugin, config, Place(name, self.folder, key)) if config is not None else None
+        where = Place(name, self.folder, key, public_url)
+        return Connection(name, plugin, config, where) if config is not None else None
 
     def schema(self) -> Schema:
         if not (self.folder / "schema.yaml").is_file():
@@ -199,6 +210,13 @@ class _Reading:
         document = self._document("identity.yaml")
         self.origins["identity",] = Origin(document, ())
         return self._form(IdentityFile, document) or IdentityFile()
+
+    def _consent_texts(self) -> ConsentTextsFile | None:
+        if not (self.folder / "consent-texts.yaml").is_file():
+            return None
+        document = self._document("consent-texts.yaml")
+        self.origins["consent_texts",] = Origin(document, ())
+        return self._form(ConsentTextsFile, document) or ConsentTextsFile(texts={})
 
     def _quality(self) -> QualityFile:
         if not (self.folder / "quality.yaml").is_file():
@@ -228,6 +246,12 @@ class _Reading:
                 if isinstance(document.value, dict):
                     document = replace(document, value={**document.value, "connection": name})
                 yield from self._mapped_tables(default, document, of_plugin=True)
+        for name, connection in connections.items():
+            if connection.place.public_url and issubclass(connection.plugin, Destination):
+                document, problems = yaml.read(PAGES, f"hub: {PAGES.name}")
+                self.problems += problems
+                document = replace(document, value={**document.value, "connection": name})
+                yield from self._mapped_tables(PAGES, document, of_plugin=True)
 
     def _mapped_tables(self, path: Path, document: Document, of_plugin: bool = False) -> Iterator[MappedTable]:
         form = self._form(MappingFile, document)

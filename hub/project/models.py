@@ -13,7 +13,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from hub.contracts import Channel
+from hub.law import Basis
+from hub.project.consent_terms import ConsentSection
 from hub.project.limits import Limits
+from hub.project.public_url import PublicUrl
+from hub.project.serve import Serve
 from hub.schema import Type
 
 
@@ -66,9 +70,8 @@ Percentage = Annotated[
     BeforeValidator(_percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]),
     Field(ge=0, le=1),
 ]
-ConsentChannel = Literal["email", "sms", "letter", "phone", "ads"]
+StatedChannel = Literal["email", "sms", "letter", "phone", "ads", "all"]
 Purpose = Literal["marketing", "service", "profiling"]
-Basis = Literal["consent", "soft opt-in", "contract"]
 Scalar = str | int | float | bool | None
 
 
@@ -91,6 +94,11 @@ class HubFile(Form):
     locale: str = Field("nl-NL", description="Language and country of salutations, numbers and dates.")
     timezone: str = Field("Europe/Amsterdam", description="The time zone of its calendar days.")
     engine: str = Field("duckdb", repr=False, description="duckdb, or postgresql://user:password@host/database.")
+    public_url: PublicUrl | None = Field(
+        None,
+        description="The https address under which `hub serve` can be reached from outside: links to unsubscribe, to "
+        "choose, to confirm and to answer a survey begin with it. Without it, messages carry none of the hub's own.",
+    )
     ledger: str = Field("sqlite", repr=False, description="sqlite, or postgresql://user:password@host/database.")
     lake: str = Field("./lake", description="Where raw data lands: a folder or an fsspec URL such as s3://bucket/lake.")
     connections: dict[str, dict[str, Any]] = Field(
@@ -112,6 +120,10 @@ class HubFile(Form):
         description="Packs of traits, segments and scores that come with the hub, to switch on: [value_tiers].",
     )
     limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
+    serve: Serve = Field(Serve(), description="What `hub serve` takes from the world.")
+    consent: ConsentSection = Field(
+        default_factory=ConsentSection, description="What you ask of a yes beyond the law; it can make nothing looser."
+    )
 
 
 # schema.yaml ---------------------------------------------------------------------------------------------------------
@@ -174,16 +186,34 @@ ColumnRule = Annotated[
 """How a column is filled: by an expression, or by one with more to say."""
 
 
+class SoftOptIn(Form):
+    """The two conditions of a soft opt-in that lie in how the details were collected; the others lie in the message."""
+
+    from_sale: Expression = Field(description="Whether the details come from a sale to this person.")
+    refusal_offered: Expression = Field(description="Whether a refusal was offered when they were collected.")
+
+
 class ConsentStatement(Form):
     """What a record says about consent: true is given, false with a date is withdrawn, false without one is nothing."""
 
-    channel: ConsentChannel = Field(description="What may be done: write by that channel, call, or show ads.")
+    channel: StatedChannel = Field(
+        description="What may be done: write by that channel, call, or show ads. all: a withdrawal of every channel."
+    )
     purpose: Purpose = Field("marketing", description="What for.")
     given: Expression = Field(description="Whether it is given.")
     at: Expression | None = Field(None, description="When it was stated; the record's own time where absent.")
-    text: str = Field("", description="The text the person saw, or its version.")
+    text: str = Field("", description="The text the person saw: its name and version in consent-texts.yaml.")
     basis: Basis = Field("consent", description="The ground that the law gives for it.")
+    soft_opt_in: SoftOptIn | None = Field(None, description="What `basis: soft opt-in` rests on.")
     evidence: Expression | None = Field(None, description="Where the proof is.")
+
+    @model_validator(mode="after")
+    def _grounds(self) -> Self:
+        if (self.basis == "soft opt-in") != (self.soft_opt_in is not None):
+            raise ValueError(
+                "`basis: soft opt-in` and `soft_opt_in: {from_sale: ..., refusal_offered: ...}` go together"
+            )
+        return self
 
 
 class PreferenceStatement(Form):
@@ -381,45 +411,3 @@ class MappingFile(Form):
             for name, entry in (self.__pydantic_extra__ or {}).items()
             for mapping in (entry if isinstance(entry, list) else [entry])
         ]
-
-
-# syncs/*.yaml --------------------------------------------------------------------------------------------------------
-
-
-class SyncFrom(Form):
-    """Who or what is synced."""
-
-    segment: str = Field(description="The segment whose members go.")
-
-
-class SyncTo(Form):
-    """Where it goes."""
-
-    connection: str = Field(description="The connection that takes audiences.")
-    audience: str = Field(description="The name of the audience there.")
-
-
-class SyncConsent(Form):
-    """The consent that each person must have given."""
-
-    channel: ConsentChannel = Field(description="What may be done: write by that channel, call, or show ads.")
-    purpose: Purpose = Field("marketing", description="What for.")
-
-
-class Guards(Form):
-    """What stops a sync until a person has looked."""
-
-    removes: Percentage = Field(0.2, description="Stop when a run would remove a larger share of the audience.")
-
-
-class Sync(Form):
-    """syncs/*.yaml: keep an audience at a destination equal to a segment."""
-
-    sync: str = Field(description="Its name, in one word.")
-    from_: SyncFrom = Field(alias="from", description="Who is synced.")
-    to: SyncTo = Field(description="Where they go.")
-    key: Expression = Field("person_id", description="What tells rows apart at the destination.")
-    fields: dict[str, Expression] = Field(description="What goes along, by the name of the field there.")
-    consent: SyncConsent = Field(description="Without it nobody goes: consent fails closed.")
-    leaving: Literal["remove", "keep"] = Field("remove", description="What happens to those who leave the segment.")
-    guards: Guards = Field(Guards(), description="What stops the sync until a person has looked.")

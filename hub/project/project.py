@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from hub.contracts import Channel, ConnectionConfig, Destination, Lookup, Notation, Place, Plugin, Scorer
+from hub.contracts import (
+    Channel,
+    ConnectionConfig,
+    Destination,
+    DoNotContactRegister,
+    Lookup,
+    Notation,
+    Place,
+    Plugin,
+    Scorer,
+)
 from hub.errors import Problem
+from hub.law import Terms
 from hub.project.calendar import Calendar
+from hub.project.consent_terms import ConsentTextsFile, terms_of
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, RowCheck, Sync, TableMapping
+from hub.project.models import HubFile, RowCheck, TableMapping
 from hub.project.quality import QualityFile
 from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import Segment
+from hub.project.sync import Sync
 from hub.project.traits import Trait
 from hub.project.yaml import Document, KeyPath
 from hub.schema import Schema
@@ -90,14 +104,19 @@ class Project:
     identity: IdentityFile = field(default_factory=IdentityFile)
     quality: QualityFile = field(default_factory=QualityFile)
     recommendations: RecommendationsFile | None = None
+    consent_texts: ConsentTextsFile | None = None
+    """The words that people agree to; None where none are declared, and a yes need not name any."""
     scores: Mapping[str, Score] = field(default_factory=dict)
     scorers: Mapping[str, Scorer] = field(default_factory=dict, compare=False)
     """The scorers that scores name in `by:`."""
     key: bytes = field(repr=False, default=b"")
-    """The signing key (HUB_KEY): unsubscribe links and suppression hashes."""
+    """The signing key (HUB_KEY): the links in messages, and suppression hashes."""
+    former_keys: tuple[bytes, ...] = field(repr=False, default=())
+    """Keys that it replaced (HUB_FORMER_KEYS): links that they signed still open."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
     ("sync", name), ("identity",), ("quality",), ("recommendations",), ("connection", name), and
+    ("sync", name), ("identity",), ("quality",), ("consent_texts",), ("connection", name), and
     ("mapping", file, position)."""
 
     def origin(self, thing: MappedTable) -> Origin:
@@ -113,6 +132,15 @@ class Project:
     def calendar(self) -> Calendar:
         """Its local days, and the public holidays of its locale's country."""
         return Calendar(self.hub.timezone, self.hub.locale.rpartition("-")[2])
+
+    def takes_soft_opt_in(self, scenario: str) -> bool:
+        """Say whether a soft opt-in can allow the messages of a scenario, as its file is now."""
+        return scenario in self.scenarios and self.scenarios[scenario].own_similar_products
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What a yes must meet to be consent."""
+        return terms_of(self.hub.consent, self.consent_texts, self.hub.timezone)
 
     @property
     def lake(self) -> str:
@@ -138,6 +166,11 @@ class Project:
     def lookups(self) -> tuple[Connection, ...]:
         """The connections that know more about organisations."""
         return tuple(c for c in self.connections.values() if issubclass(c.plugin, Lookup))
+
+    @property
+    def registers(self) -> tuple[Connection, ...]:
+        """The connections that know who must not be contacted."""
+        return tuple(c for c in self.connections.values() if issubclass(c.plugin, DoNotContactRegister))
 
     def channel(self, channel: Channel) -> Connection | None:
         """Return the connection that sends a channel, if there is one."""

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from hub.contracts import Channel
 from hub.project.actions import ACTION_KEYS, Action, AddTo, Banner, Post, RemoveFrom, SetFields, Task, expressions_of
 from hub.project.cases import ScenarioCase
+from hub.project.consent_terms import ConsentChannel
 from hub.project.lengths import Clock, Length, Loses
 from hub.project.models import Duration, Expression, Form, Percentage
 
@@ -77,6 +78,14 @@ class Goal(Form):
     where: Expression | None = Field(None, description="Only rows that meet this condition.")
     within: Length = Field(description="How long after the entry a row counts: 30 days.")
     value: Expression | None = Field(None, description="What a row is worth: total.")
+
+
+class Confirms(Form):
+    """What the people of a scenario are asked to confirm: the second step of a double opt-in."""
+
+    channel: ConsentChannel = Field(description="The channel that they say yes to.")
+    purpose: Literal["marketing", "profiling"] = Field("marketing", description="What they say yes to.")
+    text: str = Field("", description="The words that the message shows: a text of consent-texts.yaml.")
 
 
 class Send(Form):
@@ -271,6 +280,15 @@ class Scenario(Form):
     purpose: Literal["marketing", "service"] = Field(
         "marketing", description="What it is for: the consent for this purpose is asked."
     )
+    own_similar_products: bool = Field(
+        False,
+        description="Whether everything in it is about your own products, similar to those that its people bought: "
+        "only then does a soft opt-in allow its messages, and only where their templates offer a refusal.",
+    )
+    confirms: Confirms | None = Field(
+        None,
+        description="What a click on `confirm_url` in its messages says yes to: the second step of a double opt-in.",
+    )
     priority: int = Field(50, ge=0, le=100, description="Higher goes first.")
     value: Expression | None = Field(
         None,
@@ -325,9 +343,10 @@ class Scenario(Form):
     def text(self) -> str:
         """Write it in its one canonical form, from which `Scenario.model_validate_json` reads it again.
 
-        What it is measured and tested by is no part of it: another goal or case makes no other version.
+        What it is measured and tested by, and what consent it rests on or asks for, is no part of it: those hold for
+        everybody as the file says now, and make no other version.
         """
-        kept = self.model_dump(by_alias=True, exclude={"goal", "cases"})
+        kept = self.model_dump(by_alias=True, exclude={"goal", "cases", "own_similar_products", "confirms"})
         return json.dumps(kept, sort_keys=False, default=_written, ensure_ascii=False)
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hub.contracts import Channel, Destination, Message
 from hub.errors import ConfigurationError, RejectedError, suggest
 from hub.ledger import Ledger
+from hub.links import links
 from hub.people.facts import facts
 from hub.people.scope import person_scope
 from hub.project import Project
@@ -21,12 +22,13 @@ from hub.project.scenario import Send
 from hub.recipients import full_name, recipient
 from hub.registry import Registry
 from hub.simulation.scratch import scratch_of_one
-from hub.stages.activate.compose import template_values, unsubscribe_token
+from hub.stages.activate.compose import template_values
 from hub.stages.decide.channels import choose
 from hub.stages.decide.plan import Plan, plan_of
 from hub.stages.decide.queue import content_of, turn_of
 from hub.stages.decide.tick import Tick
 from hub.templates import NotRenderedError, Renderer, load_template
+from hub.tokens import token
 from hub.warehouse import Transaction, Warehouse
 
 PREVIEW = "preview"
@@ -151,8 +153,9 @@ def _render(
     connection = project.channel(chosen.channel)
     plugin = connection.open() if connection is not None else None
     destination = plugin if isinstance(plugin, Destination) else None
-    token = unsubscribe_token(project.key, PREVIEW)
-    values = template_values(given, destination.unsubscribe_url(token) if destination is not None else "")
+    unsubscribe = token(project.key, "unsubscribe", PREVIEW)
+    own = destination.unsubscribe_url(unsubscribe) if destination is not None else ""
+    values = template_values(given, {**links(project.key, project.hub.public_url, PREVIEW), "unsubscribe_url": own})
     template = load_template(project.templates, send.send, chosen.channel)
     content: Mapping[str, str] = {}
     try:
@@ -163,7 +166,7 @@ def _render(
             recipient=recipient(chosen.channel, given, full_name(given)),
             content=content,
             queued_at=as_of,
-            unsubscribe_token=token,
+            unsubscribe_token=unsubscribe,
             data=values if chosen.channel == "letter" else {},
         )
         files = destination.preview(message) if destination is not None else {}

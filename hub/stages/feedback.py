@@ -28,6 +28,7 @@ from hub.ledger.states import LEADS_TO
 from hub.project import Project
 from hub.recipients import identifier
 from hub.report import Report
+from hub.statements import take_in, withdraw_later
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -82,20 +83,21 @@ class Event:
 
 
 def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime) -> Report:
-    """Settle the reactions that are new. Settling twice changes nothing.
+    """Settle the reactions that are new, and the statements that the hub itself received. Twice changes nothing.
 
     Events in the report: in when new; set aside when neither their message nor their person is known (they stay in
     the file of events, and are counted).
     """
+    stated = take_in(warehouse, ledger, project, as_of)
     with warehouse.begin() as transaction:
         loads = _loads(transaction)
         open_loads = _changed(loads, ledger.reactions.loads())
         if not open_loads:
-            return Report("feedback", skipped=True)
+            return Report("feedback", counts={"stated": stated} if stated else {}, skipped=not stated)
         fresh = transaction.hold("fresh", _fresh(transaction, open_loads))
         withdrawn = _withdraw_consent(transaction, fresh, as_of)
         events = [event for batch in transaction.arrow(sa.select(fresh)) for event in _events(batch.to_pylist())]
-    counts = Counter(withdrawn=withdrawn)
+    counts = Counter(withdrawn=withdrawn, stated=stated)
     for start in range(0, len(events), PORTION):
         counts.update(_settle(ledger, project, events[start : start + PORTION], as_of))
     reach("applied, loads not finished")
@@ -107,7 +109,7 @@ def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
         rows_out=taken_in - unknown,
         set_aside=unknown,
         counts={name: number for name, number in counts.items() if number},
-        skipped=not taken_in and not withdrawn,
+        skipped=not taken_in and not withdrawn and not stated,
     )
 
 
@@ -215,6 +217,15 @@ def _withdraw_consent(transaction: Transaction, fresh: sa.TableClause, as_of: da
     number = transaction.count(new)
     if number:
         transaction.execute(sa.insert(consent).from_select(list(row), sa.select(*(new.c[name] for name in row))))
+        record = transaction.table("source_record")
+        about = ("text", "evidence", "record_id", "channel", "purpose", "given", "at")
+        said = sa.select(
+            sa.func.md5(new.c.evidence, type_=sa.Text()).label("id"),
+            sa.literal("unsubscribe").label("source"),
+            *(new.c[name] for name in about),
+            record.c.person_id,
+        ).join(record, record.c.record_id == new.c.record_id)
+        withdraw_later(transaction, transaction.hold("withdrawn_said", said))
         # consent is a fact like those that `map` brings: what depends on facts must look again
         remember(transaction, "map", fingerprint(seen(transaction, "map"), "feedback", as_of), as_of)
     return number

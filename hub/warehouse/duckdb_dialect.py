@@ -1,7 +1,7 @@
 """SQLAlchemy on DuckDB: PostgreSQL's dialect with the few things that differ.
 
 DuckDB's grammar follows PostgreSQL's, so its compiler serves. What differs is below: every name is quoted (DuckDB
-reserves words that PostgreSQL does not), parameters are question marks, and a DBAPI cursor must stay inside its
+reserves words that PostgreSQL does not), values stand in the statement itself, and a DBAPI cursor must stay inside its
 connection's transaction, while `duckdb`'s own `cursor()` opens a connection of its own.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -110,6 +112,37 @@ class Compiler(PGCompiler):
     def for_update_clause(self, select: Any, **keywords: Any) -> str:
         """One process owns the file: there is nobody to lock out."""
         return ""
+
+    def visit_bindparam(self, bindparam: Any, *arguments: Any, **keywords: Any) -> str:
+        """Write values into the statement when it runs: the first bound one would make `duckdb` import pandas.
+
+        Only many rows for one statement stay bound, as SQLAlchemy asks.
+        """
+        if not self.for_executemany:
+            keywords["literal_execute"] = True
+        written: str = super().visit_bindparam(bindparam, *arguments, **keywords)  # type: ignore[no-untyped-call]
+        return written
+
+    def render_literal_value(self, value: Any, type_: Any) -> str:
+        """Write a value as a constant of the type that it would have if it were bound."""
+        match value:
+            case None:
+                return "NULL"
+            case bool():
+                return "true" if value else "false"
+            case int():
+                return str(value)
+            case float():
+                return f"CAST('{value!r}' AS DOUBLE)"
+            case Decimal():
+                return f"{value:f}"
+            case datetime():
+                return f"CAST('{value.isoformat()}' AS {'TIMESTAMP' if value.tzinfo is None else 'TIMESTAMPTZ'})"
+            case date():
+                return f"CAST('{value.isoformat()}' AS DATE)"
+            case str():
+                return "'" + value.replace("\x00", "").replace("'", "''") + "'"
+        raise sa.exc.CompileError(f"no constant of DuckDB is known for a {type(value).__name__}")
 
 
 class Preparer(PGIdentifierPreparer):

@@ -72,6 +72,11 @@ class Transaction(ABC):
         self._analyze(name)
         return clause(name, query)
 
+    def let_go(self, *held: sa.TableClause) -> None:
+        """Drop temporary tables that are needed no longer, before the transaction ends."""
+        for table in held:
+            self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{table.name}"'))
+
     def view(self, name: str, query: sa.Select[Any]) -> sa.FromClause:
         """Give a query without parameters a name, under which later statements of this transaction read it."""
         return query.subquery(name)

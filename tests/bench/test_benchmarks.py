@@ -18,6 +18,7 @@ FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_m
         ("files", {"csv_ratio", "parquet_ratio", "csv_rows_per_cpu_second", "parquet_rows_per_cpu_second"}),
         ("rest", {"rows_per_cpu_second", "reference_rows_per_cpu_second"}),
         ("scenarios", {"tick_seconds", "idle_tick_seconds", "reference_tick_seconds", "messages"}),
+        ("sync", {"rows_per_cpu_second", "drt_ratio", "unchanged_requests", "changed_rows"}),
         ("startup", {"wall_seconds", "reference_wall_seconds"}),
     ],
 )
@@ -36,6 +37,7 @@ def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path:
     assert list(told)[: len(FORM)] == FORM
     assert told["messages"] > 0
     assert told["again_messages"] == 0
+    assert told["reference_on_equal_threads_cpu_seconds"] > 0
     assert set(told["stages_cpu_seconds"]) == {
         "map",
         "resolve",
@@ -55,6 +57,15 @@ def test_who_is_who_is_judged_beside_splink_and_the_day_ends_where_everything_at
     assert told["f1"] > told["splink_f1"] > 0.5
     assert told["splink_cpu_seconds"] > 0
     assert told["day_ratio"] > told["idle_ratio"] >= 0
+
+
+def test_what_the_model_finds_beyond_the_rules_is_judged_beside_splink(tmp_path: Path) -> None:
+    told = json.loads(run("match", 480, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    for name in ("first", "second", "febrl1"):
+        assert told[f"{name}_f1"] > 0.8, name
+        assert told[f"splink_{name}_f1"] > 0.5, name
+    assert told["febrl1_f1"] > told["febrl1_rules_f1"]
 
 
 def test_a_hundred_traits_and_sixty_segments_are_those_of_the_reference(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ from hub.templates import PARTS
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["schema.md", "yaml.md", "cli.md", "functions.md", "plugins.md", "packs.md"])
+@pytest.mark.parametrize(
+    "name", ["schema.md", "yaml.md", "cli.md", "functions.md", "plugins.md", "connectors.md", "packs.md"]
+)
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run `make docs`"
 

@@ -12,30 +12,33 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from hub.consent import CHANNELS
 from hub.errors import ConfigurationError, PluginError
 from hub.ledger.states import LEADS_TO
-from hub.people.scope import CHANNELS, PURPOSES
+from hub.people.scope import PURPOSES
 from hub.pipeline import FLOWS, STAGES
 from hub.project import load_project
 from hub.project.check import SHORTEST_KEY
+from hub.project.consent_terms import ConsentTextsFile
 from hub.project.form import validate
 from hub.project.identity import IdentityFile
-from hub.project.models import HubFile, MappingFile, SchemaFile, Sync
+from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.project import MappedTable
 from hub.project.quality import QualityFile
 from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.project.yaml import parse
 from hub.registry import Registry
 from hub.schema import BUILT_IN
 from hub.settings import Settings
-from hub.stages.activate.compose import unsubscribe_token
 from hub.stages.feedback import SOFT_LIMIT, SOFT_WINDOW
 from hub.stages.map import problems_of_mapping
 from hub.stages.resolve.rules import CROWD, DEVICE, TELLING
+from hub.tokens import token as token_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -56,6 +59,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "arrivals": QualityFile,
     "at_most": RecommendationsFile,
     "match": IdentityFile,
+    "texts": ConsentTextsFile,
 }
 """Kinds of files, by the key that they begin with."""
 
@@ -166,6 +170,7 @@ def test_consent_names_every_channel_purpose_and_reaction() -> None:
 
 def test_the_rules_of_law_are_dated_and_say_whether_they_are_enforced() -> None:
     law = (DOCS / "consent.md").read_text(encoding="utf-8").split("## The law, as we read it")[1]
+    law = law.split("### ")[0]
     assert re.search(r"our reading of \d+ \w+ \d{4}, for a lawyer to check", law)
     rules = [line.split("|") for line in law.splitlines() if line.startswith("| ")][1:]
     assert len(rules) >= 10
@@ -213,7 +218,7 @@ def test_the_token_of_an_unsubscribe_link_is_read_as_the_page_shows() -> None:
     ((_, code),) = [block for block in blocks("python") if block[0] == "consent.md"]
     page: dict[str, Any] = {}
     exec(compile(code, "consent.md", "exec"), page)
-    token = unsubscribe_token(b"a key of 16 signs", "5d41402abc4b2a76b9719d911017c592")
+    token = token_of(b"a key of 16 signs", "unsubscribe", "5d41402abc4b2a76b9719d911017c592")
     assert page["message_of"](token, "a key of 16 signs") == "5d41402abc4b2a76b9719d911017c592"
     assert page["message_of"](token, "another key") is None
     assert page["message_of"](token[:-1], "a key of 16 signs") is None

@@ -141,7 +141,7 @@ def corner_shop(url: str) -> dict[str, str]:
         ),
         "segments/all.yaml": "segments: {drivers: {where: car is not null}}\n",
         "syncs/club.yaml": (
-            "sync: members\nfrom: {segment: drivers}\nto: {connection: club, audience: Members}\nkey: email\n"
+            "sync: members\nfrom: {segment: drivers}\nto: {connection: club, object: Members}\nkey: email\n"
             "fields: {car: car}\nconsent: {channel: email}\n"
         ),
     }

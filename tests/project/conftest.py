@@ -69,7 +69,7 @@ class Board(Destination):
     def capabilities(self):
         if self.config.loft == "broken":
             raise RuntimeError("canary")
-        return Capabilities(operations=frozenset({"upsert"}))
+        return Capabilities(operations=frozenset({"upsert", "remove"}))
 
     def check(self):
         return Check(True, "the board hangs")
@@ -132,7 +132,7 @@ FILES = {
     "syncs/board.yaml": """
         sync: board
         from: {segment: regulars}
-        to: {connection: board, audience: Regulars}
+        to: {connection: board, object: Regulars}
         fields: {name: given_name}
         consent: {channel: ads}
         """,

@@ -47,7 +47,8 @@ def test_what_loads_is_valid(shop: Any, file: str) -> None:
         ("segments/till.yaml", "where:", "were:"),
         ("scenarios/thanks.yaml", "3 days", "3 dagen"),
         ("scenarios/thanks.yaml", "by: [email]", "by: [emial]"),
-        ("syncs/board.yaml", "consent: {channel: ads}", ""),
+        ("syncs/board.yaml", "fields: {name: given_name}", ""),
+        ("syncs/board.yaml", "object:", "objekt:"),
     ],
 )
 def test_what_is_wrong_in_form_is_not_valid(shop: Any, file: str, old: str, new: str) -> None:
@@ -104,6 +105,7 @@ def test_the_schemas_are_written_as_files(shop: Any, tmp_path: Path) -> None:
         "schema.json",
         "identity.json",
         "quality.json",
+        "consent-texts.json",
         "mapping.json",
         "cases.json",
         "traits.json",

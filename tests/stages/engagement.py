@@ -26,16 +26,18 @@ from hub.contracts import (
     Operation,
     Place,
     Result,
+    Row,
     Sent,
     SyncBatch,
 )
 from hub.ledger import Ledger, open_ledger
 from hub.people.traits import plan_traits
 from hub.project import Connection, Project
-from hub.project.models import HubFile, Sync
+from hub.project.models import HubFile
 from hub.project.scenario import Scenario
 from hub.project.segments import Segment
-from hub.schema import BUILT_IN
+from hub.project.sync import Sync
+from hub.schema import BUILT_IN, Schema
 from hub.units import Rates
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
@@ -55,6 +57,9 @@ class RecorderConfig(ConnectionConfig):
     concurrency: int = 1
     one_by_one: bool = False
     can_ask: bool = False
+    operations: frozenset[Operation] = frozenset(get_args(Operation))
+    stands: dict[str, dict[str, Any]] | None = None
+    """What stood there before us; with it, the destination can be read, and asked to try."""
 
 
 class Recorder(Destination):
@@ -67,13 +72,15 @@ class Recorder(Destination):
         config = self.config
         return Capabilities(
             config.channel,
-            frozenset(get_args(Operation)) if config.syncs else frozenset(),
+            config.operations if config.syncs else frozenset(),
             config.batch_size,
             config.rate,
             config.window,
             can_ask=config.can_ask,
             concurrency=config.concurrency,
             one_by_one=config.one_by_one,
+            can_read=config.stands is not None,
+            can_try=config.stands is not None,
         )
 
     def check(self) -> Check:
@@ -94,6 +101,24 @@ class Recorder(Destination):
         for row, result in zip(batch.rows, results, strict=True):
             self.write({"target": batch.target, "operation": batch.operation, "key": row.key, **row.fields}, result)
         return results
+
+    def read_back(self, target: str, rows: Sequence[Row], fields: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        there = {key: dict(row) for key, row in (self.config.stands or {}).items()}
+        file = self.place.folder / f"{self.place.connection}.jsonl"
+        for entry in map(json.loads, file.read_text().splitlines() if file.exists() else ()):
+            if entry["operation"] in ("remove", "delete"):
+                there.pop(entry["key"], None)
+            else:
+                there.setdefault(entry["key"], {}).update(entry)
+        return {row.key: {name: there[row.key].get(name) for name in fields} for row in rows if row.key in there}
+
+    def try_out(self, batch: SyncBatch) -> Sequence[Result]:
+        return [
+            Result(row.key, "accepted")
+            if "@" in (row.fields.get("email") or "@")
+            else Result(row.key, "rejected", reason="no address")
+            for row in batch.rows
+        ]
 
     def take(self, message: Message) -> Result:
         self.write({"id": message.id, "to": vars(message.recipient), "content": dict(message.content)})
@@ -136,7 +161,7 @@ WELCOME = Scenario.model_validate(
 SYNC = {
     "sync": "gold",
     "from": {"segment": "gold"},
-    "to": {"connection": "ads", "audience": "Customers A"},
+    "to": {"connection": "ads", "object": "Customers A"},
     "fields": {"email": "email", "first_name": "given_name"},
     "consent": {"channel": "ads"},
     "guards": {"removes": "50%"},
@@ -162,6 +187,7 @@ def project_in(
     segments: Mapping[str, Segment] | None = None,
     syncs: Sequence[Sync] = (),
     connections: Mapping[str, RecorderConfig] = CONNECTIONS,
+    schema: Schema = BUILT_IN,
     key: bytes = KEY,
 ) -> Project:
     """Make a project with templates in a folder, and recorders for destinations."""
@@ -172,7 +198,7 @@ def project_in(
     return Project(
         folder=folder,
         hub=HubFile(name="Shop"),
-        schema=BUILT_IN,
+        schema=schema,
         connections={
             name: Connection(name, Recorder, config, Place(name, folder, key)) for name, config in connections.items()
         },

@@ -18,6 +18,8 @@ from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
 from tests.stages.engagement import KEY, NOW, Recorder, Shop, gold, shop_in
 
+MODES = {"remove": "mirror", "keep": "upsert"}
+
 
 @pytest.fixture
 def shop(warehouse: Warehouse, tmp_path: Path) -> Iterator[Shop]:
@@ -76,7 +78,7 @@ def test_without_consent_nobody_goes(shop: Shop, statements: list[tuple[str, boo
 
 @pytest.mark.parametrize("leaving", ["remove", "keep"])
 def test_who_withdraws_consent_is_removed_also_where_leavers_are_kept(shop: Shop, leaving: Any) -> None:
-    shop = shop.with_(syncs={"gold": gold(leaving=leaving)})
+    shop = shop.with_(syncs={"gold": gold(leaving=leaving, mode=MODES[leaving])})
     for number in (1, 2, 3, 4):
         member(shop, number)
     run(shop)
@@ -87,15 +89,48 @@ def test_who_withdraws_consent_is_removed_also_where_leavers_are_kept(shop: Shop
     assert calls(shop) == [("remove", "1")] + ([("remove", "2")] if leaving == "remove" else [])
 
 
-def test_an_empty_key_does_not_go_and_a_shared_key_goes_once(shop: Shop) -> None:
+def test_an_empty_key_and_one_that_differing_people_share_are_invalid_before_anything_is_sent(shop: Shop) -> None:
     shop = shop.with_(syncs={"gold": gold(key="email")})
     member(shop, 1, email="same@example.nl")
     member(shop, 2, email="same@example.nl")
     member(shop, 3, email=None)
     member(shop, 4, email=" ")
+    member(shop, 5)
+    report = run(shop)
+    assert dict(report.counts) == {"synced": 1, "invalid": 4}
+    assert (report.rows_in, report.rows_out, report.set_aside) == (5, 1, 4)
+    assert calls(shop) == [("upsert", "p5@example.nl")]
+    assert shop.rows("sync_run", "source", "invalid", "written") == [(5, 4, 1)]
+
+
+def test_people_who_share_a_key_and_do_not_differ_go_once(shop: Shop) -> None:
+    shop = shop.with_(syncs={"gold": gold(key="email", fields={"email": "email"})})
+    member(shop, 1, email="same@example.nl")
+    member(shop, 2, email="same@example.nl")
     assert dict(run(shop).counts) == {"synced": 1}
-    assert calls(shop) == [("upsert", "same@example.nl")]
     assert run(shop).skipped
+
+
+def test_a_key_that_becomes_ambiguous_stays_as_it_was_acknowledged(shop: Shop) -> None:
+    shop = shop.with_(syncs={"gold": gold(key="email", guards={"removes": "0%"})})
+    member(shop, 1, email="same@example.nl")
+    run(shop)
+    calls(shop)
+    member(shop, 2, email="same@example.nl")
+    assert dict(run(shop).counts) == {"invalid": 2}
+    assert calls(shop) == []
+    assert shop.rows("audience_state", "row_key") == ["same@example.nl"]
+
+
+def test_of_those_who_share_a_key_the_first_goes_where_the_sync_says_so(shop: Shop) -> None:
+    shop = shop.with_(syncs={"gold": gold(key="email", shared_key="first")})
+    for number in (2, 1, 3):
+        member(shop, number, email="same@example.nl")
+    assert dict(run(shop).counts) == {"synced": 1}
+    assert [entry["first_name"] for entry in shop.taken("ads")] == ["P1"]
+    leave(shop, 1)
+    run(shop)
+    assert [entry["first_name"] for entry in shop.taken("ads")] == ["P1", "P2"]
 
 
 def test_a_guard_stops_a_run_that_would_remove_too_many_and_nothing_is_sent(shop: Shop) -> None:
@@ -118,7 +153,7 @@ def test_a_guard_stops_a_run_that_would_remove_too_many_and_nothing_is_sent(shop
 
 @pytest.mark.parametrize("leaving", ["remove", "keep"])
 def test_a_guard_never_holds_back_the_removal_of_who_withdrew_consent(shop: Shop, leaving: Any) -> None:
-    shop = shop.with_(syncs={"gold": gold(leaving=leaving, guards={"removes": "0%"})})
+    shop = shop.with_(syncs={"gold": gold(leaving=leaving, mode=MODES[leaving], guards={"removes": "0%"})})
     for number in (1, 2, 3, 4):
         member(shop, number)
     run(shop)
@@ -143,7 +178,8 @@ def test_a_guard_that_stops_a_run_still_lets_withdrawals_go_and_counts_only_who_
     assert report.failures[0].startswith("sync gold: this run would remove 4 of 6 rows (67%), more than the 50%")
     assert "nothing was sent but the removal of 1 who withdrew consent or are suppressed. Look" in report.failures[0]
     assert calls(shop) == [("remove", "1")]
-    assert run(shop).failures[0].startswith("sync gold: this run would remove 4 of 5 rows (80%)")
+    again = run(shop)
+    assert (again.failures, dict(again.counts)) == ((), {"kept_back": 5})
     assert calls(shop) == []
     shop = shop.with_(syncs={"gold": gold(guards={"removes": "90%"})})
     assert run(shop).failures == ()

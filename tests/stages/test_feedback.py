@@ -185,6 +185,16 @@ def test_who_subscribes_again_after_an_unsubscribe_is_written_to_again_and_after
     assert dict(activate(later.warehouse, later.ledger, later.project, NOW + 3 * DAY).counts) == {"refused": 1}
 
 
+def test_an_unsubscribe_takes_back_a_yes_that_was_here_before_it_and_is_dated_later(shop: Shop) -> None:
+    shop.consent("shop:1", "email", at=NOW + 2 * DAY, load_id=str(NOW.timestamp()))  # the shop's clock runs ahead
+    shop.consent("shop:1", "email", at=NOW + 3 * DAY, load_id=str((NOW + 3 * DAY).timestamp()))
+    react(shop, "e1", "unsubscribed", at=NOW + timedelta(hours=3))
+    settle(shop)
+    stated = shop.rows("consent", "at", "given", "connection")
+    assert (NOW + 2 * DAY, False, "hub") in stated
+    assert (NOW + 3 * DAY, False, "hub") not in stated
+
+
 def test_a_withdrawal_is_news_for_what_depends_on_facts(shop: Shop) -> None:
     def mark() -> str | None:
         with shop.warehouse.begin() as transaction:

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
+from hub.law import Terms
 from hub.stages.resolve.follow import Followed, follow
 from hub.warehouse import Warehouse
 from tests.stages.world import NOON, add, record, rows
@@ -50,7 +51,7 @@ def become(warehouse: Warehouse, before: Whose, after: Whose, hours: int) -> Fol
         moved = transaction.hold("moved_record", nobody.where(sa.false()))
         for number, (old, new) in changed.items():
             transaction.execute(sa.insert(moved).values(record_no=number, before=old, after=new))
-        return follow(transaction, moved, NOON + timedelta(hours=hours))
+        return follow(transaction, Terms(), moved, NOON + timedelta(hours=hours))
 
 
 def members(warehouse: Warehouse) -> list[int]:

@@ -451,3 +451,22 @@ def test_all_loads_at_once_give_the_same_as_one_after_the_other(warehouse: Wareh
         ("3", Decimal("7.0000")),
         ("4", Decimal("12.5000")),
     ]
+
+
+def test_a_yes_without_a_moment_is_not_given_again_when_its_row_comes_again(shop: Mapped) -> None:
+    subscribed = ANNA | {"newsletter": "1", "newsletter_at": None}
+    shop.load("shop", "100.0", customers=[subscribed])
+    shop.map(CUSTOMERS)
+    moved = subscribed | {"name": "Anna B", "updated_at": "2026-05-01T10:00:00Z"}
+    shop.load("shop", "200.0", customers=[moved])
+    shop.map(CUSTOMERS)
+    first = datetime(2026, 1, 2, 10, tzinfo=UTC)
+    assert shop.rows("consent", "given", "at") == [(True, first)]
+
+
+def test_of_several_versions_in_one_load_the_oldest_tells_when_such_a_yes_was_given(shop: Mapped) -> None:
+    subscribed = ANNA | {"newsletter": "1", "newsletter_at": None}
+    moved = subscribed | {"name": "Anna B", "updated_at": "2026-05-01T10:00:00Z"}
+    shop.load("shop", "100.0", customers=[moved, subscribed])
+    shop.map(CUSTOMERS)
+    assert shop.rows("consent", "given", "at") == [(True, datetime(2026, 1, 2, 10, tzinfo=UTC))]

@@ -37,6 +37,7 @@ def shop(warehouse: Warehouse, tmp_path: Path) -> Iterator[Shop]:
     """A shop with a couple and their child, a neighbour, and somebody without an address; some refuse letters."""
     sync = gold(
         key="coalesce(household_id, person_id)",
+        shared_key="first",
         fields={"name": "given_name"},
         consent={"channel": "letter"},
         **{"from": {"segment": "catalogue"}},

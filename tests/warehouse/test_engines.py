@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from hub.errors import ConfigurationError, TemporaryError
 from hub.schema import BUILT_IN, Column, Schema, Table
 from hub.warehouse import Warehouse, open_warehouse
-from hub.warehouse.duckdb import query
+from hub.warehouse.duckdb import query, threads
 from hub.warehouse.state import fingerprint, remember, seen
 from tests.stages.world import add, fact, record, rows
 
@@ -156,6 +157,37 @@ def test_views_say_whose_each_row_is(warehouse: Warehouse) -> None:
     assert warehouse.query("SELECT person_id FROM sales_order").to_pylist() == [{"person_id": 7}]
 
 
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        (r"Anna's \"50%\" ? :name \n \\ {x} $1", sa.Text()),
+        ("", sa.Text()),
+        (7, sa.BigInteger()),
+        (-(2**60), sa.BigInteger()),
+        (Decimal("12.3456"), sa.Numeric(18, 4)),
+        (0.1, sa.Double()),
+        (True, sa.Boolean()),
+        (date(2026, 2, 28), sa.Date()),
+        (datetime(2026, 2, 28, 23, 59, 59, 123456, UTC), sa.DateTime(timezone=True)),
+        (None, sa.Text()),
+    ],
+)
+def test_a_value_comes_out_of_a_statement_as_it_went_in(
+    warehouse: Warehouse, value: object, type_: sa.types.TypeEngine[object]
+) -> None:
+    with warehouse.begin() as transaction:
+        ((found, same, listed),) = transaction.rows(
+            sa.select(
+                sa.cast(sa.literal(value, type_), type_),
+                sa.cast(sa.literal(value, type_), type_) == sa.literal(value, type_),
+                sa.cast(sa.literal(value, type_), type_).in_([value, value]),
+            )
+        )
+        held = transaction.hold("value", sa.select(sa.cast(sa.literal(value, type_), type_).label("value")))
+        assert transaction.scalar(sa.select(held.c.value)) == value
+    assert (found, same, listed) == ((value, True, True) if value is not None else (None, None, None))
+
+
 def test_readers_see_what_was_published_and_are_told_what_is_wrong_with_their_query(warehouse: Warehouse) -> None:
     warehouse.publish()
     add(warehouse, "sales_order", order("1", 5))
@@ -255,6 +287,38 @@ def test_the_embedded_engine_reads_the_lake_and_no_other_file(tmp_path: Path) ->
     with pytest.raises(Exception, match="locked"), warehouse.begin() as transaction:
         transaction.execute(sa.text("SET enable_external_access = true"))
     warehouse.close()
+
+
+def test_the_embedded_engine_leaves_half_of_the_processors_to_others(tmp_path: Path) -> None:
+    with duckdb.connect() as plain:
+        every = plain.execute("SELECT current_setting('threads')").fetchall()[0][0]
+    warehouse = open_warehouse("duckdb", BUILT_IN, tmp_path)
+    with warehouse.begin() as transaction:
+        assert transaction.scalar(sa.text("SELECT current_setting('threads')")) == threads() == max(1, every // 2)
+    warehouse.close()
+
+
+USE_VALUES = """
+import sys
+from pathlib import Path
+import sqlalchemy as sa
+from hub.schema import BUILT_IN
+from hub.warehouse import open_warehouse
+warehouse = open_warehouse("duckdb", BUILT_IN, Path(sys.argv[1]))
+with warehouse.begin() as transaction:
+    product = transaction.table("product")
+    transaction.execute(sa.insert(product).values(source_key="1", name="kibble"))
+    transaction.hold("found", sa.select(product.c.name).where(product.c.source_key.in_(["1", "2"])))
+    assert transaction.exists("found")
+    transaction.arrow(sa.select(product).where(product.c.name == "kibble")).read_all()
+warehouse.close()
+print("pandas" in sys.modules)
+"""
+
+
+def test_values_in_statements_do_not_make_the_embedded_engine_load_pandas(tmp_path: Path) -> None:
+    told = subprocess.run([sys.executable, "-c", USE_VALUES, tmp_path], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
 
 
 def test_a_reader_of_the_embedded_engine_reads_while_a_run_writes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who belongs in an audience, and who behind its keys must not be there: all people of a sync, in sets."""
+"""Who belongs in an audience, and who behind its keys must not be there: all rows of a sync, in sets."""
 
 from __future__ import annotations
 
@@ -11,116 +11,240 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.expressions import compile_expression
+from hub.expressions.scope import Compiled
 from hub.ledger import Ledger, Suppression
 from hub.people.scope import People, person_scope
+from hub.people.synced import Synced, synced
 from hub.project import Project
-from hub.project.models import Sync
+from hub.project.sync import Sync
 from hub.recipients import ADDRESS, NEEDED, Marks, identifiers
 from hub.warehouse import Transaction
-from hub.warehouse.constructs import json_object
+from hub.warehouse.constructs import earliest, text_constant
+
+BETWEEN, NOTHING = "\x1f", "\x1e"
+"""What stands between the values that a hash is over, and for a value that is not there."""
+SO_MANY = 50
+"""Engines take about a hundred arguments in one call."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of the source: all that are inside, those refused for consent, and those without a key or with a shared one.
+
+    All of them are counted before anything is sent.
+    """
+
+    source: int
+    refused: int
+    no_key: int
+    shared: int
 
 
 @dataclass(frozen=True)
 class Audience:
-    """`rows` (row_key, in_segment, row_hash, fields as f0, f1 ...) belong there; `refusing` (row_key) never may."""
+    """The rows of a sync as of a moment, in temporary tables: `held`.
 
-    rows: sa.Select
-    refusing: sa.Select
+    `rows` (row_key, inside, row_hash, person_id, i0 ...) belong there; inside is false for who has left and stays.
+    A row without a hash shares its key with others that differ: it neither goes nor leaves. `refusing` (row_key) must
+    not be there, whatever holds the sync.
+    """
+
+    rows: sa.FromClause
+    refusing: sa.Select[Any]
+    held: tuple[sa.TableClause, ...]
+    counts: Counts
+    source: Synced
+    fields: dict[str, Compiled]
+
+    def with_fields(self, changes: sa.TableClause) -> sa.Select[Any]:
+        """Select rows of `changes` with their fields as f0, f1 ..."""
+        own = [changes.c[f"i{place}"] == it for place, it in enumerate(self.source.identity)]
+        fields = [it.element.label(f"f{place}") for place, it in enumerate(self.fields.values())]
+        used = frozenset().union(*(it.names for it in self.fields.values()))
+        names = ("row_key", "row_hash", "remote_id", "known")
+        return sa.select(*(changes.c[name] for name in names), *fields).select_from(
+            changes.join(self.source.relation(used), sa.and_(*own))
+        )
 
 
 def audience_of(
     transaction: Transaction, ledger: Ledger, marks: Marks, project: Project, sync: Sync, as_of: datetime
 ) -> Audience:
-    """Find both as of a moment.
+    """Find who belongs there as of a moment.
 
-    With `leaving: keep`, those who left the segment stay, for as long as they consent: they are there with
-    in_segment false. Who is refusing has withdrawn consent, or has an address that is suppressed.
+    Where who leaves is kept, those who left stay for as long as they consent. Who is refusing has withdrawn consent, or
+    has an address that is suppressed.
     """
     everybody = person_scope(transaction, project, as_of)
-    stated = transaction.hold("stated", _stated(transaction, everybody, sync, as_of))
-    unreachable = _suppressed(transaction, ledger, marks, sync, everybody, stated)
-    stopped = stated.c.person_id.in_(sa.select(unreachable.c.person_id))
-    belongs = sa.and_(stated.c.given, sa.not_(stopped))
-    if sync.leaving == "remove":
-        belongs = sa.and_(belongs, stated.c.in_segment)
+    source = synced(transaction, project, everybody, sync, as_of)
+    fields = {name: compile_expression(text, source.scope) for name, text in sync.fields.items()}
+    candidates = transaction.hold("candidates", _candidates(transaction, project, sync, source, fields, as_of))
+    stopped = _suppressed(transaction, ledger, marks, sync, everybody, candidates)
+    may: sa.ColumnElement[bool] = candidates.c.may
+    refuses: sa.ColumnElement[bool] = candidates.c.refuses
+    if stopped is not None:
+        barred = candidates.c.person_id.in_(sa.select(stopped.c.person_id))
+        may, refuses = sa.and_(may, sa.not_(barred)), sa.or_(refuses, barred)
+    query = _rows(sync, source, candidates, may)
+    held: tuple[sa.TableClause, ...] = (candidates,)
+    rows: sa.FromClause = query.subquery("audience")
+    if not sync.never_shared:
+        rows = transaction.hold("audience", query)
+        held = (candidates, rows)
     return Audience(
-        _rows(sync, everybody, sa.select(stated).where(belongs).subquery("eligible")),
-        sa.select(stated.c.row_key).where(sa.or_(sa.not_(stated.c.given), stopped)),
+        rows,
+        sa.select(candidates.c.row_key).where(refuses, candidates.c.row_key.is_not(None)),
+        held,
+        _count(transaction, candidates, rows, may),
+        source,
+        fields,
     )
 
 
-def _stated(transaction: Transaction, everybody: People, sync: Sync, as_of: datetime) -> sa.Select:
-    """Give person_id, row_key, in_segment, given and at of all who have a key and ever stated yes or no."""
-    membership = transaction.table("membership")
-    members = sa.select(membership.c.person_id).where(membership.c.segment == sync.from_.segment).subquery("members")
-    given = consent.in_effect(transaction, transaction.table("person"), sync.consent.purpose, as_of).subquery("given")
-    row_key = sa.cast(compile_expression(sync.key, everybody.scope).element, sa.Text())
+def _candidates(
+    transaction: Transaction, project: Project, sync: Sync, source: Synced, fields: dict[str, Compiled], as_of: datetime
+) -> sa.Select[Any]:
+    """Give everybody who is inside, or has stated something: row_key, inside, may, refuses, at, row_hash, identity.
+
+    A key of blanks is no key: null.
+    """
+    key = compile_expression(sync.row_key, source.scope)
+    text: sa.ColumnElement[str] = sa.cast(key.element, sa.Text())
+    if key.type == "text":
+        text = sa.case((sa.func.trim(key.element) != text_constant(""), key.element))
+    relation = source.relation(source.used.union(key.names, *(it.names for it in fields.values())))
+    may: sa.ColumnElement[bool] = sa.true() if source.held is None else source.held
+    refuses: sa.ColumnElement[bool] = sa.false()
+    at: sa.ColumnElement[Any] = sa.cast(sa.null(), sa.DateTime(timezone=True))
+    wanted: sa.ColumnElement[bool] = source.inside if sync.on_leaving != "keep" else sa.true()
+    if sync.consent is not None:
+        assert source.person_id is not None, "the project's check lets consent go with people only"
+        asked = consent.in_effect(
+            transaction, project.terms, transaction.table("person"), sync.consent.purpose, as_of, ahead=None
+        )
+        given = asked.subquery("given")
+        relation = relation.outerjoin(
+            given, sa.and_(given.c.person_id == source.person_id, given.c.channel == sync.consent.channel)
+        )
+        may, at = consent.allowed(given.c.given, sync.consent.purpose), given.c.at
+        refuses = sa.func.coalesce(sa.not_(given.c.given), sa.false(), type_=sa.Boolean())
+        wanted = sa.or_(wanted, given.c.person_id.is_not(None))
     return (
         sa.select(
-            everybody.person_id.label("person_id"),
-            row_key.label("row_key"),
-            members.c.person_id.is_not(None).label("in_segment"),
-            given.c.given.label("given"),
-            given.c.at.label("at"),
+            text.label("row_key"),
+            source.inside.label("inside"),
+            may.label("may"),
+            refuses.label("refuses"),
+            at.label("at"),
+            _hash(sync, fields).label("row_hash"),
+            sa.cast(sa.null() if source.person_id is None else source.person_id, sa.BigInteger()).label("person_id"),
+            *(it.label(f"i{place}") for place, it in enumerate(source.identity)),
         )
-        .select_from(
-            everybody.relation.join(given, given.c.person_id == everybody.person_id).outerjoin(
-                members, members.c.person_id == everybody.person_id
-            )
-        )
-        .where(given.c.channel == sync.consent.channel, sa.func.trim(row_key) != "")
+        .select_from(relation)
+        .where(wanted)
     )
 
 
-def _rows(sync: Sync, everybody: People, eligible: sa.Subquery) -> sa.Select:
-    """Give one row per key: a key that people share goes once, with the fields of the first of them in the segment."""
-    fields = {name: compile_expression(text, everybody.scope).element for name, text in sync.fields.items()}
-    chosen = (
+def _hash(sync: Sync, fields: dict[str, Compiled]) -> sa.ColumnElement[str]:
+    """Hash the mapped fields with their names and where they go: a sync that changes in these is news."""
+    head = BETWEEN.join((sync.to.connection, sync.to.object, *fields))
+    texts = [sa.literal(head, sa.Text()), *(_text(it) for it in fields.values())]
+    while len(texts) > 1:
+        texts = [
+            sa.func.concat_ws(text_constant(BETWEEN), *texts[start : start + SO_MANY], type_=sa.Text())
+            for start in range(0, len(texts), SO_MANY)
+        ]
+    return sa.func.md5(texts[0], type_=sa.Text())
+
+
+def _text(field: Compiled) -> sa.ColumnElement[str]:
+    element = field.element
+    if field.type == "timestamp":
+        element = sa.func.timezone(text_constant("UTC"), element, type_=sa.DateTime())
+    return sa.func.coalesce(sa.cast(element, sa.Text()), text_constant(NOTHING), type_=sa.Text())
+
+
+def _rows(sync: Sync, source: Synced, candidates: sa.TableClause, may: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Give one row per key, of those who are inside where anybody is."""
+    names = [f"i{place}" for place in range(len(source.identity))]
+    belongs = sa.and_(may, candidates.c.row_key.is_not(None))
+    if sync.on_leaving != "keep":
+        belongs = sa.and_(belongs, candidates.c.inside)
+    if sync.never_shared:
+        chosen = [candidates.c[name] for name in ("row_key", "inside", "row_hash", "person_id", *names)]
+        return sa.select(*chosen, sa.literal_column("1", sa.BigInteger()).label("sharing")).where(belongs)
+    inside = candidates.c.inside
+    order = [candidates.c[name] for name in names]
+
+    def first(name: str) -> sa.ColumnElement[Any]:
+        return earliest(sa.case((inside, candidates.c[name])), *order).label(name)
+
+    row_hash: sa.ColumnElement[Any] = first("row_hash")
+    if sync.shared_key == "invalid":
+        given = sa.case((inside, candidates.c.row_hash))
+        row_hash = sa.case((sa.func.min(given) == sa.func.max(given), sa.func.min(given))).label("row_hash")
+    return (
         sa.select(
-            eligible.c.row_key,
-            sa.func.bool_or(eligible.c.in_segment, type_=sa.Boolean()).label("in_segment"),
-            sa.func.coalesce(
-                sa.func.min(sa.case((eligible.c.in_segment, eligible.c.person_id))), sa.func.min(eligible.c.person_id)
-            ).label("person_id"),
+            candidates.c.row_key,
+            sa.func.bool_or(inside, type_=sa.Boolean()).label("inside"),
+            row_hash,
+            first("person_id"),
+            *(first(name) for name in names),
+            sa.func.count().filter(inside).label("sharing"),
         )
-        .group_by(eligible.c.row_key)
-        .subquery("chosen")
+        .where(belongs)
+        .group_by(candidates.c.row_key)
     )
-    pairs: list[Any] = []
-    for name, element in fields.items():
-        pairs += [sa.literal(name), element]
-    return sa.select(
-        chosen.c.row_key,
-        chosen.c.in_segment,
-        sa.func.md5(json_object(*pairs), type_=sa.Text()).label("row_hash"),
-        *(element.label(f"f{place}") for place, element in enumerate(fields.values())),
-    ).select_from(everybody.relation.join(chosen, chosen.c.person_id == everybody.person_id))
+
+
+def _count(
+    transaction: Transaction, candidates: sa.TableClause, rows: sa.FromClause, may: sa.ColumnElement[bool]
+) -> Counts:
+    inside = candidates.c.inside
+
+    def number(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.count().filter(sa.and_(inside, *conditions))
+
+    no_key = candidates.c.row_key.is_(None)
+    (counted,) = transaction.rows(sa.select(number(), number(sa.not_(may)), number(may, no_key)))
+    differing = sa.select(sa.func.sum(rows.c.sharing)).where(rows.c.inside, rows.c.row_hash.is_(None))
+    source, refused, unnamed = (int(counted[place]) for place in range(3))
+    return Counts(source, refused, unnamed, int(transaction.scalar(differing) or 0))
 
 
 def _suppressed(
-    transaction: Transaction, ledger: Ledger, marks: Marks, sync: Sync, everybody: People, stated: sa.TableClause
-) -> sa.TableClause:
-    """Give person_id of those who said yes and whose address of the sync's channel is suppressed."""
+    transaction: Transaction,
+    ledger: Ledger,
+    marks: Marks,
+    sync: Sync,
+    everybody: People,
+    candidates: sa.TableClause,
+) -> sa.TableClause | None:
+    """Give person_id of those who may go and whose address of the sync's channel is suppressed."""
     import pyarrow as pa
 
-    found: list[int] = []
-    channel = next((known for known in ADDRESS if known == sync.consent.channel), None)
+    consent_asked = sync.consent
+    channel = next((it for it in ADDRESS if consent_asked is not None and it == consent_asked.channel), None)
     known = ledger.suppressions.everything() if channel is not None else {}
-    if channel is not None and known:
-        relation = everybody.relation
-        needed = relation.c[NEEDED[channel][0]]
-        people = (
-            sa.select(stated.c.person_id, stated.c.at, *(relation.c[name] for name in ADDRESS[channel]))
-            .join(relation, everybody.person_id == stated.c.person_id)
-            .where(stated.c.given, needed.is_not(None), stated.c.in_segment if sync.leaving == "remove" else sa.true())
-        )
-        for batch in transaction.arrow(people):
-            hashes = [marks.of(channel, given) for given in identifiers(channel, batch)]
-            for place, mark in enumerate(hashes):
-                if mark in known and _stopped(known[mark], sync, batch.column("at")[place].as_py()):
-                    found.append(batch.column("person_id")[place].as_py())
+    if consent_asked is None or channel is None or not known:
+        return None
+    found: list[int] = []
+    relation = everybody.relation
+    people = (
+        sa.select(candidates.c.person_id, candidates.c.at, *(relation.c[name] for name in ADDRESS[channel]))
+        .distinct()
+        .join(relation, everybody.person_id == candidates.c.person_id)
+        .where(candidates.c.may, relation.c[NEEDED[channel][0]].is_not(None))
+    )
+    if sync.on_leaving != "keep":
+        people = people.where(candidates.c.inside)
+    for batch in transaction.arrow(people):
+        hashes = [marks.of(channel, given) for given in identifiers(channel, batch)]
+        for place, mark in enumerate(hashes):
+            if mark in known and _stopped(known[mark], consent_asked.purpose, batch.column("at")[place].as_py()):
+                found.append(batch.column("person_id")[place].as_py())
     return transaction.load("suppressed_people", pa.table({"person_id": pa.array(found, pa.int64())}))
 
 
-def _stopped(suppressions: Sequence[Suppression], sync: Sync, given_at: datetime | None) -> bool:
-    return any(entry.stops(sync.consent.purpose, given_at) for entry in suppressions)
+def _stopped(suppressions: Sequence[Suppression], purpose: str, given_at: datetime | None) -> bool:
+    return any(entry.stops(purpose, given_at) for entry in suppressions)

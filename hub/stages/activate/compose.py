@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from hub.contracts import Channel, Destination, Message
+from hub.links import links
 from hub.normalise.names import salutation
 from hub.project import Project
 from hub.recipients import full_name, recipient
 from hub.stages.activate.last_look import Cleared
 from hub.templates import NotRenderedError, Renderer
+from hub.tokens import token
 
 NAMES = ("gender", "given_name", "prefix", "surname", "partner_prefix", "partner_surname", "partner_first")
 
@@ -39,27 +39,23 @@ def compose(
     return ready, unrenderable
 
 
-def unsubscribe_token(key: bytes, message_id: str) -> str:
-    """Make the token of a message's unsubscribe link: it leads back to the message, and can't be guessed."""
-    return f"{message_id}.{hmac.new(key, f'unsubscribe|{message_id}'.encode(), sha256).hexdigest()}"
-
-
-def template_values(given: Mapping[str, Any], unsubscribe_url: str) -> dict[str, Any]:
-    """Give all that a template may use: what was decided, the salutation, and the unsubscribe link."""
-    return {**given, "salutation": _salutation(given), "unsubscribe_url": unsubscribe_url}
+def template_values(given: Mapping[str, Any], offered: Mapping[str, str]) -> dict[str, Any]:
+    """Give all that a template may use: what was decided, the salutation, and the links that a message offers."""
+    return {**given, "salutation": _salutation(given), **offered}
 
 
 def _message(one: Cleared, project: Project, destination: Destination, renderer: Renderer, pinned: str) -> Message:
     channel: Channel = one.queued.channel  # type: ignore[assignment]  # a column of text
-    token = unsubscribe_token(project.key, one.queued.id)
-    values = template_values(one.values, destination.unsubscribe_url(token))
+    unsubscribe = token(project.key, "unsubscribe", one.queued.id)
+    offered = links(project.key, project.hub.public_url, one.queued.id)
+    values = template_values(one.values, {**offered, "unsubscribe_url": destination.unsubscribe_url(unsubscribe)})
     return Message(
         id=one.queued.id,
         channel=channel,
         recipient=recipient(channel, one.address, full_name(one.values)),
         content=renderer.render(pinned, values),
         queued_at=one.queued.queued_at,
-        unsubscribe_token=token,
+        unsubscribe_token=unsubscribe,
         data=values if channel == "letter" else {},
     )
 

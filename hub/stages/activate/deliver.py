@@ -121,7 +121,7 @@ def _is_worth_a_moment(error: BaseException) -> bool:
 def _complete(ids: Sequence[str], results: Sequence[Result]) -> Answer:
     by_id = {result.id: result for result in results}
     missing = "the plugin gave no result for it"
-    complete = [by_id.get(id_, Result(id_, "unknown", reason=missing)) for id_ in ids]
+    complete = [by_id.get(id_) or Result(id_, "unknown", reason=missing) for id_ in ids]
     if by_id.keys() == set(ids) and len(results) == len(ids):
         return Answer(complete)
     return Answer(complete, "the plugin's results do not match", "broken")

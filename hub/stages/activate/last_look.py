@@ -1,8 +1,9 @@
 """The last look: whether a message may still go, the moment before it does. No configuration can remove this step.
 
-It fails closed: a message goes when the newest statements allow it, its address is not suppressed, no organisation at
-that address objects to letters, nothing has interrupted its scenario, the person did not turn out to be one who gets it
-already, and the decision behind it is still there.
+It fails closed: a message goes when the newest valid statements allow it, those included that the hub itself received
+a moment ago, its address is not suppressed, no organisation at that address objects to letters, no do-not-contact
+register lists it, nothing has interrupted its scenario, the person did not turn out to be one who gets it already, and
+the decision behind it is still there.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Channel
+from hub.do_not_contact import Approached, consult
 from hub.expressions import compile_condition
 from hub.ledger import Ledger, Queued
 from hub.people.instance import instances, versions_of
 from hub.people.scope import People, person_scope
 from hub.project import Project
 from hub.project.scenario import Scenario
-from hub.recipients import Destined, suppressed
+from hub.recipients import Destined, identifier, suppressed
 from hub.register import objections
+from hub.statements import take_in
+from hub.templates import offers_refusal
 from hub.warehouse import Transaction, Warehouse
 
 GONE = "the decision behind it is gone"
@@ -56,14 +60,16 @@ def last_look(
     warehouse: Warehouse, ledger: Ledger, project: Project, messages: Sequence[Queued], as_of: datetime
 ) -> Looked:
     """Check messages as of a moment."""
+    take_in(warehouse, ledger, project, as_of)
     with warehouse.begin() as transaction:
         looked_at = _load(transaction, messages)
         decided = {row.decision_id: row for row in transaction.rows(_decided(transaction, looked_at))}
-        refused, given_at = _without_consent(transaction, looked_at, decided, messages, as_of)
+        refused, given_at = _without_consent(transaction, ledger, project, looked_at, decided, messages, as_of)
         addresses = {id_: json.loads(row.address) for id_, row in decided.items()}
         refused |= _suppressed(ledger, project, messages, addresses, given_at)
         cancelled = _interrupted(transaction, project, looked_at, messages, as_of)
         refused |= _objected(transaction, project, messages, decided, addresses)
+        refused |= _listed(ledger, project, messages, decided, addresses, refused, as_of)
         doubled = _doubled(transaction, ledger, project, looked_at, {*refused, *cancelled})
         cancelled |= dict.fromkeys(doubled - cancelled.keys(), MERGED)
     cleared = [
@@ -77,23 +83,27 @@ def last_look(
 def _load(transaction: Transaction, messages: Sequence[Queued]) -> sa.TableClause:
     import pyarrow as pa
 
-    names = ("id", "channel", "purpose", "scenario")
+    names = ("id", "channel", "purpose", "scenario", "template")
     columns = {name: pa.array([getattr(message, name) for message in messages], pa.string()) for name in names}
     return transaction.load("looked_at", pa.table(columns))
 
 
 def _decided(transaction: Transaction, looked_at: sa.TableClause) -> sa.Select:
     decision, record = transaction.table("decision"), transaction.table("source_record")
+    person = transaction.table("person")
     return (
-        sa.select(decision.c.decision_id, decision.c.address, decision.c.content, record.c.person_id)
+        sa.select(decision.c.decision_id, decision.c.address, decision.c.content, record.c.person_id, person.c.country)
         .join(looked_at, looked_at.c.id == decision.c.decision_id)
         .join(record, record.c.record_id == decision.c.record_id)
+        .outerjoin(person, person.c.person_id == record.c.person_id)
         .where(decision.c.outcome == "queued", decision.c.address.is_not(None), decision.c.content.is_not(None))
     )
 
 
 def _without_consent(
     transaction: Transaction,
+    ledger: Ledger,
+    project: Project,
     looked_at: sa.TableClause,
     decided: Mapping[str, Any],
     messages: Sequence[Queued],
@@ -106,15 +116,21 @@ def _without_consent(
     decision, record = transaction.table("decision"), transaction.table("source_record")
     refused: dict[str, str] = {message.id: GONE for message in messages if message.id not in decided}
     given_at: dict[str, datetime] = {}
-    for purpose in {message.purpose for message in messages}:
+    soft = _taking_soft_opt_in(ledger, project, messages)
+    groups = {(message.purpose, (message.scenario, message.template) in soft) for message in messages}
+    for purpose, takes_soft in sorted(groups):
+        alike = sa.tuple_(looked_at.c.scenario, looked_at.c.template).in_(sorted(soft)) if soft else sa.false()
         people = transaction.hold(
             "people_looked_at",
             sa.select(looked_at.c.id, looked_at.c.channel, record.c.person_id)
             .join(decision, decision.c.decision_id == looked_at.c.id)
             .join(record, record.c.record_id == decision.c.record_id)
-            .where(looked_at.c.purpose == purpose),
+            .where(looked_at.c.purpose == purpose, alike if takes_soft else sa.not_(alike)),
         )
-        given = consent.in_effect(transaction, people, purpose, as_of).subquery("given")
+        # a withdrawal counts however late it is dated: nothing goes out against one that is known
+        given = consent.in_effect(
+            transaction, project.terms, people, purpose, as_of, soft_opt_in=takes_soft, ahead=None
+        ).subquery("given")
         verdict = sa.select(
             people.c.id,
             consent.allowed(given.c.given, purpose),
@@ -129,6 +145,16 @@ def _without_consent(
             if at is not None:
                 given_at[id_] = at
     return refused, given_at
+
+
+def _taking_soft_opt_in(ledger: Ledger, project: Project, messages: Sequence[Queued]) -> set[tuple[str, str]]:
+    """Give (scenario, template) of the messages that meet the conditions of a soft opt-in that lie in a message."""
+    candidates = {
+        (message.scenario, message.template) for message in messages if project.takes_soft_opt_in(message.scenario)
+    }
+    texts = ledger.templates({template for _, template in candidates}) if candidates else {}
+    offering = {name for name, text in texts.items() if offers_refusal(text)}
+    return {(scenario, template) for scenario, template in candidates if template in offering}
 
 
 def _interrupted(
@@ -264,6 +290,35 @@ def _objected(
     )
     found = {tuple(row)[:3]: row.reason for row in transaction.rows(sa.select(objections(transaction, project, asked)))}
     return {m.id: found[row] for m, row in zip(letters, rows, strict=True) if row in found}
+
+
+def _listed(
+    ledger: Ledger,
+    project: Project,
+    messages: Sequence[Queued],
+    decided: Mapping[str, Any],
+    addresses: Mapping[str, Mapping[str, Any]],
+    refused: Collection[str],
+    as_of: datetime,
+) -> dict[str, str]:
+    """Give id -> reason of the marketing messages to those whom a do-not-contact register lists, or may list."""
+    found: dict[str, str] = {}
+    going = [m for m in messages if m.purpose == "marketing" and m.id in addresses and m.id not in refused]
+    for name in sorted({message.channel for message in going}):
+        channel: Channel = name  # type: ignore[assignment]  # a column of text
+        asked = {
+            message.id: Approached(
+                identifier(channel, addresses[message.id]),
+                (decided[message.id].country or "").strip().upper(),
+                f"{message.scenario}/{message.step}",
+            )
+            for message in going
+            if message.channel == channel
+        }
+        answers = consult(project, channel, asked, as_of)
+        ledger.consultations.add(answers.proofs)
+        found |= answers.refused
+    return found
 
 
 def _suppressed(

@@ -41,7 +41,7 @@ def post_rows(
         posted = transaction.table("posted_row")
         if not transaction.count(posted, posted.c.state == WAITING):
             return Counter(), []
-        counts = Counter(rows_refused=_refuse(transaction, as_of), rows_expired=_expire(transaction, as_of))
+        counts = Counter(rows_refused=_refuse(transaction, project, as_of), rows_expired=_expire(transaction, as_of))
         names = sa.select(posted.c.destination).where(posted.c.state == WAITING).distinct()
         waiting = sorted(name for (name,) in transaction.rows(names))
     failures: list[str] = []
@@ -57,7 +57,7 @@ def post_rows(
     return counts, failures
 
 
-def _refuse(transaction: Transaction, as_of: datetime) -> int:
+def _refuse(transaction: Transaction, project: Project, as_of: datetime) -> int:
     """Hold back the rows of people who do not consent any more to what their row needs."""
     posted, record = transaction.table("posted_row"), transaction.table("source_record")
     waits = sa.and_(posted.c.state == WAITING, posted.c.consent_channel.is_not(None))
@@ -71,7 +71,9 @@ def _refuse(transaction: Transaction, as_of: datetime) -> int:
             .where(mine)
         )
         people = transaction.hold("posted_for", whose)
-        given = transaction.hold("given", consent.in_effect(transaction, people, purpose, as_of))
+        # a withdrawal counts however late it is dated: nothing goes out against one that is known
+        standing = consent.in_effect(transaction, project.terms, people, purpose, as_of, ahead=None)
+        given = transaction.hold("given", standing)
         stated = sa.and_(given.c.person_id == people.c.person_id, given.c.channel == channel)
         asked = people.outerjoin(given, stated)
         may = sa.select(people.c.source_key).select_from(asked).where(consent.allowed(given.c.given, purpose))

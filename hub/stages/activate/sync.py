@@ -1,4 +1,4 @@
-"""Syncs: bring each audience at its destination to what its segment says, and remember what was acknowledged.
+"""Syncs: bring each destination to what the rows here say, and remember what was acknowledged.
 
 Only acknowledged rows are remembered, so a row that failed stays different and is sent again. Rows are idempotent by
 their key: what a killed run had sent and not written down is sent once more, and changes nothing there.
@@ -6,68 +6,60 @@ their key: what a killed run had sent and not written down is sent once more, an
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
-from hub.contracts import Destination, Operation, Result, Row, SyncBatch
-from hub.failpoints import reach
+from hub.contracts import Destination
 from hub.ledger import Ledger
 from hub.project import Project
-from hub.project.models import Sync
+from hub.project.sync import Sync
 from hub.recipients import Marks
-from hub.stages.activate.deliver import deliver
-from hub.stages.activate.difference import Difference, difference
+from hub.stages.activate.deliver import Answer
+from hub.stages.activate.difference import Difference, Kind, difference, digest, only
+from hub.stages.activate.guards import Held, held_by, told
+from hub.stages.activate.journal import How, Journal, open_journal
 from hub.stages.activate.pace import Pace
+from hub.stages.activate.ship import Batch, Shipment, call
+from hub.stages.activate.strays import hold_strays
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-PORTION = 5_000
-"""After so many acknowledged rows at the latest they are written down."""
-
 DEPENDS_ON = ("map", "resolve", "enrich", "segment")
+AUDIENCE = "in_audience"
+"""What a sync says where it depends on the audiences that scenarios fill."""
 
 
-def run_syncs(
-    warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime
-) -> tuple[Counter[str], list[str]]:
-    """Run every sync; destinations go side by side. Gives rows by what became of them, and what failed."""
-    by_connection: dict[str, list[Sync]] = {}
-    for sync in project.syncs.values():
-        by_connection.setdefault(sync.to.connection, []).append(sync)
-    counts: Counter[str] = Counter()
-    failures: list[str] = []
-    if by_connection:
-        lock, marks = Lock(), Marks(project.key)
-        with ThreadPoolExecutor(max_workers=len(by_connection), thread_name_prefix="sync") as pool:
-            started = [
-                pool.submit(copy_context().run, _run_all, warehouse, ledger, marks, project, syncs, lock, as_of)
-                for syncs in by_connection.values()
-            ]
-            for future in started:
-                for sync, outcome in future.result():
-                    counts.update(outcome.counts)
-                    failures += [f"sync {sync.sync}: {failure}" for failure in outcome.failures()]
-    return counts, failures
+@dataclass(frozen=True)
+class Way:
+    """How a sync runs: as scheduled, by a plan, or all over again.
+
+    `expected` is the digest that the difference must have; with `override`, no guard holds. `limit` and `person_id` let
+    only some rows go.
+    """
+
+    how: How = "run"
+    expected: str | None = None
+    override: bool = False
+    limit: int | None = None
+    person_id: int | None = None
 
 
 @dataclass
 class Outcome:
-    """What became of the rows of one sync."""
+    """What became of the rows of one sync. `changed` says that the difference was not the expected one."""
 
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     failure: str = ""
+    held: Held | None = None
+    changed: bool = False
 
     def failures(self) -> list[str]:
         """Say what went wrong; rows that failed are grouped by reason when none was taken."""
@@ -80,152 +72,201 @@ class Outcome:
         return []
 
 
-def _run_all(
-    warehouse: Warehouse,
-    ledger: Ledger,
-    marks: Marks,
-    project: Project,
-    syncs: Sequence[Sync],
-    lock: Lock,
-    as_of: datetime,
-) -> list[tuple[Sync, Outcome]]:
-    plugin = project.connections[syncs[0].to.connection].open()
+@dataclass(frozen=True)
+class Stores:
+    """What a run of syncs works on; `lock` lets one thread at a time compute or write in the warehouse."""
+
+    warehouse: Warehouse
+    ledger: Ledger
+    project: Project
+    as_of: datetime
+    marks: Marks
+    lock: Lock = field(default_factory=Lock)
+
+
+def run_syncs(
+    warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime, syncs: Sequence[Sync] | None = None
+) -> tuple[Counter[str], list[str]]:
+    """Run syncs, all by default; destinations go side by side. Gives rows by what became of them, and what failed."""
+    chosen = list(project.syncs.values()) if syncs is None else syncs
+    counts: Counter[str] = Counter()
+    failures: list[str] = []
+    stores = Stores(warehouse, ledger, project, as_of, Marks(project.key))
+    for sync, outcome in run_ways(stores, [(sync, Way()) for sync in chosen]):
+        counts.update(outcome.counts)
+        failures += [f"sync {sync.sync}: {failure}" for failure in outcome.failures()]
+    return counts, failures
+
+
+def run_ways(stores: Stores, syncs: Sequence[tuple[Sync, Way]]) -> list[tuple[Sync, Outcome]]:
+    """Run syncs, each in its way; destinations go side by side, the syncs of one destination one after the other."""
+    by_connection: dict[str, list[tuple[Sync, Way]]] = {}
+    for sync, way in syncs:
+        by_connection.setdefault(sync.to.connection, []).append((sync, way))
+    if not by_connection:
+        return []
+    with ThreadPoolExecutor(max_workers=len(by_connection), thread_name_prefix="sync") as pool:
+        started = [pool.submit(copy_context().run, _run_all, stores, its) for its in by_connection.values()]
+        return [result for future in started for result in future.result()]
+
+
+def _run_all(stores: Stores, syncs: Sequence[tuple[Sync, Way]]) -> list[tuple[Sync, Outcome]]:
+    plugin = destination_of(stores.project, syncs[0][0])
+    pace = Pace(plugin.capabilities.rates, stores.ledger.allowances, syncs[0][0].to.connection)
+    return [(sync, _Run(stores, sync, way, plugin, pace).run()) for sync, way in syncs]
+
+
+def destination_of(project: Project, sync: Sync) -> Destination:
+    """Open the plugin that a sync goes to."""
+    plugin = project.connections[sync.to.connection].open()
     assert isinstance(plugin, Destination), "the project's check lets syncs go to destinations only"
-    pace = Pace(plugin.capabilities.rates, ledger.allowances, syncs[0].to.connection)
-    return [(sync, _Run(warehouse, ledger, marks, project, sync, plugin, pace, lock, as_of).run()) for sync in syncs]
+    return plugin
+
+
+def compare(
+    transaction: Transaction, stores: Stores, sync: Sync, destination: Destination, how: How = "run"
+) -> Difference:
+    """Compare what a destination should hold with what it acknowledged; for a resync also with what stands there."""
+    again = how == "resync"
+    strays = hold_strays(transaction, sync, destination) if again else None
+    its = stores
+    return difference(transaction, its.ledger, its.marks, its.project, sync, its.as_of, again, strays)
 
 
 @dataclass
 class _Run:
-    """One sync in one run. Nothing is kept open in the warehouse while the destination works."""
+    """One sync in one run. What differs is read from one transaction, what is acknowledged written in others."""
 
-    warehouse: Warehouse
-    ledger: Ledger
-    marks: Marks
-    project: Project
+    stores: Stores
     sync: Sync
+    way: Way
     destination: Destination
     pace: Pace
-    warehouse_lock: Lock
-    as_of: datetime
     outcome: Outcome = field(default_factory=Outcome)
 
     def run(self) -> Outcome:
         """Compare, send, and remember what was acknowledged."""
-        with self.warehouse_lock, self.warehouse.begin() as transaction:
-            mark = _mark(transaction, self.sync)
-            if mark is not None and seen(transaction, self._stage) == mark:
-                return self.outcome
-            differs = difference(transaction, self.ledger, self.marks, self.project, self.sync, self.as_of)
-        self._send(differs)
-        self.outcome.failure = self.outcome.failure or differs.held
-        if mark is not None and not self.outcome.failure and not self.outcome.counts["not_synced"]:
-            with self.warehouse_lock, self.warehouse.begin() as transaction:
-                remember(transaction, self._stage, mark, self.as_of)
+        with ExitStack() as open_:
+            with self.stores.lock:
+                reading = open_.enter_context(self.stores.warehouse.begin())
+                mark = _mark(reading, self.sync)
+                if self.way.how == "run" and mark is not None and seen(reading, self._stage) == mark:
+                    return self.outcome
+                before = open_journal(reading, self.sync.sync)
+                differs = compare(reading, self.stores, self.sync, self.destination, self.way.how)
+                if self.way.expected is not None and digest(reading, differs) != self.way.expected:
+                    self.outcome.changed = True
+                    return self.outcome
+            if not self.way.override:
+                self.outcome.held = held_by(self.sync, differs, before.source)
+            journal = Journal(
+                self.stores.warehouse,
+                self.stores.lock,
+                self.sync.sync,
+                before.number,
+                self.stores.as_of,
+                self.way.how,
+                self.outcome.counts,
+                self.outcome.reasons,
+            )
+            self._send(reading, differs, journal)
+        self._conclude(differs, journal, before.held)
+        if mark is not None and not self.outcome.failure and not self._unsent(differs) and not self.outcome.held:
+            with self.stores.lock, self.stores.warehouse.begin() as transaction:
+                remember(transaction, self._stage, mark, self.stores.as_of)
         return self.outcome
 
     @property
     def _stage(self) -> str:
         return f"sync {self.sync.sync}"
 
-    def _send(self, differs: Difference) -> None:
-        acknowledged: list[tuple[str, str | None, str, bool]] = []
-        for operation, rows in self._batches(differs):
-            known = {row["row_key"]: row for row in rows}
-            for result in self._call(operation, rows):
-                self._count(operation, result)
-                if result.status == "accepted":
-                    row = known[result.id]
-                    acknowledged.append((result.id, row.get("row_hash"), result.remote_id, row.get("known", True)))
-            if len(acknowledged) >= PORTION or self.outcome.failure:
-                self._remember(acknowledged)
-                acknowledged = []
+    def _send(self, reading: Transaction, differs: Difference, journal: Journal) -> None:
+        shipment = Shipment(self.sync, self.destination.capabilities, differs)
+        if not differs.by_kind:
+            return
+        changes = differs.changes
+        if self.way.limit is not None or self.way.person_id is not None:
+            changes = only(reading, differs, self.way.limit, self.way.person_id)
+        journal.tell(**self._source(differs), reason="it was broken off")
+        kept: tuple[Kind, ...] | None = ("refused",) if self.outcome.held else None
+        journal.forget([row.row_key for row in reading.rows(shipment.forgotten(changes, kept))])
+        for batch, answer in self._answers(shipment.batches(reading, changes, kept)):
+            journal.add(batch.sent, batch.rows, answer.results)
+            self.outcome.failure = self.outcome.failure or answer.failure or self._nothing_taken(answer)
+        journal.write()
+
+    def _answers(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Answer]]:
+        """Send batches, as many at once as the destination allows, until one says what is wrong with it."""
+        at_once = self.destination.capabilities.concurrency
+        if at_once == 1:
+            for batch in self._allowed(batches):
+                yield batch, call(self.destination, self.sync, batch)
+            return
+        under_way: deque[tuple[Batch, Future[Answer]]] = deque()
+        with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=f"sync {self.sync.sync}") as pool:
+            for batch in self._allowed(batches):
+                work: Callable[[], Answer] = partial(call, self.destination, self.sync, batch)
+                under_way.append((batch, pool.submit(copy_context().run, work)))
+                while len(under_way) >= at_once or (under_way and under_way[0][1].done()):
+                    first, future = under_way.popleft()
+                    yield first, future.result()
+            for first, future in under_way:
+                yield first, future.result()
+
+    def _allowed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Give batches as fast as the destination's rates allow, while nothing is wrong with it."""
+        for batch in batches:
+            rest = batch
+            while rest.rows.num_rows and not self.outcome.failure:
+                number = self.pace.take(rest.rows.num_rows)
+                if not number:
+                    self.outcome.failure = "as many went as its rates allow; a next run goes on"
+                    return
+                yield replace(rest, rows=rest.rows.slice(0, number))
+                rest = replace(rest, rows=rest.rows.slice(number))
             if self.outcome.failure:
                 return
-        self._remember(acknowledged)
 
-    def _batches(self, differs: Difference) -> Iterator[tuple[Operation, list[dict[str, Any]]]]:
-        """Give removals first: who withdrew consent waits for nobody."""
-        size = self.destination.capabilities.batch_size
-        if differs.removes.num_rows and "remove" not in self.destination.capabilities.operations:
-            self.outcome.failure = (
-                f"{differs.removes.num_rows} rows must be removed, and this destination can't: remove them there by "
-                "hand, or write `leaving: keep`"
-            )
-            return
-        yield from (("remove", rows) for rows in _portions(differs.removes, size))
-        yield from (("upsert", rows) for rows in _portions(differs.upserts, size))
+    def _nothing_taken(self, answer: Answer) -> str:
+        if answer.results and all(result.status == "later" for result in answer.results):
+            return f"{self.sync.to.connection} takes nothing now: {answer.results[0].reason}"
+        return ""
 
-    def _call(self, operation: Operation, rows: Sequence[dict[str, Any]]) -> Sequence[Result]:
-        names = list(self.sync.fields)
-        batch = SyncBatch(
-            self.sync.to.audience,
-            operation,
-            [
-                Row(
-                    row["row_key"],
-                    {name: row[f"f{place}"] for place, name in enumerate(names)} if operation == "upsert" else {},
-                )
-                for row in rows
-            ],
+    def _conclude(self, differs: Difference, journal: Journal, held_before: str) -> None:
+        """Write down what the run came to. Who looks after it is told when a guard begins to hold, and once."""
+        counts, held = self.outcome.counts, self.outcome.held
+        kept_back = max(0, self._unsent(differs) - counts["not_synced"])
+        invalid = differs.counts.no_key + differs.counts.shared
+        counts.update({"invalid": invalid, "kept_back": kept_back if held else 0})
+        why = told(self.sync, held, counts["removed"]) if held is not None else ""
+        if held is not None and (self.way.how != "run" or held.guard != held_before):
+            self.outcome.failure = self.outcome.failure or why
+        reason = why or next(iter(self.outcome.failures()), None)
+        journal.tell(
+            **self._source(differs),
+            kept_back=kept_back,
+            held=held.guard if held is not None else None,
+            reason=reason,
         )
-        if not self.pace.take(1):
-            self.outcome.failure = "as many went as its rates allow; a next run goes on"
-            return []
-        answer = deliver([row.key for row in batch.rows], lambda: self.destination.sync(batch))
-        self.outcome.failure = answer.failure
-        if not answer.failure and all(result.status == "later" for result in answer.results):
-            self.outcome.failure = f"{self.sync.to.connection} takes nothing now: {answer.results[0].reason}"
-        return answer.results
 
-    def _count(self, operation: Operation, result: Result) -> None:
-        if result.status != "accepted":
-            self.outcome.counts["not_synced"] += 1
-            self.outcome.reasons[result.reason] += 1
-        else:
-            self.outcome.counts["removed" if operation == "remove" else "synced"] += 1
+    def _unsent(self, differs: Difference) -> int:
+        """Say how many rows differ still."""
+        sent = self.outcome.counts["synced"] + self.outcome.counts["removed"]
+        return sum(differs.by_kind.values()) - sent
 
-    def _remember(self, acknowledged: Sequence[tuple[str, str | None, str, bool]]) -> None:
-        """Write down what the destination holds now. A row without a hash was removed there."""
-        import pyarrow as pa
-
-        if not acknowledged:
-            return
-        types = {"row_key": pa.string(), "row_hash": pa.string(), "remote_id": pa.string(), "known": pa.bool_()}
-        columns = {
-            name: pa.array([row[place] for row in acknowledged], type_)
-            for place, (name, type_) in enumerate(types.items())
+    def _source(self, differs: Difference) -> dict[str, int | str | None]:
+        counts = differs.counts
+        return {
+            "source": counts.source,
+            "refused": counts.refused,
+            "invalid": counts.no_key + counts.shared,
+            "unchanged": differs.unchanged,
         }
-        reach("rows sent, not acknowledged")
-        with self.warehouse_lock, self.warehouse.begin() as transaction:
-            rows = transaction.load("acknowledged", pa.table(columns))
-            state = transaction.table("audience_state")
-            transaction.execute(
-                sa.delete(state).where(
-                    state.c.sync == self.sync.sync, state.c.row_key.in_(sa.select(rows.c.row_key).where(rows.c.known))
-                )
-            )
-            transaction.execute(
-                sa.insert(state).from_select(
-                    ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at"],
-                    sa.select(
-                        sa.literal(self.sync.sync),
-                        rows.c.row_key,
-                        rows.c.row_hash,
-                        rows.c.remote_id,
-                        sa.literal(self.as_of, sa.DateTime(timezone=True)),
-                    ).where(rows.c.row_hash.is_not(None)),
-                )
-            )
-        reach("rows acknowledged")
 
 
 def _mark(transaction: Transaction, sync: Sync) -> str | None:
-    """Name everything that the audience depends on; None while the segments have never been evaluated."""
-    marks = [seen(transaction, stage) for stage in DEPENDS_ON]
-    return fingerprint(marks, sync.model_dump_json()) if marks[-1] is not None else None
-
-
-def _portions(table: pa.Table, size: int) -> Iterator[list[dict[str, Any]]]:
-    for start in range(0, table.num_rows, size):
-        yield table.slice(start, size).to_pylist()
+    """Name everything that the rows depend on; None while the segments have never been evaluated."""
+    written = sync.model_dump_json()
+    filled = ("decide",) if AUDIENCE in written else ()
+    marks = [seen(transaction, stage) for stage in (*filled, *DEPENDS_ON)]
+    return fingerprint(marks, written) if marks[-1] is not None else None

@@ -34,6 +34,7 @@ from hub.stages.decide.plan import Plan, plans
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.versions import move, older, pin
 from hub.stages.decide.withdraw import withdraw
+from hub.statements import take_in
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -46,6 +47,7 @@ def decide(
     Deciding twice for the same moment changes nothing. People in the report: out when a message was queued, set aside
     when they stopped, wait, were refused or are in the control group.
     """
+    take_in(warehouse, ledger, project, as_of)
     planned = [plan for plan in plans(project) if only is None or plan.name in only]
     counts = Counter(failed=receipts(warehouse, ledger, as_of))
     counts["retired"] = retire(warehouse, planned, as_of)

@@ -21,6 +21,7 @@ from hub.project.program import Op
 from hub.recipients import ADDRESS, NEEDED
 from hub.schema.actions import HUB
 from hub.stages.decide.channels import suppressed_channels
+from hub.stages.decide.listed import listed
 from hub.stages.decide.queue import EXPIRED, turn_of
 from hub.stages.decide.tick import Tick, moment
 from hub.stages.decide.when import later
@@ -195,7 +196,7 @@ def _allowed(
     """Join why the person may not be approached by a channel for a purpose; null where they may. It fails closed."""
     transaction = tick.transaction
     turn = transaction.hold("turn", turn_of(tick, tick.at(op.name)))
-    given = transaction.hold("given", consent.in_effect(transaction, turn, purpose, tick.as_of))
+    given = transaction.hold("given", consent.in_effect(transaction, tick.project.terms, turn, purpose, tick.as_of))
     mine = sa.and_(given.c.person_id == turn.c.person_id, given.c.channel == channel)
     source: sa.FromClause = turn.outerjoin(given, mine)
     checks: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = []
@@ -209,6 +210,11 @@ def _allowed(
         stopped = suppressed_channels(tick, [addressed], turn, given)
         source = source.outerjoin(stopped, stopped.c.enrolment_id == turn.c.enrolment_id)
         checks.append((stopped.c.enrolment_id.is_not(None), sa.literal("suppressed, ") + stopped.c.reason))
+    found = listed(tick, channel, turn, f"{tick.plan.name}/{op.name}") if purpose == "marketing" else None
+    if found is not None:
+        tick.ledger.consultations.add(found.proofs)
+        source = source.outerjoin(found.rows, found.rows.c.enrolment_id == turn.c.enrolment_id)
+        checks.append((found.rows.c.enrolment_id.is_not(None), found.rows.c.reason))
     why = sa.case(*((failed, sa.literal(f"{channel}: ") + reason) for failed, reason in checks))
     told = transaction.hold("allowed", sa.select(turn.c.enrolment_id, why.label("reason")).select_from(source))
     joined = under_way.relation.join(told, told.c.enrolment_id == under_way.enrolment.c.enrolment_id)

@@ -1,8 +1,8 @@
 """Channels: the first one of a send on which the person can be reached and may be written to.
 
 A channel works when a connection sends it, the person has an address for it, consent allows it, the address is not
-suppressed, and no organisation there objects to letters. The reasons why channels do not work are kept, in the order in
-which they were tried.
+suppressed, no do-not-contact register lists it, and no organisation there objects to letters. The reasons why channels
+do not work are kept, in the order in which they were tried.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hub.contracts import Channel
 from hub.normalise.phone import parse_phone
 from hub.recipients import ADDRESS, NEEDED, Destined, suppressed
 from hub.register import objections
+from hub.stages.decide.listed import listed
 from hub.stages.decide.tick import Tick
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import json_object
@@ -29,7 +30,18 @@ PHONE_KIND = "phone_kind"
 def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.TableClause:
     """Give per instance of `turn`: outcome, channel, connection, address (JSON), consent_key and reason."""
     transaction = tick.transaction
-    given = transaction.hold("given", consent.in_effect(transaction, turn, tick.plan.scenario.purpose, tick.as_of))
+    scenario = tick.plan.scenario
+    given = transaction.hold(
+        "given",
+        consent.in_effect(
+            transaction,
+            tick.project.terms,
+            turn,
+            scenario.purpose,
+            tick.as_of,
+            soft_opt_in=tick.project.takes_soft_opt_in(scenario.scenario),
+        ),
+    )
     suppressed = suppressed_channels(tick, channels, turn, given)
     source: sa.FromClause = turn
     ways: list[_Way] = []
@@ -41,6 +53,11 @@ def choose(tick: Tick, channels: Sequence[Channel], turn: sa.TableClause) -> sa.
             way.suppressed,
             sa.and_(way.suppressed.c.enrolment_id == turn.c.enrolment_id, way.suppressed.c.channel == channel),
         )
+        # the proof is that of the last look, right before the message goes
+        found = listed(tick, channel, turn, tick.plan.name) if scenario.purpose == "marketing" else None
+        if found is not None:
+            way.listed = found.rows
+            source = source.outerjoin(found.rows, found.rows.c.enrolment_id == turn.c.enrolment_id)
         if channel == "letter" and tick.plan.scenario.purpose == "marketing":
             way.objection = objections(transaction, tick.project, turn)
             source = source.outerjoin(way.objection, way.objection.c.person_id == turn.c.person_id)
@@ -64,6 +81,7 @@ class _Way:
         self.given = given.alias(f"given_{channel}")
         self.suppressed = suppressed.alias(f"suppressed_{channel}")
         self.objection: sa.TableClause | None = None
+        self.listed: sa.TableClause | None = None
         self.destination = tick.plan.destinations.get(channel)
         self._purpose = tick.plan.scenario.purpose
         self._turn = turn
@@ -84,6 +102,8 @@ class _Way:
             (sa.not_(consent.allowed(self.given.c.given, self._purpose)), consent.refusal(self.given.c.given)),
             (self.suppressed.c.enrolment_id.is_not(None), sa.literal("suppressed, ") + self.suppressed.c.reason),
         ]
+        if self.listed is not None:
+            checks.append((self.listed.c.enrolment_id.is_not(None), self.listed.c.reason))
         if self.objection is not None:
             checks.append((self.objection.c.person_id.is_not(None), self.objection.c.reason))
         return sa.case(*((failed, sa.literal(f"{self.channel}: ") + why) for failed, why in checks))

@@ -39,6 +39,8 @@ def mark_of(remembered: Mapping[str, str], ledger: Ledger, project: Project, pla
         project.hub.timezone,
         project.hub.locale,
         ledger.suppressions.state(),
+        project.terms.mark,
+        project.takes_soft_opt_in(plan.name),
     )
 
 

@@ -75,3 +75,8 @@ def newest_first(table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
         sa.cast(table.c["_load"], sa.Double()).desc(),
         table.c["_row"].desc(),
     ]
+
+
+def oldest_first(table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+    """Order rows the other way round."""
+    return [table.c["_time"].asc().nulls_last(), sa.cast(table.c["_load"], sa.Double()).asc(), table.c["_row"].asc()]

@@ -96,6 +96,7 @@ def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
     columns += _identifier_columns("", translation.identifiers) + _identifier_columns("g", translation.guests)
     for position, statement in enumerate(translation.statements):
         columns.append(statement.says.label(f"s_{position}"))
+        columns.append(statement.dated.label(f"s_{position}_dated"))
         columns += [element.label(f"s_{position}_{name}") for name, element in statement.computed.items()]
     columns += [condition.label(f"f_{number}") for number, (condition, _) in enumerate(_failures(translation))]
     columns += [condition.label(f"u_{number}") for number, (condition, _) in enumerate(translation.left_empty)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.stages.map.newest import newest_first
+from hub.stages.map.newest import newest_first, oldest_first
 from hub.stages.map.rows import Rows
 from hub.stages.map.translate import StatementRule
 from hub.warehouse import Transaction
@@ -165,21 +165,27 @@ def is_bare(table: sa.FromClause, kinds: Sequence[str]) -> sa.ColumnElement[bool
 def store_statements(transaction: Transaction, rows: Rows, connection: str) -> None:
     """Add what the rows state about consent and preference; earlier statements stay.
 
-    Every version of a row counts, not only the newest: each may state something else.
+    Every version of a row counts, not only the newest: each may state something else. A yes without a moment of its
+    own counts from when it was first seen, once: that its row changed in other ways, or came again, is no new yes.
     """
     for position, rule in enumerate(rows.translation.statements):
-        _store_statement(transaction, rows, connection, position, rule)
+        _store_statement(transaction, rows, connection, position, rule, dated=True)
+        if rule.target == "consent":
+            _store_statement(transaction, rows, connection, position, rule, dated=False)
 
 
-def _store_statement(transaction: Transaction, rows: Rows, connection: str, position: int, rule: StatementRule) -> None:
+def _store_statement(
+    transaction: Transaction, rows: Rows, connection: str, position: int, rule: StatementRule, dated: bool
+) -> None:
     table = rows.table
     source, conditions = rows.good()
-    says, at = table.c[f"s_{position}"], table.c[f"s_{position}_at"]
+    says, at, has_moment = table.c[f"s_{position}"], table.c[f"s_{position}_at"], table.c[f"s_{position}_dated"]
     seconds = sa.cast(sa.cast(sa.func.floor(sa.extract("epoch", at)), sa.BigInteger()), sa.Text())
     kind = ":".join(rule.constants[name] for name in ("channel", "purpose", "message_type") if name in rule.constants)
     mapped = rows.translation.mapped
     beginning = f"{STATEMENT}{mapped.target}:{mapped.mapping.from_}:"
-    key = text_constant(beginning) + table.c["_key"] + text_constant(f":{position}:{kind}:") + seconds
+    when = seconds if dated else text_constant("first")
+    key = text_constant(beginning) + table.c["_key"] + text_constant(f":{position}:{kind}:") + when
     values: dict[str, sa.ColumnElement[Any]] = {
         "connection": text_constant(connection),
         "source_key": key,
@@ -189,20 +195,23 @@ def _store_statement(transaction: Transaction, rows: Rows, connection: str, posi
         **{name: text_constant(value) for name, value in rule.constants.items()},
         **{name: table.c[f"s_{position}_{name}"] for name in rule.computed},
     }
-    conditions = [*conditions, says, table.c["_record"].is_not(None)]
+    conditions = [*conditions, says, has_moment if dated else sa.not_(has_moment), table.c["_record"].is_not(None)]
     query = sa.select(*(element.label(name) for name, element in values.items())).select_from(source).where(*conditions)
     target = transaction.table(rule.target)
     if rows.older is not None:
-        query = _newest_statements(query, table, list(values))
-    if has_rows(transaction, rule.target, connection):
+        query = _one_each(query, newest_first(table) if dated else oldest_first(table), list(values))
+    if not has_rows(transaction, rule.target, connection):
+        transaction.execute(sa.insert(target).from_select(list(values), query))
+    elif dated:
         transaction.merge(target, transaction.hold("map_statements", query), newer="source_time")
     else:
-        transaction.execute(sa.insert(target).from_select(list(values), query))
+        transaction.merge(target, transaction.hold("map_statements", query), insert_only=True)
 
 
-def _newest_statements(query: sa.Select[Any], table: sa.TableClause, names: Sequence[str]) -> sa.Select[Any]:
+def _one_each(query: sa.Select[Any], order: Sequence[sa.ColumnElement[Any]], names: Sequence[str]) -> sa.Select[Any]:
+    """Keep the first row of each key."""
     key = query.selected_columns["source_key"]
-    place = sa.func.row_number().over(partition_by=key, order_by=newest_first(table)).label("place")
+    place = sa.func.row_number().over(partition_by=key, order_by=order).label("place")
     ranked = query.add_columns(place).subquery()
     return sa.select(*(ranked.c[name] for name in names)).where(ranked.c.place == sa.literal_column("1"))
 

@@ -64,6 +64,8 @@ class StatementRule:
     constants: Mapping[str, str]
     computed: Mapping[str, sa.ColumnElement[Any]]
     says: sa.ColumnElement[bool]
+    dated: sa.ColumnElement[bool]
+    """Whether it has a moment of its own; else it is the same statement in every version of its row."""
 
 
 @dataclass(frozen=True)
@@ -315,12 +317,19 @@ class _Translator:
         given = self._value((*path, "given"), statement.given, "boolean")
         at = self._value((*path, "at"), statement.at, "timestamp") if statement.at is not None else None
         evidence = self._value((*path, "evidence"), statement.evidence, "text") if statement.evidence else None
+        soft = {
+            name: self._value((*path, "soft_opt_in", name), text, "boolean")
+            for name, text in (statement.soft_opt_in.model_dump() if statement.soft_opt_in is not None else {}).items()
+        }
         if given is None or (statement.at is not None and at is None) or (statement.evidence and evidence is None):
+            return
+        if None in soft.values():
             return
         stated = at.element if at is not None else sa.cast(sa.null(), sa.DateTime(timezone=True))
         computed = {"given": given.element, "at": self._moment(stated)}
         if evidence is not None:
             computed["evidence"] = evidence.element
+        computed |= {name: condition.element for name, condition in soft.items() if condition is not None}
         constants = {
             "channel": statement.channel,
             "purpose": statement.purpose,
@@ -328,7 +337,9 @@ class _Translator:
             "basis": statement.basis,
         }
         says = sa.and_(given.element.is_not(None), sa.or_(given.element, stated.is_not(None)))
-        self.result.statements.append(StatementRule("consent", constants, computed, says))
+        if statement.channel == "all":  # a yes is given for one channel at a time
+            says = sa.and_(says, sa.not_(given.element))
+        self.result.statements.append(StatementRule("consent", constants, computed, says, stated.is_not(None)))
 
     def _preference(self, path: KeyPath, statement: PreferenceStatement) -> None:
         channel = self._value((*path, "channel"), statement.channel, "text")
@@ -338,7 +349,8 @@ class _Translator:
         stated = at.element if at is not None else sa.cast(sa.null(), sa.DateTime(timezone=True))
         computed = {"channel": channel.element, "at": self._moment(stated)}
         constants = {"message_type": statement.message_type}
-        self.result.statements.append(StatementRule("preference", constants, computed, channel.element.is_not(None)))
+        says = channel.element.is_not(None)
+        self.result.statements.append(StatementRule("preference", constants, computed, says, sa.true()))
 
     def _moment(self, stated: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Give the moment of a statement: its own, else the record's, else that of the load."""

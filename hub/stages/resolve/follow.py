@@ -11,6 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hub.law import Terms
 from hub.stages.resolve.aliases import rename
 from hub.stages.resolve.memberships import move_memberships
 from hub.stages.resolve.refusals import keep_refusals
@@ -26,7 +27,7 @@ class Followed:
     refusals: int
 
 
-def follow(transaction: Transaction, moved: sa.TableClause, as_of: datetime) -> Followed:
+def follow(transaction: Transaction, terms: Terms, moved: sa.TableClause, as_of: datetime) -> Followed:
     """Let everything follow the records that changed person.
 
     `moved` has one row per record that had a person and has another one now: record_no, before, after (both are
@@ -39,5 +40,5 @@ def follow(transaction: Transaction, moved: sa.TableClause, as_of: datetime) -> 
     return Followed(
         transaction.count(renamed.gone),
         transaction.count(renamed.born),
-        keep_refusals(transaction, moved, as_of),
+        keep_refusals(transaction, terms, moved, as_of),
     )

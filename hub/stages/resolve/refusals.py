@@ -14,6 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub import consent
+from hub.law import Terms
+from hub.ledger import EVERY_CHANNEL
 from hub.warehouse import Transaction
 
 CONNECTION = "hub"
@@ -22,7 +24,7 @@ CONNECTION = "hub"
 TEXT = "refused before the merge with a person who had agreed"
 
 
-def keep_refusals(transaction: Transaction, moved: sa.TableClause, as_of: datetime) -> int:
+def keep_refusals(transaction: Transaction, terms: Terms, moved: sa.TableClause, as_of: datetime) -> int:
     """State refusals again that a merge would overrule; return how many.
 
     `moved` has record_no, before and after of the records that changed person.
@@ -53,15 +55,24 @@ def keep_refusals(transaction: Transaction, moved: sa.TableClause, as_of: dateti
         .distinct()
         .order_by(stored.c.purpose)
     )
-    return sum(_keep(transaction, sides, merged, str(row.purpose), as_of) for row in purposes)
+    return sum(_keep(transaction, terms, sides, merged, str(row.purpose), as_of) for row in purposes)
 
 
 def _keep(
-    transaction: Transaction, sides: sa.TableClause, merged: sa.TableClause, purpose: str, as_of: datetime
+    transaction: Transaction,
+    terms: Terms,
+    sides: sa.TableClause,
+    merged: sa.TableClause,
+    purpose: str,
+    as_of: datetime,
 ) -> int:
-    before = transaction.hold("consent_before", consent.in_effect(transaction, sides, purpose, as_of, records=sides))
-    after = transaction.hold("consent_after", consent.in_effect(transaction, merged, purpose, as_of))
+    def stated(people: sa.TableClause, records: sa.TableClause | None = None) -> sa.Select[Any]:
+        return consent.in_effect(transaction, terms, people, purpose, as_of, records, soft_opt_in=True)
+
+    before = transaction.hold("consent_before", stated(sides, sides))
+    after = transaction.hold("consent_after", stated(merged))
     stored = transaction.table("consent")
+    moment = sa.literal(as_of, sa.DateTime(timezone=True))
     place = sa.func.row_number().over(
         partition_by=[sides.c.now_person_id, before.c.channel],
         order_by=[before.c.at.desc(), stored.c.connection, stored.c.source_key],
@@ -76,20 +87,25 @@ def _keep(
         .select_from(before)
         .join(sides, sides.c.person_id == before.c.person_id)
         .join(after, sa.and_(after.c.person_id == sides.c.now_person_id, after.c.channel == before.c.channel))
-        .join(stored, sa.and_(stored.c.record_id == sides.c.record_id, stored.c.channel == before.c.channel))
+        .join(
+            stored,
+            sa.and_(
+                stored.c.record_id == sides.c.record_id,
+                sa.or_(stored.c.channel == before.c.channel, stored.c.channel == EVERY_CHANNEL),
+            ),
+        )
         .where(
             sa.not_(before.c.given),
             after.c.given,
             stored.c.purpose == purpose,
             sa.not_(sa.func.coalesce(stored.c.given, sa.false())),
-            sa.func.coalesce(stored.c.at, stored.c.source_time) == before.c.at,
+            sa.func.coalesce(stored.c.at, stored.c.source_time, moment) == before.c.at,
         )
         .subquery("overruled")
     )
     kept = transaction.hold("kept_refusal", sa.select(overruled).where(overruled.c.place == 1))
     number = transaction.count(kept)
     if number:
-        moment = sa.literal(as_of, sa.DateTime(timezone=True))
         key = sa.literal(f"merged:{as_of:%Y%m%dT%H%M%S}:{purpose}:") + kept.c.channel + ":" + kept.c.record_id
         row: dict[str, sa.ColumnElement[Any]] = {
             "connection": sa.literal(CONNECTION),

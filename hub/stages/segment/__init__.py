@@ -29,7 +29,7 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         definitions = sorted((name, it.model_dump_json()) for name, it in project.segments.items())
         # what scenarios did is news only where a segment asks for it
         writers = ("enrich", "feedback", *(["decide"] if tables_asked(project) & FILLED_BY_DECIDE else []))
-        mark = fingerprint(*(seen(transaction, stage) for stage in writers), definitions)
+        mark = fingerprint(*(seen(transaction, stage) for stage in writers), definitions, project.terms.mark)
         if still_holds(seen(transaction, "segment"), mark, as_of):
             return Report("segment", skipped=True)
         evaluation = segment_conditions(transaction, project, as_of)
@@ -44,7 +44,7 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         }
         consent = transaction.table("consent")
         times = [sa.func.coalesce(consent.c.at, consent.c.source_time), *evaluation.times]
-        end = next_moment(transaction, times, as_of)
+        end = min(next_moment(transaction, times, as_of), project.terms.until(as_of))
         remember(transaction, "segment", remembered_as(mark, as_of, end), as_of)
     return Report("segment", rows_in=people, rows_out=people, counts=counts)
 

@@ -45,6 +45,7 @@ class Print(Destination):
     name = "print"
     summary = "Sets letters as PDF and puts them, with a manifest, into a printer's folder or SFTP server."
     config_model = PrintConfig
+    proven = "OpenSSH 9.2 (Debian bookworm), 2026-11-22; AsyncSSH in every test run"
     config: PrintConfig
 
     @property

@@ -33,6 +33,7 @@ class SmsHttp(Destination):
     name = "sms_http"
     summary = "Sends text messages through a provider's HTTP API."
     config_model = SmsHttpConfig
+    proven = "Kannel 1.4.5, 2026-11-22"
     config: SmsHttpConfig
 
     @property
@@ -98,9 +99,9 @@ class SmsHttp(Destination):
         text = unicodedata.normalize("NFC", message.content.get("text", "").strip())
         if not text:
             raise RejectedError("it has no text")
-        parts = sms_parts(text).parts
-        if parts > self.config.max_parts:
-            raise RejectedError(f"the text takes {parts} parts, and at most {self.config.max_parts} are allowed")
+        size = sms_parts(text)
+        if size.parts > self.config.max_parts:
+            raise RejectedError(f"the text takes {size.parts} parts, and at most {self.config.max_parts} are allowed")
         phone = reachable(message)
         return {
             "id": message.id,
@@ -108,6 +109,7 @@ class SmsHttp(Destination):
             "digits": phone.removeprefix("+"),
             "text": text,
             "sender": self.config.sender,
+            "coding": "0" if size.encoding == "GSM-7" else "2",
         }
 
     def _content(self, values: dict[str, str]) -> tuple[bytes, dict[str, str]]:

@@ -12,7 +12,7 @@ from hub.outgoing import check_url
 from hub.templated import placeholders
 from hub.units import Duration, Rates
 
-VALUES = ("id", "phone", "digits", "text", "sender")
+VALUES = ("id", "phone", "digits", "text", "sender", "coding")
 
 
 class SmsHttpConfig(ConnectionConfig):
@@ -29,7 +29,8 @@ class SmsHttpConfig(ConnectionConfig):
     body: dict[str, Any] = Field(
         default_factory=dict,
         description="The fields of the request. {phone} is +31612345678, {digits} the same without plus, {text} the "
-        "message, {id} our reference, {sender} and the names under `secrets` what is written there.",
+        "message, {id} our reference, {coding} 0 where the text fits the alphabet of telephones and 2 where it needs "
+        "UCS-2, {sender} and the names under `secrets` what is written there.",
     )
     query: dict[str, Any] = Field(
         default_factory=dict, description="The same, behind the question mark of the address."

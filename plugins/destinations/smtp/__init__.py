@@ -29,6 +29,7 @@ class Smtp(Destination):
     name = "smtp"
     summary = "Sends e-mail over SMTP; reads reactions from JSON Lines files."
     config_model = SmtpConfig
+    proven = "MailDev 2.2.1, 2026-11-22"
     default_mapping = Path(__file__).parents[3] / "mappings" / "smtp.yaml"
     config: SmtpConfig
 
@@ -58,10 +59,10 @@ class Smtp(Destination):
             return [self._send(message, connection) for message in batch]
 
     def unsubscribe_url(self, token: str) -> str:
-        """Add the token to the configured address; empty where none is configured."""
+        """Add the token to the configured address; without one it is the hub's own page, where that is served."""
         base = self.config.unsubscribe_url
         if not (base and token):
-            return ""
+            return super().unsubscribe_url(token)
         return f"{base}{'&' if '?' in base else '?'}{urlencode({'token': token})}"
 
     def feedback(self) -> Iterable[DltResource]:

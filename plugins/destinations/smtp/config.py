@@ -33,7 +33,9 @@ class SmtpConfig(ConnectionConfig):
     sender: str = Field(description='Who writes: "Mia(ou)m <hallo@miaoum.example>".')
     reply_to: str | None = Field(None, description="Where answers go, if not to the sender.")
     unsubscribe_url: str | None = Field(
-        None, description="The https address that takes one-click unsubscribes; the token is added to it."
+        None,
+        description="The https address of your own that takes one-click unsubscribes; the token is added to it. "
+        "Without it, the hub's own page takes them where hub.yaml has a `public_url`.",
     )
     rate: Rates = Field((), description="The most the server takes: 50/s, or [50/s, 10000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")

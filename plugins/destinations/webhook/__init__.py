@@ -11,14 +11,17 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from hub.contracts import Capabilities, Check, Destination, Message, Result, SyncBatch
 from hub.hookspecs import hookimpl
-from hub.outgoing import NoAnswerError, NotSentError, Outgoing, reason_of, status_of
+from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, reason_of, status_of
 from plugins.destinations.webhook.answer import read_results
 from plugins.destinations.webhook.config import WebhookConfig
-from plugins.destinations.webhook.payload import Written, write, write_message, write_row
+from plugins.destinations.webhook.payload import Written, write, write_message, write_row, written_already
 from plugins.destinations.webhook.signature import sign
 
 if TYPE_CHECKING:
@@ -69,9 +72,19 @@ class Webhook(Destination):
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
         """Write or remove rows in one request."""
-        written = [write_row(row, batch.operation) for row in batch.rows]
         envelope = {"audience": batch.target, "operation": batch.operation}
-        return self._deliver(envelope, "rows", written, occasion=repr(self.clock()))
+        ready = written_already(batch)
+        if ready is None:
+            written = [write_row(row, batch.operation) for row in batch.rows]
+            return self._deliver(envelope, "rows", written, occasion=repr(self.clock()))
+        body = write(envelope, "rows", ready)
+        answer = self._ask(self._receiver, _identity(body, repr(self.clock())), body)
+        if isinstance(answer, Answer):
+            if status_of(answer, self.config.retriable) == "accepted" and not answer.body.strip():
+                return [Result(key, "accepted") for key in batch.keys]
+            outcomes = self._read(answer, [write_row(row, batch.operation) for row in batch.rows])
+            return [outcomes[key] for key in batch.keys]
+        return [replace(answer, id=key) for key in batch.keys]
 
     def _deliver(
         self, envelope: Mapping[str, str], name: str, written: Sequence[Written], occasion: str
@@ -79,19 +92,27 @@ class Webhook(Destination):
         good = [item for item in written if not item.reason]
         outcomes = {item.id: Result(item.id, "rejected", reason=item.reason) for item in written if item.reason}
         if good:
-            body = write(envelope, name, good)
-            identity = "msg_" + hashlib.sha256(occasion.encode() + body).hexdigest()[:32]
-            outcomes |= self._post(identity, body, good)
+            body = write(envelope, name, [item.json for item in good])
+            outcomes |= self._post(_identity(body, occasion), body, good)
         return [outcomes[item.id] for item in written]
 
     def _post(self, identity: str, body: bytes, items: Sequence[Written]) -> dict[str, Result]:
         with self._outgoing() as receiver:
-            try:
-                answer = receiver.request("POST", body, self._headers(identity, body))
-            except NotSentError as error:
-                return {item.id: Result(item.id, "later", reason=str(error)) for item in items}
-            except NoAnswerError as error:
-                return {item.id: Result(item.id, "unknown", reason=str(error)) for item in items}
+            answer = self._ask(receiver, identity, body)
+        if isinstance(answer, Answer):
+            return self._read(answer, items)
+        return {item.id: replace(answer, id=item.id) for item in items}
+
+    def _ask(self, receiver: Outgoing, identity: str, body: bytes) -> Answer | Result:
+        """Send a request; without an answer, say what that means for all that was in it."""
+        try:
+            return receiver.request("POST", body, self._headers(identity, body))
+        except NotSentError as error:
+            return Result("", "later", reason=str(error))
+        except NoAnswerError as error:
+            return Result("", "unknown", reason=str(error))
+
+    def _read(self, answer: Answer, items: Sequence[Written]) -> dict[str, Result]:
         status = status_of(answer, self.config.retriable)
         if status == "accepted":
             return read_results(answer.body, items)
@@ -109,8 +130,19 @@ class Webhook(Destination):
             **{name: secret.get_secret_value() for name, secret in self.config.headers.items()},
         }
 
+    @cached_property
+    def _receiver(self) -> Outgoing:
+        """Keep a connection open between batches of rows, for as long as this object is used."""
+        receiver = self._outgoing()
+        finalize(self, receiver.close)
+        return receiver
+
     def _outgoing(self) -> Outgoing:
         return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+
+
+def _identity(body: bytes, occasion: str) -> str:
+    return "msg_" + hashlib.sha256(occasion.encode() + body).hexdigest()[:32]
 
 
 @hookimpl

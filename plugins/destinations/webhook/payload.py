@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
-from hub.contracts import Message, Operation, Row
+from hub.contracts import Message, Operation, Row, SyncBatch
 
 _SHORTEST_WORD = 3
 
@@ -49,10 +50,18 @@ def write_message(message: Message) -> Written:
     )
 
 
-def write(envelope: Mapping[str, str], name: str, items: Sequence[Written]) -> bytes:
+def written_already(batch: SyncBatch) -> list[str] | None:
+    """Give the rows as the hub wrote them, with their keys; None where it did not, or a field is called `key`."""
+    texts = batch.fields_json
+    if batch.operation not in ("upsert", "add", "update") or not texts or '"key": ' in texts[0]:
+        return None
+    return [f'{text[:-1]}, "key": {encode_basestring(key)}}}' for text, key in zip(texts, batch.keys, strict=True)]
+
+
+def write(envelope: Mapping[str, str], name: str, texts: Sequence[str]) -> bytes:
     """Put written rows or messages into one body."""
     head = json.dumps(envelope, ensure_ascii=False)[:-1]
-    return f"{head}, {json.dumps(name)}: [{', '.join(item.json for item in items)}]}}".encode()
+    return f"{head}, {json.dumps(name)}: [{', '.join(texts)}]}}".encode()
 
 
 def _write(identity: str, value: Mapping[str, Any], personal: Mapping[str, Any]) -> Written:

@@ -103,6 +103,7 @@ class Files(Source, Destination):
     name: ClassVar[str] = "files"
     summary: ClassVar[str] = "CSV, Excel, JSON Lines and Parquet files, read and written: local, SFTP, S3"
     config_model: ClassVar[type[ConnectionConfig]] = FilesConfig
+    proven: ClassVar[str] = "an SFTP server (AsyncSSH) and an S3 server (moto), in every test run"
 
     @property
     def capabilities(self) -> Capabilities:

@@ -34,6 +34,7 @@ class Kvk(Lookup):
     name = "kvk"
     summary = "The Dutch business register: number, names, sector, size, address, objection to post."
     config_model = KvkConfig
+    proven = "the published contract (zoeken 2.0.0, basisprofiel 1.5.0), not the live register"
     default_mapping = Path(__file__).parents[3] / "mappings" / "kvk.yaml"
     by = (("kvk",), ("branch",), ("name", "postcode", "house_number"), ("name", "city"))
     countries = ("NL",)

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import tenacity
-
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import Answer, Outgoing
 from plugins.sources.kvk.config import KvkConfig
@@ -59,6 +57,8 @@ class Register:
         Raises RejectedError for a value that it does not take, TemporaryError when it is away or busy after some
         attempts, ConfigurationError for what an admin must mend.
         """
+        import tenacity
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TemporaryError),
             stop=tenacity.stop_after_attempt(ATTEMPTS),

@@ -1,0 +1,58 @@
+"""What an admin configures for odoo: where it is, who we are, what is read, and how rows find their contact."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hub.contracts import ConnectionConfig
+from hub.errors import ConfigurationError, suggest
+from hub.outgoing import check_url
+from hub.units import Duration, OneRate
+from plugins.sources.odoo.listings import LISTINGS
+
+
+class OdooConfig(ConnectionConfig):
+    """An Odoo 19 or newer, and one of its users."""
+
+    url: str = Field(description="Where people open Odoo: https://crm.example.com.")
+    key: SecretStr = Field(description="An API key of a user: Preferences, Account Security, New API Key.")
+    database: str = Field("", description="The database, where the server has several.")
+    resources: tuple[str, ...] = Field(
+        (), description=f"What is read: {', '.join(LISTINGS)}. By default all that this Odoo has and the user may see."
+    )
+    fields: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="More fields to read, by resource: {contacts: [x_pets, industry_id.name]}; the column of the last "
+        "is industry_id_name.",
+    )
+    match: str = Field(
+        "email",
+        description="How a row that is written finds its contact: email, id, or a field of your own such as ref.",
+    )
+    overlap: Duration = Field(
+        timedelta(minutes=10),
+        description="How long a change may take to become visible in Odoo: so far each run looks back.",
+    )
+    page_size: int = Field(1000, ge=1, le=10_000, description="How many records one request reads.")
+    rate: OneRate | None = Field(None, description="The most requests that Odoo is asked in a time: 5/s.")
+    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
+    allow_private: bool = Field(False, description="The server stands in our own network, or on this machine.")
+
+    @field_validator("resources", "fields")
+    @classmethod
+    def _resources_exist(cls, value: tuple[str, ...] | dict[str, tuple[str, ...]]) -> object:
+        for name in value:
+            if name not in LISTINGS:
+                raise ValueError(f"there is no '{name}'.{suggest(name, LISTINGS)} Known: {', '.join(LISTINGS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _address_is_allowed(self) -> Self:
+        try:
+            check_url(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self

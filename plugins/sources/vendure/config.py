@@ -1,0 +1,40 @@
+"""What an admin configures for vendure: the shop's Admin API, and an administrator who may read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from hub.contracts import ConnectionConfig
+from hub.errors import ConfigurationError
+from hub.outgoing import check_url
+from hub.units import Duration
+
+
+class VendureConfig(ConnectionConfig):
+    """A Vendure 3 shop, and one of its administrators."""
+
+    url: str = Field(description="The Admin API: https://shop.example.com/admin-api.")
+    username: str = Field(description="An administrator, with the rights to read customers, orders and the catalogue.")
+    password: SecretStr
+    channel: str = Field("", description="The token of the channel, where the shop has several.")
+    custom_fields: dict[Literal["customers", "orders", "variants"], tuple[str, ...]] = Field(
+        default_factory=dict, description="Custom fields to read as well: {customers: [pets]}; each becomes a column."
+    )
+    overlap: Duration = Field(
+        timedelta(minutes=10),
+        description="How long a change may take to become visible in the shop: so far each run looks back.",
+    )
+    page_size: int = Field(100, ge=1, le=1000, description="How many things one request reads.")
+    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
+    allow_private: bool = Field(False, description="The shop stands in our own network, or on this machine.")
+
+    @model_validator(mode="after")
+    def _address_is_allowed(self) -> Self:
+        try:
+            check_url(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self

@@ -1,0 +1,104 @@
+"""The systems as fixtures, and the last lines of a run: which connector was proven against what, and which was not."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import pytest
+
+from tests_real.harness import NotInstalledError, System
+from tests_real.systems.kannel import Kannel
+from tests_real.systems.maildev import MailDev
+from tests_real.systems.odoo import Odoo
+from tests_real.systems.openssh import OpenSSH
+from tests_real.systems.postgresql import PostgreSQL
+from tests_real.systems.vendure import Vendure
+
+os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+
+_versions: dict[str, str] = {}
+_missing: dict[str, str] = {}
+_seconds: defaultdict[str, float] = defaultdict(float)
+_outcomes: dict[str, Counter[str]] = {}
+
+Started = TypeVar("Started", bound=System)
+
+
+@contextmanager
+def running(system: Started) -> Iterator[Started]:
+    """Install and start a system for the tests that ask for it; without it they can't run, and the run says why."""
+    started = time.monotonic()
+    try:
+        system.install()
+    except NotInstalledError as error:
+        _missing[system.name] = str(error)
+        pytest.skip(f"{system.name} is not installed: {error}")
+    try:
+        system.start()
+        _versions[system.name] = system.version
+        _seconds[system.name] += time.monotonic() - started
+        yield system
+    finally:
+        system.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with running(PostgreSQL()) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def odoo(postgresql: PostgreSQL) -> Iterator[Odoo]:
+    with running(Odoo(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def kannel() -> Iterator[Kannel]:
+    with running(Kannel()) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def maildev() -> Iterator[MailDev]:
+    with running(MailDev()) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def openssh() -> Iterator[OpenSSH]:
+    with running(OpenSSH()) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def vendure(postgresql: PostgreSQL) -> Iterator[Vendure]:
+    with running(Vendure(postgresql)) as system:
+        yield system
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    name = report.nodeid.partition("::")[0].rpartition("/")[2].removeprefix("test_").removesuffix(".py")
+    outcomes = _outcomes.setdefault(name, Counter())
+    if report.when == "call" or report.outcome != "passed":
+        outcomes[report.outcome] += 1
+    if report.when == "call":
+        _seconds[name] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.section("connectors against real servers")
+    for name, outcomes in sorted(_outcomes.items()):
+        if name in _missing:
+            told = f"not installed: {_missing[name]}"
+        elif outcomes["failed"]:
+            told = f"FAILED: {outcomes['failed']} of {outcomes.total()} tests"
+        else:
+            told = f"proven against {_versions.get(name, '?')}: {outcomes['passed']} tests, {_seconds[name]:.0f} s"
+        terminalreporter.write_line(f"{name:12} {told}")

@@ -1,0 +1,104 @@
+"""The destination `sms_http`, configured for Kannel, against a real Kannel with a pretended network."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import pytest
+
+from hub.contracts import Message, Place, Result
+from hub.testing import DestinationSuite
+from hub.testing.destinations import sample_message
+from plugins.destinations.sms_http import SmsHttp
+from plugins.destinations.sms_http.config import SmsHttpConfig
+from tests_real.systems.kannel import Kannel
+
+
+def configuration(kannel: Kannel, **given: Any) -> dict[str, Any]:
+    """The configuration that docs/connectors.md gives for Kannel."""
+    return {
+        "url": kannel.url,
+        "method": "GET",
+        "query": {
+            "username": kannel.username,
+            "password": "{password}",
+            "from": "{sender}",
+            "to": "{phone}",
+            "text": "{text}",
+            "charset": "UTF-8",
+            "coding": "{coding}",
+        },
+        "secrets": {"password": kannel.password},
+        "sender": "Miaoum",
+        "allow_private": True,
+        **given,
+    }
+
+
+class TestKannelConforms(DestinationSuite):
+    plugin = SmsHttp
+
+    @pytest.fixture
+    def config(self, kannel: Kannel) -> dict[str, Any]:
+        return configuration(kannel)
+
+
+def send(kannel: Kannel, *texts: str, **given: Any) -> tuple[list[Result], list[str]]:
+    """Send texts, and give the results and what then reached the network, a line per part."""
+    before = len(kannel.sent())
+    plugin = SmsHttp(SmsHttpConfig.model_validate(configuration(kannel, **given)), Place("sms", Path("/nowhere")))
+    messages: list[Message] = [
+        replace(sample_message("sms", number), content={"text": text}) for number, text in enumerate(texts, 1)
+    ]
+    results = list(plugin.send(messages))
+    until = time.monotonic() + 10
+    wanted = sum(result.status == "accepted" for result in results)
+    while len(kannel.sent()) < before + wanted and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    return results, kannel.sent()[before:]
+
+
+def test_a_plain_text_reaches_the_network_as_one_part(kannel: Kannel) -> None:
+    results, sent = send(kannel, "Je bestelling staat klaar: €5 {korting}")
+    assert [result.status for result in results] == ["accepted"]
+    assert len(sent) == 1
+    assert re.search(r"<Miaoum \+31612345679 text Je bestelling staat klaar: €5 \{korting\}>", sent[0])
+
+
+def test_letters_that_telephones_lack_go_as_ucs_2(kannel: Kannel) -> None:
+    _, sent = send(kannel, "Hoi Zoë 🐈")
+    assert len(sent) == 1
+    data = re.search(r"ucs-2 (.*)>", sent[0])
+    assert data is not None
+    assert unquote_to_bytes(data[1].replace("+", " ")).decode("utf-16-be") == "Hoi Zoë 🐈"
+
+
+def test_a_long_text_goes_in_as_many_parts_as_were_counted(kannel: Kannel) -> None:
+    results, sent = send(kannel, "x" * 400)
+    assert [result.status for result in results] == ["accepted"]
+    assert len(sent) == 3
+    assert sorted(line.count("x") for line in sent) == [94, 153, 153]
+
+
+def test_a_longer_text_than_allowed_is_not_sent(kannel: Kannel) -> None:
+    results, sent = send(kannel, "x" * 460, "kort")
+    assert [result.status for result in results] == ["rejected", "accepted"]
+    assert len(sent) == 1
+
+
+def test_a_wrong_password_makes_messages_wait_for_the_admin(kannel: Kannel) -> None:
+    results, sent = send(kannel, "Dag", secrets={"password": "oud-geheim"})
+    assert (results[0].status, sent) == ("later", [])
+    assert "not allowed" in results[0].reason
+    assert "oud-geheim" not in results[0].reason
+
+
+def test_a_gateway_that_is_down_makes_messages_wait(kannel: Kannel) -> None:
+    results, _ = send(kannel, "Dag", url="http://127.0.0.1:9/cgi-bin/sendsms")
+    assert results[0].status == "later"

@@ -115,8 +115,7 @@ class Project:
     """Keys that it replaced (HUB_FORMER_KEYS): links that they signed still open."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
-    ("sync", name), ("identity",), ("quality",), ("recommendations",), ("connection", name), and
-    ("sync", name), ("identity",), ("quality",), ("consent_texts",), ("connection", name), and
+    ("sync", name), ("identity",), ("quality",), ("recommendations",), ("consent_texts",), ("connection", name), and
     ("mapping", file, position)."""
 
     def origin(self, thing: MappedTable) -> Origin:

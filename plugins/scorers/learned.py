@@ -1,7 +1,8 @@
 """Scorers that learn from the project's own history: `churn`, `propensity` and `value` (extra `schakel[scores]`).
 
-The last one, expected spending, stands in a file of its own. The first two ask whether a trait that only grows (`target`, by default order_count) will grow within a horizon: `churn` gives
-the chance that it does not, among those for whom it ever did; `propensity` the chance that it does, for everybody.
+The last one, expected spending, stands in a file of its own. The first two ask whether a trait that only grows
+(`target`, by default order_count) will grow within a horizon: `churn` gives the chance that it does not, among those
+for whom it ever did; `propensity` the chance that it does, for everybody.
 
 They learn from the traits of two horizons ago and what came after, and are tried on one horizon ago and what came
 after that: a split in time. A model that does not rank people better there than the three RFM scores alone is refused.

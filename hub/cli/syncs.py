@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hub.project import Project
     from hub.stages.activate.plan import Applied, Plan, Planned
     from hub.stages.activate.sync import Stores
+    from hub.statements import take_in
 
 WORDS: Mapping[str, str] = {
     "new": "added",
@@ -99,6 +100,7 @@ def _stores(project: Project, as_of: datetime) -> Iterator[Stores]:
     if problems:
         raise ConfigurationError(problems)
     with pipeline.workspace(project) as open_:
+        take_in(open_.warehouse, open_.ledger, project, as_of)
         yield Stores(open_.warehouse, open_.ledger, project, as_of, Marks(project.key))
 
 

@@ -149,7 +149,7 @@ class _Run:
         with ExitStack() as open_:
             with self.stores.lock:
                 reading = open_.enter_context(self.stores.warehouse.begin())
-                mark = _mark(reading, self.sync)
+                mark = _mark(reading, self.stores.ledger, self.sync)
                 if self.way.how == "run" and mark is not None and seen(reading, self._stage) == mark:
                     return self.outcome
                 before = open_journal(reading, self.sync.sync)
@@ -264,9 +264,9 @@ class _Run:
         }
 
 
-def _mark(transaction: Transaction, sync: Sync) -> str | None:
+def _mark(transaction: Transaction, ledger: Ledger, sync: Sync) -> str | None:
     """Name everything that the rows depend on; None while the segments have never been evaluated."""
     written = sync.model_dump_json()
     filled = ("decide",) if AUDIENCE in written else ()
     marks = [seen(transaction, stage) for stage in (*filled, *DEPENDS_ON)]
-    return fingerprint(marks, written) if marks[-1] is not None else None
+    return fingerprint(marks, ledger.suppressions.state(), written) if marks[-1] is not None else None

@@ -33,6 +33,9 @@ POINTS = (
     "sent, answer not written",
     "answer written",
     "destination fails, not written",
+    "rows about to be posted",
+    "rows posted, answer not written",
+    "rows posted, answer written",
     "rows sent, not acknowledged",
     "rows acknowledged",
 )

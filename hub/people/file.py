@@ -169,6 +169,16 @@ class Enrolment:
 
 
 @dataclass(frozen=True)
+class Recommendation:
+    """A product that is recommended to the person, and why."""
+
+    rank: int
+    product: str
+    """Its name; its key where it has none."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """What one table holds about the person: how many rows, and the most recent ones."""
 
@@ -195,6 +205,8 @@ class PersonFile:
     """Events of messages that another system sent without telling of the message itself."""
     enrolments: tuple[Enrolment, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    """The best first."""
     facts: tuple[Facts, ...] = ()
     former_ids: tuple[FormerId, ...] = ()
     """Numbers of people who were merged into this one."""
@@ -321,6 +333,7 @@ class _Reading(Reading):
             other_events=others,
             enrolments=tuple(_made(Enrolment, row) for row in self._of("enrolment", ids, "entered_at")),
             decisions=tuple(_made(Decision, row) for row in self._of("decision", ids, "at")),
+            recommendations=tuple(self._recommendations(person_id)),
             facts=tuple(self._facts(ids)),
             former_ids=former,
         )
@@ -367,6 +380,16 @@ class _Reading(Reading):
             for row in sent
         )
         return tuple(messages), tuple(others)
+
+    def _recommendations(self, person_id: int) -> Iterable[Recommendation]:
+        if not self.there("recommendation"):
+            return
+        found, product = self.table("recommendation"), self.table("product")
+        same = sa.and_(product.c.connection == found.c.connection, product.c.source_key == found.c.product_key)
+        named = sa.func.coalesce(product.c.name, found.c.product_key).label("product")
+        query = sa.select(found.c.rank, named, found.c.reason).join_from(found, product, same, isouter=True)
+        for row in self.rows(query.where(found.c.person_id == person_id).order_by(found.c.rank)):
+            yield _made(Recommendation, row)
 
     def _facts(self, record_ids: list[str]) -> Iterable[Facts]:
         """Count the person's rows of every table, and show the most recent ones."""

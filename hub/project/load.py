@@ -1,7 +1,8 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  identity.yaml  quality.yaml  consent-texts.yaml  mappings/*.yaml  traits/*.yaml
-    segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/  and the packs that hub.yaml switches on
+    hub.yaml  schema.yaml  identity.yaml  quality.yaml  recommendations.yaml  consent-texts.yaml  mappings/*.yaml
+    traits/*.yaml  segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/
+    and the packs that hub.yaml switches on
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
 """
@@ -29,6 +30,7 @@ from hub.project.packs import PackFile, pack_names, pack_path
 from hub.project.project import Connection, MappedTable, Origin, Project
 from hub.project.quality import QualityFile
 from hub.project.quality_checks import shared_checks
+from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -115,6 +117,7 @@ class _Reading:
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
             quality=quality,
+            recommendations=self._recommendations(),
             consent_texts=self._consent_texts(),
             key=key,
             former_keys=tuple(one.strip() for one in former if one.strip()),
@@ -221,6 +224,13 @@ class _Reading:
         document = self._document("quality.yaml")
         self.origins["quality",] = Origin(document, ())
         return self._form(QualityFile, document) or QualityFile()
+
+    def _recommendations(self) -> RecommendationsFile | None:
+        if not (self.folder / "recommendations.yaml").is_file():
+            return None
+        document = self._document("recommendations.yaml")
+        self.origins["recommendations",] = Origin(document, ())
+        return self._form(RecommendationsFile, document)
 
     def _mappings(self, connections: Mapping[str, Connection]) -> Iterator[MappedTable]:
         mapped: set[str] = set()

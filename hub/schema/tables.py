@@ -503,6 +503,23 @@ DERIVED = (
         key=("person_id", "score"),
     ),
     Table(
+        "recommendation",
+        "derived",
+        "A product that is recommended to a person, and why; with a recommendations.yaml only.",
+        (
+            C("person_id", "integer", "The person."),
+            C("rank", "integer", "Its place among the person's, from 1."),
+            C("connection", "text", "The shop that sells it: the connection that the product came from."),
+            C("product_key", "text", "The product.", "product"),
+            C("way", "text", "bought_together, also_viewed or favourite_category."),
+            C("because", "text", "The product that the person bought or viewed, by its name; or the category."),
+            C("people", "integer", "How many people bought or viewed it that way."),
+            C("reason", "text", "The same in words."),
+        ),
+        mapped=False,
+        key=("person_id", "rank"),
+    ),
+    Table(
         "match_link",
         "derived",
         "Two people that are likely one, by probability, with the reason; `joined` where that was enough.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main, names, run
+from bench.benchmarks import simulate
 
 FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_mib"]
 
@@ -74,6 +75,15 @@ def test_a_hundred_traits_and_sixty_segments_are_those_of_the_reference(tmp_path
     assert (told["traits"], told["segments"]) == (100, 60)
     assert told["memberships"] > 1000
     assert set(told["stages_cpu_seconds"]) == {"enrich", "segment"}
+
+
+def test_a_simulated_month_tells_the_entries_and_messages_of_the_reference(tmp_path: Path) -> None:
+    told = json.loads(simulate.run(200, tmp_path, days=30).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    assert (told["name"], told["days"]) == ("simulate", 30)
+    assert told["entries"] > 0
+    assert told["messages"] > 0
+    assert told["seconds_per_day"] > 0
 
 
 def test_an_unknown_benchmark_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ class Client:
             "Accept": "application/json",
             **({"X-Odoo-Database": config.database} if config.database else {}),
         }
-        self._pause = 1 / config.rate if config.rate else 0.0
+        self._pause = config.rate.seconds / config.rate.number if config.rate else 0.0
         self._next = 0.0
         self.clock = datetime.now(UTC)
         """The server's clock when it last answered: its times are compared with it, never with ours."""

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError, suggest
 from hub.outgoing import check_url
-from hub.units import Duration, Rate
+from hub.units import Duration, OneRate
 from plugins.sources.odoo.listings import LISTINGS
 
 
@@ -29,15 +29,16 @@ class OdooConfig(ConnectionConfig):
         "is industry_id_name.",
     )
     match: str = Field(
-        "email",
-        description="How a row that is written finds its contact: email, id, or a field of your own such as ref.",
+        "",
+        description="The field of contacts that holds the key of a row that is written, such as ref. By default a key "
+        "that is a number is Odoo's own, and one with an @ is an e-mail address.",
     )
     overlap: Duration = Field(
         timedelta(minutes=10),
         description="How long a change may take to become visible in Odoo: so far each run looks back.",
     )
     page_size: int = Field(1000, ge=1, le=10_000, description="How many records one request reads.")
-    rate: Rate | None = Field(None, description="The most requests that Odoo is asked in a time: 5/s.")
+    rate: OneRate | None = Field(None, description="The most requests that Odoo is asked in a time: 5/s.")
     timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
     allow_private: bool = Field(False, description="The server stands in our own network, or on this machine.")
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from hub.project import Project
     from hub.stages.activate.plan import Applied, Plan, Planned
     from hub.stages.activate.sync import Stores
-    from hub.statements import take_in
 
 WORDS: Mapping[str, str] = {
     "new": "added",
@@ -95,6 +94,7 @@ def _stores(project: Project, as_of: datetime) -> Iterator[Stores]:
     from hub.check import check_project
     from hub.recipients import Marks
     from hub.stages.activate.sync import Stores
+    from hub.statements import take_in
 
     problems = check_project(project, as_of)
     if problems:

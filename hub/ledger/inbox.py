@@ -89,7 +89,7 @@ class Inbox:
     def reach(self) -> None:
         """Look whether the ledger answers."""
         with self._engine.begin() as connection:
-            connection.execute(sa.select(table.c.id).limit(1))
+            connection.execute(sa.select(table.c.id).limit(1)).first()
 
     def waiting(self) -> dict[str, int]:
         """Count the pushes that wait to be landed, by connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -11,7 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from hub.errors import ConfigurationError
+from hub import log
+from hub.errors import ConfigurationError, TemporaryError
 from hub.serve.events import Collect
 from hub.serve.guard import Guard
 from hub.serve.pages.confirm import Confirm
@@ -21,6 +23,8 @@ from hub.serve.pages.survey import Survey
 from hub.serve.pages.unsubscribe import Unsubscribe
 from hub.serve.pushes import METHODS, Pushes
 from hub.serve.site import Site
+
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Page(Protocol):
@@ -46,12 +50,25 @@ def application(site: Site) -> ASGIApp:
         Route("/healthz", _Health(site).answer, methods=["GET"]),
         Route("/in/{connection}", pushes.answer, methods=[*METHODS]),
         Route("/in/{connection}/{rest:path}", pushes.answer, methods=[*METHODS]),
-        *(Route(f"/{kind}/{{token}}", page.answer, methods=["GET", "POST"]) for kind, page in pages.items()),
+        *(Route(f"/{kind}/{{token}}", _told(page, look), methods=["GET", "POST"]) for kind, page in pages.items()),
         *Collect(site).routes,
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return Guard(app, tls=(site.project.hub.public_url or "").startswith("https:"))
+
+
+def _told(page: Page, look: Look) -> Answer:
+    """Show a page, and where the ledger does not answer, another one: nobody believes that something was kept."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await page.answer(request)
+        except TemporaryError as error:
+            log.get("hub.serve").warning("a page waits for the ledger", reason=str(error))
+            return look.too_late(request)
+
+    return answer
 
 
 class _Health:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 
-import sqlalchemy as sa
-
 from hub.errors import TemporaryError
 from hub.ledger import Inbox, Push
 
@@ -40,7 +38,9 @@ class Keeper:
             failure: TemporaryError | None = None
             try:
                 await asyncio.to_thread(self._inbox.keep, [push for push, _ in batch])
-            except sa.exc.SQLAlchemyError as error:
+            except TemporaryError as error:
+                failure = error
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever or believe it was kept
                 failure = TemporaryError(f"the ledger does not take what is pushed: {type(error).__name__}")
             for _, future in batch:
                 if future.done():  # the sender has gone away

@@ -31,7 +31,7 @@ from hub.testing.sources import landed
 from tests.serve.conftest import Serving
 from tests.serve.mailing import MESSAGE, RECORD, link, mailing, queue
 from tests.serve.shop import NOW, project, signed
-from tests.serve.test_pages import BROWSER
+from tests.serve.test_pages import BROWSER, Page
 
 ROOT = Path(__file__).parents[2]
 SERVING = """
@@ -171,11 +171,21 @@ def test_what_people_do_on_the_pages_is_in_their_file_after_listening(
         (tmp_path / "hub.yaml").write_text((tmp_path / "hub.yaml").read_text() + f"ledger: {address}\n")
         made = load_project(tmp_path)
     queue(ledger)
-    with workspace(made) as open_, open_.warehouse.begin() as transaction:
-        known = {"connection": "shop", "source_key": "anna@example.nl", "record_id": RECORD, "record_no": 1}
-        transaction.execute(sa.insert(transaction.table("source_record")).values(**known, person_id=1))
-        sent = {"connection": "mail", "source_key": MESSAGE, "record_id": RECORD, "channel": "email"}
-        transaction.execute(sa.insert(transaction.table("message")).values(**sent, purpose="marketing", sent_at=NOW))
+    with workspace(made) as open_:
+        with open_.warehouse.begin() as transaction:
+            known = {"connection": "shop", "source_key": "anna@example.nl", "record_id": RECORD, "record_no": 1}
+            transaction.execute(sa.insert(transaction.table("source_record")).values(**known, person_id=1))
+            sent = {"connection": "mail", "source_key": MESSAGE, "record_id": RECORD, "channel": "email"}
+            transaction.execute(
+                sa.insert(transaction.table("message")).values(**sent, purpose="marketing", sent_at=NOW)
+            )
+            agreed = {"connection": "shop", "source_key": "c1", "record_id": RECORD, "channel": "email", "given": True}
+            transaction.execute(
+                sa.insert(transaction.table("consent")).values(
+                    **agreed, purpose="marketing", at=NOW - timedelta(days=9)
+                )
+            )
+        open_.warehouse.publish(True)
     seconds = itertools.count()
     client = serving(made, clock=lambda: NOW + timedelta(seconds=next(seconds)))
     client.headers.update(BROWSER)
@@ -183,6 +193,8 @@ def test_what_people_do_on_the_pages_is_in_their_file_after_listening(
         client.get(link("survey"), params={"kind": "nps", "score": score})
     for score in (4, 8):
         client.post(link("survey"), data={"kind": "nps", "score": str(score), "answer": "Top"})
+    given = [field["value"] for field in Page(client.get(link("preferences")).text).fields("was")]
+    assert given == ["email:marketing"]
     client.post(link("unsubscribe"))
 
     for _ in range(2):
@@ -196,3 +208,4 @@ def test_what_people_do_on_the_pages_is_in_their_file_after_listening(
     assert [tuple(row) for row in answers] == [("mail", RECORD, MESSAGE, "nps", 8)]
     assert [tuple(row) for row in events] == [(RECORD, MESSAGE, "unsubscribed")]
     assert ledger.inbox.waiting() == {}
+    assert Page(client.get(link("preferences")).text).fields("was") == []

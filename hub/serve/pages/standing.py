@@ -20,12 +20,12 @@ _PUBLISHED = """
         SELECT other.record_id FROM source_record AS one JOIN source_record AS other USING (person_id)
         WHERE one.record_id = '{record}'
     ), said AS (
-        SELECT channel, purpose, coalesce(given, false) AS given, coalesce(at, source_time) AS at
+        SELECT channel, purpose, coalesce(given, false) AS given, coalesce("at", source_time) AS moment
         FROM consent JOIN own USING (record_id)
     ), newest AS (
-        SELECT channel, purpose, max(at) AS at FROM said GROUP BY channel, purpose
+        SELECT channel, purpose, max(moment) AS moment FROM said GROUP BY channel, purpose
     )
-    SELECT channel, purpose, bool_and(given) AS given FROM said JOIN newest USING (channel, purpose, at)
+    SELECT channel, purpose, bool_and(given) AS given FROM said JOIN newest USING (channel, purpose, moment)
     GROUP BY channel, purpose ORDER BY channel, purpose
 """
 

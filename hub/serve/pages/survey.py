@@ -16,7 +16,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hub.errors import RejectedError, TemporaryError
+from hub.errors import RejectedError
 from hub.serve.pages.look import Look
 from hub.serve.pages.visit import form_of, keep_row, likely_machine, message_of
 from hub.serve.site import Site
@@ -74,13 +74,8 @@ class Survey:
             return self._look.not_found(request)
         if asked.score is None and _answers(request):
             return self._show(request, asked)
-        if asked.score is not None:
-            try:
-                known = await self._keep(request, message_id, asked, form.get("answer", ""))
-            except TemporaryError:
-                return self._look.too_late(request)
-            if not known:
-                return self._look.not_found(request)
+        if asked.score is not None and not await self._keep(request, message_id, asked, form.get("answer", "")):
+            return self._look.not_found(request)
         if _answers(request):
             return self._look.notice(request, "survey", "done_title", "done")
         return self._show(request, asked)

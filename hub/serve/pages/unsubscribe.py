@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub import log, statements
-from hub.errors import TemporaryError
 from hub.ledger import Queued
 from hub.serve.body import body_of
 from hub.serve.pages.look import Look
@@ -49,15 +48,12 @@ class Unsubscribe:
                 link_text=said["more"],
             )
         await body_of(request, LARGEST_FORM)
-        try:
-            message = await asyncio.to_thread(self._unsubscribe, message_id)
-            if message is None:
-                log.get("hub.serve").error("an unsubscribe of a message that the outbox does not have")
-                return self._look.not_found(request)
-            row = {"message_id": message_id, "at": self._site.clock().isoformat()}
-            await keep_row(self._site, message.connection, f"unsubscribed {message_id}", TABLE, row)
-        except TemporaryError:
-            return self._look.too_late(request)
+        message = await asyncio.to_thread(self._unsubscribe, message_id)
+        if message is None:
+            log.get("hub.serve").error("an unsubscribe of a message that the outbox does not have")
+            return self._look.not_found(request)
+        row = {"message_id": message_id, "at": self._site.clock().isoformat()}
+        await keep_row(self._site, message.connection, f"unsubscribed {message_id}", TABLE, row)
         return self._look.page(
             request, "notice.html", said["done_title"], text=said["done"], link=choices, link_text=said["more"]
         )

@@ -29,8 +29,9 @@ class OdooConfig(ConnectionConfig):
         "is industry_id_name.",
     )
     match: str = Field(
-        "email",
-        description="How a row that is written finds its contact: email, id, or a field of your own such as ref.",
+        "",
+        description="The field of contacts that holds the key of a row that is written, such as ref. By default a key "
+        "that is a number is Odoo's own, and one with an @ is an e-mail address.",
     )
     overlap: Duration = Field(
         timedelta(minutes=10),

@@ -111,11 +111,11 @@ class Contacts:
             self._reject(row, str(error))
             return None
         if there is None:
-            if operation == "update" or self._match.field == "id":
+            new = self._match.new(row.key)
+            if operation == "update" or new is None:
                 self._reject(row, "Odoo has no such contact")
                 return None
-            new = {"name": row.key, self._match.field: row.key} | wanted
-            return Change(row, None, new | ({"category_id": [[4, tag]]} if tag is not None else {}))
+            return Change(row, None, new | wanted | ({"category_id": [[4, tag]]} if tag is not None else {}))
         if SINCE in row.fields and _newer(there["write_date"], row.fields[SINCE]):
             self._results[row.key] = Result(row.key, "later", str(there["id"]), _CHANGED)
             return None

@@ -14,24 +14,35 @@ EVERYONE = {"active_test": False}
 
 @dataclass(frozen=True)
 class Match:
-    """How rows find their contact: the field, and the connection's name, which may stand before an id (`crm:42`)."""
+    """How rows find their contact: a field that is configured; else by number (42, crm:42) or e-mail address."""
 
     field: str
     connection: str
 
-    def id_of(self, text: str) -> int | None:
-        """Read an id; None where it is none."""
-        digits = text.removeprefix(f"{self.connection}:")
-        return int(digits) if digits.isascii() and digits.isdigit() else None
+    def number_of(self, key: str) -> int | None:
+        """Read Odoo's own number; None where the key is none."""
+        digits = key.removeprefix(f"{self.connection}:")
+        return int(digits) if not self.field and digits.isascii() and digits.isdigit() else None
+
+    @property
+    def by_email(self) -> bool:
+        """Say whether keys are e-mail addresses."""
+        return self.field in ("", "email")
 
     @property
     def column(self) -> str:
         """The field that is searched: Odoo keeps an e-mail address in one spelling beside the one that was typed."""
-        return "email_normalized" if self.field == "email" else self.field
+        return "email_normalized" if self.by_email else self.field
 
     def spelt(self, key: str) -> str:
         """Spell a key as Odoo keeps it."""
-        return key.strip().lower() if self.field == "email" else key
+        return key.strip().lower() if self.by_email else key
+
+    def new(self, key: str) -> dict[str, str] | None:
+        """Give what a new contact has by its key; None where the key can't be one of a contact that is not there."""
+        if self.by_email and "@" not in key:
+            return None
+        return {"name": key, "email" if self.by_email else self.field: key}
 
 
 def find(client: Client, match: Match, rows: Sequence[Row], fields: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
@@ -40,17 +51,15 @@ def find(client: Client, match: Match, rows: Sequence[Row], fields: Sequence[str
     Where several contacts fit, it is one that is not archived, a person rather than a company, and then the oldest.
     """
     by_id = {row.key: int(row.remote_id) for row in rows if row.remote_id.isdigit()}
-    if match.field == "id":
-        by_id |= {row.key: number for row in rows if (number := match.id_of(row.key)) is not None}
+    by_id |= {row.key: number for row in rows if (number := match.number_of(row.key)) is not None}
     known = {record["id"]: record for record in _read(client, "id", sorted(set(by_id.values())), fields)}
     found = {key: known[there] for key, there in by_id.items() if there in known}
-    if match.field != "id":
-        spelt = {row.key: match.spelt(row.key) for row in rows if row.key not in found}
-        best: dict[str, Mapping[str, Any]] = {}
-        for record in _read(client, match.column, sorted(set(spelt.values())), [*fields, match.column]):
-            best.setdefault(str(record[match.column]), record)
-        found |= {key: best[value] for key, value in spelt.items() if value in best}
-    return found
+    others = [row.key for row in rows if row.key not in found and match.number_of(row.key) is None]
+    spelt = {key: match.spelt(key) for key in others if not match.by_email or "@" in key}
+    best: dict[str, Mapping[str, Any]] = {}
+    for record in _read(client, match.column, sorted(set(spelt.values())), [*fields, match.column]):
+        best.setdefault(str(record[match.column]), record)
+    return found | {key: best[value] for key, value in spelt.items() if value in best}
 
 
 def _read(client: Client, column: str, values: Sequence[Any], fields: Sequence[str]) -> Sequence[Mapping[str, Any]]:

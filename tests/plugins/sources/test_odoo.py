@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -81,7 +82,7 @@ class TestOdooConformsAsADestination(DestinationSuite):
 
     @pytest.fixture
     def config(self, server):
-        return {"url": server.url, "key": KEY, "allow_private": True}
+        return {"url": server.url, "key": KEY, "allow_private": True, "match": "ref"}
 
 
 def test_the_cases_of_the_default_mapping_hold(tmp_path: Path) -> None:
@@ -314,11 +315,14 @@ class TestWriting:
     def test_the_contact_is_found_by_its_number_or_a_field_of_your_own(self, server) -> None:
         anna = person(server, "Anna", ref="K-7")
         found = [
-            self.send(server, Row(f"crm:{anna}"), Row("99"), match="id"),
+            self.send(server, Row(f"crm:{anna}"), Row("99"), Row("lead:7")),
             self.send(server, Row("K-7"), match="ref"),
         ]
-        assert [[result.status for result in results] for results in found] == [["accepted", "rejected"], ["accepted"]]
-        assert found[0][1].reason == "Odoo has no such contact"
+        assert [[result.status for result in results] for results in found] == [
+            ["accepted", "rejected", "rejected"],
+            ["accepted"],
+        ]
+        assert {result.reason for result in found[0][1:]} == {"Odoo has no such contact"}
 
     def test_a_contact_keeps_its_row_when_its_address_changes(self, server) -> None:
         anna = person(server, "Anna")
@@ -422,3 +426,12 @@ class TestWriting:
 
 def test_the_overlap_is_a_length_of_time(server) -> None:
     assert config(server, overlap="30 minutes").overlap == timedelta(minutes=30)
+
+
+def test_odoo_is_asked_no_faster_than_allowed(server) -> None:
+    crm = odoo(server, rate="20/s", resources=["contacts"])
+    server.asked.clear()
+    started = time.monotonic()
+    assert crm.check().ok
+    crm.read_back("contacts", [Row("anna@example.nl")], ["city"])
+    assert time.monotonic() - started >= (len(server.asked) - 1) / 20

@@ -7,8 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 NAME ?= pipeline
 SIZE ?= 100000
+N ?= 200
 
-.PHONY: help demo demo-real test test-real lint types bench docs constraints clean
+.PHONY: help demo demo-real test test-real kill-test fault-test lint types bench docs constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +30,7 @@ $(VENV)/.real: pyproject.toml constraints.txt | $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,sftp,s3,match]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[flows,sftp,s3,match,serve]' --group dev
 	@touch $@ $(VENV)/.demo $(VENV)/.real
 
 demo: $(VENV)/.demo ## the main job, end to end, on the embedded engine: a pet shop with six systems
@@ -43,6 +44,12 @@ test: $(VENV)/.dev lint types ## everything that is checked: lint, types, import
 
 test-real: $(VENV)/.dev ## the connectors against real servers, which it installs into .cache/real and starts
 	$(BIN)/python -m pytest tests_real
+
+kill-test: $(VENV)/.dev ## kill -9 at every named step, then go on: make kill-test N=200
+	$(BIN)/python -m tests.recovery.kill_test $(N)
+
+fault-test: $(VENV)/.dev ## everything that goes wrong between the hub and a provider, and how each message ends
+	$(BIN)/python -m pytest -q -m "faults or not faults" tests/recovery/test_faults.py
 
 lint: $(VENV)/.dev ## ruff (lint and format) and the floors that imports keep to
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from hub.errors import ConfigurationError, Problem
 from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
 from hub.lake import Lake
 from hub.people.golden_problems import golden_problems
+from hub.people.recommendations import product_scope
 from hub.people.scenarios import scenario_problems
 from hub.people.scope import People, reading_scope, trial_scope
 from hub.people.segments import segment_problems
@@ -41,6 +42,7 @@ def check_project(
     found = [problem for mapped in project.mappings for problem in _mapping(mapped, project, lake, registry)]
     found += golden_problems(project)
     found += _quality(project, as_of)
+    found += _recommendations(project, as_of)
     in_traits = trait_problems(project, as_of)
     found += in_traits
     if not in_traits:
@@ -95,6 +97,16 @@ def _quality(project: Project, as_of: datetime) -> Iterator[Problem]:
                 offset = error.column - 1 if check.that is not None else None
                 path = ("checks", target, number, key)
                 yield project.origins["quality",].at_value(*path, message=error.message, offset=offset)
+
+
+def _recommendations(project: Project, as_of: datetime) -> Iterator[Problem]:
+    its = project.recommendations
+    if its is None or its.products is None:
+        return
+    try:
+        compile_condition(its.products, product_scope(project, as_of))
+    except ExpressionError as error:
+        yield project.origins["recommendations",].at_value("products", message=error.message, offset=error.column - 1)
 
 
 def _sync(sync: Sync, project: Project, everybody: People, as_of: datetime) -> Iterator[Problem]:

@@ -65,6 +65,37 @@ class Place:
     public_url: str = ""
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """One HTTP request that another system sent to `/in/<connection>`.
+
+    `path` is what follows the connection's name in the address, without a slash at either end: the place for a secret
+    where a system can't sign. Names of headers are in lower case. `received_at` is our clock: judge the age of a
+    signature by it.
+    """
+
+    method: str
+    path: str = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a push brought: rows by raw table, kept before the push is answered, and landed with the plugin's others.
+
+    `id` is the sender's own name for what happened: a push with an id that the connection has had already is answered
+    the same way, and not kept again. Where the sender gives none, take what tells two events apart (an order's number
+    and the time of its change), or a hash of the body. `answer` is the body that the sender waits for, if it does.
+    """
+
+    id: str = field(repr=False)
+    rows: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
+    answer: str | None = field(default=None, repr=False)
+
+
 class Plugin(ABC):
     """What sources, look-ups and destinations share."""
 
@@ -87,6 +118,20 @@ class Plugin(ABC):
     def check(self) -> Check:
         """Try the connection in a few seconds, without changing anything on the other side."""
 
+    def webhook(self, request: Pushed) -> Received:
+        """Judge what another system pushed, and say what rows it brings; a plugin that takes pushes overrides this.
+
+        Check the signature first (see `hub.incoming`), and ask no server: the sender waits. Raises UnsignedError for a
+        push that is not signed as it must be or too old (answered with 401), RejectedError for one that can't be read
+        (400); neither is kept. The same push may come twice, and pushes come out of order.
+        """
+        raise TypeError(f"{self.name} takes no pushes")
+
+    @classmethod
+    def receives(cls) -> bool:
+        """Say whether other systems can push to it."""
+        return cls.webhook is not Plugin.webhook
+
 
 class Source(Plugin):
     """Brings data in."""
@@ -99,6 +144,40 @@ class Source(Plugin):
         Keep cursors in dlt's incremental state, so that a run killed halfway starts again where the last
         completed one ended.
         """
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What one request of an analytics library brought: calls of the Segment HTTP API, in their order.
+
+    Each call is what the library wrote, with its `type` (track, identify, page, screen, group, alias); no value of it
+    can be trusted. `sent_at` is the library's own clock when it sent them, as it wrote it. `visitor` names who sent
+    them until the day is over, without a cookie and without anything kept on their side or ours; it is empty for what
+    no browser sent.
+    """
+
+    calls: Sequence[Mapping[str, Any]] = field(repr=False)
+    sent_at: str
+    received_at: datetime
+    visitor: str = field(repr=False)
+
+
+class Collector(Source):
+    """A source of events from sites, apps and servers, whose libraries send them to the hub (`/v1/track` and so on)."""
+
+    @property
+    @abstractmethod
+    def write_keys(self) -> Sequence[str]:
+        """Give the keys by which a library says that its events are for this connection; a site shows them to all."""
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """Say which sites' pages may send: `https://www.example.com`."""
+        return ()
+
+    @abstractmethod
+    def collect(self, sent: Collected) -> Sequence[Received]:
+        """Turn calls into rows, each call kept once by its id; what consent does not allow is left out of them."""
 
 
 @dataclass(frozen=True)

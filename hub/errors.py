@@ -5,6 +5,7 @@
     │   └── PluginError        mend the installation: a plugin is missing, broken or double (exit 2)
     ├── TemporaryError         try again later: a server is down or asks us to wait         (exit 3)
     ├── RejectedError          this one record or message is refused; go on with the others (exit 1)
+    │   └── UnsignedError      what was pushed is not signed as it must be, or too old      (exit 1)
     ├── StoppedError           nothing: it was told to stop; the next run goes on from here (exit 128 + signal)
     └── InternalError          call us: a promise of the hub itself was broken              (exit 70)
 
@@ -68,6 +69,10 @@ class TemporaryError(HubError):
 
 class RejectedError(HubError):
     """One record or message is refused for good; the others go on."""
+
+
+class UnsignedError(RejectedError):
+    """What was pushed to the hub is not signed as it must be, or too old: nobody knows who sent it."""
 
 
 class StoppedError(HubError):

@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from threading import Lock
 
 POINTS = (
+    "consent withdrawn, nothing settled",
+    "suppressed, messages not moved",
+    "moved, not marked as applied",
+    "applied, loads not finished",
     "woken, not branched",
     "branched, nothing queued",
     "queued, not committed",
     "decided, nothing handed over",
     "handed over, not marked",
     "marked as handed over",
+    "abandoned, nothing asked",
+    "asked, answer not written",
     "about to look",
     "looked, not withdrawn",
     "about to say sending",
@@ -26,14 +33,11 @@ POINTS = (
     "sent, answer not written",
     "answer written",
     "destination fails, not written",
-    "abandoned, nothing asked",
-    "asked, answer not written",
+    "rows about to be posted",
+    "rows posted, answer not written",
+    "rows posted, answer written",
     "rows sent, not acknowledged",
     "rows acknowledged",
-    "consent withdrawn, nothing settled",
-    "suppressed, messages not moved",
-    "moved, not marked as applied",
-    "applied, loads not finished",
 )
 """Every step that has a name, in the order of a run."""
 
@@ -41,12 +45,27 @@ _lock = Lock()
 _armed: dict[str, int] = {}
 
 
-def arm(point: str) -> None:
-    """Let this process die at a point, as HUB_KILL_AT names it."""
+def die() -> None:
+    """End this process as `kill -9` does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+_then: Callable[[], None] = die
+
+
+def arm(point: str, then: Callable[[], None] = die) -> None:
+    """Let this process die at a point, as HUB_KILL_AT names it; or do something else there."""
+    global _then
     name, _, times = point.partition("*")
     if name not in POINTS:
         raise ValueError(f"there is no fail point '{name}'")
     _armed[name] = int(times or 1)
+    _then = then
+
+
+def disarm() -> None:
+    """Let nothing happen at any point."""
+    _armed.clear()
 
 
 def reach(point: str) -> None:
@@ -57,8 +76,10 @@ def reach(point: str) -> None:
         if point not in _armed:
             return
         _armed[point] -= 1
-        if not _armed[point]:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if _armed[point]:
+            return
+        del _armed[point]
+    _then()
 
 
 if "HUB_KILL_AT" in os.environ:

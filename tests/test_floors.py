@@ -13,6 +13,7 @@ PUBLIC = {
     "hub.contracts",
     "hub.errors",
     "hub.hookspecs",
+    "hub.incoming",
     "hub.incremental",
     "hub.lake",
     "hub.log",

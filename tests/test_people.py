@@ -116,6 +116,16 @@ def test_a_file_tells_why_each_record_is_the_persons(warehouse: Warehouse, its: 
     }
 
 
+def test_a_file_tells_what_is_recommended_and_why(warehouse: Warehouse, its: Project) -> None:
+    add(warehouse, "product", {"connection": "shop", "source_key": "can", "name": "Can"})
+    for rank, key in ((2, "bowl"), (1, "can")):
+        row = {"person_id": 1, "rank": rank, "connection": "shop", "product_key": key, "reason": f"why {rank}"}
+        add(warehouse, "recommendation", row)
+    warehouse.publish()
+    found = explain(its, warehouse.query, "1").recommendations
+    assert [(it.rank, it.product, it.reason) for it in found] == [(1, "Can", "why 1"), (2, "bowl", "why 2")]
+
+
 def test_a_file_tells_what_was_consented_to_and_what_counts_now(warehouse: Warehouse, its: Project) -> None:
     found = explain(its, warehouse.query, "1")
     assert [(it.given, it.at, it.key, it.newest) for it in found.consents] == [

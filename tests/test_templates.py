@@ -85,6 +85,7 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
         ("{{ salutation | shout }}", "email.txt: 1:17: there is no filter 'shout'"),
         ("{% if salutation %}", "email.txt: expected tag endif"),
         ("{% include given_name %}", "email.txt: 1:12: there is no block given_name"),
+        ("{% render '../../hub.yaml' %}", "email.txt: 1:11: there is no block '"),
         ("{{ salutation | slice: given_name }}", "email.txt: 1:17: FilterArgumentError at 'slice'"),
         ("{% for i in (1..20000) %}{{ i }}{% endfor %}", "email.txt: .*LoopIterationLimitError"),
         ("   ", "the text is empty"),

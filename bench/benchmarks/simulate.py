@@ -22,12 +22,13 @@ ROOT = Path(__file__).parent.parent
 SQL = ROOT / "sql" / "simulate_reference.sql"
 SCENARIO = "after_order"
 LAST = AS_OF.date() - timedelta(days=10)
-FIRST = LAST - timedelta(days=364)
+YEAR = 365
 PROMISED = {"promised_wall_seconds_per_100000": 300, "promised_peak_mib": 6144}
 
 
-def run(size: int, folder: Path) -> Result:
-    """Prepare the history, simulate a year, compare entries and messages."""
+def run(size: int, folder: Path, days: int = YEAR) -> Result:
+    """Prepare the history, simulate a year (or so many days), compare entries and messages."""
+    first = LAST - timedelta(days=days - 1)
     project = folder / "project"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "project", project)
@@ -37,9 +38,9 @@ def run(size: int, folder: Path) -> Result:
     generate(project / "raw", size)
     print("landing, mapping, resolving ...", flush=True)
     python("-m", "bench.walk", project, folder / "walk.json", AS_OF.isoformat(), "land", "map", "resolve")
-    print(f"simulating {FIRST} to {LAST} ...", flush=True)
-    ours = python("-m", "bench.benchmarks.simulate", "hub", project, folder / "hub.json")
-    theirs = python("-m", "bench.benchmarks.simulate", "reference", project, folder / "reference.json")
+    print(f"simulating {first} to {LAST} ...", flush=True)
+    ours = python("-m", "bench.benchmarks.simulate", "hub", project, folder / "hub.json", first)
+    theirs = python("-m", "bench.benchmarks.simulate", "reference", project, folder / "reference.json", first)
     found, wanted = (json.loads((folder / f"{side}.json").read_text("utf-8")) for side in ("hub", "reference"))
     must_agree(found["outcome"], wanted["outcome"])
     return Result(
@@ -50,32 +51,32 @@ def run(size: int, folder: Path) -> Result:
         ours.peak_mib,
         {
             **found["outcome"],
-            "days": 365,
+            "days": days,
             "wall_seconds": round(ours.wall_seconds, 3),
-            "seconds_per_day": round(found["seconds"] / 365, 4),
+            "seconds_per_day": round(found["seconds"] / days, 4),
             **PROMISED,
         },
     )
 
 
-def simulated(folder: Path, first: date = FIRST, last: date = LAST) -> dict[str, object]:
+def simulated(folder: Path, first: date) -> dict[str, object]:
     """Simulate with the hub."""
     from hub.project import load_project
     from hub.simulation import simulate
 
     started = time.perf_counter()
-    found = simulate(load_project(folder, registry()), SCENARIO, first, last)
+    found = simulate(load_project(folder, registry()), SCENARIO, first, LAST)
     outcome = {"entries": found.entries, "messages": sum(found.messages.values())}
     return {"seconds": time.perf_counter() - started, "outcome": outcome}
 
 
-def reference(folder: Path) -> dict[str, object]:
+def reference(folder: Path, first: date) -> dict[str, object]:
     """Count by hand."""
     import duckdb
 
     started = time.perf_counter()
     moments = {
-        "first": datetime.combine(FIRST, datetime.min.time()),
+        "first": datetime.combine(first, datetime.min.time()),
         "last": datetime.combine(LAST, datetime.min.time()),
     }
     with duckdb.connect(str(folder / ".hub" / "published.duckdb"), read_only=True) as connection:
@@ -85,5 +86,5 @@ def reference(folder: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    told = {"hub": simulated, "reference": reference}[sys.argv[1]](Path(sys.argv[2]))
+    told = {"hub": simulated, "reference": reference}[sys.argv[1]](Path(sys.argv[2]), date.fromisoformat(sys.argv[4]))
     Path(sys.argv[3]).write_text(json.dumps(told), "utf-8")

@@ -1,7 +1,7 @@
 """Draw what the identity benchmark found: `python -m bench.identity.charts LINES FOLDER`.
 
 LINES is a file with the benchmark's lines of JSON, one per size. Two SVG files are written: `quality.svg` (F1 at the
-largest size, beside Splink's and the goal) and `growth.svg` (CPU seconds by size).
+largest size, beside Splink's and the goal) and `growth.svg` (CPU seconds by size). A line may lack what was not run.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def quality_chart(result: Mapping[str, Any]) -> str:
 def growth_chart(results: Sequence[Mapping[str, Any]]) -> str:
     """Draw CPU seconds by persons: straight lines are linear growth."""
     most_persons = max(float(result["size"]) for result in results)
-    most_seconds = max(float(result[key]) for result in results for _, key, *_ in GROWTH)
+    most_seconds = max(float(result[key]) for result in results for _, key, *_ in GROWTH if key in result)
 
     def at(persons: float, seconds: float) -> tuple[float, float]:
         across = LEFT + persons / most_persons * (WIDTH - LEFT - 40)
@@ -73,7 +73,7 @@ def growth_chart(results: Sequence[Mapping[str, Any]]) -> str:
     for step in range(5):
         parts += _ruler(at(0, most_seconds * step / 4)[1], f"{most_seconds * step / 4:.0f}")
     for name, key, colour, dashes in GROWTH:
-        points = [at(0, 0), *(at(result["size"], result[key]) for result in results)]
+        points = [at(0, 0), *(at(result["size"], result[key]) for result in results if key in result)]
         parts.append(_line(points, colour, dashes))
         for x, y in points[1:]:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{name}</title></circle>')
@@ -120,7 +120,8 @@ def draw(lines: Path, folder: Path) -> None:
     results = [json.loads(line) for line in lines.read_text("utf-8").splitlines() if line.startswith("{")]
     results.sort(key=lambda result: int(result["size"]))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "quality.svg").write_text(quality_chart(results[-1]), "utf-8")
+    judged = [result for result in results if all(key in result for _, *keys in QUALITY for key in keys)]
+    (folder / "quality.svg").write_text(quality_chart(judged[-1]), "utf-8")
     (folder / "growth.svg").write_text(growth_chart(results), "utf-8")
 
 

@@ -43,6 +43,12 @@ def walk(project: Path, as_of: datetime) -> Steps:
     return Steps(map_cpu, resolve_cpu, max(mapped.peak_mib, resolved.peak_mib))
 
 
+def resolve_again(project: Path, as_of: datetime) -> Steps:
+    """Resolve what is mapped once more, in a process of its own, after a change of the rules."""
+    cost, cpu = _stages(project, as_of, ["resolve"])
+    return Steps(0.0, cpu, cost.peak_mib)
+
+
 def next_day(project: Path) -> int:
     """Lay what changed the next day beside the first files; return how many rows that is."""
     rows = 0

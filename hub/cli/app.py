@@ -234,6 +234,19 @@ def schedule(project: Project = None, json: Json = False) -> None:
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65_535, help="The port to listen at.")] = 8010,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Take what other systems push, and show the pages behind the links in messages, until stopped."""
+    from hub.cli.serve import serve as work
+
+    answer(json, lambda: work(project, host, port))
+
+
+@app.command()
 def doctor(project: Project = None, json: Json = False) -> None:
     """Try every connection, the engine, the ledger and the lake; say what to mend."""
     from hub.cli.doctor import doctor as work

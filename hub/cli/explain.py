@@ -83,6 +83,7 @@ def _show(console: Console, file: PersonFile, asked: str) -> None:
     tell("Entered and left", ((it.segment, it.kind, it.at) for it in file.transitions))
     tell("In scenarios", (_way(it) for it in file.enrolments))
     tell("Decided", ((it.scenario, it.step, it.outcome, it.channel, it.reason, it.at) for it in file.decisions))
+    tell("Recommended", ((it.rank, it.product, it.reason) for it in file.recommendations))
     tell("Messages", (_message(message) for message in file.messages))
     tell("Other reactions", ((it.type, it.at, it.url) for it in file.other_events))
     tell("And", ((facts.table, f"{facts.count:,}") for facts in file.facts if facts.count))
@@ -94,6 +95,8 @@ def _link(record: SourceRecord) -> str:
     agreed = f" ({record.agreed})" if record.agreed else ""
     if record.linked_by == BY_HAND:
         return f"by hand one person with {record.linked_to}{agreed}"
+    if record.likely is not None:
+        return f"likely one person with {record.linked_to}, {record.likely:.2f}{agreed}"
     return f"{record.linked_by} shared with {record.linked_to}{agreed}"
 
 

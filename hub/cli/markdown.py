@@ -36,8 +36,10 @@ def _written(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, timedelta):
         return _length_of_time(value)
-    if isinstance(value, set | frozenset | list | tuple):
-        return f"[{', '.join(str(part) for part in sorted(value))}]"
+    if isinstance(value, set | frozenset):
+        return _written(sorted(value))
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(str(part) for part in value)}]"
     return str(value)
 
 

@@ -94,11 +94,13 @@ def _stores(project: Project, as_of: datetime) -> Iterator[Stores]:
     from hub.check import check_project
     from hub.recipients import Marks
     from hub.stages.activate.sync import Stores
+    from hub.statements import take_in
 
     problems = check_project(project, as_of)
     if problems:
         raise ConfigurationError(problems)
     with pipeline.workspace(project) as open_:
+        take_in(open_.warehouse, open_.ledger, project, as_of)
         yield Stores(open_.warehouse, open_.ledger, project, as_of, Marks(project.key))
 
 

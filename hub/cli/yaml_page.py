@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel
 
+from hub import units
 from hub.cli.markdown import default, heading, row
 from hub.project import (
     cases,
@@ -19,9 +20,11 @@ from hub.project import (
     lengths,
     models,
     quality,
+    recommendations,
     scenario,
     scores,
     segments,
+    serve,
     survivorship,
     sync,
     traits,
@@ -33,6 +36,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("schema.yaml", models.SchemaFile),
     ("identity.yaml", identity.IdentityFile),
     ("quality.yaml", quality.QualityFile),
+    ("recommendations.yaml", recommendations.RecommendationsFile),
     ("consent-texts.yaml", consent_terms.ConsentTextsFile),
     ("mappings/*.yaml", models.MappingFile),
     ("traits/*.yaml", traits.TraitFile),
@@ -50,6 +54,8 @@ _WRITTEN = (
     (lengths.Clock, 'time of day: `"09:00"`'),
     (consent_terms.SpanText, "length of time: `24 months`, `2 years`"),
     (models.Percentage, "percentage: `10%`"),
+    (units.OneRate, "rate: `50/s`, `600/min`"),
+    (serve.Size, "size: `500 kB`, `1 MB`"),
     (models.Scalar, "value"),
     (scenario.Step, "[step](scenarios.md#steps)"),
     (survivorship.Rules, "rule or list of rules"),

@@ -58,7 +58,7 @@ def assign(written: str, scope: Scope, to: ExpressionType) -> Compiled:
     compiler.found.failures.extend(failures)
     if to == "text" and given.type == "text" and not given.is_constant and not given.never_blank:
         blank = text_constant("")
-        value = Value(sa.case((sa.func.trim(value.element) != blank, value.element)), "text", value.column)
+        value = Value(sa.case((sa.func.ltrim(value.element) != blank, value.element)), "text", value.column)
     if to == "number":
         value = Value(sa.cast(value.element, NUMBER), "number", value.column)
     return compiler.compiled(value)

@@ -1,13 +1,15 @@
 """The ledger: what must be transactional and shared by processes.
 
 It holds the outbox with its attempts and receipts, the pinned templates, the suppressions, the statements about
-consent that the hub received, the verdicts by hand on who is who, and the runs. It never holds personal data: a
-message points at a record of the warehouse, and a suppressed address is a keyed hash.
+consent that the hub received, the verdicts by hand on who is who, the runs, and the inbox of what other systems pushed.
+It never holds personal data: a message points at a record of the warehouse, a suppressed address is a keyed hash, and
+what waits in the inbox is sealed until it has landed.
 """
 
 from hub.ledger.allowances import Allowances
 from hub.ledger.consultations import Consulted
 from hub.ledger.destinations import Destinations, Health, Trouble
+from hub.ledger.inbox import Inbox, Push, sealed_push
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
@@ -27,8 +29,10 @@ __all__ = [
     "Consulted",
     "Destinations",
     "Health",
+    "Inbox",
     "Ledger",
     "Outbox",
+    "Push",
     "Queued",
     "Reaction",
     "Reactions",
@@ -45,4 +49,5 @@ __all__ = [
     "hashed",
     "open_ledger",
     "reading_ledger",
+    "sealed_push",
 ]

@@ -18,8 +18,10 @@ from hub.ledger import migrations, tables
 from hub.ledger.allowances import Allowances
 from hub.ledger.consent_texts import ConsentTexts
 from hub.ledger.consultations import Consultations
+from hub.ledger.day_salts import DaySalts
 from hub.ledger.destinations import Destinations
 from hub.ledger.hand_work import HandWorks
+from hub.ledger.inbox import Inbox
 from hub.ledger.outbox import Outbox
 from hub.ledger.reactions import Reactions
 from hub.ledger.senders import Senders
@@ -38,8 +40,8 @@ BUSY_SECONDS = 30
 
 
 class Ledger:
-    """One project's ledger; its subjects are `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work`, and of
-    consent `statements`, `consent_texts`, `consultations`.
+    """One project's ledger; its subjects are `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work`, `inbox`,
+    `day_salts`, and of consent `statements`, `consent_texts`, `consultations`.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -52,6 +54,8 @@ class Ledger:
         self.reactions = Reactions(engine)
         self.verdicts = Verdicts(engine)
         self.hand_work = HandWorks(engine)
+        self.inbox = Inbox(engine)
+        self.day_salts = DaySalts(engine)
         self.statements = Statements(engine)
         self.consent_texts = ConsentTexts(engine)
         self.consultations = Consultations(engine)

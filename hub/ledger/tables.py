@@ -161,6 +161,26 @@ hand_work = sa.Table(
     sa.Column("why", sa.Text, nullable=False),
 )
 
+day_salt = sa.Table(
+    "day_salt",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("content", sa.LargeBinary),
+    sa.Column("batch", sa.Text),
+    sa.Index("inbox_age", "received_at"),
+)
+_waits = inbox.c.content.is_not(None)
+sa.Index("inbox_waiting", inbox.c.connection, inbox.c.received_at, sqlite_where=_waits, postgresql_where=_waits)
+
 statement = sa.Table(
     "statement",
     metadata,

@@ -58,17 +58,21 @@ class Verdicts:
             raise RejectedError(f"nothing stands between {one} and {other}: there is no verdict to withdraw")
         self._add(one, other, "withdrawn", by, at, why)
 
-    def current(self) -> pa.Table:
-        """Return the verdicts that stand: low and high (text, low < high) and same (boolean), in order of the pair."""
-        import pyarrow as pa
-
+    def standing(self) -> list[tuple[str, str, bool]]:
+        """Return the verdicts that stand: low, high (low < high) and whether they are one, in order of the pair."""
         newest = sa.select(sa.func.max(table.c.number)).group_by(table.c.low, table.c.high)
         standing = sa.select(table.c.low, table.c.high, table.c.ruling).where(
             table.c.number.in_(newest), table.c.ruling != "withdrawn"
         )
         with self._engine.begin() as connection:
-            found = sorted((row.low, row.high, row.ruling == "same") for row in connection.execute(standing))
+            return sorted((row.low, row.high, row.ruling == "same") for row in connection.execute(standing))
+
+    def current(self) -> pa.Table:
+        """Return the verdicts that stand as a table: low and high (text) and same (boolean)."""
+        import pyarrow as pa
+
         schema = pa.schema([("low", pa.string()), ("high", pa.string()), ("same", pa.bool_())])
+        found = self.standing()
         if not found:  # from lists of nothing too, Arrow loads pandas where it is installed
             return pa.Table.from_batches([], schema)
         return pa.table(list(zip(*found, strict=True)), schema)

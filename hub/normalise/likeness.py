@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from hub.normalise.edits import within
 from hub.normalise.short_names import FORMAL_NAMES, folded
 
 Likeness = Literal["same", "near", "far", "other"]
@@ -98,7 +99,7 @@ def _name_likeness(one: str, other: str) -> Likeness:
     begins = min(len(one), len(other)) >= 3 and (one.startswith(other) or other.startswith(one))
     if kin or begins or any(_is_slip(other, name) for name in formal):
         return "far"
-    short = min(len(one), len(other)) >= 3 and one[0] == other[0] and _within(1, one, other)
+    short = min(len(one), len(other)) >= 3 and one[0] == other[0] and within(1, one, other)
     return "far" if short else "other"
 
 
@@ -155,29 +156,4 @@ def _is_slip(one: str, other: str) -> bool:
             return True
     if len(long_) < 5 or (short[0] != long_[0] and len(long_) < 7):
         return False
-    return _within(2 if len(short) >= 8 else 1, short, long_)
-
-
-def _within(limit: int, one: str, other: str) -> bool:
-    """Say whether two words are at most so many edits apart: a letter added, lost, changed, swapped with the next one.
-
-    What both begin and end with is no edit, and a row of the table in which all is beyond the limit ends the count.
-    """
-    while one and other and one[0] == other[0]:
-        one, other = one[1:], other[1:]
-    while one and other and one[-1] == other[-1]:
-        one, other = one[:-1], other[:-1]
-    if abs(len(one) - len(other)) > limit:
-        return False
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        last, before, row = before, row, [i]
-        for j, target in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != target))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == target:
-                cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
-        if min(row) > limit and min(before) >= limit:
-            return False
-    return row[-1] <= limit
+    return within(2 if len(short) >= 8 else 1, short, long_)

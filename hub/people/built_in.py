@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from hub.project.traits import Trait
 
-_COUNTING = "status is null or status not in ('cancelled', 'refunded', 'test')"
+NOT_COUNTING = ("cancelled", "refunded", "test")
+"""The states of orders that count for nothing."""
+_COUNTING = f"status is null or status not in {NOT_COUNTING}"
 
 BUILT_IN: Mapping[str, Trait] = {
     name: Trait.model_validate(trait)

@@ -24,6 +24,9 @@ from hub.schema.shape import STORE
 RECENT = 10
 """How many orders, web events and the like are shown; all are counted."""
 
+BY_PROBABILITY = "match"
+"""What `linked_by` says of a record that came to its person by probability."""
+
 COUNTED_ELSEWHERE = ("source_record", "identifier", "consent", "message", "message_event")
 
 
@@ -51,7 +54,9 @@ class SourceRecord:
     linked_by: str | None
     linked_to: str | None
     agreed: str | None
-    """How its names and date of birth compare with those of the record it is linked to."""
+    """How its names and date of birth compare with those of the record it is linked to; all that spoke, in a match."""
+    likely: float | None = None
+    """How likely the two are one person, 0 to 1, where that made the link."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,16 @@ class Enrolment:
 
 
 @dataclass(frozen=True)
+class Recommendation:
+    """A product that is recommended to the person, and why."""
+
+    rank: int
+    product: str
+    """Its name; its key where it has none."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """What one table holds about the person: how many rows, and the most recent ones."""
 
@@ -190,6 +205,8 @@ class PersonFile:
     """Events of messages that another system sent without telling of the message itself."""
     enrolments: tuple[Enrolment, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    """The best first."""
     facts: tuple[Facts, ...] = ()
     former_ids: tuple[FormerId, ...] = ()
     """Numbers of people who were merged into this one."""
@@ -294,7 +311,7 @@ class _Reading(Reading):
             person_id=person_id,
             fields=tuple(provenance(self.project, self.rows, golden)) if golden else (),
             household=golden.get("household_id"),
-            records=tuple(_records(records)),
+            records=tuple(_records(records, self._matches(records))),
             identifiers=tuple(_made(Identifier, row, at=row["source_time"]) for row in identifiers),
             consents=tuple(
                 _made(
@@ -316,9 +333,18 @@ class _Reading(Reading):
             other_events=others,
             enrolments=tuple(_made(Enrolment, row) for row in self._of("enrolment", ids, "entered_at")),
             decisions=tuple(_made(Decision, row) for row in self._of("decision", ids, "at")),
+            recommendations=tuple(self._recommendations(person_id)),
             facts=tuple(self._facts(ids)),
             former_ids=former,
         )
+
+    def _matches(self, records: Sequence[Mapping[str, Any]]) -> dict[frozenset[str], Mapping[str, Any]]:
+        """Give the links by probability within the person, by their two records."""
+        ids = [row["record_id"] for row in records]
+        if not any(row["linked_by"] == BY_PROBABILITY for row in records) or not self.there("match_link"):
+            return {}
+        pairs = self.among("match_link", "low_record", ids, "low_record")
+        return {frozenset((row["low_record"], row["high_record"])): row for row in pairs}
 
     def _one(self, table: sa.Table | sa.TableClause, person_id: int) -> dict[str, Any]:
         found = self.rows(sa.select(table).where(table.c.person_id == person_id))
@@ -355,6 +381,16 @@ class _Reading(Reading):
         )
         return tuple(messages), tuple(others)
 
+    def _recommendations(self, person_id: int) -> Iterable[Recommendation]:
+        if not self.there("recommendation"):
+            return
+        found, product = self.table("recommendation"), self.table("product")
+        same = sa.and_(product.c.connection == found.c.connection, product.c.source_key == found.c.product_key)
+        named = sa.func.coalesce(product.c.name, found.c.product_key).label("product")
+        query = sa.select(found.c.rank, named, found.c.reason).join_from(found, product, same, isouter=True)
+        for row in self.rows(query.where(found.c.person_id == person_id).order_by(found.c.rank)):
+            yield _made(Recommendation, row)
+
     def _facts(self, record_ids: list[str]) -> Iterable[Facts]:
         """Count the person's rows of every table, and show the most recent ones."""
         tables = [
@@ -387,13 +423,18 @@ class _Reading(Reading):
             yield Facts(table.name, number[table.name], tuple(recent))
 
 
-def _records(rows: Sequence[Mapping[str, Any]]) -> Iterable[SourceRecord]:
+def _records(
+    rows: Sequence[Mapping[str, Any]], matches: Mapping[frozenset[str], Mapping[str, Any]]
+) -> Iterable[SourceRecord]:
     """Give each record with what it says alike with the one that it is linked to."""
     by_id = {row["record_id"]: row for row in rows}
     for row in rows:
         partner = by_id.get(row["linked_to"])
-        agreed = what_agrees(row, partner) if partner is not None else None
-        yield _made(SourceRecord, row, at=row["source_time"], agreed=agreed)
+        agreed, likely = what_agrees(row, partner) if partner is not None else None, None
+        match = matches.get(frozenset((row["record_id"], row["linked_to"])))
+        if row["linked_by"] == BY_PROBABILITY and match is not None:
+            agreed, likely = match["reason"], float(match["score"])
+        yield _made(SourceRecord, row, at=row["source_time"], agreed=agreed, likely=likely)
 
 
 def _made(kind: Any, row: Mapping[str, Any], **given: Any) -> Any:

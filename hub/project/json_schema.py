@@ -18,6 +18,7 @@ from hub.project.consent_terms import ConsentTextsFile
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.quality import QualityFile
+from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -39,6 +40,7 @@ def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
         "schema": _of(SchemaFile),
         "identity": _of(IdentityFile),
         "quality": _of(QualityFile),
+        "recommendations": _of(RecommendationsFile),
         "consent-texts": _of(ConsentTextsFile),
         "mapping": _mapping(schema),
         "cases": _cases(schema),

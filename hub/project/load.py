@@ -1,7 +1,8 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
-    hub.yaml  schema.yaml  identity.yaml  quality.yaml  consent-texts.yaml  mappings/*.yaml  traits/*.yaml
-    segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/  and the packs that hub.yaml switches on
+    hub.yaml  schema.yaml  identity.yaml  quality.yaml  recommendations.yaml  consent-texts.yaml  mappings/*.yaml
+    traits/*.yaml  segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/
+    and the packs that hub.yaml switches on
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
 """
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.contracts import Place, Scorer
+from hub.contracts import Destination, Place, Scorer
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.project import yaml
 from hub.project.check import cross_checks
@@ -29,6 +30,7 @@ from hub.project.packs import PackFile, pack_names, pack_path
 from hub.project.project import Connection, MappedTable, Origin, Project
 from hub.project.quality import QualityFile
 from hub.project.quality_checks import shared_checks
+from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -43,6 +45,8 @@ Form = TypeVar("Form", bound=BaseModel)
 Origins = dict[tuple[str, ...], Origin]
 
 FOLDERS = ("mappings", "traits", "segments", "scores", "scenarios", "syncs", "templates")
+PAGES = Path(__file__).parents[2] / "mappings" / "pages.yaml"
+"""The mapping of what people do on the hub's own pages."""
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
@@ -113,6 +117,7 @@ class _Reading:
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
             quality=quality,
+            recommendations=self._recommendations(),
             consent_texts=self._consent_texts(),
             key=key,
             former_keys=tuple(one.strip() for one in former if one.strip()),
@@ -220,6 +225,13 @@ class _Reading:
         self.origins["quality",] = Origin(document, ())
         return self._form(QualityFile, document) or QualityFile()
 
+    def _recommendations(self) -> RecommendationsFile | None:
+        if not (self.folder / "recommendations.yaml").is_file():
+            return None
+        document = self._document("recommendations.yaml")
+        self.origins["recommendations",] = Origin(document, ())
+        return self._form(RecommendationsFile, document)
+
     def _mappings(self, connections: Mapping[str, Connection]) -> Iterator[MappedTable]:
         mapped: set[str] = set()
         for path, document in self._documents("mappings"):
@@ -234,6 +246,12 @@ class _Reading:
                 if isinstance(document.value, dict):
                     document = replace(document, value={**document.value, "connection": name})
                 yield from self._mapped_tables(default, document, of_plugin=True)
+        for name, connection in connections.items():
+            if connection.place.public_url and issubclass(connection.plugin, Destination):
+                document, problems = yaml.read(PAGES, f"hub: {PAGES.name}")
+                self.problems += problems
+                document = replace(document, value={**document.value, "connection": name})
+                yield from self._mapped_tables(PAGES, document, of_plugin=True)
 
     def _mapped_tables(self, path: Path, document: Document, of_plugin: bool = False) -> Iterator[MappedTable]:
         form = self._form(MappingFile, document)

@@ -25,6 +25,7 @@ from hub.project.consent_terms import ConsentTextsFile, terms_of
 from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, RowCheck, TableMapping
 from hub.project.quality import QualityFile
+from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import Segment
@@ -102,6 +103,7 @@ class Project:
     syncs: Mapping[str, Sync]
     identity: IdentityFile = field(default_factory=IdentityFile)
     quality: QualityFile = field(default_factory=QualityFile)
+    recommendations: RecommendationsFile | None = None
     consent_texts: ConsentTextsFile | None = None
     """The words that people agree to; None where none are declared, and a yes need not name any."""
     scores: Mapping[str, Score] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class Project:
     """Keys that it replaced (HUB_FORMER_KEYS): links that they signed still open."""
     origins: Mapping[tuple[str, ...], Origin] = field(repr=False, compare=False, default_factory=dict)
     """Where things are written: ("trait", name), ("segment", name), ("score", name), ("scenario", name),
-    ("sync", name), ("identity",), ("quality",), ("consent_texts",), ("connection", name), and
+    ("sync", name), ("identity",), ("quality",), ("recommendations",), ("consent_texts",), ("connection", name), and
     ("mapping", file, position)."""
 
     def origin(self, thing: MappedTable) -> Origin:

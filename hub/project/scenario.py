@@ -101,6 +101,11 @@ class Send(Form):
     content: dict[str, Expression] | None = Field(
         None, description="Values for the template, by name: the personalisation (R11)."
     )
+    recommendations: int | None = Field(
+        None,
+        ge=1,
+        description="So many of the person's recommendations go to the template, as the list `recommendations`.",
+    )
     if_capped: Loses = Field(
         "wait",
         description="Where a limit of hub.yaml is reached: wait until it allows, drop the message and go on, try the "
@@ -313,7 +318,7 @@ class Scenario(Form):
     @model_validator(mode="after")
     def _is_personal(self) -> Self:
         sends = [step for step in every_step(self.steps) if isinstance(step, Send)]
-        if sends and all(step.content is None for step in sends):
+        if sends and all(step.content is None and step.recommendations is None for step in sends):
             raise ValueError("the personalisation is missing: give `content:` to at least one send (R11)")
         return self
 

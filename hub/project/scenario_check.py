@@ -65,6 +65,7 @@ def step_problems(scenario: Scenario, project: Project) -> Iterator[Problem]:
         yield from _action(op.step, op.path, origin, scenario)
     for op, send in laid_out.sends:
         yield from _template(send.send, send.by, op.path, origin, project)
+        yield from _recommended(send, op.path, origin, project)
     if scenario.again_after is not None:
         gap = timedelta(days=length(scenario.again_after)[0])
         if gap < laid_out.longest:
@@ -73,6 +74,18 @@ def step_problems(scenario: Scenario, project: Project) -> Iterator[Problem]:
                 message=f"people may enter again after {gap.days} days, but the steps can take "
                 f"{_told(laid_out.longest)}: allow more time, or write `each time`",
             )
+
+
+def _recommended(send: Send, path: Path, origin: Origin, project: Project) -> Iterator[Problem]:
+    its = project.recommendations
+    if send.recommendations is None:
+        return
+    if its is None:
+        message = "the project has no recommendations.yaml: `at_most: 4` in it switches recommendations on"
+        yield origin.at_value(*path, "recommendations", message=message)
+    elif send.recommendations > its.at_most:
+        message = f"people have at most {its.at_most}: raise `at_most` in recommendations.yaml"
+        yield origin.at_value(*path, "recommendations", message=message)
 
 
 def unsent_channels(

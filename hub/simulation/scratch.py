@@ -30,7 +30,7 @@ from hub.warehouse.state import fingerprint, remember
 EARLIER = "before the simulation"
 """In place of the version of ways that were entered before."""
 UNDER_WAY = "was under way before the simulation"
-HISTORY = ("person", "household", "company", "enrolment", "decision", "lookup_value")
+HISTORY = ("person", "household", "company", "enrolment", "decision", "recommendation", "lookup_value")
 """Tables that stages wrote, and that the simulation takes over as they were at its start."""
 NOT_NEEDED = frozenset({"address", "content"})
 """Columns of decisions that nothing asks for after the message has gone."""

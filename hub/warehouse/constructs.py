@@ -182,6 +182,34 @@ def _json_object_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> st
     return f"CAST(json_object({pieces}) AS TEXT)"
 
 
+class json_list(FunctionElement[str]):
+    """`json_list(json, order)`: the aggregate of JSON values, given as text, as one JSON list in that order."""
+
+    name = "json_list"
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(json_list)
+def _json_list(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    value, order = _arguments(element, compiler, keywords)
+    return f"('[' || string_agg({value}, ',' ORDER BY {order}) || ']')"
+
+
+class json_value(FunctionElement[Any]):
+    """`json_value(text)`: a text that is JSON, which `json_object` then holds as what it is, not as text."""
+
+    name = "json_value"
+    inherit_cache = True
+    type = sa.JSON()
+
+
+@compiles(json_value)
+def _json_value(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = _arguments(element, compiler, keywords)
+    return f"CAST({value} AS JSON)"
+
+
 class sha256_hex(FunctionElement[str]):
     """`sha256_hex(text)`: SHA-256 over the text's UTF-8, in lower hexadecimal."""
 

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from hub.errors import ConfigurationError, TemporaryError
 from hub.schema import Schema
 from hub.warehouse import duckdb_dialect
+from hub.warehouse.memory import memory
 from hub.warehouse.warehouse import Transaction, Warehouse, clause
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ def _open(file: Path, readable: Sequence[Path], read_only: bool = False) -> duck
                 "autoload_known_extensions": "false",
                 "autoinstall_known_extensions": "false",
                 "storage_compatibility_version": STORAGE,
+                "memory_limit": memory(),
             },
         )
         if not root.sql("SELECT current_setting('lock_configuration')").fetchall()[0][0]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main, names, run
+from bench.benchmarks import simulate
 
 FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_mib"]
 
@@ -59,12 +60,30 @@ def test_who_is_who_is_judged_beside_splink_and_the_day_ends_where_everything_at
     assert told["day_ratio"] > told["idle_ratio"] >= 0
 
 
+def test_what_the_model_finds_beyond_the_rules_is_judged_beside_splink(tmp_path: Path) -> None:
+    told = json.loads(run("match", 480, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    for name in ("first", "second", "febrl1"):
+        assert told[f"{name}_f1"] > 0.8, name
+        assert told[f"splink_{name}_f1"] > 0.5, name
+    assert told["febrl1_f1"] > told["febrl1_rules_f1"]
+
+
 def test_a_hundred_traits_and_sixty_segments_are_those_of_the_reference(tmp_path: Path) -> None:
     told = json.loads(run("segments", 1000, tmp_path).as_line())
     assert list(told)[: len(FORM)] == FORM
     assert (told["traits"], told["segments"]) == (100, 60)
     assert told["memberships"] > 1000
     assert set(told["stages_cpu_seconds"]) == {"enrich", "segment"}
+
+
+def test_a_simulated_month_tells_the_entries_and_messages_of_the_reference(tmp_path: Path) -> None:
+    told = json.loads(simulate.run(200, tmp_path, days=30).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    assert (told["name"], told["days"]) == ("simulate", 30)
+    assert told["entries"] > 0
+    assert told["messages"] > 0
+    assert told["seconds_per_day"] > 0
 
 
 def test_an_unknown_benchmark_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

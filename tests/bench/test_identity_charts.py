@@ -28,3 +28,15 @@ def test_one_bar_per_answer_and_one_line_per_cost(tmp_path: Path) -> None:
     dots = [element for element in growth.iter() if element.tag.endswith("circle")]
     assert len(dots) == 2 * len(GROWTH)
     assert {"30k", "100k"} <= {element.text for element in growth.iter()}
+
+
+def test_a_line_that_lacks_splink_is_drawn_without_it(tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    few = {key: value for key, value in result(1_000_000).items() if "splink" not in key}
+    lines.write_text("\n".join(json.dumps(line) for line in (result(100_000), few)), "utf-8")
+    draw(lines, tmp_path)
+    growth = ElementTree.parse(tmp_path / "growth.svg").getroot()
+    dots = [element for element in growth.iter() if element.tag.endswith("circle")]
+    assert len(dots) == 2 * len(GROWTH) - 1
+    assert {"100k", "1000k"} <= {element.text for element in growth.iter()}
+    assert (tmp_path / "quality.svg").exists()

@@ -249,3 +249,23 @@ def test_explain_tells_the_old_number_the_verdicts_and_the_links_by_hand(hub: An
     data = json.loads(hub("explain", "1", "--json", "--project", str(shop)).stdout)
     assert [it["person_id"] for it in data["former_ids"]] == [2]
     assert [it["why"] for it in data["verdicts"]] == ["she called"]
+
+
+def test_explain_tells_how_likely_a_link_by_probability_is_and_what_spoke_for_it(hub: Any, shop: Path) -> None:
+    project = load_project(shop)
+    warehouse = open_warehouse("duckdb", project.schema, project.state)
+    with warehouse.begin() as transaction:
+        transaction.connection.exec_driver_sql(
+            "UPDATE store.source_record SET person_id = 1, linked_by = 'match', linked_to = 'crm:12' "
+            "WHERE record_no = 2"
+        )
+    add(warehouse, "person", {"person_id": 1, "record_id": "crm:12", "given_name": "Anna", "records": 2})
+    why = "name 0.93"
+    pair = {"low_record": "crm:12", "high_record": "shop:7"}
+    add(warehouse, "match_link", {**pair, "score": 0.94, "joined": True, "reason": why})
+    warehouse.publish()
+    warehouse.close()
+    told = " ".join(hub("explain", "1", "--project", str(shop)).stdout.split())
+    assert f"likely one person with crm:12, 0.94 ({why})" in told
+    data = json.loads(hub("explain", "1", "--json", "--project", str(shop)).stdout)
+    assert [(it["likely"], it["agreed"]) for it in data["records"]] == [(None, None), (0.94, why)]

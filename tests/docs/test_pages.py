@@ -25,6 +25,7 @@ from hub.project.identity import IdentityFile
 from hub.project.models import HubFile, MappingFile, SchemaFile
 from hub.project.project import MappedTable
 from hub.project.quality import QualityFile
+from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -56,6 +57,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "identifiers": IdentityFile,
     "checks": QualityFile,
     "arrivals": QualityFile,
+    "at_most": RecommendationsFile,
     "match": IdentityFile,
     "texts": ConsentTextsFile,
 }

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.normalise.likeness import (
-    _within,
     birth_date_likeness,
     given_name_key,
     given_name_likeness,
@@ -132,23 +129,3 @@ def test_dates_of_birth_are_near_where_one_slip_of_the_fingers_lies_between(
 ) -> None:
     assert birth_date_likeness(one, other) == likeness
     assert birth_date_likeness(other, one) == likeness
-
-
-@given(one=st.text("abc", max_size=8), other=st.text("abc", max_size=8), limit=st.integers(1, 2))
-def test_words_are_within_so_many_edits_as_the_whole_table_of_edits_says(one: str, other: str, limit: int) -> None:
-    assert _within(limit, one, other) == (_edits(one, other) <= limit)
-
-
-def _edits(one: str, other: str) -> int:
-    """Count edits by definition: the shortest way over ends that are dropped, changed or swapped."""
-
-    @cache
-    def left(i: int, j: int) -> int:
-        if not i or not j:
-            return i + j
-        ways = [left(i - 1, j) + 1, left(i, j - 1) + 1, left(i - 1, j - 1) + (one[i - 1] != other[j - 1])]
-        if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
-            ways.append(left(i - 2, j - 2) + 1)
-        return min(ways)
-
-    return left(len(one), len(other))

@@ -1,4 +1,6 @@
-"""A scenario with a wait and a branch, walked day by day in processes of their own. Used by the tests beside it.
+"""A scenario with a wait, a branch and a row for another system, walked day by day in processes of their own.
+
+Used by the tests beside it.
 
     HUB_KILL_AT="answer written" python -m tests.recovery.journey FOLDER ENGINE DAY
 
@@ -34,6 +36,7 @@ JOURNEY = Scenario.model_validate(
             {"wait": {"until": "clicked", "at_most": "2 days"}},
             {"if": "clicked", "then": "stop"},
             {"send": "extra", "by": "email"},
+            {"post": "no_answer", "to": "ads", "content": {"email": "email"}, "consent": {"channel": "email"}},
         ],
     }
 )
@@ -42,7 +45,8 @@ JOURNEY = Scenario.model_validate(
 def project(folder: Path) -> Project:
     """Give the same project to the process that is killed and to the one that goes on."""
     mail = RecorderConfig(channel="email", window=DAY, batch_size=2)
-    return project_in(folder, scenarios=[JOURNEY], connections={**CONNECTIONS, "mail": mail})
+    ads = RecorderConfig(syncs=True, batch_size=1)
+    return project_in(folder, scenarios=[JOURNEY], connections={**CONNECTIONS, "mail": mail, "ads": ads})
 
 
 def run(folder: Path, engine: str, day: float) -> Report:

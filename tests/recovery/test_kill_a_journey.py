@@ -1,4 +1,7 @@
-"""kill -9 in the middle of a scenario with a wait and a branch: it ends as without, and nobody gets a message twice."""
+"""kill -9 in the middle of a scenario with a wait, a branch and a row for another system: it ends as without.
+
+Nobody gets a message twice, and no row counts twice.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ class End:
     decisions: list[tuple[Any, ...]]
     states: dict[State, int]
     taken: frozenset[str]
+    posted: list[tuple[str, str]]
 
 
 @contextmanager
@@ -75,11 +79,12 @@ def end(folder: Path, engine: str) -> End:
             ],
             shop.ledger.outbox.counts(),
             frozenset(taken(folder)),
+            shop.rows("posted_row", "source_key", "state"),
         )
 
 
-def taken(folder: Path) -> list[str]:
-    return [json.loads(line)["id"] for line in (folder / "mail.jsonl").read_text("utf-8").splitlines()]
+def taken(folder: Path, destination: str = "mail", key: str = "id") -> list[str]:
+    return [json.loads(line)[key] for line in (folder / f"{destination}.jsonl").read_text("utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,7 @@ def test_without_a_kill_two_click_one_orders_and_two_get_the_second_mail(undistu
         "shop:5": 2,
     }
     assert len(undisturbed.taken) == PEOPLE + 2
+    assert [state for _, state in undisturbed.posted] == ["taken", "taken"]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +120,9 @@ def test_without_a_kill_two_click_one_orders_and_two_get_the_second_mail(undistu
         "handed over, not marked",
         "sending, before the call",
         "sent, answer not written",
+        "rows about to be posted",
+        "rows posted, answer not written",
+        "rows posted, answer written",
     ],
 )
 def test_a_scenario_that_is_killed_between_its_steps_ends_as_without(
@@ -133,3 +142,6 @@ def test_a_scenario_that_is_killed_between_its_steps_ends_as_without(
     assert run(tmp_path, engine, 2.1).skipped
     doubled = [id_ for id_, times in Counter(taken(tmp_path)).items() if times > 1]
     assert len(doubled) == (2 if point == "sent, answer not written" else 0)  # under the id that counts once
+    posted = Counter(taken(tmp_path, "ads", "key"))
+    assert sorted(posted) == [key for key, _ in undisturbed.posted]
+    assert sorted(posted.values()) == ([1, 2] if point == "rows posted, answer not written" else [1, 1])

@@ -16,7 +16,7 @@ from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
 from plugins.registers.file import RegisterFile, RegisterFileConfig
-from tests.stages.engagement import NOW, WELCOME, Shop, shop_in
+from tests.stages.engagement import NOW, WELCOME, Shop, gold, shop_in
 
 HOME = {"street": "Keizerstraat", "house_number": "12", "postcode": "2583XL", "city": "Scheveningen"}
 NUMBER = "+32470123456"
@@ -159,6 +159,23 @@ def test_without_the_list_nobody_in_belgium_is_called(shop: Shop) -> None:
     calling = shop.with_(scenarios={"welcome": CALLING})
     decide(shop.warehouse, shop.ledger, calling.project, NOW)
     assert shop.rows("task", "record_id", "state") == [("shop:1", "refused"), ("shop:2", "open")]
+
+
+def test_a_list_to_call_has_nobody_whom_the_register_names_and_who_is_named_later_leaves_it(shop: Shop) -> None:
+    for number, phone in ((1, NUMBER), (2, "+32470123457"), (3, "+32470123458"), (4, "+31612345678")):
+        shop.person(number, consent=["phone"], phone=phone, country="BE" if number < 4 else "NL")
+        shop.insert("membership", person_id=number, segment="gold", since=NOW)
+    calling = shop.with_(syncs={"gold": gold(consent={"channel": "phone"})})
+    ours = with_register(calling, "0470 12 34 56", name="bel-me-niet-meer", channel="phone")
+    activate(shop.warehouse, shop.ledger, ours.project, NOW)
+    assert sorted(row["key"] for row in shop.taken("ads")) == ["2", "3", "4"]
+    (proof,) = shop.ledger.consultations.of("sync/gold")
+    assert (proof.register, proof.asked, proof.listed) == ("bel-me-niet-meer", 3, 1)
+    longer = with_register(
+        calling, "0470 12 34 56", "0470 12 34 57", day="2026-03-02", name="bel-me-niet-meer", channel="phone"
+    )
+    activate(shop.warehouse, shop.ledger, longer.project, NOW + timedelta(hours=1))
+    assert [row["key"] for row in shop.taken("ads") if row["operation"] == "remove"] == ["2"]
 
 
 @pytest.mark.parametrize("country", ["BE", ""], ids=["by the country", "by the number"])

@@ -145,7 +145,7 @@ def links(transaction: Transaction) -> Any:
     """Give the links of the stored records."""
     stored_record = transaction.table("source_record")
     records = transaction.hold("every_record", sa.select(stored_record.c.record_id, stored_record.c.record_no))
-    names = find_names(transaction, records)
+    names = find_names(transaction, records).records
     none = pa.schema([("low", pa.string()), ("high", pa.string()), ("same", pa.bool_())]).empty_table()
     verdicts = find_verdicts(transaction, records, none)
     return find_links(transaction, records, names, verdicts, rules_of(IdentityFile()), BUILT_IN_SCOPED)

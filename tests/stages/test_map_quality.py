@@ -161,6 +161,65 @@ def test_a_check_that_stops_leaves_its_connection_as_it_was_and_the_others_go_on
     assert shop.map("{}", mapping, CRM).failures == (failure,)
 
 
+def measured(shop: Shop) -> datetime:
+    """Say when the check was looked at last."""
+    ((at,),) = shop.rows("quality_check", "measured_at")
+    assert isinstance(at, datetime)
+    return at
+
+
+def test_a_stopped_connection_is_told_again_but_not_mapped_again_while_nothing_changed(shop: Shop) -> None:
+    mapping, hour = STOPS.replace("SEVERITY", "stop"), timedelta(hours=1)
+    shop.land(NOON, orders=[order(1, total="-1")])
+    (failure,) = shop.map("{}", mapping).failures
+    report = shop.map("{}", mapping, as_of=NOON + hour)
+    assert (report.failures, report.skipped) == ((failure,), False)
+    assert measured(shop) == NOON
+    assert shop.map("{}", mapping, CRM, as_of=NOON + hour).failures == (failure,)
+    assert measured(shop) == NOON
+
+
+@pytest.mark.parametrize(
+    ("quality", "mapping", "later"),
+    [
+        pytest.param("{}", STOPS.replace("5000", "4000"), timedelta(hours=1), id="another check"),
+        pytest.param("{}", STOPS.replace("status: status", "status: trim(status)"), timedelta(hours=1), id="mapping"),
+        pytest.param("arrivals: {shop: any}", STOPS, timedelta(hours=1), id="quality.yaml"),
+        pytest.param("{}", STOPS, timedelta(days=1), id="another day"),
+    ],
+)
+def test_a_stopped_connection_is_tried_again_when_what_decides_has_changed(
+    shop: Shop, quality: str, mapping: str, later: timedelta
+) -> None:
+    shop.land(NOON, orders=[order(1, total="-1")])
+    assert shop.map("{}", STOPS.replace("SEVERITY", "stop")).failures
+    assert shop.map(quality, mapping.replace("SEVERITY", "stop"), as_of=NOON + later).failures
+    assert max(at for (at,) in shop.rows("quality_check", "measured_at")) == NOON + later
+
+
+def test_a_new_load_lets_a_stopped_connection_be_tried_again_and_a_mended_rule_lets_it_go_on(shop: Shop) -> None:
+    mapping, hour = STOPS.replace("SEVERITY", "stop"), timedelta(hours=1)
+    shop.land(NOON, orders=[order(1, total="-1")])
+    assert "1 of 1 rows" in shop.map("{}", mapping).failures[0]
+    shop.land(NOON + hour, orders=[order(2)])
+    assert "1 of 2 rows" in shop.map("{}", mapping, as_of=NOON + hour).failures[0]
+    assert shop.map("{}", STOPS.replace("SEVERITY", "warn"), as_of=NOON + hour).failures == ()
+    assert shop.rows("sales_order", "source_key") == [("1",), ("2",)]
+    assert not [stage for (stage,) in shop.rows("stage_state", "stage") if "stopped" in stage]
+
+
+def test_who_waits_for_a_row_of_another_connection_is_tried_again_when_that_brings_something(shop: Shop) -> None:
+    quality = "checks: {sales_order: [{column: record_id, refers: true, otherwise: stop}]}"
+    shop.land(NOON, orders=[{**order(1), "customer": "9"}])
+    assert shop.map(quality, SHOP, CRM).failures
+    shop.land(NOON, "crm", people=[{"id": "7", "name": "Wit"}])
+    hour = NOON + timedelta(hours=1)
+    assert len(shop.map(quality, SHOP, CRM, as_of=hour).failures) == 1
+    assert measured(shop) == NOON
+    assert len(shop.map(quality, SHOP, CRM, as_of=hour).failures) == 1
+    assert measured(shop) == hour
+
+
 def test_what_a_person_accepts_is_mapped_and_what_comes_after_is_judged_again(shop: Shop) -> None:
     mapping = STOPS.replace("SEVERITY", "stop")
     accepted = shop.land(NOON, orders=[order(1, total="-1")])

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError
 from hub.ledger import Ledger, open_ledger
+from hub.people import explain
 from hub.project.identity import IdentityFile
 from hub.project.matching import MatchRules
 from hub.report import Report
@@ -222,6 +223,22 @@ def test_a_link_tells_its_reason_in_words(warehouse: Warehouse, match: Callable[
     assert report.counts["matched_pairs"] == 1
     assert report.counts["matched_expected_precision"] == round(100 * float(score))
     assert rows(warehouse, "match_candidate", "found_by") == []
+
+
+def test_a_persons_file_tells_the_reason_and_how_likely_it_is(
+    warehouse: Warehouse, engine: str, match: Callable[..., Report]
+) -> None:
+    tell(warehouse, *strangers(), *KATELIJNE)
+    match(join=0.5)
+    warehouse.publish()
+    its = project()
+    its = replace(its, hub=its.hub.model_copy(update={"engine": engine}))
+    ((score, reason),) = rows(warehouse, "match_link", "score", "reason")
+    found = explain(its, warehouse.query, "crm:1")
+    assert [(it.record_id, it.linked_by, it.agreed, it.likely) for it in found.records] == [
+        ("crm:1", None, None, None),
+        ("shop:1", "match", reason, float(score)),
+    ]
 
 
 def test_the_grey_zone_goes_to_the_review_queue(warehouse: Warehouse, match: Callable[..., Report]) -> None:

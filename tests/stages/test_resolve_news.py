@@ -25,7 +25,7 @@ TABLES = {
     "household": ("household_id", "members"),
     "match_candidate": ("low_record", "high_record", "found_by", "reason"),
     "resolved_record": ("record_no", "component", "person_id", "facts", "judged"),
-    "resolved_value": ("record_no", "type", "value"),
+    "resolved_key": ("record_no", "key"),
     "value_set_aside": ("type", "value", "reason"),
 }
 

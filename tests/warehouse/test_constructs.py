@@ -20,7 +20,9 @@ from hub.warehouse.constructs import (
     earliest,
     extract_first,
     folded,
+    json_list,
     json_object,
+    json_value,
     latest,
     local_date,
     matches,
@@ -38,7 +40,9 @@ TESTED = {
     "earliest",
     "extract_first",
     "folded",
+    "json_list",
     "json_object",
+    "json_value",
     "latest",
     "local_date",
     "matches",
@@ -237,6 +241,20 @@ def test_row_json_holds_a_whole_row(warehouse: Warehouse) -> None:
         held = transaction.hold("pair", sa.select(text("a'b").label("x"), sa.cast(2, sa.BigInteger()).label("y")))
         found = transaction.scalar(sa.select(row_json(held)))
     assert json.loads(found) == {"x": "a'b", "y": 2}
+
+
+def test_json_list_holds_objects_in_their_order(warehouse: Warehouse) -> None:
+    given = rows((2, "b"), (1, "a'"), types=(sa.Integer(), sa.Text()))
+    with warehouse.begin() as transaction:
+        held = transaction.hold("held", sa.select(given))
+        listed = json_list(json_object(sa.literal("n"), held.c.b), held.c.a)
+        found = transaction.scalar(sa.select(listed).select_from(held))
+    assert json.loads(found) == [{"n": "a'"}, {"n": "b"}]
+
+
+def test_json_value_is_held_as_what_it_is(warehouse: Warehouse) -> None:
+    held = json_object(sa.literal("list"), json_value(text('[1, {"a": "b"}]')), sa.literal("text"), text("[1]"))
+    assert json.loads(value(warehouse, held)) == {"list": [1, {"a": "b"}], "text": "[1]"}
 
 
 @pytest.mark.parametrize("given", ["anna@example.nl", "Özil €", ""])

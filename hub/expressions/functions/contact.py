@@ -14,7 +14,8 @@ from hub.warehouse.constructs import extract_first, matches, replace_all, text_c
 
 subject = Subject("contact")
 
-_EMAIL = "[A-Za-z0-9_]+(?:[.+-][A-Za-z0-9_]+)*@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.])+[A-Za-z]{2,}"
+_EMAIL = " *[A-Za-z0-9_]+(?:[.+-][A-Za-z0-9_]+)*@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.])+(?:[A-Za-z]{2,3}|info) *"
+"""What is certainly an address: domains that never receive mail from outside (.test, .local) have longer endings."""
 _LONGEST_EMAIL = 64
 _POSTCODES = {
     "NL": ("(?:NL-)?[1-9][0-9]{3}(?:[A-RT-Z][A-Z]|S[BCE-RT-Z])", 6),  # SA, SD and SS were never issued
@@ -88,15 +89,12 @@ def _postcode(call: Call) -> Value:
 
 
 def _certain_email(text: Element) -> tuple[Element, sa.ColumnElement[bool]]:
-    """Decide for plain ASCII addresses; the library decides for domains that never receive mail from outside."""
-    clean = sa.func.trim(text)
-    lowered = sa.func.lower(clean)
+    """Decide for plain ASCII addresses under the usual endings; the library decides for all others."""
     certain = sa.and_(
-        matches(clean, text_constant(_EMAIL)),
-        sa.func.length(clean) <= sa.literal_column(str(_LONGEST_EMAIL)),
-        *(sa.not_(lowered.like(text_constant(f"%.{ending}"))) for ending in _special_endings()),
+        matches(text, text_constant(_EMAIL)),
+        sa.func.length(text) <= sa.literal_column(str(_LONGEST_EMAIL)),
     )
-    return lowered, certain
+    return sa.func.lower(sa.func.trim(text)), certain
 
 
 def _region(call: Call) -> str:
@@ -117,13 +115,6 @@ def _normalise_phone(text: str, region: str) -> str | None:
 
     found = parse_phone(text, region)
     return found.e164 if found else None
-
-
-@lru_cache
-def _special_endings() -> tuple[str, ...]:
-    from email_validator import SPECIAL_USE_DOMAIN_NAMES
-
-    return tuple(sorted({name.rsplit(".", 1)[-1] for name in SPECIAL_USE_DOMAIN_NAMES}))
 
 
 @lru_cache

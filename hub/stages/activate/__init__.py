@@ -42,6 +42,7 @@ def bring_up_to_date(
     warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime, syncs: Sequence[Sync]
 ) -> Report:
     """Run syncs at a time of their own, and nothing else."""
+    take_in(warehouse, ledger, project, as_of)
     counts, failures = run_syncs(warehouse, ledger, project, as_of, syncs)
     return _report(counts, failures, {}, ", ".join(sync.sync for sync in syncs))
 

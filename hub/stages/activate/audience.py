@@ -18,6 +18,7 @@ from hub.people.synced import Synced, synced
 from hub.project import Project
 from hub.project.sync import Sync
 from hub.recipients import ADDRESS, NEEDED, Marks, identifiers
+from hub.stages.activate.listed import listed_people
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import earliest, text_constant
 
@@ -73,16 +74,21 @@ def audience_of(
     """Find who belongs there as of a moment.
 
     Where who leaves is kept, those who left stay for as long as they consent. Who is refusing has withdrawn consent, or
-    has an address that is suppressed.
+    has an address that is suppressed or listed in a do-not-contact register.
     """
     everybody = person_scope(transaction, project, as_of)
     source = synced(transaction, project, everybody, sync, as_of)
     fields = {name: compile_expression(text, source.scope) for name, text in sync.fields.items()}
     candidates = transaction.hold("candidates", _candidates(transaction, project, sync, source, fields, as_of))
-    stopped = _suppressed(transaction, ledger, marks, sync, everybody, candidates)
+    stopping = (
+        _suppressed(transaction, ledger, marks, sync, everybody, candidates),
+        listed_people(transaction, ledger, project, sync, everybody, candidates, as_of),
+    )
     may: sa.ColumnElement[bool] = candidates.c.may
     refuses: sa.ColumnElement[bool] = candidates.c.refuses
-    if stopped is not None:
+    for stopped in stopping:
+        if stopped is None:
+            continue
         barred = candidates.c.person_id.in_(sa.select(stopped.c.person_id))
         may, refuses = sa.and_(may, sa.not_(barred)), sa.or_(refuses, barred)
     query = _rows(sync, source, candidates, may)

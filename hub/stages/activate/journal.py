@@ -106,6 +106,7 @@ class Journal:
     def write(self) -> None:
         """Write down what was noted: what the destination holds now, and the changes themselves."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         if not self._portion:
             return
@@ -115,12 +116,9 @@ class Journal:
             rows = transaction.load("noted", noted)
             state, change = transaction.table("audience_state"), transaction.table("sync_change")
             accepted = rows.c.result == "accepted"
-            transaction.execute(
-                sa.delete(state).where(
-                    state.c.sync == self.sync,
-                    state.c.row_key.in_(sa.select(rows.c.row_key).where(rows.c.known, accepted)),
-                )
-            )
+            if pc.any(noted.column("known")).as_py():
+                earlier = state.c.row_key.in_(sa.select(rows.c.row_key).where(rows.c.known, accepted))
+                transaction.execute(sa.delete(state).where(state.c.sync == self.sync, earlier))
             at = sa.literal(self.as_of, sa.DateTime(timezone=True))
             remote_id = sa.func.coalesce(rows.c.remote_id, rows.c.former_id)
             transaction.execute(

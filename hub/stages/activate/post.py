@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.contracts import Destination, Operation, Result, Row, SyncBatch
+from hub.failpoints import reach
 from hub.ledger import Ledger
 from hub.project import Project
 from hub.stages.activate.deliver import deliver
@@ -119,8 +120,11 @@ class _Queue:
             if not pace.take(1):
                 self.failure = "as many went as its rates allow; a next run goes on"
                 return
+            reach("rows about to be posted")
             answer = deliver([row.key for row in rows], lambda batch=batch: plugin.sync(batch))  # type: ignore[misc]
+            reach("rows posted, answer not written")
             self._settle(answer.results)
+            reach("rows posted, answer written")
             self.failure = answer.failure
             if not self.failure and all(result.status == "later" for result in answer.results):
                 self.failure = f"it takes nothing now: {answer.results[0].reason}"

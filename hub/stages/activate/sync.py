@@ -25,6 +25,7 @@ from hub.stages.activate.deliver import Answer
 from hub.stages.activate.difference import Difference, Kind, difference, digest, only
 from hub.stages.activate.guards import Held, held_by, told
 from hub.stages.activate.journal import How, Journal, open_journal
+from hub.stages.activate.listed import asks_registers
 from hub.stages.activate.pace import Pace
 from hub.stages.activate.ship import Batch, Shipment, call
 from hub.stages.activate.strays import hold_strays
@@ -149,7 +150,9 @@ class _Run:
         with ExitStack() as open_:
             with self.stores.lock:
                 reading = open_.enter_context(self.stores.warehouse.begin())
-                mark = _mark(reading, self.sync)
+                # a register may list others tomorrow: who is in it is asked at every run
+                asked = asks_registers(self.stores.project, self.sync, self.stores.as_of)
+                mark = None if asked else _mark(reading, self.stores.ledger, self.sync)
                 if self.way.how == "run" and mark is not None and seen(reading, self._stage) == mark:
                     return self.outcome
                 before = open_journal(reading, self.sync.sync)
@@ -264,9 +267,9 @@ class _Run:
         }
 
 
-def _mark(transaction: Transaction, sync: Sync) -> str | None:
+def _mark(transaction: Transaction, ledger: Ledger, sync: Sync) -> str | None:
     """Name everything that the rows depend on; None while the segments have never been evaluated."""
     written = sync.model_dump_json()
     filled = ("decide",) if AUDIENCE in written else ()
     marks = [seen(transaction, stage) for stage in (*filled, *DEPENDS_ON)]
-    return fingerprint(marks, written) if marks[-1] is not None else None
+    return fingerprint(marks, ledger.suppressions.state(), written) if marks[-1] is not None else None

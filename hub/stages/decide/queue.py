@@ -16,6 +16,7 @@ from hub.contracts import Channel
 from hub.expressions import compile_expression
 from hub.failpoints import reach
 from hub.people.instance import Instances
+from hub.people.recommendations import recommended
 from hub.project.lengths import length, moves
 from hub.project.program import Op
 from hub.project.scenario import Send
@@ -269,12 +270,15 @@ def _write(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> None:
 
 
 def content_of(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement[str]:
-    """Give the values for the template as JSON: the person's columns, and what `content:` says."""
+    """Give the values for the template as JSON: the person's columns, recommendations, and what `content:` says."""
     content = send.content or {}
     values: list[Any] = []
     for column in tick.transaction.schema["person"].all_columns:
         if column.name not in NOT_FOR_TEMPLATES | content.keys():
             values += [sa.literal(column.name), tick.people.relation.c[column.name]]
+    if send.recommendations is not None and "recommendations" not in content:
+        listed = recommended(tick.transaction.schema, tick.people.person_id, send.recommendations)
+        values += [sa.literal("recommendations"), listed]
     for name, expression in content.items():
         values += [sa.literal(name), compile_expression(expression, under_way.scope).element]
     return json_object(*values)

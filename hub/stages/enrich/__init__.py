@@ -16,6 +16,7 @@ from hub.report import Report
 from hub.schema.actions import FILLED_BY_DECIDE
 from hub.stages.enrich.aggregate import aggregates
 from hub.stages.enrich.derive import derived
+from hub.stages.enrich.recommend import keep_recommendations, recommended_from
 from hub.stages.enrich.satisfaction import keep_satisfaction
 from hub.stages.enrich.scorers import with_scorers
 from hub.stages.enrich.scores import keep_scores
@@ -24,7 +25,7 @@ from hub.warehouse.state import fingerprint, remember, seen
 
 
 def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
-    """Make the table `trait` hold one row per person with all traits.
+    """Make the table `trait` hold one row per person with all traits, and `recommendation` what suits them.
 
     Windows count calendar days in the project's time zone, so that the same data on the same day needs no second run
     (unless a fact in it is dated between the two moments).
@@ -40,6 +41,7 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             project.hub.timezone,
             sorted((name, trait.model_dump_json()) for name, trait in traits.items()),
             sorted((name, score.model_dump_json()) for name, score in project.scores.items()),
+            project.recommendations,
         )
         if still_holds(seen(transaction, "enrich"), mark, as_of) and transaction.exists("trait", stored=True):
             return Report("enrich", skipped=True)
@@ -53,8 +55,11 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         people = transaction.count(plan.table())
         keep_scores(transaction, plan, as_of)
         keep_satisfaction(transaction, as_of)
+        recommended = keep_recommendations(transaction, project, as_of)
         times = {trait.facts.table.name: trait.facts.facts.time for trait in plan.of_facts}
         moments = [time.element for time in times.values() if time is not None and time.type == "timestamp"]
+        moments += recommended_from(transaction, project)
         remember(transaction, "enrich", remembered_as(mark, as_of, next_moment(transaction, moments, as_of)), as_of)
-    counts = {"traits": len(plan.types), **({"scores_refused": len(refused)} if refused else {})}
-    return Report("enrich", rows_in=people, rows_out=people, counts=counts)
+    counts = {"traits": len(plan.types), "scores_refused": len(refused), "recommendations": recommended}
+    told = {name: number for name, number in counts.items() if number or name == "traits"}
+    return Report("enrich", rows_in=people, rows_out=people, counts=told)

@@ -25,6 +25,7 @@ from hub.stages.map.quarantine import WHOLE_COLUMN
 from hub.stages.map.raw import LakeData
 from hub.stages.map.rejected import LANDING, show_rejected
 from hub.stages.map.replay import Choice, Replayed, replay
+from hub.stages.map.stopped import Stopped, go_on, keep_stopped, state, stopped
 from hub.warehouse import Warehouse
 
 __all__ = [
@@ -50,30 +51,38 @@ def map_loads(
 ) -> Report:
     """Map what is new in the lake, one transaction per connection.
 
-    A connection that fails, or that a check stops, is left as it was, and told in `failures`; the others go on.
+    A connection that fails, or that a check stops, is left as it was, and told in `failures`; the others go on. A
+    stopped one is told again, without mapping it, until something changes that could let it go on.
     `accepted` says per connection up to which load package a person takes what came, whatever checks say. Mapping twice
     changes nothing. Counts: rows mapped, superseded by a newer version, in quarantine, left out by `where`, warned of;
     checks of any kind that are not met; and per table.
     """
     with warehouse.begin() as transaction:
-        known = seen(transaction)
+        known, stopped_before = seen(transaction), stopped(transaction)
     connections = dict.fromkeys([*(mapped.connection for mapped in project.mappings), *known])
     plugins = plugin_functions(project)
     total = Outcome()
     failures: list[str] = []
     unmet = 0
     for connection in connections:
+        data, accept, before = LakeData(lake), accepted.get(connection), stopped_before.get(connection)
         try:
+            if before is not None and before.state == state(project, data, known, connection, accept, as_of):
+                failures.append(f"{connection}: {before.words}")
+                continue
             with warehouse.begin() as transaction:
-                data = LakeData(lake)
                 rejected = show_rejected(transaction, data, connection)
                 work = ConnectionMapping(transaction, project, data, connection, as_of, plugins)
-                findings, outcome = map_if_believed(work, known.get(connection, {}), accepted.get(connection))
+                findings, outcome = map_if_believed(work, known.get(connection, {}), accept)
                 turned = keep_findings(transaction, findings, as_of, outcome.work)
-        except StoppedError as stopped:
-            failures.append(f"{connection}: {stopped}")
+                if before is not None:
+                    go_on(transaction, connection)
+        except StoppedError as error:
+            failures.append(f"{connection}: {error}")
             with warehouse.begin() as transaction:
-                keep_findings(transaction, stopped.findings, as_of)
+                keep_findings(transaction, error.findings, as_of)
+                now = state(project, data, known, connection, accept, as_of)
+                keep_stopped(transaction, connection, Stopped(now, str(error)), as_of)
         except HubError as error:
             failures.append(f"{connection}: {error}")
         except Exception as error:  # noqa: BLE001 - an engine's error may quote values: name its kind only

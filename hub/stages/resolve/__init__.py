@@ -41,14 +41,14 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
     """
     rules = rules_of(project.identity)
     scoped = project.identity.scoped
-    by_hand, matching = ledger.verdicts.current(), project.identity.match
+    decided, matching = fingerprint(ledger.verdicts.standing()), project.identity.match
     with warehouse.begin() as transaction:
-        decided = fingerprint(by_hand.to_pylist())
         form = setup(transaction, rules, project)
         mark = fingerprint(seen(transaction, "map"), form, decided)
         record = transaction.table("source_record")
         if seen(transaction, "resolve") == mark and not transaction.count(record, record.c.person_id.is_(None)):
             return Report("resolve", skipped=True)
+        by_hand = ledger.verdicts.current()
         numbers = new_numbers(transaction, as_of)
         # whom somebody is likely one with, no value tells: then the rules look at everybody
         news = find_news(transaction, numbers, by_hand, rules, scoped, form, decided) if matching is None else None
@@ -57,7 +57,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         records = numbered(transaction, numbers, news.records if news else None)
         names = find_names(transaction, records)
         verdicts = find_verdicts(transaction, records, by_hand)
-        links = find_links(transaction, records, names, verdicts, rules, scoped, news.aside if news else None)
+        links = find_links(transaction, records, names.records, verdicts, rules, scoped, news.aside if news else None)
         people = find_people(transaction, records, names, links, verdicts, rules, matching, as_of)
         new, moved = assign(transaction, records, people.records)
         followed = follow(transaction, project.terms, moved, as_of)
@@ -99,10 +99,13 @@ def _offer(
     pair = (stored.c.low_record, stored.c.high_record)
     looked_at: list[sa.ColumnElement[bool]] = []
     if within is not None:
-        there = sa.select(record.c.record_id)
-        looked_at.append(
-            sa.or_(*(it.in_(sa.select(within.c.record_id)) for it in pair), *(it.not_in(there) for it in pair))
+        near = (it.in_(sa.select(within.c.record_id)) for it in pair)
+        gone = (~sa.exists(sa.select(record.c.record_id).where(record.c.record_id == it)) for it in pair)
+        touched = transaction.hold(
+            "touched_candidate", sa.union(*(sa.select(*pair).where(condition) for condition in (*near, *gone)))
         )
+        both = sa.and_(touched.c.low_record == pair[0], touched.c.high_record == pair[1])
+        looked_at.append(sa.exists(sa.select(touched.c.low_record).where(both)))
     if candidates is None:
         transaction.execute(sa.delete(stored).where(*looked_at))
         return

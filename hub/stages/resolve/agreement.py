@@ -11,7 +11,7 @@ The result depends only on the records that hang together, in whatever order the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,12 @@ import sqlalchemy as sa
 from hub.normalise.likeness import Likeness, birth_date_likeness, given_name_likeness, surname_likeness
 from hub.stages.resolve.components import components
 from hub.stages.resolve.links import FAR_NUMBER, Links, holdings, own_reasons
+from hub.stages.resolve.names import Names
 from hub.stages.resolve.rules import Kind, Rules
 from hub.warehouse import Transaction, constructs
 
-SAID = ("given_name", "surname", "birth_date", "gender")
-"""What records say of themselves, as `find_names` holds it."""
+SAID = {"given_name": "given_no", "surname": "surname_no", "birth_date": "birth_date", "gender": "gender"}
+"""What records say of themselves, and the columns that `find_names` holds it in: names are numbers here."""
 
 SAME, NEAR, FAR, SILENT, OTHER = 3, 2, 1, 0, -1
 """How what two records say of one field compares; silent where one of them does not tell."""
@@ -54,18 +55,16 @@ class Agreed:
     ambiguous: int
 
 
-def agree(
-    transaction: Transaction, links: Links, names: sa.TableClause, roots: sa.TableClause, rules: Rules
-) -> Agreed | None:
+def agree(transaction: Transaction, links: Links, names: Names, roots: sa.TableClause, rules: Rules) -> Agreed | None:
     """Put the records together whose names differ within one component; None where there are no such records.
 
     `roots` gives (member, root) of the components over all shared values.
     """
-    nodes = _differing(transaction, names, roots)
+    nodes = _differing(transaction, names.records, roots)
     if not transaction.count(nodes):
         return None
     held = holdings(transaction, links, rules, nodes)
-    rounds = _Rounds(transaction, nodes, held, rules)
+    rounds = _Rounds(transaction, nodes, held, names, rules)
     told = rounds.run()
     reasons = own_reasons(transaction, "agreed_reason", held, told["people"], rules)
     ambiguous = transaction.scalar(sa.select(sa.func.count(told["ambiguous"].c.person.distinct())))
@@ -76,7 +75,7 @@ def _differing(transaction: Transaction, names: sa.TableClause, roots: sa.TableC
     """Hold (record_no, root, given_name, ...) of the records in components that tell more than one of any."""
     member = names.c.record_no
     root = sa.func.coalesce(roots.c.root, member)
-    differs = sa.or_(*(sa.func.min(names.c[said]) < sa.func.max(names.c[said]) for said in SAID))
+    differs = sa.or_(*(sa.func.min(names.c[said]) < sa.func.max(names.c[said]) for said in SAID.values()))
     differing = transaction.hold(
         "differing",
         sa.select(root.label("root"))
@@ -92,7 +91,7 @@ def _differing(transaction: Transaction, names: sa.TableClause, roots: sa.TableC
     ).subquery()
     return transaction.hold(
         "node",
-        sa.select(*everyone.c, *(names.c[said] for said in SAID)).select_from(
+        sa.select(*everyone.c, *(names.c[column].label(said) for said, column in SAID.items())).select_from(
             everyone.outerjoin(names, names.c.record_no == everyone.c.record_no)
         ),
     )
@@ -105,8 +104,9 @@ class _Rounds:
     transaction: Transaction
     nodes: sa.TableClause
     held: sa.TableClause
+    names: Names
     rules: Rules
-    likeness: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    likeness: dict[tuple[str, Any, Any], int] = field(default_factory=dict)
     settled: dict[str, list[sa.TableClause]] = field(
         default_factory=lambda: {"people": [], "pairs": [], "profiles": [], "ambiguous": []}
     )
@@ -114,12 +114,14 @@ class _Rounds:
 
     def run(self) -> dict[str, sa.TableClause]:
         """Join until nobody joins any more; return people, pairs, profiles and ambiguous, of all components."""
-        people = self.transaction.hold("people_0", self._by_hand())
+        by_hand = self._by_hand()
+        people = self.transaction.hold("people_0", self._alone() if by_hand is None else by_hand)
         number = 0
         while True:
             number += 1
-            profiles = self._profiles(people)
-            pairs = self._pairs(people, profiles)
+            alone = number == 1 and by_hand is None
+            profiles = self._own_profiles() if alone else self._profiles(people)
+            pairs = self._pairs(people, self.nodes if alone else self._speaking(people, profiles))
             upward, edges = self._edges(pairs, profiles)
             joined = components(self.transaction, edges, "joined")
             people, left = self._joined(number, people, joined)
@@ -168,8 +170,12 @@ class _Rounds:
     def _united(self, name: str, parts: list[sa.TableClause]) -> sa.TableClause:
         return self.transaction.hold(f"agreed_{name}", sa.union_all(*(sa.select(*part.c) for part in parts)))
 
-    def _by_hand(self) -> sa.Select[Any]:
-        """Select (record_no, root, person) with those joined whom somebody joined by hand."""
+    def _alone(self) -> sa.Select[Any]:
+        """Select (record_no, root, person) with everybody alone."""
+        return sa.select(self.nodes.c.record_no, self.nodes.c.root, self.nodes.c.record_no.label("person"))
+
+    def _by_hand(self) -> sa.Select[Any] | None:
+        """Select (record_no, root, person) with those joined whom somebody joined by hand; None if nobody did."""
         one, other, nodes = self.held.alias("one"), self.held.alias("other"), self.nodes
         edges = self.transaction.hold(
             "edge_by_hand",
@@ -178,18 +184,24 @@ class _Rounds:
             .where(one.c.rank == 0, other.c.record_no < one.c.record_no),
         )
         if not self.transaction.count(edges):
-            return sa.select(nodes.c.record_no, nodes.c.root, nodes.c.record_no.label("person"))
+            return None
         joined = components(self.transaction, edges, "joined")
         person = sa.func.coalesce(joined.c.root, nodes.c.record_no).label("person")
         among = nodes.outerjoin(joined, joined.c.member == nodes.c.record_no)
         return sa.select(nodes.c.record_no, nodes.c.root, person).select_from(among)
+
+    def _own_profiles(self) -> sa.TableClause:
+        """Hold (person, root, given_name, surname, birth_date, gender, level) of records that are alone."""
+        nodes = self.nodes
+        told = (nodes.c.record_no.label("person"), nodes.c.root, *(nodes.c[name] for name in SAID))
+        return self.transaction.hold("profile", sa.select(*told, _level(nodes).label("level")))
 
     def _profiles(self, people: sa.TableClause) -> sa.TableClause:
         """Hold (person, root, given_name, surname, birth_date, gender, level): what each group of records says."""
         nodes = self.nodes
         number = nodes.c.record_no
         said = {name: constructs.earliest(nodes.c[name], number) for name in SAID}
-        whole_first = sa.case((nodes.c.given_name.like("%."), number + FAR_NUMBER), else_=number)
+        whole_first = sa.case((nodes.c.given_name < 0, number + FAR_NUMBER), else_=number)
         said["given_name"] = constructs.earliest(nodes.c.given_name, whole_first)
         told = (
             sa.select(people.c.person, people.c.root, *(column.label(name) for name, column in said.items()))
@@ -197,22 +209,14 @@ class _Rounds:
             .group_by(people.c.person, people.c.root)
             .subquery()
         )
-        given, surname, born = told.c.given_name, told.c.surname, told.c.birth_date
-        level = sa.case(
-            (sa.and_(given.not_like("%."), born.is_not(None)), FULL),
-            (given.not_like("%."), UNDATED),
-            (sa.and_(given.is_not(None), surname.is_not(None)), INITIALS),
-            (sa.or_(given.is_not(None), surname.is_not(None), born.is_not(None)), PARTIAL),
-            else_=NAMELESS,
-        )
-        return self.transaction.hold("profile", sa.select(*told.c, level.label("level")))
+        return self.transaction.hold("profile", sa.select(*told.c, _level(told).label("level")))
 
-    def _pairs(self, people: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
+    def _pairs(self, people: sa.TableClause, speaking: sa.TableClause) -> sa.TableClause:
         """Hold (low, high, rank, given_name, surname, birth_date): groups that share a value, and how they compare.
 
-        A record speaks for itself where it says something, else its group speaks for it.
+        A record speaks for itself where it says something, else its group speaks for it: `speaking`.
         """
-        held, speaking = self.held, self._speaking(people, profiles)
+        held = self.held
         holder = self.transaction.hold(
             "holder",
             sa.select(held.c.value_no, held.c.rank, people.c.record_no, people.c.person).join_from(
@@ -255,9 +259,9 @@ class _Rounds:
         )
 
     def _speaking(self, people: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
-        """Hold (record_no, person, given_name, surname, birth_date, gender): what each record says, or its group."""
+        """Hold (record_no, given_name, surname, birth_date, gender): what each record says, or its group."""
         nodes = self.nodes
-        short = sa.or_(nodes.c.given_name.is_(None), nodes.c.given_name.like("%."))
+        short = sa.or_(nodes.c.given_name.is_(None), nodes.c.given_name < 0)
         said: dict[str, sa.ColumnElement[Any]]
         said = {name: sa.func.coalesce(nodes.c[name], profiles.c[name]) for name in SAID}
         said["given_name"] = sa.case((short, profiles.c.given_name), else_=nodes.c.given_name)
@@ -265,14 +269,12 @@ class _Rounds:
             profiles, profiles.c.person == people.c.person
         )
         columns = (column.label(name) for name, column in said.items())
-        return self.transaction.hold(
-            "speaking", sa.select(people.c.record_no, people.c.person, *columns).select_from(among)
-        )
+        return self.transaction.hold("speaking", sa.select(people.c.record_no, *columns).select_from(among))
 
     def _compared(self, met: sa.TableClause) -> sa.TableClause:
         """Hold (one, other, given_name, surname, birth_date): how the fields of two records compare."""
-        givens = self._likeness(met, "given_name", given_name_likeness)
-        families = self._likeness(met, "surname", surname_likeness)
+        givens = self._likeness(met, "given_name", given_name_likeness, self.names.given_names)
+        families = self._likeness(met, "surname", surname_likeness, self.names.surnames)
         births = self._likeness(met, "birth_date", birth_date_likeness)
         given, surname = _alike(met, "given_name", givens), _alike(met, "surname", families)
         sexes = sa.and_(given < SAME, met.c.low_gender != met.c.high_gender)
@@ -291,19 +293,29 @@ class _Rounds:
             ),
         )
 
-    def _likeness(self, met: sa.TableClause, name: str, compare: Callable[[str, str], Likeness]) -> sa.TableClause:
-        """Hold (one, other, likeness) for every two different values that meet: compared once per pair of values."""
+    def _likeness(
+        self,
+        met: sa.TableClause,
+        name: str,
+        compare: Callable[[str, str], Likeness],
+        written: Sequence[str] | None = None,
+    ) -> sa.TableClause:
+        """Hold (one, other, likeness) for every two different values that meet: compared once per pair of values.
+
+        `written` has the texts where the values are numbers.
+        """
         import pyarrow as pa
 
         low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
         differing = sa.select(low.label("one"), high.label("other")).where(low != high).distinct().subquery()
-        written = (sa.cast(column, sa.Text()).label(f"{column.name}_written") for column in differing.c)
-        met_now = self.transaction.arrow(sa.select(*differing.c, *written)).read_all()
+        texts = (sa.cast(column, sa.Text()).label(f"{column.name}_text") for column in differing.c)
+        met_now = self.transaction.arrow(sa.select(*differing.c, *(texts if written is None else ()))).read_all()
         scores = []
-        for one, other in zip(met_now.column(2).to_pylist(), met_now.column(3).to_pylist(), strict=True):
+        for one, other in zip(*(column.to_pylist() for column in met_now.columns[-2:]), strict=True):
             key = (name, one, other)
             if key not in self.likeness:
-                self.likeness[key] = _SCORES[compare(one, other)]
+                pair = (one, other) if written is None else (written[abs(one)], written[abs(other)])
+                self.likeness[key] = _SCORES[compare(*pair)]
             scores.append(self.likeness[key])
         table = met_now.select([0, 1]).append_column("likeness", pa.array(scores, pa.int64()))
         return self.transaction.load(f"{name}_likeness", table)
@@ -372,6 +384,18 @@ class _Rounds:
             .join_from(upward, best, sa.and_(best.c.person == upward.c.person, best.c.rank == upward.c.rank))
             .subquery()
         )
+
+
+def _level(told: sa.FromClause) -> sa.ColumnElement[int]:
+    """Say how much is told; the number of initials is negative."""
+    given, surname, born = told.c.given_name, told.c.surname, told.c.birth_date
+    return sa.case(
+        (sa.and_(given > 0, born.is_not(None)), FULL),
+        (given > 0, UNDATED),
+        (sa.and_(given.is_not(None), surname.is_not(None)), INITIALS),
+        (sa.or_(given.is_not(None), surname.is_not(None), born.is_not(None)), PARTIAL),
+        else_=NAMELESS,
+    )
 
 
 def agrees(pairs: sa.FromClause, rules: Rules) -> sa.ColumnElement[bool]:

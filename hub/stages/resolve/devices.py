@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hub.stages.resolve.links import Links
-from hub.stages.resolve.rules import Rules
+from hub.stages.resolve.rules import HAND, Rules
 from hub.warehouse import Transaction, constructs
 
 PROFILING = "profiling"
@@ -29,7 +29,7 @@ def attach(
     Anonymous is a record without a name and without any identifier but devices; `partner` is the person's smallest
     record with such a device. `people` gives (record_no, person), `named` the records that say a name.
     """
-    values, ties = links.values, links.ties
+    values, ties = links.values.given, links.ties
     kinds = [kind.name for kind in rules.attaching]
     device = transaction.hold(
         "device_value",
@@ -40,6 +40,7 @@ def attach(
         .join_from(device, values, values.c.record_no == device.c.record_no)
         .where(values.c.type.not_in(kinds)),
         sa.select(device.c.record_no).join_from(device, named, named.c.record_no == device.c.record_no),
+        sa.select(ties.c.record_no).where(ties.c.rank == rules.place(HAND)),
     ).subquery()
     holder, visit = device.alias("holder"), device.alias("visit")
     owner = (

@@ -112,9 +112,8 @@ def _records(transaction: Transaction, touched: sa.TableClause | None) -> sa.Fro
 
 def _contact(links: Links, among: sa.FromClause | None) -> sa.Subquery:
     """Select the e-mail address and phone number of each record that may be used."""
-    values, crowds = links.values, links.crowds
-    crowded = sa.and_(crowds.c.type == values.c.type, crowds.c.value == values.c.value)
-    usable = [sa.not_(values.c.false), crowds.c.value.is_(None), values.c.type.in_(CONTACT)]
+    values, crowds = links.values.given, links.crowds
+    usable = [sa.not_(values.c.false), values.c.key.not_in(sa.select(crowds.c.key)), values.c.type.in_(CONTACT)]
     if among is not None:
         usable.append(values.c.record_no.in_(sa.select(among.c.record_no)))
     return (
@@ -122,7 +121,6 @@ def _contact(links: Links, among: sa.FromClause | None) -> sa.Subquery:
             values.c.record_no,
             *(sa.func.min(values.c.value).filter(values.c.type == kind).label(kind) for kind in CONTACT),
         )
-        .select_from(values.outerjoin(crowds, crowded))
         .where(*usable)
         .group_by(values.c.record_no)
         .subquery("contact")

@@ -4,30 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from hub.stages.resolve import rules as hub_rules
 from hub.stages.resolve.rules import HAND, Rules
 from hub.warehouse import Transaction, constructs
+from hub.warehouse.digest import digest
+
+HASH = "email_hash"
+"""The kind of the hashes of e-mail addresses."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of some records. From here on a value is known by its `key`, a number: that joins for less.
+
+    `given`: (type, value, record_no, blocked, false, key) per identifier; `false` ones are of no use for contact.
+    `derived`: (rank, record_no, key, blocked) of those that no identifier gives: hashes, fields that count together.
+    `told`: (type, value, record_no, key) selects what the derived ones say.
+    `homes`: (record_no, home) per address; an incomplete one is no home.
+    """
+
+    given: sa.TableClause
+    derived: sa.TableClause
+    homes: sa.TableClause
+    told: Sequence[sa.Select[Any]]
 
 
 @dataclass(frozen=True)
 class Links:
     """The links between records.
 
-    `values`: (type, value, record_no, blocked, false) per identifier; `false` ones are of no use for contact either.
-    `ties`: (value_no, rank, record_no, lowest, highest) per record and value that it shares and that counts: the number
-    names the value within this run, `lowest` and `highest` are the record numbers at its ends.
-    `derived`: (record_no, type, value) of those that no identifier gives: hashes, and fields that count together.
-    `crowds`: (type, value) of what too many records share.
+    `values`: what the records say.
+    `ties`: (value_no, rank, record_no, lowest, highest) per record and value that it shares and that counts; `lowest`
+    and `highest` are the record numbers at its ends.
+    `crowds`: (type, value, key) of what too many records share.
     `edges`: (high, low), a pair of record numbers per record and value that it shares with a smaller one.
     `visits`: (high, low), the same for values that only attach visits.
     """
 
-    values: sa.TableClause
+    values: Values
     ties: sa.TableClause
-    derived: sa.TableClause
     crowds: sa.TableClause
     edges: sa.TableClause
     visits: sa.TableClause
@@ -45,61 +64,100 @@ def find_links(
 ) -> Links:
     """Join records over the values that they share, type by type.
 
-    `records` has record_id and record_no, `names` what `find_names` holds, `verdicts` what `find_verdicts` does. Values
-    that are blocked or shared by a crowd link nothing, and are counted. `aside` are (type, value) of which that is
+    `records` has record_id and record_no, `names` who they say they are, `verdicts` what `find_verdicts` does. Values
+    that are blocked or shared by a crowd link nothing, and are counted. `aside` are (type, value, key) of which that is
     known from records beyond these.
     """
-    given, derived = find_values(transaction, records, names, verdicts, rules, scoped)
-    if aside is not None:
-        known = sa.exists(sa.select(aside.c.type).where(aside.c.type == given.c.type, aside.c.value == given.c.value))
-        transaction.execute(sa.update(given).where(known).values(crowded=True))
+    values = find_values(transaction, records, names, rules, scoped)
+    counted = _counted(transaction, values, verdicts, rules, aside)
     shared = transaction.hold(
-        "shared_value",
+        "shared_key",
         sa.select(
-            given.c.type,
-            given.c.value,
-            sa.func.row_number().over().label("value_no"),
-            sa.func.min(given.c.record_no).label("lowest"),
-            sa.func.max(given.c.record_no).label("highest"),
+            counted.c.key,
+            counted.c.rank,
+            sa.func.min(counted.c.record_no).label("lowest"),
+            sa.func.max(counted.c.record_no).label("highest"),
             sa.func.count().label("holders"),
         )
-        .where(sa.not_(given.c.blocked), sa.not_(given.c.crowded))
-        .group_by(given.c.type, given.c.value)
+        .group_by(counted.c.key, counted.c.rank)
         .having(sa.func.count() > 1),
     )
-    crowds = [sa.select(shared.c.type, shared.c.value).where(~_counts(shared, rules))]
-    if rules.hash_as_address and hashes_given(transaction):
-        hashed = sa.select(sa.literal("email_hash"), constructs.sha256_hex(shared.c.value))
-        crowds.append(hashed.where(~_counts(shared, rules), shared.c.type == "email"))
-    if aside is not None:
-        crowds.append(sa.select(aside.c.type, aside.c.value))
-    ties = _ties(transaction, given, shared, rules)
-    return Links(
-        values=given,
-        ties=ties,
-        derived=derived,
-        crowds=transaction.hold("crowd", sa.union(*crowds)),
-        edges=_edges(transaction, "edge", ties, rules.links(ties.c.rank)),
-        visits=_edges(transaction, "visit", ties, sa.not_(rules.links(ties.c.rank))),
-        blocked=transaction.count(given, given.c.blocked),
-    )
-
-
-def _ties(transaction: Transaction, given: sa.TableClause, shared: sa.TableClause, rules: Rules) -> sa.TableClause:
-    """Hold (value_no, rank, record_no, lowest, highest): from here on values are numbers, which join for less."""
-    same = sa.and_(shared.c.type == given.c.type, shared.c.value == given.c.value)
-    return transaction.hold(
+    counts = shared.c.holders <= rules.limit(shared.c.rank)
+    ties = transaction.hold(
         "tie",
         sa.select(
-            shared.c.value_no,
-            rules.rank(given.c.type).label("rank"),
-            given.c.record_no,
-            shared.c.lowest,
-            shared.c.highest,
+            counted.c.key.label("value_no"), counted.c.rank, counted.c.record_no, shared.c.lowest, shared.c.highest
         )
-        .join_from(given, shared, same)
-        .where(_counts(shared, rules)),
+        .join_from(counted, shared, sa.and_(shared.c.key == counted.c.key, shared.c.rank == counted.c.rank))
+        .where(counts),
     )
+    crowding = transaction.hold("crowd_key", sa.select(shared.c.key, shared.c.lowest).where(sa.not_(counts)))
+    return Links(
+        values=values,
+        ties=ties,
+        crowds=_crowds(transaction, values, crowding, rules, aside),
+        edges=_edges(transaction, "edge", ties, rules.links(ties.c.rank)),
+        visits=_edges(transaction, "visit", ties, sa.not_(rules.links(ties.c.rank))),
+        blocked=transaction.count(values.given, values.given.c.blocked),
+    )
+
+
+def _counted(
+    transaction: Transaction, values: Values, verdicts: sa.TableClause, rules: Rules, aside: sa.TableClause | None
+) -> sa.TableClause:
+    """Hold (rank, record_no, key) of all values that may link, and of the pairs that somebody joined by hand."""
+    given, derived = values.given, values.derived
+    known = [sa.not_(given.c.key.in_(sa.select(aside.c.key)))] if aside is not None else []
+    beyond = [sa.not_(derived.c.key.in_(sa.select(aside.c.key)))] if aside is not None else []
+    rank = rules.rank(given.c.type).label("rank")
+    by_hand = digest(sa.literal(HAND), verdicts.c.low, verdicts.c.high)
+    return transaction.hold(
+        "counted_key",
+        sa.union_all(
+            sa.select(rank, given.c.record_no, given.c.key).where(sa.not_(given.c.blocked), *known),
+            sa.select(derived.c.rank, derived.c.record_no, derived.c.key).where(
+                sa.not_(derived.c.blocked), *_tells_more(values, rules), *beyond
+            ),
+            *(
+                sa.select(sa.literal(rules.place(HAND)), number, by_hand).where(verdicts.c.same)
+                for number in (verdicts.c.low, verdicts.c.high)
+            ),
+        ),
+    )
+
+
+def _tells_more(values: Values, rules: Rules) -> list[sa.ColumnElement[bool]]:
+    """Say whether a derived value may link: a hash that no record gives says no more than its address does."""
+    if not rules.hash_as_address:
+        return []
+    given, derived = values.given, values.derived
+    hashes = sa.select(given.c.key).where(given.c.type == HASH)
+    return [sa.or_(derived.c.rank != rules.place(HASH), derived.c.key.in_(hashes))]
+
+
+def _crowds(
+    transaction: Transaction, values: Values, crowding: sa.TableClause, rules: Rules, aside: sa.TableClause | None
+) -> sa.TableClause:
+    """Hold (type, value, key) of the values that crowds share: what they say is read from one of the crowd."""
+    given = values.given
+    one_of = sa.select(crowding.c.lowest)
+    texts = [sa.select(given.c.type, given.c.value, given.c.record_no, given.c.key), *values.told]
+    if not transaction.count(crowding):
+        texts = texts[:1]
+    parts = []
+    for text in texts:
+        said = text.subquery()
+        parts.append(
+            sa.select(said.c.type, said.c.value, said.c.key)
+            .join_from(said, crowding, crowding.c.key == said.c.key)
+            .where(said.c.record_no.in_(one_of))
+        )
+    if rules.hash_as_address and hashes_given(transaction):
+        address = sa.and_(given.c.type == "email", given.c.key.in_(sa.select(crowding.c.key)))
+        parts.append(sa.select(*hash_of(given.c.value)).where(address))
+    if aside is not None:
+        parts.append(sa.select(aside.c.type, aside.c.value, aside.c.key))
+    return transaction.hold("crowd", sa.union(*parts))
 
 
 def _edges(transaction: Transaction, name: str, ties: sa.TableClause, those: sa.ColumnElement[bool]) -> sa.TableClause:
@@ -110,11 +168,6 @@ def _edges(transaction: Transaction, name: str, ties: sa.TableClause, those: sa.
             those, ties.c.lowest < ties.c.record_no
         ),
     )
-
-
-def _counts(shared: sa.TableClause, rules: Rules) -> sa.ColumnElement[bool]:
-    """Say whether a shared value links, or is a crowd's."""
-    return shared.c.holders <= rules.limit(shared.c.type)
 
 
 def holdings(transaction: Transaction, links: Links, rules: Rules, records: sa.TableClause) -> sa.TableClause:
@@ -193,32 +246,23 @@ def find_values(
     transaction: Transaction,
     records: sa.TableClause,
     names: sa.TableClause,
-    verdicts: sa.TableClause,
     rules: Rules,
     scoped: Sequence[str],
-) -> tuple[sa.TableClause, sa.TableClause]:
-    """Hold (type, value, record_no, blocked, false, crowded) per identifier, set of fields and pair by hand.
-
-    Returned beside: (record_no, type, value) of those that are no identifiers, and not by hand. Hashes of addresses
-    that only addresses give are among these alone.
-    """
-    plain = _identifiers(transaction, records, rules, scoped)
-    parts = [*_hashes(transaction, plain), *_together(transaction, names, records, rules)]
-    columns = ("type", "value", "record_no", "blocked", "false", "crowded")
-    nothing = sa.select(*(plain.c[name] for name in columns)).where(sa.false())
-    derived = transaction.hold("derived_value", sa.union_all(nothing, *parts))
-    own, beyond = (sa.select(*(it.c[name] for name in columns)) for it in (plain, derived))
-    every = sa.union_all(own, beyond.where(_tells_more(transaction, derived, rules)), *_by_hand(verdicts))
-    return transaction.hold("counted_value", every), derived
+) -> Values:
+    """Find what may tie records together: identifiers, hashes of addresses, and fields that count together."""
+    given = _identifiers(transaction, records, rules, scoped)
+    homes = _homes(transaction, records)
+    hashes, hashed = _hashes(transaction, given, rules)
+    together, fields = _together(names, homes, rules)
+    nothing = sa.select(sa.literal(0).label("rank"), given.c.record_no, given.c.key, given.c.blocked).where(sa.false())
+    derived = transaction.hold("derived_key", sa.union_all(nothing, *hashes, *together))
+    return Values(given, derived, homes, (*hashed, *fields))
 
 
-def _tells_more(transaction: Transaction, derived: sa.TableClause, rules: Rules) -> sa.ColumnElement[bool]:
-    """Say whether a derived value may link: a hash that no record gives says no more than its address does."""
-    if not rules.hash_as_address:
-        return sa.true()
-    identifier = transaction.table("identifier")
-    hashes = sa.select(identifier.c.value).where(identifier.c.type == "email_hash", identifier.c.value.is_not(None))
-    return sa.or_(derived.c.type != "email_hash", derived.c.blocked, derived.c.value.in_(hashes))
+def told_identifiers(identifier: sa.Table, rules: Rules) -> list[sa.ColumnElement[bool]]:
+    """Say which identifiers are looked at; e-mail and phone may link nobody, and are contact data all the same."""
+    known = {kind.name for kind in (*rules.kinds, *rules.attaching)}
+    return [identifier.c.type.in_(sorted({*known, "email", "phone"})), identifier.c.value.is_not(None)]
 
 
 def blocked_identifier(identifier: sa.Table, rules: Rules, scoped: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -233,11 +277,10 @@ def _identifiers(
     identifier = transaction.table("identifier")
     false = hub_rules.placeholder(rules, identifier.c.type, identifier.c.value, scoped)
     known = [kind.name for kind in (*rules.kinds, *rules.attaching)]
-    # e-mail and phone may link nothing in a project: they are contact data all the same
     plain = (
         sa.select(identifier.c.type, identifier.c.value, records.c.record_no, false.label("false"))
         .join_from(identifier, records, records.c.record_id == identifier.c.record_id)
-        .where(identifier.c.type.in_(sorted({*known, "email", "phone"})), identifier.c.value.is_not(None))
+        .where(*told_identifiers(identifier, rules))
         .subquery()
     )
     shared = hub_rules.shared_mailbox(plain.c.type, plain.c.value)
@@ -249,7 +292,7 @@ def _identifiers(
             plain.c.record_no,
             sa.or_(plain.c.false, shared, plain.c.type.not_in(known)).label("blocked"),
             plain.c.false,
-            sa.false().label("crowded"),
+            digest(plain.c.type, plain.c.value).label("key"),
         ),
     )
 
@@ -257,82 +300,85 @@ def _identifiers(
 def hashes_given(transaction: Transaction) -> bool:
     """Say whether any record gives a hash in place of an address: only then do addresses add theirs."""
     identifier = transaction.table("identifier")
-    found = sa.select(identifier.c.type).where(identifier.c.type == "email_hash").limit(1)
+    found = sa.select(identifier.c.type).where(identifier.c.type == HASH).limit(1)
     return transaction.scalar(found) is not None
 
 
-def _hashes(transaction: Transaction, values: sa.TableClause) -> list[sa.Select[tuple[object, ...]]]:
-    """Give the hashes of e-mail addresses, where records have hashes; those of blocked addresses block theirs."""
-    if not hashes_given(transaction):
-        return []
+def hash_of(address: sa.ColumnElement[str]) -> tuple[sa.Label[str], sa.Label[str], sa.Label[int]]:
+    """Give type, value and key of an address's hash."""
+    kind, value = sa.literal(HASH), constructs.sha256_hex(address)
+    return kind.label("type"), value.label("value"), digest(kind, value).label("key")
+
+
+def _hashes(
+    transaction: Transaction, given: sa.TableClause, rules: Rules
+) -> tuple[list[sa.Select[Any]], list[sa.Select[Any]]]:
+    """Select the hashes of e-mail addresses, where records have hashes; those of blocked addresses block theirs.
+
+    Selected are (rank, record_no, key, blocked), and what they say.
+    """
+    rank = rules.place(HASH)
+    if rank is None or not hashes_given(transaction):
+        return [], []
+    kind, value, key = hash_of(given.c.value)
     hashed = transaction.hold(
         "hashed_email",
-        sa.select(
-            sa.literal("email_hash").label("type"),
-            constructs.sha256_hex(values.c.value).label("value"),
-            values.c.record_no,
-            values.c.blocked,
-            values.c.false,
-            values.c.crowded,
-        ).where(values.c.type == "email"),
+        sa.select(sa.literal(rank).label("rank"), given.c.record_no, key, given.c.blocked).where(
+            given.c.type == "email"
+        ),
     )
-    of_blocked = sa.select(hashed.c.value).where(hashed.c.blocked)
-    transaction.execute(
-        sa.update(values).where(values.c.type == "email_hash", values.c.value.in_(of_blocked)).values(blocked=True)
-    )
-    both = sa.and_(
-        values.c.type == "email_hash", values.c.value == hashed.c.value, values.c.record_no == hashed.c.record_no
-    )
-    return [sa.select(*hashed.c).where(~sa.exists(sa.select(values.c.type).where(both)))]
+    of_blocked = sa.select(hashed.c.key).where(hashed.c.blocked)
+    transaction.execute(sa.update(given).where(given.c.type == HASH, given.c.key.in_(of_blocked)).values(blocked=True))
+    own = given.alias("own_hash")
+    both = sa.and_(own.c.type == HASH, own.c.key == hashed.c.key, own.c.record_no == hashed.c.record_no)
+    told = sa.select(kind, value, given.c.record_no, key).where(given.c.type == "email")
+    return [sa.select(*hashed.c).where(~sa.exists(sa.select(own.c.type).where(both)))], [told]
 
 
 def _together(
-    transaction: Transaction, names: sa.TableClause, records: sa.TableClause, rules: Rules
-) -> list[sa.Select[tuple[object, ...]]]:
-    """Give the values of the fields that link when all are equal; where one is not known there is none."""
-    homes = _homes(transaction, records) if any("address" in fields for fields in rules.together) else None
-    columns: dict[str, sa.ColumnElement[str]] = {
+    names: sa.TableClause, homes: sa.TableClause, rules: Rules
+) -> tuple[list[sa.Select[Any]], list[sa.Select[Any]]]:
+    """Select the fields that link when all are equal; where one is not known there is none.
+
+    Selected are (rank, record_no, key, blocked), and what they say.
+    """
+    columns: dict[str, sa.ColumnElement[Any]] = {
         "given_name": sa.case((names.c.given_name.not_like("%."), names.c.given_name), else_=sa.null()),
-        "initial": sa.func.substr(names.c.given_name, 1, 1),
+        "initial": sa.func.substr(names.c.given_name, 1, 1, type_=sa.Text()),
         "surname": names.c.surname,
-        "birth_date": sa.cast(names.c.birth_date, sa.Text()),
+        "birth_date": names.c.birth_date,
+        "address": homes.c.home,
     }
-    if homes is not None:
-        columns["address"] = homes.c.home
-    found: list[sa.Select[tuple[object, ...]]] = []
+    keys: list[sa.Select[Any]] = []
+    texts: list[sa.Select[Any]] = []
     for fields in rules.together:
-        value = sa.func.concat_ws("|", *(columns[name] for name in fields), type_=sa.Text())
+        kind = "+".join(fields)
+        key = digest(sa.literal(kind), *(columns[name] for name in fields)).label("key")
+        living = "address" in fields
+        source = names.join(homes, homes.c.record_no == names.c.record_no) if living else names
         known = [columns[name].is_not(None) for name in fields]
-        source: sa.FromClause = names
-        if "address" in fields and homes is not None:
-            source = names.join(homes, homes.c.record_no == names.c.record_no)
-        found.append(
-            sa.select(sa.literal("+".join(fields)), value, names.c.record_no, sa.false(), sa.false(), sa.false())
+        rank, not_blocked = sa.literal(rules.place(kind)).label("rank"), sa.false().label("blocked")
+        values = sa.select(rank, names.c.record_no, key, not_blocked).select_from(source).where(*known)
+        keys.append(values.distinct() if living else values)  # two addresses of a record may be one home
+        said = sa.func.concat_ws("|", *(sa.cast(columns[name], sa.Text()) for name in fields), type_=sa.Text())
+        texts.append(
+            sa.select(sa.literal(kind).label("type"), said.label("value"), names.c.record_no, key)
             .select_from(source)
             .where(*known)
         )
-    return found
-
-
-def _by_hand(verdicts: sa.TableClause) -> list[sa.Select[tuple[object, ...]]]:
-    """Give each pair that somebody joined by hand a value that only those two share."""
-    pair = sa.func.concat_ws("|", verdicts.c.low, verdicts.c.high, type_=sa.Text())
-    return [
-        sa.select(sa.literal(HAND), pair, number, sa.false(), sa.false(), sa.false()).where(verdicts.c.same)
-        for number in (verdicts.c.low, verdicts.c.high)
-    ]
+    return keys, texts
 
 
 def _homes(transaction: Transaction, records: sa.TableClause) -> sa.TableClause:
-    """Hold (record_no, home): each record's complete addresses as one text."""
+    """Hold (record_no, home): each address of a record as one text, where it is complete."""
     address = transaction.table("address")
     number = sa.func.concat_ws("-", address.c.house_number, address.c.house_letter, address.c.house_addition)
     postcode = sa.func.replace(sa.func.upper(address.c.postcode), " ", "")
     home = sa.func.concat_ws(" ", postcode, sa.func.lower(number), type_=sa.Text())
+    complete = sa.and_(address.c.postcode != "", address.c.house_number != "")
     return transaction.hold(
         "record_home",
-        sa.select(records.c.record_no, home.label("home"))
-        .join_from(address, records, records.c.record_id == address.c.record_id)
-        .where(address.c.postcode != "", address.c.house_number != "")
-        .distinct(),
+        sa.select(records.c.record_no, sa.case((complete, home)).label("home")).join_from(
+            address, records, records.c.record_id == address.c.record_id
+        ),
     )

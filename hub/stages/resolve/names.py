@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
@@ -14,11 +15,23 @@ NOBODYS_BIRTHDAYS = (date(1800, 1, 1), date(1900, 1, 1), date(1901, 1, 1), date(
 """Dates that systems fill in where they know none."""
 
 
-def find_names(transaction: Transaction, records: sa.TableClause) -> sa.TableClause:
-    """Hold (record_no, given_name, surname, birth_date, gender) of each record that says any of these.
+@dataclass(frozen=True)
+class Names:
+    """Who the records say they are.
 
-    Names are keys for comparing (`hub.normalise.likeness`); initials stand in for a given name that is not told.
+    `records`: (record_no, given_name, surname, birth_date, gender, given_no, surname_no) of each record that says any
+    of these. Names are keys for comparing (`hub.normalise.likeness`); initials stand in for a given name that is not
+    told. The numbers tell the keys apart for less, within this run: `given_names` and `surnames` have the keys by
+    number. That of initials is negative.
     """
+
+    records: sa.TableClause
+    given_names: Sequence[str]
+    surnames: Sequence[str]
+
+
+def find_names(transaction: Transaction, records: sa.TableClause) -> Names:
+    """Find who the records say they are."""
     stored = transaction.table("source_record")
     given = sa.func.coalesce(sa.func.nullif(stored.c.given_name, ""), stored.c.initials)
     family = sa.func.concat_ws(" ", stored.c.surname, stored.c.partner_surname)
@@ -35,9 +48,9 @@ def find_names(transaction: Transaction, records: sa.TableClause) -> sa.TableCla
         .join_from(stored, records, records.c.record_id == stored.c.record_id)
         .where(sa.or_(given.is_not(None), family.is_not(None), stored.c.birth_date.is_not(None))),
     )
-    givens = _keys(transaction, said, "given", given_name_key)
-    families = _keys(transaction, said, "family", surname_key)
-    return transaction.hold(
+    givens, given_names = _keys(transaction, said, "given", given_name_key)
+    families, surnames = _keys(transaction, said, "family", surname_key)
+    named = transaction.hold(
         "record_name",
         sa.select(
             said.c.record_no,
@@ -45,19 +58,31 @@ def find_names(transaction: Transaction, records: sa.TableClause) -> sa.TableCla
             families.c.key.label("surname"),
             said.c.birth_date,
             said.c.gender,
+            givens.c.number.label("given_no"),
+            families.c.number.label("surname_no"),
         ).select_from(
             said.outerjoin(givens, givens.c.said == said.c.given).outerjoin(families, families.c.said == said.c.family)
         ),
     )
+    return Names(named, given_names, surnames)
 
 
 def _keys(
     transaction: Transaction, said: sa.TableClause, column: str, key: Callable[[str], str | None]
-) -> sa.TableClause:
-    """Hold (said, key) for every distinct name in a column."""
+) -> tuple[sa.TableClause, list[str]]:
+    """Hold (said, key, number) for every distinct name in a column; return the keys by number."""
     import pyarrow as pa
 
-    distinct = sa.select(said.c[column]).where(said.c[column].is_not(None)).distinct()
-    names = [name for batch in transaction.arrow(distinct) for name in batch.column(0).to_pylist()]
-    keys = pa.table({"said": pa.array(names, pa.string()), "key": pa.array(map(key, names), pa.string())})
-    return transaction.load(f"{column}_key", keys)
+    query = sa.select(said.c[column]).where(said.c[column].is_not(None)).distinct()
+    names = [name for batch in transaction.arrow(query) for name in batch.column(0).to_pylist()]
+    keys = list(map(key, names))
+    distinct = ["", *dict.fromkeys(found for found in keys if found is not None)]
+    numbers = {name: -number if name.endswith(".") else number for number, name in enumerate(distinct)}
+    table = pa.table(
+        {
+            "said": pa.array(names, pa.string()),
+            "key": pa.array(keys, pa.string()),
+            "number": pa.array((None if found is None else numbers[found] for found in keys), pa.int64()),
+        }
+    )
+    return transaction.load(f"{column}_key", table), distinct

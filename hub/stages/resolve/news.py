@@ -16,13 +16,22 @@ import sqlalchemy as sa
 
 from hub.project import Project
 from hub.stages.resolve.devices import PROFILING
-from hub.stages.resolve.links import Links, blocked_identifier, find_values, hashes_given
+from hub.stages.resolve.links import (
+    HASH,
+    Links,
+    Values,
+    blocked_identifier,
+    find_values,
+    hash_of,
+    hashes_given,
+    told_identifiers,
+)
 from hub.stages.resolve.names import find_names
 from hub.stages.resolve.people import People
 from hub.stages.resolve.records import numbered
 from hub.stages.resolve.rules import Rules
-from hub.stages.resolve.verdicts import find_verdicts
 from hub.warehouse import Transaction, constructs
+from hub.warehouse.digest import way
 from hub.warehouse.state import fingerprint, remember, seen
 
 if TYPE_CHECKING:
@@ -41,7 +50,7 @@ class News:
 
     `records`: (record_no) of the records that hang together with news, before or now.
     `gone`: (record_no) of those that are there no more.
-    `aside`: (type, value) of values that tie nobody together, as known from all records.
+    `aside`: (type, value, key) of values that tie nobody together, as known from all records.
     """
 
     records: sa.TableClause
@@ -50,13 +59,14 @@ class News:
 
 
 def setup(transaction: Transaction, rules: Rules, project: Project) -> str:
-    """Name everything but the data that the result depends on: rules, schema, and how the data was mapped."""
+    """Name everything but the data that the result depends on: rules, schema, how the data was mapped, and numbered."""
     load = transaction.table("mapped_load")
     columns = (load.c.connection, load.c.raw_table, load.c.target, load.c.mapping)
     mappings = sorted(map(tuple, transaction.rows(sa.select(*columns).distinct())))
     identity = project.identity
     said = (rules.version, identity.golden, identity.scoped, identity.match, project.schema["source_record"])
-    return fingerprint(said, project.schema["person"], mappings, hashes_given(transaction))
+    digests = transaction.scalar(way())
+    return fingerprint(said, project.schema["person"], mappings, hashes_given(transaction), digests)
 
 
 def find_news(
@@ -78,20 +88,13 @@ def find_news(
     seeds = _seeds(transaction, numbers, by_hand, decided)
     there = sa.select(record.c.record_no).where(record.c.record_no.is_not(None))
     gone = transaction.hold("gone_record", sa.select(kept.c.record_no).where(kept.c.record_no.not_in(there)))
-    if _unaccounted(transaction, seeds, gone):
+    if _unaccounted(transaction, seeds, gone, rules):
         return None
-    names = find_names(transaction, seeds)
-    verdicts = find_verdicts(transaction, seeds, by_hand)
-    values, derived = find_values(transaction, seeds, names, verdicts, rules, scoped)
-    aside, free = _aside(transaction, seeds, gone, derived, rules, scoped)
-    asked = transaction.hold(
-        "asked_value",
-        sa.union(
-            *(sa.select(it.c.type, it.c.value).where(~_among(it, aside)) for it in (values, derived)),
-            sa.select(free.c.type, free.c.value),
-        ),
-    )
-    sharing = _holders(transaction, asked, _partners(transaction, seeds, by_hand), numbers)
+    names = find_names(transaction, seeds).records
+    values = find_values(transaction, seeds, names, rules, scoped)
+    aside, free = _aside(transaction, seeds, gone, values.derived, rules, scoped)
+    asked = _asked(transaction, values, aside, free)
+    sharing = _holders(transaction, asked, values.derived, aside, _partners(transaction, seeds, by_hand), numbers)
     moved = sa.union(
         sa.select(seeds.c.record_no), sa.select(sharing.c.record_no), sa.select(gone.c.record_no)
     ).subquery()
@@ -114,11 +117,11 @@ def keep(
     as_of: datetime,
 ) -> sa.TableClause | None:
     """Remember what was looked at; return (person_id) of everybody whose records were, None for everybody."""
-    kept, values = transaction.table("resolved_record"), transaction.table("resolved_value")
+    kept, keys = transaction.table("resolved_record"), transaction.table("resolved_key")
     known = transaction.table("resolved_load")
     touched = None
     if news is None:
-        for table in (kept, values, known):
+        for table in (kept, keys, known):
             transaction.execute(sa.delete(table))
     else:
         looked_at = sa.union(sa.select(news.records.c.record_no), sa.select(news.gone.c.record_no)).subquery()
@@ -129,12 +132,13 @@ def keep(
                 sa.select(kept.c.person_id).where(kept.c.record_no.in_(among)), sa.select(people.records.c.person_id)
             ),
         )
-        for table in (kept, values):
+        for table in (kept, keys):
             transaction.execute(sa.delete(table).where(table.c.record_no.in_(among)))
-    _keep_records(transaction, people, verdicts)
-    names = ("record_no", "type", "value")
-    derived = sa.select(*(links.derived.c[name] for name in names))
-    transaction.execute(sa.insert(values).from_select(list(names), derived))
+    _keep_records(transaction, people, links.values, verdicts)
+    derived = links.values.derived
+    transaction.execute(
+        sa.insert(keys).from_select(["record_no", "key"], sa.select(derived.c.record_no, derived.c.key))
+    )
     _keep_aside(transaction, links)
     loads = sa.union(*(sa.select(it.c.connection, it.c.load_id).where(*of) for it, of in _sources(transaction)))
     fresh = loads.subquery()
@@ -145,14 +149,9 @@ def keep(
     return touched
 
 
-def _keep_records(transaction: Transaction, people: People, verdicts: sa.TableClause) -> None:
+def _keep_records(transaction: Transaction, people: People, values: Values, verdicts: sa.TableClause) -> None:
     kept, told, hanging = transaction.table("resolved_record"), people.records, people.components
-    facts = sa.union_all(
-        *(
-            sa.select(told.c.record_no).join_from(it, told, told.c.record_id == it.c.record_id)
-            for it in (transaction.table("identifier"), transaction.table("address"))
-        )
-    ).subquery()
+    facts = sa.union_all(*(sa.select(it.c.record_no) for it in (values.given, values.homes))).subquery()
     counted = sa.select(facts.c.record_no, sa.func.count().label("facts")).group_by(facts.c.record_no).subquery()
     judged = sa.union(sa.select(verdicts.c.low.label("record_no")), sa.select(verdicts.c.high)).subquery()
     query = sa.select(
@@ -171,22 +170,21 @@ def _keep_records(transaction: Transaction, people: People, verdicts: sa.TableCl
 
 def _keep_aside(transaction: Transaction, links: Links) -> None:
     """Keep what ties nobody together: the crowds, and the hashes of blocked addresses."""
-    stored, values, crowds = transaction.table("value_set_aside"), links.values, links.crowds
-    before = transaction.hold(
-        "blocked_before", sa.select(stored.c.type, stored.c.value).where(stored.c.reason == "blocked")
-    )
-    blocked = sa.and_(values.c.type == "email_hash", values.c.blocked)
-    told = sa.union(
-        sa.select(values.c.type, values.c.value).where(blocked),
-        sa.select(crowds.c.type, crowds.c.value).where(_among(crowds, before)),
-    )
-    hashes = transaction.hold("blocked_hash", told)
+    stored, given, crowds = transaction.table("value_set_aside"), links.values.given, links.crowds
+    before = transaction.hold("blocked_before", sa.select(stored.c.key).where(stored.c.reason == "blocked"))
+    parts = [
+        sa.select(given.c.type, given.c.value, given.c.key).where(given.c.type == HASH, given.c.blocked),
+        sa.select(crowds.c.type, crowds.c.value, crowds.c.key).where(crowds.c.key.in_(sa.select(before.c.key))),
+    ]
+    if hashes_given(transaction):
+        parts.append(sa.select(*hash_of(given.c.value)).where(given.c.type == "email", given.c.blocked))
+    hashes = transaction.hold("blocked_hash", sa.union(*parts))
     transaction.execute(sa.delete(stored))
+    crowd = crowds.c.key.not_in(sa.select(hashes.c.key))
     every = sa.union(
-        sa.select(hashes.c.type, hashes.c.value, sa.literal("blocked")),
-        sa.select(crowds.c.type, crowds.c.value, sa.literal("crowd")).where(~_among(crowds, hashes)),
+        sa.select(*hashes.c, sa.literal("blocked")), sa.select(*crowds.c, sa.literal("crowd")).where(crowd)
     )
-    transaction.execute(sa.insert(stored).from_select(["type", "value", "reason"], every))
+    transaction.execute(sa.insert(stored).from_select(["type", "value", "key", "reason"], every))
 
 
 # what changed --------------------------------------------------------------------------------------------------------
@@ -229,12 +227,14 @@ def _seeds(transaction: Transaction, numbers: sa.TableClause, by_hand: pa.Table,
     return numbered(transaction, numbers, transaction.hold("seed_no", found), "seed")
 
 
-def _unaccounted(transaction: Transaction, seeds: sa.TableClause, gone: sa.TableClause) -> bool:
+def _unaccounted(transaction: Transaction, seeds: sa.TableClause, gone: sa.TableClause, rules: Rules) -> bool:
     """Say whether identifiers or addresses came or went without news of their record: then all must be looked at."""
     kept = transaction.table("resolved_record")
-    tables = (transaction.table("identifier"), transaction.table("address"))
+    identifier, address = transaction.table("identifier"), transaction.table("address")
+    facts: list[tuple[sa.Table, list[sa.ColumnElement[bool]]]]
+    facts = [(identifier, told_identifiers(identifier, rules)), (address, [])]
     changed = sa.select(seeds.c.record_id)
-    now = sum(transaction.count(it) - transaction.count(it, it.c.record_id.in_(changed)) for it in tables)
+    now = sum(transaction.count(it, *told, it.c.record_id.not_in(changed)) for it, told in facts)
     news = sa.union(sa.select(seeds.c.record_no), sa.select(gone.c.record_no)).subquery()
     others = kept.c.record_no.not_in(sa.select(news.c.record_no))
     before = transaction.scalar(sa.select(sa.func.coalesce(sa.func.sum(kept.c.facts), 0)).where(others))
@@ -248,10 +248,6 @@ def _same(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(one.c.type == other.c.type, one.c.value == other.c.value)
 
 
-def _among(values: sa.FromClause, others: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.exists(sa.select(others.c.type).where(_same(values, others)))
-
-
 def _aside(
     transaction: Transaction,
     seeds: sa.TableClause,
@@ -260,33 +256,46 @@ def _aside(
     rules: Rules,
     scoped: Sequence[str],
 ) -> tuple[sa.TableClause, sa.TableClause]:
-    """Hold (type, value) of what still ties nobody together, and of what may tie again."""
-    stored, values = transaction.table("value_set_aside"), transaction.table("resolved_value")
+    """Hold (type, value, key) of what still ties nobody together, and of what may tie again."""
+    stored, keys = transaction.table("value_set_aside"), transaction.table("resolved_key")
     identifier = transaction.table("identifier")
     news = sa.union(sa.select(seeds.c.record_no), sa.select(gone.c.record_no)).subquery()
     held = sa.union_all(
-        sa.select(identifier.c.type, identifier.c.value).join_from(identifier, stored, _same(identifier, stored)),
-        sa.select(values.c.type, values.c.value)
-        .join_from(values, stored, _same(values, stored))
-        .where(values.c.record_no.not_in(sa.select(news.c.record_no))),
-        sa.select(derived.c.type, derived.c.value).join_from(derived, stored, _same(derived, stored)),
+        sa.select(stored.c.type, stored.c.key).join_from(identifier, stored, _same(identifier, stored)),
+        sa.select(stored.c.type, stored.c.key)
+        .join_from(keys, stored, keys.c.key == stored.c.key)
+        .where(keys.c.record_no.not_in(sa.select(news.c.record_no))),
+        sa.select(stored.c.type, stored.c.key).join_from(derived, stored, derived.c.key == stored.c.key),
     ).subquery()
     crowded = (
-        sa.select(held.c.type, held.c.value)
-        .group_by(held.c.type, held.c.value)
-        .having(sa.func.count() > rules.limit(held.c.type))
+        sa.select(held.c.key)
+        .group_by(held.c.type, held.c.key)
+        .having(sa.func.count() > rules.limit(rules.rank(held.c.type)))
     )
-    parts: list[sa.Select[Any]] = [crowded]
+    said = (stored.c.type, stored.c.value, stored.c.key)
+    parts: list[sa.Select[Any]] = [sa.select(*said).where(stored.c.key.in_(crowded))]
     if transaction.count(stored, stored.c.reason == "blocked"):
         hashed = constructs.sha256_hex(identifier.c.value)
         blocked = sa.and_(identifier.c.type == "email", blocked_identifier(identifier, rules, scoped))
         hashes = sa.select(hashed.label("value")).where(blocked).distinct().subquery()
-        parts.append(
-            sa.select(stored.c.type, stored.c.value).join_from(stored, hashes, hashes.c.value == stored.c.value)
-        )
+        parts.append(sa.select(*said).join_from(stored, hashes, hashes.c.value == stored.c.value))
     aside = transaction.hold("still_aside", sa.union(*parts))
-    free = sa.select(stored.c.type, stored.c.value).where(~_among(stored, aside))
+    free = sa.select(*said).where(stored.c.key.not_in(sa.select(aside.c.key)))
     return aside, transaction.hold("freed_value", free)
+
+
+def _asked(transaction: Transaction, values: Values, aside: sa.TableClause, free: sa.TableClause) -> sa.TableClause:
+    """Hold (type, value, key) of whatever an identifier may say that ties it to the news."""
+    given = values.given
+    texts = [sa.select(given.c.type, given.c.value, given.c.key)]
+    if hashes_given(transaction):
+        texts.append(sa.select(*hash_of(given.c.value)).where(given.c.type == "email"))
+    among = sa.select(aside.c.key)
+    parts = [text.subquery() for text in texts]
+    return transaction.hold(
+        "asked_value",
+        sa.union(*(sa.select(*it.c).where(it.c.key.not_in(among)) for it in parts), sa.select(*free.c)),
+    )
 
 
 def _partners(transaction: Transaction, seeds: sa.TableClause, by_hand: pa.Table) -> sa.CompoundSelect[Any]:
@@ -300,21 +309,33 @@ def _partners(transaction: Transaction, seeds: sa.TableClause, by_hand: pa.Table
 
 
 def _holders(
-    transaction: Transaction, asked: sa.TableClause, partners: sa.CompoundSelect[Any], numbers: sa.TableClause
+    transaction: Transaction,
+    asked: sa.TableClause,
+    derived: sa.TableClause,
+    aside: sa.TableClause,
+    partners: sa.CompoundSelect[Any],
+    numbers: sa.TableClause,
 ) -> sa.TableClause:
-    """Hold (record_no) of all records that hold one of some values, and of the partners."""
+    """Hold (record_no) of all records that hold a value that is asked for or derived, and of the partners."""
     identifier, record = transaction.table("identifier"), transaction.table("source_record")
-    values = transaction.table("resolved_value")
+    keys = transaction.table("resolved_key")
     holding = sa.select(identifier.c.record_id).join_from(identifier, asked, _same(identifier, asked))
     ids = sa.union(holding, sa.select(partners.subquery().c.record_id)).subquery()
     number = sa.func.coalesce(record.c.record_no, numbers.c.number).label("record_no")
     among = record.join(ids, ids.c.record_id == record.c.record_id)
     there = sa.select(record.c.record_no).where(record.c.record_no.is_not(None))
-    derived = sa.select(values.c.record_no).join_from(values, asked, _same(values, asked))
+    told = transaction.hold(
+        "asked_key",
+        sa.union(
+            sa.select(asked.c.key),
+            sa.select(derived.c.key).where(derived.c.key.not_in(sa.select(aside.c.key))),
+        ),
+    )
+    same = sa.select(keys.c.record_no).join_from(keys, told, told.c.key == keys.c.key)
     return transaction.hold(
         "sharing_record",
         sa.union(
             sa.select(number).select_from(among.outerjoin(numbers, numbers.c.record_id == record.c.record_id)),
-            derived.where(values.c.record_no.in_(there)),
+            same.where(keys.c.record_no.in_(there)),
         ),
     )

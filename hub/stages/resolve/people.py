@@ -16,6 +16,7 @@ from hub.stages.resolve.devices import attach
 from hub.stages.resolve.links import Links, reasons
 from hub.stages.resolve.match import Matched, match
 from hub.stages.resolve.match.said import Told
+from hub.stages.resolve.names import Names
 from hub.stages.resolve.rules import Rules
 from hub.stages.resolve.verdicts import part
 from hub.warehouse import Transaction
@@ -39,7 +40,7 @@ class People:
 def find_people(
     transaction: Transaction,
     records: sa.TableClause,
-    names: sa.TableClause,
+    names: Names,
     links: Links,
     verdicts: sa.TableClause,
     rules: Rules,
@@ -70,11 +71,11 @@ def find_people(
         tied.insert(0, own)
     matched = None
     if matching is not None:
-        told_by_rules = Told(records, names, links.values, links.crowds, whose, verdicts)
+        told_by_rules = Told(records, names.records, links.values.given, links.crowds, whose, verdicts)
         matched = match(transaction, matching, told_by_rules, as_of)
         whose = matched.people
         tied.insert(0, matched.reasons)
-    attached = attach(transaction, records, names, links, whose, rules)
+    attached = attach(transaction, records, names.records, links, whose, rules)
     person = sa.func.coalesce(attached.c.person, whose.c.person)
     alone = person == number
     linked_by = sa.case(

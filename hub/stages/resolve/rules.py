@@ -7,13 +7,15 @@ that a whole company reads, and values that so many records share that they poin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import string
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from hub.project.identity import BUILT_IN_KINDS, IdentifierRule, IdentityFile, KeyField, NameField, Strength
 from hub.warehouse import constructs
+from hub.warehouse.constructs import text_constant
 
 TELLING = ("customer_number", "loyalty_card", "email", "email_hash", "phone")
 """The hub's own kinds that link, the most telling first; kinds of a project's own come after the loyalty card."""
@@ -84,10 +86,16 @@ class Rules:
         alike = {it.name: (it.limit, it.agree) for it in self.kinds}
         return "email" in alike and alike["email"] == alike.get("email_hash")
 
-    def limit(self, kind: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
-        """Say how many records may share a value of a kind."""
-        named = {it.name: it.limit for it in (*self.kinds, *self.attaching) if it.limit != CROWD}
-        return sa.case(named, value=kind, else_=CROWD) if named else sa.literal(CROWD)
+    def place(self, kind: str) -> int | None:
+        """Say what `rank` gives for a kind; None where the project has no such kind."""
+        names = [it.name for it in (*self.kinds, *self.attaching)]
+        return names.index(kind) if kind in names else None
+
+    def limit(self, rank: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        """Say how many records may share a value of a kind of some rank."""
+        every = enumerate((*self.kinds, *self.attaching))
+        named = {place: it.limit for place, it in every if it.limit != CROWD}
+        return sa.case(named, value=rank, else_=CROWD) if named else sa.literal(CROWD)
 
 
 def rules_of(identity: IdentityFile) -> Rules:
@@ -143,7 +151,7 @@ SHARED_MAILBOXES = frozenset(
 """Local parts of mailboxes that several people read: they link nothing, but may be written to."""
 
 
-VERSION = 2
+VERSION = 3
 """Counts the changes of how rules are applied: after one, everybody is resolved again."""
 
 
@@ -153,22 +161,36 @@ def placeholder(
     """Say whether an identifier is a false value: by the hub's lists, or by the project's."""
     unscoped = sa.func.substr(value, sa.func.strpos(value, ":", type_=sa.Integer()) + 1)
     own = sa.case((type_.in_(list(scoped)), unscoped), else_=value)
-    plain = sa.func.lower(sa.func.trim(own))
-    false = [plain.in_(sorted(PLACEHOLDERS)), sa.func.ltrim(own, "-0 .+") == ""]
+    false: list[sa.ColumnElement[bool]] = [constructs.matches(own, _NOTHING)]
     for kind, values in rules.blocked.items():
-        exact = sorted(text.strip().lower() for text in values if "*" not in text)
-        patterns = [_pattern(text) for text in values if "*" in text]
-        said: list[sa.ColumnElement[bool]] = [plain.in_(exact)] if exact else []
-        said += [constructs.matches(plain, pattern) for pattern in patterns]
-        false.append(sa.and_(type_ == kind, sa.or_(*said)))
+        said = text_constant(_spaced(map(_pattern, sorted(values))))
+        false.append(sa.and_(type_ == kind, constructs.matches(own, said)))
     return sa.or_(*false)
 
 
+def _spaced(patterns: Iterable[str]) -> str:
+    """Give the regular expression of texts, in capitals or not and with spaces around."""
+    return f" *(?:{'|'.join(patterns)}) *"
+
+
 def _pattern(text: str) -> str:
-    """Turn a value with `*` into a regular expression."""
-    return ".*".join(re.sub(r"([^A-Za-z0-9@_ -])", r"\\\1", part) for part in text.strip().lower().split("*"))
+    """Turn a value, with `*` for any text, into a regular expression, in capitals or not."""
+    return ".*".join("".join(map(_letter, part)) for part in text.strip().split("*"))
+
+
+def _letter(letter: str) -> str:
+    small, capital = letter.lower(), letter.upper()
+    if small != capital and len(small) == len(capital) == 1:
+        return f"[{small}{capital}]"
+    return re.escape(letter) if letter in string.punctuation else letter
+
+
+_NOTHING = text_constant(_spaced([*map(_pattern, sorted(PLACEHOLDERS)), "[-0 .+]*"]))
 
 
 def shared_mailbox(type_: sa.ColumnElement[str], value: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Say whether an identifier is a mailbox that several people read."""
-    return sa.and_(type_ == "email", sa.func.split_part(value, "@", 1).in_(sorted(SHARED_MAILBOXES)))
+    return sa.and_(type_ == "email", constructs.matches(value, _SHARED))
+
+
+_SHARED = text_constant(f"(?:{'|'.join(sorted(SHARED_MAILBOXES))})@.*")

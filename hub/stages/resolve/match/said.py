@@ -21,8 +21,8 @@ class Told:
     """The people that the rules made, in the tables of the stage.
 
     `records`: record_id and record_no. `names`: record_no, given_name, surname, birth_date, gender. `values`: type,
-    value, record_no, blocked, false. `crowds`: type and value. `whose`: record_no and person. `verdicts`: low, high
-    and same, by record number.
+    value, record_no, blocked, false, key. `crowds`: type, value, key. `whose`: record_no and person. `verdicts`: low,
+    high and same, by record number.
     """
 
     records: sa.TableClause
@@ -45,7 +45,6 @@ def tell(transaction: Transaction, engine: Engine, people: Told) -> None:
 def _statements(transaction: Transaction, people: Told) -> dict[str, sa.Select[Any]]:
     names, values, crowds, whose = people.names, people.values, people.crowds, people.whose
     address, records = transaction.table("address"), people.records
-    crowded = sa.and_(crowds.c.type == values.c.type, crowds.c.value == values.c.value)
     postcode = sa.func.replace(sa.func.upper(address.c.postcode), " ", "", type_=sa.Text())
     number = sa.func.concat_ws("-", address.c.house_number, address.c.house_letter, address.c.house_addition)
     low, high = whose.alias("low_whose"), whose.alias("high_whose")
@@ -57,12 +56,12 @@ def _statements(transaction: Transaction, people: Told) -> dict[str, sa.Select[A
             whose.c.person, names.c.given_name, names.c.surname, names.c.birth_date, names.c.gender
         ).join_from(names, whose, whose.c.record_no == names.c.record_no),
         "said_value": sa.select(whose.c.person, values.c.type, values.c.value)
-        .select_from(values.join(whose, whose.c.record_no == values.c.record_no).outerjoin(crowds, crowded))
+        .join_from(values, whose, whose.c.record_no == values.c.record_no)
         .where(
             values.c.type.in_(["email", "phone"]),
             sa.not_(values.c.blocked),
             sa.not_(values.c.false),
-            crowds.c.value.is_(None),
+            values.c.key.not_in(sa.select(crowds.c.key)),
         )
         .distinct(),
         "said_home": sa.select(

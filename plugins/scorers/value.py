@@ -1,0 +1,142 @@
+"""Expected value: how much a trait that only grows (`target`, by default spent_lifetime) will grow within a horizon.
+
+This is the customer lifetime value over a horizon that can be checked: what somebody will spend, on average, counting
+those who will spend nothing. A Poisson regression gives it, so it is never below nought, and its traits multiply.
+
+It learns from the traits of two horizons ago and what came after, and is tried on one horizon ago and what came after
+that. A model that explains no more of the deviance there than the three RFM scores alone is refused. What was found
+(deviance explained, lift, what was foretold and what came per tenth and in all) is logged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from hub.contracts import Scored, Scoring
+from hub.errors import ConfigurationError, PluginError
+from plugins.scorers.features import Features, Period, calibration, numbers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RFM = ("recency_score", "frequency_score", "monetary_score")
+BETTER = 0.01
+"""How much more of the deviance (D squared) a model must explain than RFM alone."""
+LEAST = 50
+"""People who spend in a horizon below which there is nothing to learn from."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Options:
+    target: str
+    horizon: timedelta
+
+
+def expected_value(scoring: Scoring) -> Scored:
+    """Score everybody with what they will spend within the horizon, in the target's own unit."""
+    import numpy as np
+
+    options = _options(scoring)
+    moments = [scoring.as_of - 2 * options.horizon, scoring.as_of - options.horizon, scoring.as_of]
+    tables = [scoring.people(moment) for moment in moments]
+    totals = [np.nan_to_num(numbers(table.column(options.target))) for table in tables]
+    spent = [np.maximum(after - before, 0.0) for before, after in pairwise(totals)]
+    first, second, now = (
+        Period(moment, table, outcome) for moment, table, outcome in zip(moments, tables, [*spent, None], strict=True)
+    )
+    if min((outcome > 0).sum() for outcome in spent) < LEAST:
+        return Scored(None, f"too little history: fewer than {LEAST} people spend in a horizon")
+    refused = _refusal(first, second)
+    return Scored(None, refused) if refused else _scored(second, now)
+
+
+def _options(scoring: Scoring) -> _Options:
+    unknown = sorted(scoring.options.keys() - {"target", "horizon_days"})
+    if unknown:
+        raise ConfigurationError(f"the scorer has no option '{unknown[0]}': it knows target and horizon_days")
+    days = scoring.options.get("horizon_days", 365)
+    if not isinstance(days, int) or days < 1:
+        raise ConfigurationError("horizon_days is a whole number of days, such as 365")
+    found = _Options(str(scoring.options.get("target", "spent_lifetime")), timedelta(days=days))
+    there = set(scoring.people(scoring.as_of).column_names)
+    missing = [name for name in (found.target, *RFM) if name not in there]
+    if missing:
+        raise ConfigurationError(f"the scorer needs to see {', '.join(missing)}: add it to `uses`")
+    return found
+
+
+def _refusal(first: Period, second: Period) -> str:
+    """Try the model on the later period, beside RFM alone; say why it is not used, if it is not."""
+    import numpy as np
+    from sklearn.metrics import d2_tweedie_score
+
+    came = np.asarray(second.outcome)
+    foretold = {
+        "model": _foretold(first, second, [name for name in first.people.column_names if name != "person_id"]),
+        "rfm": _foretold(first, second, list(RFM)),
+    }
+    explained = {what: float(d2_tweedie_score(came, given, power=1)) for what, given in foretold.items()}
+    log.info(
+        "value_learned",
+        people=second.people.num_rows,
+        deviance_explained={what: round(share, 4) for what, share in explained.items()},
+        foretold_for_each_that_came=round(float(foretold["model"].sum() / came.sum()), 3),
+        lift={what: _lift(given, came) for what, given in foretold.items()},
+        calibration=calibration(foretold["model"], came),
+    )
+    if explained["model"] <= explained["rfm"] + BETTER:
+        told = f"{explained['model']:.3f} of the deviance explained against {explained['rfm']:.3f}"
+        return f"no better than RFM alone: {told} on the last horizon"
+    return ""
+
+
+def _foretold(learned_from: Period, tried_on: Period, names: list[str]) -> np.ndarray:
+    features = Features.of(learned_from, names)
+    found: np.ndarray = _fitted(features.matrix(learned_from), learned_from).predict(features.matrix(tried_on))
+    return found * _unit(learned_from)
+
+
+def _scored(learned_from: Period, now: Period) -> Scored:
+    """Learn from the newest period whose outcome is known, and score the people of now."""
+    import pyarrow as pa
+
+    names = [name for name in now.people.column_names if name != "person_id"]
+    features = Features.of(learned_from, names)
+    matrix = features.matrix(now)
+    model = _fitted(features.matrix(learned_from), learned_from)
+    by_trait = features.summed(matrix * model.coef_)
+    reasons = [names[position] for position in by_trait.argmax(axis=1)]
+    values = pa.array(model.predict(matrix) * _unit(learned_from))
+    return Scored(pa.table({"person_id": now.people.column("person_id"), "value": values, "reason": reasons}))
+
+
+def _fitted(matrix: np.ndarray, period: Period) -> Any:
+    import numpy as np
+
+    try:
+        from sklearn.linear_model import PoissonRegressor
+    except ImportError:
+        raise PluginError("scikit-learn is missing: pip install 'schakel[scores]'") from None
+    return PoissonRegressor(alpha=0.01, max_iter=1000).fit(matrix, np.asarray(period.outcome) / _unit(period))
+
+
+def _unit(period: Period) -> float:
+    """Give what people spend on average: in this unit the model learns, whatever the currency."""
+    import numpy as np
+
+    return float(np.asarray(period.outcome).mean())
+
+
+def _lift(foretold: np.ndarray, came: np.ndarray) -> float:
+    """Say how many times as much the tenth spends of which most is foretold."""
+    import numpy as np
+
+    top = np.argsort(-foretold, kind="stable")[: max(1, len(foretold) // 10)]
+    return round(float(came[top].mean() / came.mean()), 2)

@@ -1,0 +1,106 @@
+"""Expected value: on made-up people whose rule is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from structlog.testing import capture_logs
+
+from hub.contracts import Scored, Scoring
+from hub.errors import ConfigurationError
+from hub.registry import GROUP, Registry
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+HORIZON = 365
+People = Callable[[datetime], pa.Table]
+
+
+def made_up(people: int, telling: bool) -> People:
+    """Make people who spend 40 a horizon on average; those with a garden 100 more, where that is `telling`."""
+    chance = np.random.default_rng(11)
+    garden = chance.random(people) < 0.3
+    mean = np.where(garden & telling, 140.0, 40.0)
+    spends = [np.round(chance.gamma(1.0, mean) * (chance.random(people) < 0.8) / 0.8, 2) for _ in range(3)]
+    totals = np.cumsum([spends[0], *spends[1:]], axis=0)
+    scores = [chance.integers(1, 6, people) for _ in range(3)]
+
+    def at(moment: datetime) -> pa.Table:
+        ago = round((NOW - moment) / timedelta(days=HORIZON))
+        total = [Decimal(str(round(float(number), 2))) for number in totals[2 - ago]]
+        return pa.table(
+            {
+                "person_id": np.arange(1, people + 1),
+                "spent_lifetime": pa.array(total, pa.decimal128(18, 4)),
+                "recency_score": scores[2 - ago],
+                "frequency_score": scores[2 - ago],
+                "monetary_score": scores[2 - ago],
+                "garden": garden,
+            }
+        )
+
+    return at
+
+
+def ask(people: People, **options: Any) -> Scored:
+    registry = Registry({"learned": EntryPoint("learned", "plugins.scorers.learned", GROUP)})
+    return registry.scorers["value"].call(Scoring(NOW, {"horizon_days": HORIZON, **options}, people))
+
+
+def test_expected_spending_is_what_people_of_that_kind_spend_on_average_with_the_reason() -> None:
+    people = made_up(3000, telling=True)
+    with capture_logs() as logs:
+        found = ask(people)
+    assert found.rows is not None, found.refused
+    garden = np.array(people(NOW).column("garden").to_pylist())
+    values = found.rows.column("value").to_numpy()
+    assert abs(values[garden].mean() - 140) < 25
+    assert abs(values[~garden].mean() - 40) < 10
+    assert values.min() >= 0
+    reasons = np.array(found.rows.column("reason").to_pylist())
+    assert (reasons[garden] == "garden").mean() > 0.8
+    (told,) = logs
+    assert told["deviance_explained"]["model"] > told["deviance_explained"]["rfm"] + 0.05
+    assert abs(told["foretold_for_each_that_came"] - 1) < 0.15
+    assert len(told["calibration"]) == 10
+    lowest, highest = told["calibration"][0], told["calibration"][-1]
+    assert lowest[0] < highest[0]
+    assert lowest[1] < highest[1]
+
+
+def test_the_same_data_give_the_same_values() -> None:
+    one, other = (ask(made_up(1000, telling=True)).rows for _ in range(2))
+    assert one is not None
+    assert one.equals(other)
+
+
+def test_a_model_that_foretells_no_better_than_rfm_is_refused() -> None:
+    found = ask(made_up(3000, telling=False))
+    assert found.rows is None
+    assert found.refused.startswith("no better than RFM alone: ")
+
+
+@pytest.mark.parametrize("people", [0, 60])
+def test_too_little_history_is_refused(people: int) -> None:
+    found = ask(made_up(people, telling=True))
+    assert found.rows is None
+    assert found.refused.startswith("too little history")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"horizon": 3}, "no option 'horizon'"),
+        ({"horizon_days": 0}, "a whole number of days"),
+        ({"target": "toys"}, "needs to see toys: add it to `uses`"),
+    ],
+)
+def test_a_wrong_option_is_told_with_a_remedy(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        ask(made_up(100, telling=True), **options)

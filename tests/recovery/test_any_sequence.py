@@ -1,0 +1,202 @@
+"""In whatever order: no message after a withdrawal, none twice, ledger and destination agree (R16, R17)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from hub import failpoints
+from hub.contracts import Message, Result
+from hub.errors import TemporaryError
+from hub.outgoing import NoAnswerError
+from hub.schema import BUILT_IN
+from hub.stages.activate import activate
+from hub.stages.decide import decide
+from hub.stages.feedback import feedback
+from hub.warehouse import open_warehouse
+from tests.stages.engagement import CONNECTIONS, NOW, RecorderConfig, Shop, shop_in
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+PEOPLE = 4
+ONE = st.integers(0, 9)
+"""Which of those that there are, counted round."""
+
+TROUBLES = ("nothing", "no answer, taken", "no answer, not taken", "later", "rejected")
+
+
+class Killed(BaseException):
+    """A run that ends where it stands. (Processes that really die: test_kills.)"""
+
+
+class AnySequence(RuleBasedStateMachine):
+    """People, what they say and do, runs that end or are killed, and what the destination took in the meantime."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.said: dict[int, tuple[datetime, bool]] = {}
+        """What everybody said last."""
+        self.is_now: dict[int, int] = {}
+        """Which person each of them is by now."""
+        self.gone: set[int] = set()
+        """Whose address bounced or unsubscribed."""
+        self.taken: Counter[str] = Counter()
+        self.trouble = "nothing"
+        self.stack = ExitStack()
+        folder = Path(tempfile.mkdtemp(prefix="sequence-"))
+        self.stack.callback(shutil.rmtree, folder)
+        warehouse = open_warehouse("duckdb", BUILT_IN, folder / ".hub", [folder])
+        self.stack.callback(warehouse.close)
+        mail = RecorderConfig(channel="email", window=timedelta(days=7), batch_size=2)
+        self.shop: Shop = self.stack.enter_context(
+            shop_in(folder, warehouse, connections={**CONNECTIONS, "mail": mail})
+        )
+        self.shop.answer("mail", self.take)
+        self.stack.callback(failpoints.disarm)
+
+    @initialize()
+    def somebody_comes(self) -> None:
+        self.come()
+
+    @precondition(lambda self: len(self.said) < PEOPLE)
+    @rule()
+    def come(self) -> None:
+        number = len(self.said) + 1
+        self.shop.newcomer(number)
+        self.said[number], self.is_now[number] = (self.now, True), number
+
+    @rule(one=ONE, yes=st.booleans())
+    def say(self, one: int, yes: bool) -> None:
+        number = self.who(one)
+        self.tick()
+        self.shop.consent(f"shop:{number}", "email", given=yes, at=self.now)
+        self.said[number] = (self.now, yes)
+
+    @rule(one=ONE)
+    def order(self, one: int) -> None:
+        self.tick()
+        self.shop.trait(self.is_now[self.who(one)], last_order_at=self.now)
+
+    @rule(one=ONE, other=ONE)
+    def merge(self, one: int, other: int) -> None:
+        into, gone = sorted((self.is_now[self.who(one)], self.is_now[self.who(other)]))
+        if into != gone:
+            self.shop.merge(into, gone)
+            self.is_now = {number: into if is_ == gone else is_ for number, is_ in self.is_now.items()}
+
+    @rule(one=ONE)
+    def split(self, one: int) -> None:
+        number = self.who(one)
+        if self.is_now[number] != number:
+            self.shop.update("source_record", {"record_id": f"shop:{number}"}, person_id=number)
+            columns = {"email": f"person{number}@example.nl", "given_name": f"Person{number}"}
+            self.shop.insert("person", person_id=number, record_id=f"shop:{number}", records=1, **columns)
+            self.is_now[number] = number
+
+    @precondition(lambda self: self.taken)
+    @rule(one=ONE, type_=st.sampled_from(["unsubscribed", "bounced", "delivered"]))
+    def react(self, one: int, type_: str) -> None:
+        self.tick()
+        id_ = sorted(self.taken)[one % len(self.taken)]
+        number = self.number_of(id_)
+        self.shop.insert(
+            "message_event",
+            connection="mail",
+            source_key=f"{self.now}",
+            load_id=f"{self.now}",
+            record_id=f"shop:{number}",
+            message_key=id_,
+            type=type_,
+            code="5.1.1" if type_ == "bounced" else None,
+            at=self.now,
+        )
+        if type_ != "delivered":
+            self.gone.add(number)
+
+    @rule(trouble=st.sampled_from(TROUBLES), point=st.sampled_from(["", *failpoints.POINTS]))
+    def run(self, trouble: str, point: str) -> None:
+        self.now += HOUR
+        self.trouble = trouble
+        if point:
+            failpoints.arm(point, _killed)
+        with suppress(Killed):
+            self.walk()
+        failpoints.disarm()
+
+    def walk(self) -> None:
+        feedback(self.shop.warehouse, self.shop.ledger, self.shop.project, self.now)
+        decide(self.shop.warehouse, self.shop.ledger, self.shop.project, self.now)
+        activate(self.shop.warehouse, self.shop.ledger, self.shop.project, self.now)
+
+    def take(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Be the destination: look at who gets something, and answer, or not."""
+        for message in batch:
+            assert self.may_get(self.number_of(message.id)), "a message after a withdrawal"
+        if self.trouble == "later":
+            raise TemporaryError("busy", retry_after=600)
+        if self.trouble == "rejected":
+            return [Result(message.id, "rejected", reason="550") for message in batch]
+        if self.trouble != "no answer, not taken":
+            # at a destination that takes an id once, a message that comes again changes nothing
+            self.taken.update(message.id for message in batch if message.id not in self.taken)
+        if self.trouble.startswith("no answer"):
+            raise NoAnswerError("no answer in 30 s")
+        return [Result(message.id, "accepted") for message in batch]
+
+    def may_get(self, number: int) -> bool:
+        """Say whether a person said yes last, by any of the records, and the address is not gone."""
+        same = [other for other, is_ in self.is_now.items() if is_ == self.is_now[number]]
+        return max(self.said[other] for other in same)[1] and number not in self.gone
+
+    def who(self, one: int) -> int:
+        return one % len(self.said) + 1
+
+    def number_of(self, id_: str) -> int:
+        message = self.shop.ledger.outbox.get(id_)
+        assert message is not None, "a message that the ledger does not know"
+        return int(message.record_id.partition(":")[2])
+
+    def tick(self) -> None:
+        self.now += MINUTE
+
+    def teardown(self) -> None:
+        with self.stack:
+            self.trouble = "nothing"
+            for _ in range(3):
+                # a new day, at an hour at which messages go
+                self.now = (self.now + timedelta(days=1)).replace(hour=10)
+                self.walk()
+            outbox = self.shop.ledger.outbox
+            states = outbox.states(self.shop.rows("decision", "decision_id"))
+            went = {id_ for id_, state in states.items() if state in ("accepted", "delivered", "bounced")}
+            parked = {message.id for message in outbox.parked()}
+            assert went <= set(self.taken) <= went | parked
+            assert not {"queued", "sending"} & set(states.values())
+            per_intent = Counter(self.number_of(id_) for id_ in self.taken)
+            assert not per_intent or max(per_intent.values()) == 1, "two messages for one intent"
+            with self.shop.ledger.engine.begin() as connection:
+                assert connection.execute(sa.text("SELECT count(*) FROM outbox")).scalar() == len(states)
+
+
+def _killed() -> None:
+    raise Killed
+
+
+TestAnySequence = AnySequence.TestCase
+TestAnySequence.settings = settings(
+    max_examples=12,
+    stateful_step_count=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)

@@ -65,8 +65,9 @@ class AnySequence(RuleBasedStateMachine):
         self.stack.callback(failpoints.disarm)
 
     @initialize()
-    def somebody_comes(self) -> None:
-        self.come()
+    def three_come(self) -> None:
+        for _ in range(3):
+            self.come()
 
     @precondition(lambda self: len(self.said) < PEOPLE)
     @rule()
@@ -123,8 +124,21 @@ class AnySequence(RuleBasedStateMachine):
         if type_ != "delivered":
             self.gone.add(number)
 
+    @rule()
+    def only_decide(self) -> None:
+        """Leave messages in the queue, for things to happen before they go."""
+        self.now += HOUR
+        feedback(self.shop.warehouse, self.shop.ledger, self.shop.project, self.now)
+        decide(self.shop.warehouse, self.shop.ledger, self.shop.project, self.now)
+
+    @rule()
+    def run(self) -> None:
+        self.now += HOUR
+        self.trouble = "nothing"
+        self.walk()
+
     @rule(trouble=st.sampled_from(TROUBLES), point=st.sampled_from(["", *failpoints.POINTS]))
-    def run(self, trouble: str, point: str) -> None:
+    def run_in_trouble(self, trouble: str, point: str) -> None:
         self.now += HOUR
         self.trouble = trouble
         if point:

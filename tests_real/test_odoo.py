@@ -59,7 +59,7 @@ to: {connection: crm, object: Kopers}
 key: email
 fields: {function: "'Vaste klant'"}
 consent: {channel: email}
-guards: {removes: 100%}
+guards: {removes: 100%, may_be_empty: true}
 """
 
 

@@ -20,6 +20,7 @@ SELECT
     newest(city, recency) AS city,
     newest(country, recency) AS country,
     coalesce(bool_or(opted_in), false) AS opted_in,
+    max(opted_in_at) FILTER (opted_in) AS opted_in_at,
     count(*) AS records
 FROM (
     SELECT *, coalesce(epoch(source_time)::BIGINT, 0) * 4
@@ -37,8 +38,10 @@ CREATE TEMP TABLE home AS
 SELECT family(surname) AS name, postcode, house_number, min(person) AS household
 FROM profile WHERE surname IS NOT NULL AND street IS NOT NULL GROUP BY ALL;
 
+-- a yes counts from the age of 16; whose age is not known counts as grown up
 CREATE TABLE person AS
-SELECT profile.*, home.household
+SELECT profile.*, home.household,
+    opted_in AND (birth_date IS NULL OR (opted_in_at AT TIME ZONE 'UTC')::DATE >= birth_date + INTERVAL 16 YEAR) AS may_be_mailed
 FROM profile LEFT JOIN home
     ON family(surname) = home.name AND profile.postcode = home.postcode AND profile.house_number = home.house_number;
 

@@ -13,7 +13,7 @@ SELECT
     person, coalesce(order_count, 0) AS order_count, spent_lifetime, spent_paid, first_order_at, last_order_at,
     coalesce(orders_90d, 0) AS orders_90d, coalesce(orders_365d, 0) AS orders_365d, own_interval, favourite_category,
     coalesce(opens_90d, 0) AS opens_90d, coalesce(clicks_90d, 0) AS clicks_90d, coalesce(visits_90d, 0) AS visits_90d,
-    recency, frequency, monetary, opted_in,
+    recency, frequency, monetary, may_be_mailed,
     CASE
         WHEN coalesce(order_count, 0) = 0 THEN 'prospect'
         WHEN days_since > 365 OR days_since > 2 * own_interval THEN 'inactive'
@@ -39,7 +39,7 @@ SELECT person, (
     + (life_cycle = 'inactive')::INT * 8
     + coalesce(recency >= 4 AND frequency >= 4 AND monetary >= 4, false)::INT * 16
     + coalesce(favourite_category = 'kibble', false)::INT * 32
-    + opted_in::INT * 64
+    + may_be_mailed::INT * 64
     + (opens_90d > 0 OR clicks_90d > 0)::INT * 128
     + (visits_90d > 0 AND orders_90d = 0)::INT * 256
     + coalesce(spent_paid > 500, false)::INT * 512

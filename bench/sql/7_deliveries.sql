@@ -15,7 +15,7 @@ CREATE TEMP TABLE intended AS
 SELECT audience, person, hash(email, phone, given_name) AS content
 FROM membership JOIN person USING (person)
 JOIN (VALUES ('gold', 16), ('newsletter', 64), ('inactives', 8), ('big_spenders', 512)) AS audiences(audience, bit) ON mask & bit <> 0
-WHERE opted_in AND (email IS NULL OR email NOT IN (SELECT suppressed.email FROM suppressed));
+WHERE may_be_mailed AND (email IS NULL OR email NOT IN (SELECT suppressed.email FROM suppressed));
 
 CREATE TABLE delivery AS
 SELECT
@@ -36,6 +36,6 @@ FROM (
 )
 JOIN trait USING (person)
 JOIN person USING (person)
-WHERE life_cycle IN ('prospect', 'new') AND (last_order_at > entered_at) IS NOT TRUE AND email IS NOT NULL
+WHERE life_cycle IN ('prospect', 'new') AND (last_order_at > entered_at) IS NOT TRUE AND person.may_be_mailed AND email IS NOT NULL
     AND email NOT IN (SELECT suppressed.email FROM suppressed)
     AND NOT EXISTS (SELECT 1 FROM message AS sent WHERE sent.person = person.person AND sent.scenario = 'welcome');

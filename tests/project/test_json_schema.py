@@ -105,6 +105,7 @@ def test_the_schemas_are_written_as_files(shop: Any, tmp_path: Path) -> None:
         "schema.json",
         "identity.json",
         "quality.json",
+        "recommendations.json",
         "consent-texts.json",
         "mapping.json",
         "cases.json",

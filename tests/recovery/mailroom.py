@@ -47,6 +47,7 @@ JOURNEY = Scenario.model_validate(
             {"wait": {"until": "clicked", "at_most": "2 days"}},
             {"if": "clicked", "then": "stop"},
             {"send": "extra", "by": "email"},
+            {"post": "no_answer", "to": "ads", "content": {"email": "email"}, "consent": {"channel": "email"}},
         ],
     }
 )
@@ -143,7 +144,8 @@ class End:
     taken: list[tuple[str, str]]
     """What the provider took, and what it counted."""
     rows: list[str]
-    """Whom the provider has in its audience."""
+    """Whom the provider has in its audience, and the rows that scenarios gave it."""
+    posted: list[Any]
 
 
 def finish(folder: Path, engine: str, url: str) -> End:
@@ -164,6 +166,7 @@ def finish(folder: Path, engine: str, url: str) -> End:
             report.counts.get("parked", 0),
             sorted((connection, id_) for connection, id_ in account["taken"]),
             sorted(account["audience"]),
+            shop.rows("posted_row", "source_key", "record_id", "state"),
         )
 
 

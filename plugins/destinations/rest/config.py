@@ -22,7 +22,7 @@ from hub.errors import suggest
 from hub.templated import placeholders
 from hub.units import Duration
 
-OF_A_ROW = frozenset({"key", "remote_id", "audience", "fields"})
+OF_A_ROW = frozenset({"key", "remote_id", "object", "fields"})
 OF_A_MAIL = frozenset({"id", "uuid", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
 
 
@@ -96,7 +96,7 @@ class RowRequest(Request):
             raise ValueError("`batch` needs {rows} in `body`, and `row`")
         if self.results is not None and not many:
             raise ValueError("`results` is for requests of many rows")
-        single = placeholders([self.path, self.query, list(self.headers.values())]) - {"audience"}
+        single = placeholders([self.path, self.query, list(self.headers.values())]) - {"object"}
         if many and single:
             raise ValueError(
                 f"a request of many rows can't hold the value of one of them outside `row`: {{{min(single)}}}"

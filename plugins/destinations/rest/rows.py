@@ -39,7 +39,7 @@ def write_rows(api: Api, request: RowRequest, batch: SyncBatch) -> list[Result]:
 
 
 def _own(row: Row, batch: SyncBatch) -> dict[str, Any]:
-    return {"key": row.key, "remote_id": row.remote_id, "audience": batch.target, "fields": dict(row.fields)}
+    return {"key": row.key, "remote_id": row.remote_id, "object": batch.target, "fields": dict(row.fields)}
 
 
 def _parts(given: Sequence[Given], size: int) -> Iterable[Sequence[Given]]:
@@ -61,7 +61,7 @@ def _write(api: Api, request: RowRequest, part: Sequence[Given]) -> dict[str, Re
             refused[row.key] = Result(row.key, "rejected", reason=str(error))
     if not going:
         return refused
-    answer = api.call(request, {"rows": bodies, "audience": going[0][1]["audience"]})
+    answer = api.call(request, {"rows": bodies, "object": going[0][1]["object"]})
     personal = words_of([value for row, _ in going for value in row.fields.values()])
     meaning = meaning_of(request, answer, api.retriable, personal)
     if meaning.status != "accepted" or request.results is None or answer.status in request.accepted:

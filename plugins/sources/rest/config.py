@@ -102,7 +102,7 @@ class RestConfig(ConnectionConfig):
     headers: dict[str, str] = Field({}, description="Headers of every request; never secrets.")
     resources: dict[str, RestResource] = Field({}, description="The lists to read, by the name of their table.")
     objects: dict[str, WrittenObject] = Field(
-        {}, description="What syncs write, by the name that they use; '*' takes every other name, as {audience}."
+        {}, description="What syncs write, by the name that they use; '*' takes every other name, as {object}."
     )
     mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")

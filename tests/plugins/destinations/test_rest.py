@@ -24,7 +24,7 @@ ONE = {
 MANY = {
     "upsert": {
         "path": "contacts/batch",
-        "body": {"contacts": "{rows}", "list": "{audience}"},
+        "body": {"contacts": "{rows}", "list": "{object}"},
         "row": {"email": "{email}", "score": "{score}", "city": "{city}"},
         "batch": 2,
         "results": {

@@ -13,6 +13,7 @@ import typer
 
 from hub.cli.answer import answer
 from hub.cli.deliveries_commands import deliveries
+from hub.cli.new_commands import new
 from hub.cli.options import AsOf, Json, Project
 from hub.cli.people_commands import people
 from hub.cli.quality_commands import quality_app, quarantine_app
@@ -256,6 +257,7 @@ def doctor(project: Project = None, json: Json = False) -> None:
 
 app.command()(plan)
 app.command()(apply)
+app.add_typer(new, name="new")
 app.add_typer(sync, name="sync")
 app.add_typer(people, name="people")
 app.add_typer(scenario, name="scenario")

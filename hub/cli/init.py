@@ -30,7 +30,7 @@ def init(folder: Path) -> Answer:
         return re.sub(r"@DAY-(\d+)@", lambda match: str(today - timedelta(days=int(match[1]))), text)
 
     written: list[str] = []
-    for path, content in sorted(_contents(files("hub.project").joinpath("scaffold"))):
+    for path, content in sorted(contents_of(files("hub.project").joinpath("scaffold"))):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(filled(content), encoding="utf-8")
@@ -39,12 +39,13 @@ def init(folder: Path) -> Answer:
     return Answer({"folder": str(folder), "files": written}, lambda console: _show(console, folder, written))
 
 
-def _contents(place: Traversable, prefix: str = "") -> list[tuple[str, str]]:
+def contents_of(place: Traversable, prefix: str = "") -> list[tuple[str, str]]:
+    """Give the files of a scaffold by their paths; a leading `dot_` in a name stands for a dot."""
     found = []
     for entry in place.iterdir():
         name = prefix + entry.name.replace("dot_", ".", 1)
         if entry.is_dir():
-            found += _contents(entry, f"{name}/")
+            found += contents_of(entry, f"{name}/")
         else:
             found.append((name, entry.read_text(encoding="utf-8")))
     return found

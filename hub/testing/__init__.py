@@ -6,12 +6,17 @@ A suite runs against a real stand-in for the other system, in this process, offl
 import pytest
 
 pytest.register_assert_rewrite(
-    "hub.testing.destinations", "hub.testing.lookups", "hub.testing.registers", "hub.testing.sources"
+    "hub.testing.destinations",
+    "hub.testing.lookups",
+    "hub.testing.mappings",
+    "hub.testing.registers",
+    "hub.testing.sources",
 )
 
 from hub.testing.destinations import DestinationSuite as DestinationSuite  # noqa: E402 - rewriting is registered first
 from hub.testing.lookups import LookupSuite as LookupSuite  # noqa: E402
 from hub.testing.lookups import LookupWorld as LookupWorld  # noqa: E402
+from hub.testing.mappings import assert_cases_hold as assert_cases_hold  # noqa: E402
 from hub.testing.registers import RegisterSuite as RegisterSuite  # noqa: E402
 from hub.testing.registers import RegisterWorld as RegisterWorld  # noqa: E402
 from hub.testing.sources import SourceSuite as SourceSuite  # noqa: E402

@@ -340,7 +340,7 @@ def secrets_of(config: Any) -> list[str]:
         return [secret for value in config.values() for secret in secrets_of(value)]
     if isinstance(config, list | tuple):
         return [secret for value in config for secret in secrets_of(value)]
-    if hasattr(config, "model_fields"):
+    if hasattr(type(config), "model_fields"):
         return [secret for name in type(config).model_fields for secret in secrets_of(getattr(config, name))]
     return []
 

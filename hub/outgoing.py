@@ -29,6 +29,7 @@ LONGEST_ANSWER = 10 * 1024 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ADDRESS = re.compile(r"\S*@\S*")
 _NUMBER = re.compile(r"\+?\d(?:[ ./()-]?\d){6,}")
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _LONGEST_REASON = 200
 
 
@@ -277,7 +278,7 @@ def _one_line(text: str) -> str:
 def describe(error: Exception) -> str:
     """Say what an error of the network was, in a few words."""
     text = getattr(error, "strerror", None) or str(error)
-    return clean_reason(text or type(error).__name__)
+    return clean_reason(_ERRNO.sub("", text) or type(error).__name__)
 
 
 def _read(response: httpx.Response) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 
 from hub.errors import ConfigurationError
 from hub.outgoing import NotSentError, Outgoing, check_url, clean_reason, may_be_called
+from hub.testing.destinations import closed_port
 
 from .conftest import Api, serve_http, write_certificate
 
@@ -110,6 +111,15 @@ def test_one_address_inside_among_public_ones_is_enough_to_refuse(monkeypatch: p
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with Outgoing("https://shop.example/") as shop, pytest.raises(NotSentError, match="not public"):
         shop.request("POST", b"{}", {})
+
+
+def test_a_server_where_nobody_listens_is_told_in_words_without_an_error_number() -> None:
+    port = closed_port()
+    with Outgoing(f"http://127.0.0.1:{port}/", allow_private=True) as shop:
+        for ask in (shop.reach, lambda: shop.request("GET", b"", {})):
+            with pytest.raises(NotSentError) as caught:
+                ask()
+            assert str(caught.value) == f"cannot reach 127.0.0.1:{port}: Connection refused"
 
 
 def test_a_reason_from_outside_is_one_short_line_without_personal_data() -> None:

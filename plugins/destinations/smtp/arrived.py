@@ -13,10 +13,12 @@ from hub.errors import RejectedError
 class Arrived:
     """`name` is its place, without its text; `at` when our own mail server took it in, where that is known.
 
-    The content of a mail that is larger than `LARGEST` is not read.
+    Of the content only the first `READ` bytes are read: reports say first what they have to say, and what a stranger
+    sends must not cost much. Of a mail that is larger than `LARGEST` nothing is read.
     """
 
     LARGEST: ClassVar[int] = 5 * 1024 * 1024
+    READ: ClassVar[int] = 256 * 1024
 
     name: str
     size: int

@@ -90,8 +90,8 @@ class SmtpConfig(ConnectionConfig):
     bounces: BouncesConfig | None = Field(
         None,
         description="Where bounces (RFC 3464) and complaints (RFC 5965) arrive as mails: host, port, security, trust, "
-        "username, password and folder of an IMAP mailbox, or the path of a Maildir or of a folder with *.eml files; and "
-        "its address, to which mails are then told to be returned.",
+        "username, password and folder of an IMAP mailbox, or the path of a Maildir or of a folder with *.eml files; "
+        "and its address, to which mails are then told to be returned.",
     )
 
     @field_validator("sender", "reply_to")

@@ -134,8 +134,8 @@ def _ask(server: imaplib.IMAP4, command: str, *arguments: str) -> list[Any]:
 
 
 def _content(server: imaplib.IMAP4, uid: int) -> bytes | None:
-    """Fetch one mail without marking it as seen; None where it is gone meanwhile."""
-    answers = _ask(server, "FETCH", str(uid), "(UID BODY.PEEK[])")
+    """Fetch the start of one mail without marking it as seen; None where it is gone meanwhile."""
+    answers = _ask(server, "FETCH", str(uid), f"(UID BODY.PEEK[]<0.{Arrived.READ}>)")
     return next((bytes(answer[1]) for answer in answers if isinstance(answer, tuple)), None)
 
 

@@ -29,7 +29,7 @@ class MailFolder:
         for name in sorted(files.keys() - set(done)):
             try:
                 size = files[name].stat().st_size
-                content = files[name].read_bytes() if size <= Arrived.LARGEST else b""
+                content = _start_of(files[name]) if size <= Arrived.LARGEST else b""
             except FileNotFoundError:
                 continue  # it was moved or taken away meanwhile; a next run finds it where it is then
             except OSError as error:
@@ -46,3 +46,8 @@ class MailFolder:
         else:
             found = list(self._path.glob("*.eml"))
         return {file.name.partition(":")[0]: file for file in found if file.is_file()}
+
+
+def _start_of(file: Path) -> bytes:
+    with file.open("rb") as mail:
+        return mail.read(Arrived.READ)

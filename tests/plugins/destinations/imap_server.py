@@ -71,12 +71,13 @@ class _Conversation(socketserver.StreamRequestHandler):
     def _fetch(self, uid: int, what: str) -> bool:
         state = self.state
         mail = state.mails[uid]
-        if what == "UID BODY.PEEK[]":
+        if part := re.fullmatch(r"UID BODY\.PEEK\[\]<0\.(\d+)>", what):
             if state.hang_up_after is not None and state.fetched >= state.hang_up_after:
                 state.hang_up_after = None
                 return False
             state.fetched += 1
-            self._say(b"* %d FETCH (UID %d BODY[] {%d}" % (uid, uid, len(mail)), mail + b")")
+            start = mail[: int(part[1])]
+            self._say(b"* %d FETCH (UID %d BODY[]<0> {%d}" % (uid, uid, len(start)), start + b")")
         else:
             when = b'INTERNALDATE "02-Mar-2026 11:00:00 +0100"'
             self._say(b"* %d FETCH (UID %d RFC822.SIZE %d %s)" % (uid, uid, len(mail), when))

@@ -23,7 +23,7 @@ from plugins.destinations.smtp.config import SmtpConfig
 
 from .conftest import write_certificate
 from .imap_server import Mailserver, serve_imap
-from .mails import ANSWER, OURS, complaint, delivery, recipient
+from .mails import ANSWER, OURS, complaint, delivery, recipient, returned
 
 AS_OF = datetime(2026, 3, 3, tzinfo=UTC)
 GONE = recipient("failed", "5.1.1")
@@ -179,6 +179,15 @@ def test_a_mail_that_is_too_large_is_not_even_fetched(tmp_path: Path, server: Ma
     assert post.landed() == (1, 1)
     assert server.fetched == 1
     assert post.rejected() == [("it is larger than 5 MiB", "UID 1 of Bounces 2026")]
+
+
+def test_of_a_long_mail_the_start_is_enough(maildir: Path, server: Mailserver) -> None:
+    long = delivery(GONE, back=returned() + "x" * (2 * Arrived.READ))
+    server.add(long)
+    (maildir / "new" / "1").write_bytes(long)
+    for folder, bounces in (("a", mailbox(server, trust="../loopback.pem")), ("b", {"path": "../bounces"})):
+        (maildir.parent / folder).mkdir()
+        assert Post(maildir.parent / folder, bounces).landed() == (1, 0)
 
 
 def test_the_check_tells_what_there_is_and_what_to_mend(tmp_path: Path, server: Mailserver, postbox: Any) -> None:

@@ -46,7 +46,9 @@ class Portal:
             return refusal(400, "VALIDATION_ERROR", "limit must be at most 100")
         start = int(query.get("after", 0))
         part = list(self.contacts.values())[start : start + 2]
-        more = {"paging": {"next": {"after": str(start + 2), "link": "?after="}}} if start + 2 < len(self.contacts) else {}
+        more = (
+            {"paging": {"next": {"after": str(start + 2), "link": "?after="}}} if start + 2 < len(self.contacts) else {}
+        )
         return Answered(200, {"results": part, **more})
 
     def batch(self, way: str, body: dict[str, Any]) -> Answered:

@@ -107,9 +107,7 @@ def test_as_many_pages_are_asked_for_as_there_are(shop: Shop, tmp_path: Path, nu
         assert (rows.get("products", 0), len(api.asked)) == (number, pages)
 
 
-def test_the_lines_of_an_order_and_the_addresses_of_a_customer_lead_back(
-    shop: Shop, url: str, tmp_path: Path
-) -> None:
+def test_the_lines_of_an_order_and_the_addresses_of_a_customer_lead_back(shop: Shop, url: str, tmp_path: Path) -> None:
     shop.lists["orders"][727] = {
         "entity_id": 727,
         "created_at": "2026-03-01 10:00:00",

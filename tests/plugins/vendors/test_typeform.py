@@ -86,9 +86,7 @@ def test_the_server_refuses_what_the_documentation_does_not_know(form: Form) -> 
     assert form(Asked("GET", path, {"modified_since": "2026"}, headers, b"")).status == 400
 
 
-def test_every_answer_knows_its_response_and_whom_the_hidden_field_names(
-    form: Form, url: str, tmp_path: Path
-) -> None:
+def test_every_answer_knows_its_response_and_whom_the_hidden_field_names(form: Form, url: str, tmp_path: Path) -> None:
     answer = {"type": "number", "number": 9, "field": {"id": "f1", "ref": "recommend", "type": "nps"}}
     choice = {"type": "choice", "choice": {"label": "Kat"}, "field": {"id": "f2", "ref": "animal", "type": "dropdown"}}
     form.responses["t1"] = {

@@ -81,7 +81,8 @@ def run(console: Console, folder: Path, title: str, as_of: datetime) -> pipeline
     )
     console.rule(f"[bold]{title}", align="left")
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(project.connections) + len(pipeline.STAGES) - 1)
+        ahead = [stage for stage in pipeline.STAGES if stage != "land" and (stage != "look_up" or project.lookups)]
+        task = progress.add_task("", total=len(project.connections) + len(ahead))
 
         def tell(stage: str, subject: str, report: Report | None) -> None:
             if report is None:

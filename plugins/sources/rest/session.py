@@ -171,6 +171,21 @@ def _signer(auth: Auth) -> Any:
 
 def paginator_for(settings: Paginate) -> BasePaginator:
     """Make what asks for page after page."""
+    paginator = _paginator(settings)
+    if settings.until:
+        follow = paginator.update_state
+
+        def follow_or_end(response: requests.Response, data: list[Any] | None = None) -> None:
+            follow(response, data)
+            answer = response.json()
+            if all(value_at(path, answer) is said for path, said in settings.until.items()):
+                paginator._has_next_page = False
+
+        paginator.update_state = follow_or_end  # type: ignore[method-assign]  # of any of them alike
+    return paginator
+
+
+def _paginator(settings: Paginate) -> BasePaginator:
     from dlt.sources.helpers.rest_client import paginators
 
     if settings.counts == "items":

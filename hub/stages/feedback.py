@@ -273,7 +273,7 @@ def _settle(ledger: Ledger, project: Project, events: Sequence[Event], as_of: da
             Reaction(
                 event.connection,
                 event.source_key,
-                "soft_bounced" if event.meaning == "soft" else event.type,
+                {"soft": "soft_bounced", "policy": "policy"}.get(event.meaning, event.type),
                 event.at or as_of,
                 event.message_id,
                 marks.get(event.key),

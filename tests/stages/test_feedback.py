@@ -124,6 +124,15 @@ def test_three_soft_bounces_in_thirty_days_suppress_and_two_or_older_ones_do_not
     assert reasons(shop) == {"all": "bounced three times in 30 days"}
 
 
+def test_a_policy_of_the_other_side_is_no_bounce_of_the_address(shop: Shop) -> None:
+    for number in range(2):
+        react(shop, f"p{number}", "soft_bounced", "5.7.26", load_id=f"load{number}")
+        settle(shop, timedelta(0))
+    react(shop, "e1", "soft_bounced", "4.2.2", load_id="load2")
+    settle(shop, timedelta(0))
+    assert shop.ledger.suppressions.empty()
+
+
 def test_the_same_event_twice_counts_once(shop: Shop) -> None:
     for load in ("load1", "load2", "load3"):
         react(shop, "e1", "soft_bounced", "4.2.2", load_id=load)

@@ -1,4 +1,8 @@
-"""smtp: sends e-mail to any SMTP server, and reads the reactions that a mail platform writes as JSON Lines."""
+"""smtp: sends e-mail to any SMTP server, and reads what comes back.
+
+Reactions come as the JSON Lines that a mail platform writes, and as the mails in which servers report bounces and
+complaints.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from hub.contracts import Capabilities, Check, Destination, Message, Result
+from hub.errors import ConfigurationError, TemporaryError
 from hub.hookspecs import hookimpl
 from plugins.destinations.smtp.config import SmtpConfig
-from plugins.destinations.smtp.connection import Connection, UnreachableError
+from plugins.destinations.smtp.connection import Connection
 from plugins.destinations.smtp.mail import Unmailable, compose, message_id_header
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ class Smtp(Destination):
     """
 
     name = "smtp"
-    summary = "Sends e-mail over SMTP; reads reactions from JSON Lines files."
+    summary = "Sends e-mail over SMTP; reads reactions from JSON Lines files, bounces and complaints from a mailbox."
     config_model = SmtpConfig
     proven = "MailDev 2.2.1, 2026-11-22"
     default_mapping = Path(__file__).parents[3] / "mappings" / "smtp.yaml"
@@ -45,12 +50,17 @@ class Smtp(Destination):
         )
 
     def check(self) -> Check:
-        """Connect, encrypt and log in, and send nothing."""
+        """Connect, encrypt and log in, and send nothing; look into the place where bounces arrive."""
         try:
             with Connection(self.config, self.place.folder) as connection:
                 connection.open()
-                return Check(True, f"{connection.place} is ready ({connection.protection})")
-        except UnreachableError as error:
+                ready = f"{connection.place} is ready ({connection.protection})"
+            if self.config.bounces is None:
+                return Check(True, ready)
+            from plugins.destinations.smtp.bounces import look
+
+            return Check(True, f"{ready}; {look(self.config.bounces, self.place.folder, self.config.timeout)}")
+        except (TemporaryError, ConfigurationError) as error:
             return Check(False, str(error))
 
     def send(self, batch: Sequence[Message]) -> Sequence[Result]:
@@ -66,12 +76,18 @@ class Smtp(Destination):
         return f"{base}{'&' if '?' in base else '?'}{urlencode({'token': token})}"
 
     def feedback(self) -> Iterable[DltResource]:
-        """Give `reactions`, the lines that are new in the configured files."""
-        if self.config.reactions is None:
-            return ()
-        from plugins.destinations.smtp.reactions import reactions
+        """Give the reactions that are new: lines in the configured files, and mails where bounces arrive."""
+        found: list[DltResource] = []
+        if self.config.reactions is not None:
+            from plugins.destinations.smtp.reactions import reactions
 
-        return (reactions(self.config.reactions, self.place.folder),)
+            found.append(reactions(self.config.reactions, self.place.folder))
+        if self.config.bounces is not None:
+            from plugins.destinations.smtp.bounces import bounces
+
+            domain, timeout = self.config.sender_domain, self.config.timeout
+            found.append(bounces(self.config.bounces, self.place.folder, domain, timeout))
+        return found
 
     def _send(self, message: Message, connection: Connection) -> Result:
         try:

@@ -9,13 +9,56 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from hub.contracts import ConnectionConfig
 from hub.normalise.email import normalise_email
 from hub.units import Rates
 
 Protection = Literal["starttls", "tls", "none"]
+
+
+class BouncesConfig(BaseModel):
+    """Where the mails that other servers send back arrive: a mailbox read over IMAP, or a folder of files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    address: str | None = Field(
+        None, description="The envelope sender: where servers send bounces. By default `sender`."
+    )
+    path: Path | None = Field(None, description="A Maildir, or a folder with *.eml files, instead of a server.")
+    host: str | None = Field(None, description="The IMAP server.")
+    port: int | None = Field(None, ge=1, le=65535, description="By default 993, and 143 where it is not `tls`.")
+    security: Protection = Field("tls", description="tls (from the first byte on), starttls, or none on this machine.")
+    trust: Path | None = Field(None, description="A PEM file with the certificates to trust instead of the system's.")
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    folder: str = Field("INBOX", description="Only looked at: no mail is moved, marked or deleted.")
+
+    @field_validator("address")
+    @classmethod
+    def _is_mailbox(cls, value: str | None) -> str | None:
+        if value is not None:
+            mailbox(value)
+        return value
+
+    @field_validator("username", "password", "folder")
+    @classmethod
+    def _fits_a_command(cls, value: str | SecretStr) -> str | SecretStr:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not text.isascii() or not (text.isprintable() or not text):
+            raise ValueError("IMAP takes letters of ASCII here (a folder's other letters in modified UTF-7)")
+        return value
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        if (self.path is None) == (self.host is None):
+            raise ValueError("write either `host` (a mailbox read over IMAP) or `path` (a folder of mails)")
+        if self.host is not None and not (self.username and self.password.get_secret_value()):
+            raise ValueError("a mailbox needs `username` and `password`")
+        if self.host is not None and self.security == "none" and not is_this_machine(self.host):
+            raise ValueError("a password needs `security: tls` or `security: starttls`")
+        return self
 
 
 class SmtpConfig(ConnectionConfig):
@@ -43,6 +86,12 @@ class SmtpConfig(ConnectionConfig):
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for the server.")
     reactions: str | None = Field(
         None, description="JSON Lines files with reactions: a folder's *.jsonl, or any fsspec URL with a pattern."
+    )
+    bounces: BouncesConfig | None = Field(
+        None,
+        description="Where bounces (RFC 3464) and complaints (RFC 5965) arrive as mails: host, port, security, trust, "
+        "username, password and folder of an IMAP mailbox, or the path of a Maildir or of a folder with *.eml files; "
+        "and its address, to which mails are then told to be returned.",
     )
 
     @field_validator("sender", "reply_to")
@@ -76,6 +125,11 @@ class SmtpConfig(ConnectionConfig):
     def protection(self) -> Protection:
         """Say how the connection is protected."""
         return self.security or ("none" if is_this_machine(self.host) else "starttls")
+
+    @property
+    def return_address(self) -> str:
+        """The envelope sender, where servers send bounces."""
+        return mailbox((self.bounces and self.bounces.address) or self.sender).addr_spec
 
     @property
     def sender_domain(self) -> str:

@@ -44,7 +44,7 @@ def compose(message: Message, config: SmtpConfig, unsubscribe_url: str) -> Mail:
     if address is None:
         raise Unmailable("the e-mail address is not valid")
     sender = mailbox(config.sender)
-    international = not (address.isascii() and sender.addr_spec.isascii())
+    international = not (address + sender.addr_spec + config.return_address).isascii()
     rules = _RULES.clone(utf8=international)
     mail = EmailMessage(policy=rules)
     try:
@@ -53,7 +53,7 @@ def compose(message: Message, config: SmtpConfig, unsubscribe_url: str) -> Mail:
         content = mail.as_bytes()
     except (ValueError, LookupError) as error:
         raise Unmailable(f"it can't be written as a mail: {_without_values(error)}") from None
-    return Mail(sender.addr_spec, address, content, international)
+    return Mail(config.return_address, address, content, international)
 
 
 def message_id_header(message_id: str, domain: str) -> str:

@@ -78,7 +78,7 @@ class Rest(Source, Destination):
         found = []
         try:
             for name, settings in self.config.resources.items():
-                page = next(iter(self._pages(name, settings, None)), [])
+                page = next(iter(self._pages(name, settings, settings.cursor)), [])
                 found.append(f"{name} ({len(page)} on the first page)")
             if not found:
                 with self._outgoing() as outgoing:

@@ -50,6 +50,19 @@ class Paginate(_Part):
     total: str | None = Field(
         None, description="Where the answer holds the number of pages or items; else: until a page is empty."
     )
+    counts: Literal["pages", "items"] = Field(
+        "pages", description="What `total` counts, by page: items, where the API gives its last page again and again."
+    )
+
+    until: dict[str, bool] = Field(
+        {}, description="What the last answer says, where a link or cursor is always there: {end_of_stream: true}."
+    )
+
+    @model_validator(mode="after")
+    def _items_can_be_counted(self) -> Paginate:
+        if self.counts == "items" and (self.by != "page" or self.size is None or self.total is None):
+            raise ValueError("`counts: items` is for `by: page`, and needs `size` and `total`")
+        return self
 
 
 class Cursor(_Part):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import may_be_called
+from hub.templated import value_at
 from plugins.sources.rest.config import Auth, Paginate
 
 if TYPE_CHECKING:
@@ -170,8 +171,25 @@ def _signer(auth: Auth) -> Any:
 
 def paginator_for(settings: Paginate) -> BasePaginator:
     """Make what asks for page after page."""
+    paginator = _paginator(settings)
+    if settings.until:
+        follow = paginator.update_state
+
+        def follow_or_end(response: requests.Response, data: list[Any] | None = None) -> None:
+            follow(response, data)
+            answer = response.json()
+            if all(value_at(path, answer) is said for path, said in settings.until.items()):
+                paginator._has_next_page = False
+
+        paginator.update_state = follow_or_end  # type: ignore[method-assign]  # of any of them alike
+    return paginator
+
+
+def _paginator(settings: Paginate) -> BasePaginator:
     from dlt.sources.helpers.rest_client import paginators
 
+    if settings.counts == "items":
+        return _until_all_items(settings)
     if settings.by == "page":
         return paginators.PageNumberPaginator(
             base_page=settings.first, page_param=settings.param or "page", total_path=settings.total
@@ -188,3 +206,19 @@ def paginator_for(settings: Paginate) -> BasePaginator:
     if settings.by == "link":
         return paginators.JSONLinkPaginator(settings.next or "next")
     return paginators.HeaderLinkPaginator() if settings.by == "header" else paginators.SinglePagePaginator()
+
+
+def _until_all_items(settings: Paginate) -> BasePaginator:
+    """Ask for as many pages as the items fill: some APIs answer what is beyond with their last page again."""
+    from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
+
+    class Counted(PageNumberPaginator):
+        def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
+            super().update_state(response, data)
+            total = value_at(settings.total or "", response.json())
+            if not isinstance(total, int):
+                raise ConfigurationError(f"{_where(response.request)}: no number at `total`, {settings.total}")
+            if (self.current_value - settings.first) * (settings.size or 1) >= total:
+                self._has_next_page = False
+
+    return Counted(base_page=settings.first, page_param=settings.param or "page", total_path=None)

@@ -1,0 +1,162 @@
+"""`klaviyo` against a server that keeps to the published contract of its API (revision 2026-07-15)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from hub.contracts import Destination, Place, Row, SyncBatch
+from hub.registry import Registry
+from hub.testing.destinations import DestinationSuite
+from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+
+from .served import Answered, Asked, served
+
+KEY = "pk_kattenluik"
+HEADERS = {"authorization": f"Klaviyo-API-Key {KEY}", "revision": "2026-07-15"}
+PARAMETERS = {
+    "additional-fields[profile]",
+    "fields[profile]",
+    "filter",
+    "include",
+    "page[cursor]",
+    "page[size]",
+    "sort",
+}
+ATTRIBUTES = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "properties"}
+Klaviyo: Any = Registry().get("klaviyo")
+
+
+class Account:
+    """Profiles and lists in pages of two, which lead to the next; `greater-than` leaves its own moment out."""
+
+    def __init__(self) -> None:
+        self.profiles: dict[str, dict[str, Any]] = {}
+        self.lists: dict[str, dict[str, Any]] = {}
+        self.url = ""
+
+    def __call__(self, asked: Asked) -> Answered:
+        if asked.headers.get("authorization") != HEADERS["authorization"]:
+            return refusal(401, "not_authenticated", "Missing or invalid authentication credentials.")
+        if asked.headers.get("revision") != HEADERS["revision"]:
+            return refusal(400, "invalid", "A valid revision header is required.")
+        match asked.method, asked.path.removeprefix("/api/"):
+            case "GET", "profiles":
+                return self.page("profiles", list(self.profiles.values()), asked.query, PARAMETERS)
+            case "GET", "lists":
+                return self.page("lists", list(self.lists.values()), asked.query, {"page[cursor]", "filter", "sort"})
+            case "POST", "profile-import" if asked.headers.get("content-type") == "application/vnd.api+json":
+                return self.write(asked.json["data"])
+        return refusal(404, "not_found", "The path could not be found.")
+
+    def page(self, name: str, items: list[Any], query: dict[str, str], known: set[str]) -> Answered:
+        if query.keys() - known or not 1 <= int(query.get("page[size]", 20)) <= 100:
+            return refusal(400, "invalid", "A query parameter is not valid.")
+        if asked := query.get("filter"):
+            since = re.fullmatch(r"greater-than\(updated,([^()]+)\)", asked)
+            if since is None:
+                return refusal(400, "invalid", "Invalid filter provided.")
+            items = [item for item in items if item["attributes"]["updated"] > since[1]]
+        if query.get("sort") == "updated":
+            items = sorted(items, key=lambda item: item["attributes"]["updated"])
+        start = int(query.get("page[cursor]", "0"))
+        more = urlencode({**query, "page[cursor]": start + 2})
+        following = f"{self.url}/{name}?{more}" if start + 2 < len(items) else None
+        return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, "next": following}})
+
+    def write(self, data: dict[str, Any]) -> Answered:
+        given = data["attributes"]
+        if data["type"] != "profile" or given.keys() - ATTRIBUTES or not isinstance(given["properties"], dict):
+            return refusal(400, "invalid", "Invalid input.")
+        if "@" not in given["email"]:
+            return refusal(400, "invalid", f"Invalid email address {given['email']}")
+        new = given["email"] not in self.profiles
+        known = self.profiles.setdefault(given["email"], {"type": "profile", "id": f"01-{len(self.profiles)}"})
+        known["attributes"] = given
+        return Answered(201 if new else 200, {"data": known})
+
+
+def refusal(status: int, code: str, detail: str) -> Answered:
+    return Answered(status, {"errors": [{"id": "0", "status": status, "code": code, "title": code, "detail": detail}]})
+
+
+class AccountWorld(SourceWorld):
+    plugin = Klaviyo
+    table = "profiles"
+    columns = ("id", "attributes_first_name")
+    secrets = (KEY, "pk_wr0ng")
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def config(self, key: str = KEY) -> Any:
+        return Klaviyo.config_model(url=self.account.url, key=key, allow_private=True, resources=["profiles"])
+
+    def wrong_config(self) -> Any:
+        return self.config("pk_wr0ng")
+
+    def write(self, records: Any) -> None:
+        for record in records:
+            moment = record["changed_at"].replace(" ", "T") + "+00:00"
+            attributes = {"first_name": record["name"], "updated": moment}
+            known = {**record, "type": "profile", "id": str(record["id"]), "attributes": attributes}
+            self.account.profiles[str(record["id"])] = known
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    made = Account()
+    with served(made) as api:
+        made.url = f"{api.url}/api"
+        yield made
+
+
+class TestKlaviyoProfiles(SourceSuite):
+    @pytest.fixture
+    def world(self, account: Account) -> AccountWorld:
+        return AccountWorld(account)
+
+
+class TestKlaviyoWrites(DestinationSuite):
+    plugin = Klaviyo
+    target = "profiles"
+
+    @pytest.fixture
+    def config(self, account: Account) -> Mapping[str, Any]:
+        return {"url": account.url, "key": KEY, "allow_private": True}
+
+
+def plugin(account: Account, tmp_path: Path, **settings: Any) -> Destination:
+    config = Klaviyo.config_model(url=account.url, key=KEY, allow_private=True, **settings)
+    made: Destination = Klaviyo(config, Place(CONNECTION, tmp_path))
+    return made
+
+
+@pytest.mark.parametrize("query", [{"page[size]": "9999"}, {"since": "2026"}, {"filter": "updated>2026"}])
+def test_the_server_refuses_what_the_contract_does_not_know(account: Account, query: dict[str, str]) -> None:
+    assert account(Asked("GET", "/api/profiles", query, HEADERS, b"")).status == 400
+
+
+def test_the_server_refuses_a_request_without_a_revision(account: Account) -> None:
+    without = {"authorization": HEADERS["authorization"]}
+    assert account(Asked("GET", "/api/profiles", {}, without, b"")).status == 400
+
+
+def test_lists_land_with_their_names(account: Account, tmp_path: Path) -> None:
+    for number in range(3):
+        account.lists[str(number)] = {"type": "list", "id": f"L{number}", "attributes": {"name": f"Nieuws {number}"}}
+    landing = Landing(plugin(account, tmp_path, resources=["lists"]), tmp_path)
+    assert landing.run().rows == {"lists": 3}
+    assert [row["attributes_name"] for row in landing.rows("lists")] == ["Nieuws 0", "Nieuws 1", "Nieuws 2"]
+
+
+def test_a_profile_is_known_by_the_hubs_key_and_its_fields_are_properties(account: Account, tmp_path: Path) -> None:
+    rows = [Row("p1", {"email": "anna@example.nl", "tier": "gold"}), Row("p2", {"email": "kanarieberg"})]
+    taken, refused = plugin(account, tmp_path).sync(SyncBatch("profiles", "upsert", rows))
+    assert (taken.status, taken.remote_id, refused.status) == ("accepted", "01-0", "rejected")
+    assert "kanarieberg" not in refused.reason
+    (profile,) = account.profiles.values()
+    assert (profile["attributes"]["external_id"], profile["attributes"]["properties"]["tier"]) == ("p1", "gold")

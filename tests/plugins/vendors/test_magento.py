@@ -1,0 +1,135 @@
+"""`magento` against a server that keeps to the published contract of the REST API (2.4)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.contracts import Place
+from hub.registry import Registry
+from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+
+from .served import Answered, Asked, served
+
+TOKEN = "kattenluik0123456789"
+FILTER = "searchCriteria[filterGroups][0][filters][0]"
+SORT = "searchCriteria[sortOrders][0]"
+SIZE, PAGE = "searchCriteria[pageSize]", "searchCriteria[currentPage]"
+PARAMETERS = {f"{FILTER}[{key}]" for key in ("field", "value", "conditionType")} | {
+    f"{SORT}[field]",
+    f"{SORT}[direction]",
+    SIZE,
+    PAGE,
+}
+Magento: Any = Registry().get("magento")
+
+
+class Shop:
+    """Customers, products and orders by number; a page beyond the last is the last one again."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, dict[int, dict[str, Any]]] = {"customers/search": {}, "products": {}, "orders": {}}
+
+    def __call__(self, asked: Asked) -> Answered:
+        if asked.headers.get("authorization") != f"Bearer {TOKEN}":
+            return refusal(401, "The consumer isn't authorized to access %resources.")
+        name = asked.path.removeprefix("/rest/V1/")
+        if asked.method != "GET" or name not in self.lists:
+            return refusal(404, "Request does not match any route.")
+        query = asked.query
+        if query.keys() - PARAMETERS or query[f"{FILTER}[conditionType]"] != "gteq":
+            return refusal(400, "One or more input exceptions have occurred.")
+        field, since = query[f"{FILTER}[field]"], query[f"{FILTER}[value]"]
+        assert (query[f"{SORT}[field]"], query[f"{SORT}[direction]"]) == ("entity_id", "ASC")
+        found = [item for _, item in sorted(self.lists[name].items()) if item[field] >= since]
+        size = int(query[SIZE])
+        page = min(int(query[PAGE]), max(1, -(-len(found) // size)))
+        return Answered(200, {"items": found[(page - 1) * size : page * size], "total_count": len(found)})
+
+
+def refusal(status: int, message: str) -> Answered:
+    return Answered(status, {"message": message, "parameters": {"resources": "Magento_Sales::sales"}})
+
+
+class ShopWorld(SourceWorld):
+    plugin = Magento
+    table = "products"
+    secrets = (TOKEN, "wr0ng0123456789")
+
+    def __init__(self, shop: Shop, url: str) -> None:
+        self.shop, self.url = shop, url
+
+    def config(self, token: str = TOKEN) -> Any:
+        return Magento.config_model(url=self.url, token=token, allow_private=True, resources=["products"])
+
+    def wrong_config(self) -> Any:
+        return self.config("wr0ng0123456789")
+
+    def write(self, records: Any) -> None:
+        for record in records:
+            self.shop.lists["products"][record["id"]] = {**record, "updated_at": record["changed_at"]}
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def url(shop: Shop) -> Iterator[str]:
+    with served(shop) as api:
+        yield api.url
+
+
+class TestMagentoConforms(SourceSuite):
+    @pytest.fixture
+    def world(self, shop: Shop, url: str) -> ShopWorld:
+        return ShopWorld(shop, url)
+
+
+def landing(url: str, tmp_path: Path, *resources: str) -> Landing:
+    config = Magento.config_model(url=url, token=TOKEN, allow_private=True, resources=list(resources))
+    return Landing(Magento(config, Place(CONNECTION, tmp_path)), tmp_path)
+
+
+def test_the_server_refuses_what_the_contract_does_not_know(shop: Shop) -> None:
+    asked = Asked("GET", "/rest/V1/orders", {"since": "2026"}, {"authorization": f"Bearer {TOKEN}"}, b"")
+    assert shop(asked).status == 400
+
+
+@pytest.mark.parametrize(("number", "pages"), [(0, 1), (100, 1), (101, 2), (200, 2), (250, 3)])
+def test_as_many_pages_are_asked_for_as_there_are(shop: Shop, tmp_path: Path, number: int, pages: int) -> None:
+    for product in range(number):
+        shop.lists["products"][product] = {"id": product, "updated_at": "2026-03-01 10:00:00"}
+    with served(shop) as api:
+        rows = landing(api.url, tmp_path, "products").run().rows
+        assert (rows.get("products", 0), len(api.asked)) == (number, pages)
+
+
+def test_the_lines_of_an_order_and_the_addresses_of_a_customer_lead_back(shop: Shop, url: str, tmp_path: Path) -> None:
+    shop.lists["orders"][727] = {
+        "entity_id": 727,
+        "created_at": "2026-03-01 10:00:00",
+        "updated_at": "2026-03-01 10:00:01",
+        "billing_address": {"country_id": "BE", "telephone": "0470 12 34 56", "street": ["Meir 1"]},
+        "items": [{"item_id": 5, "product_id": 93, "qty_ordered": 2, "row_total": 20.0}],
+    }
+    shop.lists["customers/search"][26] = {
+        "id": 26,
+        "updated_at": "2026-03-01 10:00:00",
+        "addresses": [{"id": 5, "street": ["Dorpsstraat", "12"], "country_id": "NL"}],
+    }
+    landed = landing(url, tmp_path, "orders", "customers")
+    landed.run()
+    (order,), (line,), (address,) = (landed.rows(table) for table in ("orders", "order_lines", "addresses"))
+    assert (order["entity_id"], order["billing_address_country_id"]) == (727, "BE")
+    assert (line["order_id"], line["item_id"], line["ordered_at"]) == (727, 5, "2026-03-01 10:00:00")
+    assert (address["customer_id"], address["street"]) == (26, '["Dorpsstraat","12"]')
+
+
+def test_counting_items_needs_pages_with_a_size_and_a_total() -> None:
+    from plugins.sources.rest.config import Paginate
+
+    with pytest.raises(ValueError, match="needs `size` and `total`"):
+        Paginate(by="page", counts="items", total="total_count")

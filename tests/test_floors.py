@@ -50,7 +50,7 @@ def test_a_plugin_imports_only_public_names_of_hub_and_no_other_plugin(file: Pat
 def vendor(module: str) -> str:
     """Name whose a module is: what a vendor reads and what it is sent may know each other."""
     _, kind, *rest = module.split(".")
-    return kind if kind == "vendors" else rest[0]
+    return kind if kind in ("vendors", "scorers") else rest[0]
 
 
 def speaks(file: Path) -> set[str]:

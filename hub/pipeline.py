@@ -114,8 +114,14 @@ class RunReport:
 
 
 @contextmanager
-def _settled() -> Iterator[None]:
-    """Let the garbage collector look rarely, and not at what is loaded already: a run leaves it next to nothing."""
+def _settled(stage: Stage) -> Iterator[None]:
+    """Let the garbage collector look rarely, and not at what is loaded already: a stage leaves it next to nothing.
+
+    Not while systems are read: their pages pass through objects that hold each other, and would pile up.
+    """
+    if stage in ("land", "look_up"):
+        yield
+        return
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(_RARELY, *before[1:])
@@ -194,12 +200,13 @@ def run(
     run_id = fingerprint(project.folder.name, as_of, part)[:12]
     reports: list[Report] = []
     seconds: dict[str, float] = {}
-    with _settled(), log.bound(run=run_id), workspace(project) as open_workspace:
+    with log.bound(run=run_id), workspace(project) as open_workspace:
         for stage in stages:
             started = time.perf_counter()
             for subject, work in _work(stage, open_workspace, as_of, only_destinations, syncs, only_syncs):
                 on_progress(stage, subject, None)
-                with log.bound(stage=stage, connection=subject) if subject else log.bound(stage=stage):
+                named = log.bound(stage=stage, connection=subject) if subject else log.bound(stage=stage)
+                with _settled(stage), named:
                     report = step(stage, subject, work)
                     _tell(report)
                 reports.append(report)

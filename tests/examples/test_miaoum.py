@@ -217,11 +217,18 @@ def test_the_newsletter_segment_is_who_agreed(
         row["person_id"] for row in demo.ask("select person_id from consent where connection = 'mail' and not given")
     }
     agreed = {row["person"] for row in demo.truth("persons") if row["email_consent"]}
-    people = one_to_one(true_person, hub_person)
+    grown_since = AS_OF.date().replace(year=AS_OF.year - 16)
+    children = {row["person"] for row in demo.truth("persons") if row["born"] > grown_since}
+    people = {who: hub for who, hub in one_to_one(true_person, hub_person).items() if who not in children}
     assert len(people) > PEOPLE * 0.7
     expected = {person for person, found in people.items() if person in agreed and found not in withdrawn}
     found = {person for person, hub in people.items() if hub in members}
     assert len(found ^ expected) <= 0.03 * len(expected), (len(found - expected), len(expected - found))
+    youngest = demo.ask(
+        "select max(p.birth_date) as born from membership m join person p on p.person_id = m.person_id "
+        "where m.segment = 'newsletter' and coalesce(p.country, 'NL') <> 'BE'"
+    )
+    assert str(youngest[0]["born"]) <= str(grown_since), "nobody under sixteen consents alone"
 
 
 def test_favourite_animals_are_what_people_bought(

@@ -113,7 +113,7 @@ def test_a_run_killed_in_a_stage_ends_the_same_after_another_run(
     assert found.warehouse == expected.warehouse
     assert found.letters == expected.letters
     assert found.texts == expected.texts
-    assert max(found.mails.values()) == 1, "a mail was sent twice"
+    assert set(found.mails.values()) <= {1}, "a mail was sent twice"
     # a mail whose answer the kill cut off may or may not have arrived: it is reported as unknown, never sent again
     unknown = found.states["unknown"]
     assert sum(found.states.values()) == sum(expected.states.values())

@@ -35,7 +35,7 @@ class Town:
         self.server = server
         self.folder = folder
         self.engine = engine
-        given = {"url": server.url, "key": KEY, "allow_private": True, "rate": 1000, "branches": False, **config}
+        given = {"url": server.url, "key": KEY, "allow_private": True, "rate": "1000/s", "branches": False, **config}
         mapping = Kvk.default_mapping
         form = MappingFile.model_validate(read(mapping, mapping.name)[0].value)
         self.project = Project(

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from structlog.testing import capture_logs
 
+from hub import log
 from hub.contracts import Scored, Scoring
 from hub.errors import ConfigurationError
 from hub.registry import GROUP, Registry
@@ -55,6 +56,7 @@ def ask(people: People, **options: Any) -> Scored:
 
 def test_expected_spending_is_what_people_of_that_kind_spend_on_average_with_the_reason() -> None:
     people = made_up(3000, telling=True)
+    log.configure()
     with capture_logs() as logs:
         found = ask(people)
     assert found.rows is not None, found.refused

@@ -50,7 +50,7 @@ class TestKannelConforms(DestinationSuite):
 
 def send(kannel: Kannel, *texts: str, **given: Any) -> tuple[list[Result], list[str]]:
     """Send texts, and give the results and what then reached the network, a line per part."""
-    before = len(kannel.sent())
+    before = once_still(kannel)  # what was sent before may be under way still
     plugin = SmsHttp(SmsHttpConfig.model_validate(configuration(kannel, **given)), Place("sms", Path("/nowhere")))
     messages: list[Message] = [
         replace(sample_message("sms", number), content={"text": text}) for number, text in enumerate(texts, 1)
@@ -60,8 +60,18 @@ def send(kannel: Kannel, *texts: str, **given: Any) -> tuple[list[Result], list[
     wanted = sum(result.status == "accepted" for result in results)
     while len(kannel.sent()) < before + wanted and time.monotonic() < until:
         time.sleep(0.05)
-    time.sleep(0.3)
+    once_still(kannel)
     return results, kannel.sent()[before:]
+
+
+def once_still(kannel: Kannel) -> int:
+    """Wait until nothing has reached the network for a second; give how many parts have."""
+    parts, since = len(kannel.sent()), time.monotonic()
+    while time.monotonic() < since + 1:
+        time.sleep(0.05)
+        if len(kannel.sent()) != parts:
+            parts, since = len(kannel.sent()), time.monotonic()
+    return parts
 
 
 def test_a_plain_text_reaches_the_network_as_one_part(kannel: Kannel) -> None:

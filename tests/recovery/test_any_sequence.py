@@ -176,14 +176,18 @@ class AnySequence(RuleBasedStateMachine):
         self.wrongly += [message.id for message in batch if not self.may_get(self.number_of(message.id))]
         if self.trouble == "later":
             raise TemporaryError("busy", retry_after=600)
-        if self.trouble == "rejected":
-            return [Result(message.id, "rejected", reason="550") for message in batch]
-        if self.trouble != "no answer, not taken":
-            # at a destination that takes an id once, a message that comes again changes nothing
-            self.taken.update(message.id for message in batch if message.id not in self.taken)
+        known = set(self.taken)
+        if self.trouble in ("nothing", "no answer, taken"):
+            self.taken.update(message.id for message in batch if message.id not in known)
         if self.trouble.startswith("no answer"):
             raise NoAnswerError("no answer in 30 s")
-        return [Result(message.id, "accepted") for message in batch]
+        # a destination that takes an id once answers for it as it did the first time, whatever it thinks by now
+        return [
+            Result(message.id, "rejected", reason="550")
+            if self.trouble == "rejected" and message.id not in known
+            else Result(message.id, "accepted")
+            for message in batch
+        ]
 
     def may_get(self, number: int) -> bool:
         """Say whether a person said yes last, by any of the records, and the address is not gone."""

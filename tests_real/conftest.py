@@ -17,6 +17,7 @@ from tests_real.systems.maildev import MailDev
 from tests_real.systems.odoo import Odoo
 from tests_real.systems.openssh import OpenSSH
 from tests_real.systems.postgresql import PostgreSQL
+from tests_real.systems.redmine import Redmine
 from tests_real.systems.vendure import Vendure
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
@@ -80,6 +81,12 @@ def openssh() -> Iterator[OpenSSH]:
 @pytest.fixture(scope="session")
 def vendure(postgresql: PostgreSQL) -> Iterator[Vendure]:
     with running(Vendure(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def redmine(postgresql: PostgreSQL) -> Iterator[Redmine]:
+    with running(Redmine(postgresql)) as system:
         yield system
 
 

@@ -124,6 +124,7 @@ def plugin_of(vendor: VendorFile) -> type[Rest]:
             "proven": vendor.proven,
             "config_model": model,
             "default_mapping": mapping if mapping.exists() else None,
+            "receives": classmethod(lambda _: "push" in vendor.rest),
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
-from hub.units import Rates
+from hub.units import Duration, Rates
 from plugins.destinations.rest.config import Mail, WrittenObject
 
 
@@ -39,8 +40,10 @@ class Auth(_Part):
 class Paginate(_Part):
     """How the API hands out a long list. Paths (`next`, `total`) are JSONPath, such as meta.next."""
 
-    by: Literal["page", "offset", "cursor", "link", "header", "none"] = Field(
-        description="page numbers, offsets, a cursor or link in the answer, a Link header, or none: one page."
+    by: Literal["page", "offset", "cursor", "link", "header", "moment", "none"] = Field(
+        description="page numbers, offsets, a cursor or link in the answer, a Link header, or none: one page. moment: "
+        "each page begins at the moment of the last item before it, so that nothing that changes or goes meanwhile "
+        "moves another out of sight; for a list in the order of its `cursor`."
     )
     param: str | None = Field(None, description="The parameter for the page, the offset or the cursor.")
     size: int | None = Field(None, gt=0, description="How many items a page has.")
@@ -54,6 +57,9 @@ class Paginate(_Part):
         "pages", description="What `total` counts, by page: items, where the API gives its last page again and again."
     )
 
+    within: Literal["offset", "page"] = Field(
+        "offset", description="By moment: what `param` counts where a page is full of items of one moment."
+    )
     until: dict[str, bool] = Field(
         {}, description="What the last answer says, where a link or cursor is always there: {end_of_stream: true}."
     )
@@ -62,6 +68,8 @@ class Paginate(_Part):
     def _items_can_be_counted(self) -> Paginate:
         if self.counts == "items" and (self.by != "page" or self.size is None or self.total is None):
             raise ValueError("`counts: items` is for `by: page`, and needs `size` and `total`")
+        if self.by == "moment" and self.total is None:
+            raise ValueError("`by: moment` needs `total`: how many items there are from a moment on")
         return self
 
 
@@ -76,9 +84,20 @@ class Cursor(_Part):
     after: bool = Field(
         False, description="The API leaves out the very moment that it is given (>): ask from a second earlier."
     )
+    overlap: Duration | None = Field(
+        None,
+        description="How long a change may take to become visible: so far each run looks back, by the API's clock, and "
+        "lands nothing twice. For fields that hold moments in ISO 8601.",
+    )
     write: str = Field(
         "{value}", pattern=r"\{value\}", description="How the parameter is written: greater-or-equal(updated,{value})."
     )
+
+    @model_validator(mode="after")
+    def _looks_back_one_way(self) -> Cursor:
+        if self.overlap is not None and (self.after or self.overlap <= timedelta(0)):
+            raise ValueError("`overlap` is longer than nothing, and includes what `after` is for")
+        return self
 
 
 class InnerList(_Part):
@@ -95,6 +114,18 @@ class RestResource(_Part):
 
     path: str = Field(description="The path below `url`.")
     data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
+    may_lack: bool = Field(
+        False, description="An answer without the list at `data` is an empty list; else it is an error."
+    )
+    error_at: str | None = Field(
+        None, description="Where an answer of 200 holds an error; what stands there is told, and nothing lands."
+    )
+    for_each: dict[str, str] = Field(
+        {},
+        max_length=1,
+        description="Read it once for every item of another list: {event: events.slug} puts the slug of each of the "
+        "`events` into `{event}` of the path, and into a column `event`.",
+    )
     paginate: Paginate = Field(Paginate(by="none"), description="How to get the pages.")
     params: dict[str, str | int | bool] = Field({}, description="Parameters of every request.")
     cursor: Cursor | None = Field(None, description="How to ask for what is new.")
@@ -105,6 +136,45 @@ class RestResource(_Part):
         {}, description="Lists inside an item that become tables of their own, such as the lines of an order."
     )
 
+    @model_validator(mode="after")
+    def _goes_by_moments_of_its_cursor(self) -> RestResource:
+        if self.paginate.by == "moment" and (self.cursor is None or self.cursor.param is None or self.cursor.after):
+            raise ValueError("`by: moment` needs a `cursor` with a `param`, which includes the moment (no `after`)")
+        return self
+
+    @model_validator(mode="after")
+    def _is_read_for_each_of_another(self) -> RestResource:
+        for name, source in self.for_each.items():
+            if f"{{{name}}}" not in self.path or not all(source.partition(".")):
+                raise ValueError(f"`for_each` fills {{{name}}} in `path` from a field of a list: {name}: list.field")
+            if self.cursor is not None:
+                raise ValueError("a list that is read `for_each` item of another has no `cursor`")
+        return self
+
+
+class Push(_Part):
+    """What the API tells by itself (a webhook), at `/in/<connection>`."""
+
+    table: str = Field(description="The raw table in which it lands.")
+    id: list[str] = Field(
+        min_length=1, description="Where it says what tells two of them apart: [notification_id], or [id, updated_at]."
+    )
+    data: str = Field("", description="Where the body holds what lands; by default all of it.")
+    signed: Literal["path", "header", "standard"] = Field(
+        description="The secret ends our address (path); a header has the HMAC-SHA-256 of the body (header); or "
+        "Standard Webhooks (standard)."
+    )
+    secret: SecretStr = Field(description="The secret that only the API and the hub know.")
+    header: str = Field("", description="The header with the signature, such as X-WC-Webhook-Signature.")
+    encoding: Literal["base64", "hex"] = Field("base64", description="How the header writes it.")
+    prefix: str = Field("", description="What stands before it in the header, such as sha256=.")
+
+    @model_validator(mode="after")
+    def _names_its_header(self) -> Push:
+        if (self.signed == "header") != bool(self.header):
+            raise ValueError("`signed: header` and `header` go together")
+        return self
+
 
 class RestConfig(ConnectionConfig):
     """Which API, which of its lists are read, and what is written there."""
@@ -112,11 +182,17 @@ class RestConfig(ConnectionConfig):
     plugin: Literal["rest"] = "rest"
     url: str = Field(description="What all paths begin with.")
     auth: Auth | None = Field(None, description="How the API knows who asks.")
+    whoami: str | None = Field(
+        None,
+        description="A path that is answered only to those who are signed in, asked before anything is read: for an "
+        "API that answers a wrong key as it answers strangers.",
+    )
     headers: dict[str, str] = Field({}, description="Headers of every request; never secrets.")
     resources: dict[str, RestResource] = Field({}, description="The lists to read, by the name of their table.")
     objects: dict[str, WrittenObject] = Field(
         {}, description="What syncs write, by the name that they use; '*' takes every other name, as {object}."
     )
+    push: Push | None = Field(None, description="What the API sends to us by itself, and how it is told from others.")
     mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
     rate: Rates = Field((), description="The most the API takes: 10/s, or [10/s, 5000/day].")
@@ -129,8 +205,17 @@ class RestConfig(ConnectionConfig):
 
     @model_validator(mode="after")
     def _does_something(self) -> RestConfig:
-        if not (self.resources or self.objects or self.mail):
-            raise ValueError("say what is read (`resources`) or what is sent (`objects`, `mail`)")
+        if not (self.resources or self.objects or self.mail or self.push):
+            raise ValueError("say what is read (`resources`, `push`) or what is sent (`objects`, `mail`)")
+        return self
+
+    @model_validator(mode="after")
+    def _lists_exist(self) -> RestConfig:
+        for name, settings in self.resources.items():
+            for source in settings.for_each.values():
+                other = source.partition(".")[0]
+                if other not in self.resources or self.resources[other].for_each:
+                    raise ValueError(f"{name}: `for_each` names '{other}', which is no list of its own here")
         return self
 
     @model_validator(mode="after")

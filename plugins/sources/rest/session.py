@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import may_be_called
-from hub.templated import value_at
-from plugins.sources.rest.config import Auth, Paginate
+from plugins.sources.rest.config import Auth
 
 if TYPE_CHECKING:
     import socket
 
     import requests
-    from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
 ATTEMPTS = 4
 LONGEST_WAIT = 60.0
 TIMEOUT = 60.0
 
 
-def session_for(url: str, auth: Auth | None, allow_private: bool) -> requests.Session:
+def session_for(
+    url: str, auth: Auth | None, allow_private: bool, judge: Callable[[str, Any], None] | None = None
+) -> Any:
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
+
+    Its `clock` is the API's at its first answer, None before it. `judge` sees where each answer came from, and what it
+    says, before anybody uses it.
 
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
     """
@@ -32,6 +38,8 @@ def session_for(url: str, auth: Auth | None, allow_private: bool) -> requests.Se
     import tenacity
 
     class PatientSession(requests.Session):
+        clock: datetime | None = None
+
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             retrying = tenacity.Retrying(
                 retry=tenacity.retry_if_exception_type(TemporaryError),
@@ -53,8 +61,11 @@ def session_for(url: str, auth: Auth | None, allow_private: bool) -> requests.Se
                 raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
+            self.clock = self.clock or _date(response)
             _refuse(response)
             answer = _parse(response)
+            if judge is not None:
+                judge(where, answer)
             response.json = lambda **_: answer  # type: ignore[method-assign]  # or each part of dlt parses it again
             return response
 
@@ -127,16 +138,25 @@ def _where(request: Any) -> str:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
     text = response.headers.get("Retry-After", "")
     if text.isdigit():
         return float(text)
+    until = _moment(text)
+    return None if until is None else max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+
+def _date(response: requests.Response) -> datetime:
+    """Give the API's own clock, or ours where it tells none."""
+    return _moment(response.headers.get("Date", "")) or datetime.now(UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a moment as headers write it."""
     try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        found = parsedate_to_datetime(text)
     except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _pause(state: Any) -> float:
@@ -167,58 +187,3 @@ def _signer(auth: Auth) -> Any:
     if auth.type == "bearer":
         return BearerTokenAuth(token)
     return APIKeyAuth(auth.name, token, "header" if auth.place == "header" else "query")
-
-
-def paginator_for(settings: Paginate) -> BasePaginator:
-    """Make what asks for page after page."""
-    paginator = _paginator(settings)
-    if settings.until:
-        follow = paginator.update_state
-
-        def follow_or_end(response: requests.Response, data: list[Any] | None = None) -> None:
-            follow(response, data)
-            answer = response.json()
-            if all(value_at(path, answer) is said for path, said in settings.until.items()):
-                paginator._has_next_page = False
-
-        paginator.update_state = follow_or_end  # type: ignore[method-assign]  # of any of them alike
-    return paginator
-
-
-def _paginator(settings: Paginate) -> BasePaginator:
-    from dlt.sources.helpers.rest_client import paginators
-
-    if settings.counts == "items":
-        return _until_all_items(settings)
-    if settings.by == "page":
-        return paginators.PageNumberPaginator(
-            base_page=settings.first, page_param=settings.param or "page", total_path=settings.total
-        )
-    if settings.by == "offset":
-        return paginators.OffsetPaginator(
-            limit=settings.size or 100,
-            offset_param=settings.param or "offset",
-            limit_param=settings.size_param or "limit",
-            total_path=settings.total,
-        )
-    if settings.by == "cursor":
-        return paginators.JSONResponseCursorPaginator(settings.next or "next", settings.param or "cursor")
-    if settings.by == "link":
-        return paginators.JSONLinkPaginator(settings.next or "next")
-    return paginators.HeaderLinkPaginator() if settings.by == "header" else paginators.SinglePagePaginator()
-
-
-def _until_all_items(settings: Paginate) -> BasePaginator:
-    """Ask for as many pages as the items fill: some APIs answer what is beyond with their last page again."""
-    from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
-
-    class Counted(PageNumberPaginator):
-        def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-            super().update_state(response, data)
-            total = value_at(settings.total or "", response.json())
-            if not isinstance(total, int):
-                raise ConfigurationError(f"{_where(response.request)}: no number at `total`, {settings.total}")
-            if (self.current_value - settings.first) * (settings.size or 1) >= total:
-                self._has_next_page = False
-
-    return Counted(base_page=settings.first, page_param=settings.param or "page", total_path=None)

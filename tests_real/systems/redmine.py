@@ -1,4 +1,4 @@
-"""Redmine from Debian bookworm's packages: its own Ruby, and a database in PostgreSQL that is filled anew for each run."""
+"""Redmine from Debian bookworm's packages, with its own Ruby: a database is filled anew for each run."""
 
 from __future__ import annotations
 
@@ -78,17 +78,9 @@ class Redmine(System):
         self.key = key.read_text()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        command = [
-            *self._program("puma"),
-            "-q",
-            "-b",
-            f"tcp://127.0.0.1:{port}",
-            "-e",
-            "production",
-            "--dir",
-            self._app,
-        ]
-        self.serve("server", command, self._env).wait_until(self._answers)
+        program: list[str | Path] = [self._programs / "ruby3.1", self._programs / "puma", "--dir", self._app]
+        options = ["-q", "-b", f"tcp://127.0.0.1:{port}", "-e", "production"]
+        self.serve("server", [*program, *options], self._env).wait_until(self._answers)
 
     def _configure(self) -> None:
         """Say where the database is, in place of the links to this machine's own /etc and /var."""
@@ -100,9 +92,6 @@ class Redmine(System):
         (instance / "config").mkdir(parents=True)
         (instance / "config" / "database.yml").write_text(DATABASE.format(host=self._postgresql.socket))
         (self._app / "Gemfile.local").write_text('gem "pg"\n')
-
-    def _program(self, name: str) -> list[str | Path]:
-        return [self._programs / "ruby3.1", self._programs / name]
 
     def _ruby(self, name: str, *arguments: str) -> None:
         program = self._app / "bin" / name if name == "rails" else self._programs / name

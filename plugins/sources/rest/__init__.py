@@ -11,7 +11,8 @@
 With a cursor only what changed since the last run is asked for and landed; without one a list lands whole when anything
 in it changed. The API's `param` must include the moment it is given (>=), as most do.
 
-`push` says what the API tells by itself. `objects` and `mail` say what is sent there, and how its answers read: see `plugins.destinations.rest`.
+`push` says what the API tells by itself. `objects` and `mail` say what is sent there, and how its answers read: see
+`plugins.destinations.rest`.
 """
 
 from __future__ import annotations

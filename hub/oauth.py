@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from hub.errors import ConfigurationError, TemporaryError
+from hub.errors import ConfigurationError
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing
 
 MARGIN = 25.0
@@ -72,7 +72,7 @@ class Tokens:
     def access(self, refused: str | None = None) -> str:
         """Give a token that is good, and another one than `refused`.
 
-        Raises ConfigurationError where the sign-in is refused, TemporaryError where the server does not answer.
+        Raises ConfigurationError where the sign-in is refused, NotSentError where the server does not answer.
         """
         with self._alone():
             known = self._known()
@@ -134,7 +134,7 @@ def _given(answer: Answer, what: str) -> dict[str, str]:
         said = None
     said = said if isinstance(said, dict) else {}
     if answer.status == 429 or answer.status >= 500:
-        raise TemporaryError(f"{what} answers {answer.status}", retry_after=answer.retry_after)
+        raise NotSentError(f"{what} answers {answer.status}", retry_after=answer.retry_after)
     if answer.status >= 300:
         code = str(said.get("error", ""))
         told = f" ({code})" if _CODE.fullmatch(code) else ""

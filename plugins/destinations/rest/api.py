@@ -53,11 +53,14 @@ class Api:
             raise RejectedError(UNWRITABLE) from None
         place = f"/{path.lstrip('/')}" if path else ""
         said = {"Accept": "application/json", **kind, **self.headers, **headers}
-        answer = self.outgoing.request(request.method, content, said, {**self.query, **query}, place)
-        if answer.status == 401 and self.tokens is not None:
-            used = self.headers["Authorization"].removeprefix("Bearer ")
-            said["Authorization"] = f"Bearer {self.tokens.access(refused=used)}"
-            answer = self.outgoing.request(request.method, content, said, {**self.query, **query}, place)
+        if self.tokens is None:
+            return self.outgoing.request(request.method, content, said, {**self.query, **query}, place)
+        token = self.tokens.access()
+        signed = {**said, "Authorization": f"Bearer {token}"}
+        answer = self.outgoing.request(request.method, content, signed, {**self.query, **query}, place)
+        if answer.status == 401:
+            signed["Authorization"] = f"Bearer {self.tokens.access(refused=token)}"
+            answer = self.outgoing.request(request.method, content, signed, {**self.query, **query}, place)
         return answer
 
 

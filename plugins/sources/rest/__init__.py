@@ -127,7 +127,7 @@ class Rest(Source, Destination):
 
     def _api(self, outgoing: Outgoing) -> Api:
         tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)
-        headers, query = login(self.config.auth, tokens)
+        headers, query = login(self.config.auth)
         return Api(outgoing, {**self.config.headers, **headers}, query, self.config.retriable, tokens)
 
     def resources(self) -> Iterable[DltResource]:

@@ -167,12 +167,10 @@ def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens |
     return Tokens(client, place.folder, place.connection, allow_private=allow_private)
 
 
-def login(auth: Auth | None, tokens: Tokens | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the headers and the parameters that say who asks."""
-    if auth is None:
+def login(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the headers and the parameters that say who asks; an access token comes with each request."""
+    if auth is None or auth.type == "oauth2":
         return {}, {}
-    if tokens is not None:
-        return {"Authorization": f"Bearer {tokens.access()}"}, {}
     token = auth.token.get_secret_value() if auth.token else ""
     if auth.type == "basic":
         password = auth.password.get_secret_value() if auth.password else ""

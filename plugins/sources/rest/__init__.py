@@ -44,9 +44,9 @@ from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
 from plugins.destinations.rest.rows import write_rows
 from plugins.sources.rest.config import Cursor, RestConfig, RestResource
 from plugins.sources.rest.news import news
-from plugins.sources.rest.pages import Pages, sign_in
+from plugins.sources.rest.pages import Pages, known_values, sign_in
 from plugins.sources.rest.pushes import received
-from plugins.sources.rest.session import login
+from plugins.sources.rest.session import login, tokens_for
 from plugins.sources.rest.shape import shaped
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ class Rest(Source, Destination):
         """Ask for the first page of every list; without lists, open a connection."""
         found = []
         try:
-            sign_in(self.config)
+            sign_in(self.config, self.place)
             for name in self.config.resources:
-                page = next(Pages(self.config, name).since(), [])
+                page = next(Pages(self.config, self.place, name).since(), [])
                 found.append(f"{name} ({len(page)} on the first page)")
             if not found:
                 with self._outgoing() as outgoing:
@@ -132,8 +132,9 @@ class Rest(Source, Destination):
         return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
 
     def _api(self, outgoing: Outgoing) -> Api:
+        tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)
         headers, query = login(self.config.auth)
-        return Api(outgoing, {**self.config.headers, **headers}, query, self.config.retriable)
+        return Api(outgoing, {**self.config.headers, **headers}, query, self.config.retriable, tokens)
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource per list."""
@@ -155,10 +156,11 @@ class Rest(Source, Destination):
 
         state = dlt.current.resource_state()
         digest, tables = Digest(), []
-        sign_in(self.config)
-        for page in Pages(self.config, name).since():
+        sign_in(self.config, self.place)
+        known = known_values(self.config, self.place, settings)
+        for page in Pages(self.config, self.place, name).since():
             digest.add(page)
-            tables += [(table, table_of(rows)) for table, rows in shaped(name, settings, page)]
+            tables += [(table, table_of(rows)) for table, rows in shaped(name, settings, page, known)]
         if state.get("digest") != str(digest):
             state["digest"] = str(digest)
             for table, rows in tables:
@@ -169,9 +171,10 @@ class Rest(Source, Destination):
         import dlt
 
         state = dlt.current.resource_state()
-        sign_in(self.config)
-        for items in news(Pages(self.config, name), name, cursor, state):
-            for table, rows in shaped(name, settings, items):
+        sign_in(self.config, self.place)
+        known = known_values(self.config, self.place, settings)
+        for items in news(Pages(self.config, self.place, name), name, cursor, state):
+            for table, rows in shaped(name, settings, items, known):
                 yield dlt.mark.with_table_name(rows, table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -21,19 +21,28 @@ class _Part(BaseModel):
 class Auth(_Part):
     """How the API knows who asks."""
 
-    type: Literal["bearer", "basic", "api_key"] = Field(description="bearer, basic or api_key.")
+    type: Literal["bearer", "basic", "api_key", "oauth2"] = Field(description="bearer, basic, api_key or oauth2.")
     token: SecretStr | None = Field(None, description="The token (bearer) or the key (api_key).")
     user: str | None = Field(None, description="The user (basic).")
     password: SecretStr | None = Field(None, description="The password (basic).")
     name: str = Field("Authorization", description="The header or parameter of an api_key.")
     place: Literal["header", "query"] = Field("header", description="Where an api_key goes.")
+    token_url: str | None = Field(None, description="Where access tokens are handed out (oauth2).")
+    client_id: str | None = Field(None, description="Whom the API knows the hub as (oauth2).")
+    client_secret: SecretStr | None = Field(None, description="The secret of the client (oauth2).")
+    refresh_token: SecretStr | None = Field(
+        None, description="What a person's consent gave (oauth2); without it the client signs in as itself."
+    )
+    scope: str | None = Field(None, description="What the token is to allow, with spaces between (oauth2).")
 
     @model_validator(mode="after")
     def _complete(self) -> Auth:
         if self.type == "basic" and (self.user is None or self.password is None):
             raise ValueError("basic needs `user` and `password`")
-        if self.type != "basic" and self.token is None:
+        if self.type in ("bearer", "api_key") and self.token is None:
             raise ValueError(f"{self.type} needs `token`")
+        if self.type == "oauth2" and None in (self.token_url, self.client_id, self.client_secret):
+            raise ValueError("oauth2 needs `token_url`, `client_id` and `client_secret`")
         return self
 
 
@@ -100,6 +109,20 @@ class Cursor(_Part):
         return self
 
 
+class LookUp(_Part):
+    """A column that another list knows: the name of a product, by its number."""
+
+    list: str = Field(description="The other list.")
+    by: str = Field(description="Where an item says which one of them: product_id.")
+    key: str = Field("id", description="Where those of the other list have their key.")
+    field: str = Field(description="Where they have the value.")
+
+
+_LOOK_UP = Field(
+    {}, description="Columns that another list knows: {product: {list: products, by: product_id, field: name}}."
+)
+
+
 class InnerList(_Part):
     """A list inside an item, by the name of its table."""
 
@@ -107,18 +130,22 @@ class InnerList(_Part):
     carry: dict[str, str] = Field(
         description="Columns that each entry gets from its item: {order_id: id}; they lead back to it."
     )
+    look_up: dict[str, LookUp] = _LOOK_UP
 
 
 class RestResource(_Part):
     """One list of things."""
 
     path: str = Field(description="The path below `url`.")
+    body: dict[str, Any] | None = Field(
+        None,
+        description="Ask by POST with this JSON (GraphQL); every `param` is then a path in it: variables.after.",
+    )
+    error_at: str | None = Field(None, description="Where an answer of 200 holds an error, as GraphQL's do: errors.")
+    busy: list[str] = Field([], description="Words in such an error that mean: later.")
     data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
     may_lack: bool = Field(
         False, description="An answer without the list at `data` is an empty list; else it is an error."
-    )
-    error_at: str | None = Field(
-        None, description="Where an answer of 200 holds an error; what stands there is told, and nothing lands."
     )
     for_each: dict[str, str] = Field(
         {},
@@ -127,7 +154,9 @@ class RestResource(_Part):
         "`events` into `{event}` of the path, and into a column `event`.",
     )
     paginate: Paginate = Field(Paginate(by="none"), description="How to get the pages.")
-    params: dict[str, str | int | bool] = Field({}, description="Parameters of every request.")
+    params: dict[str, str | int | bool | list[str]] = Field(
+        {}, description="Parameters of every request; one with a list is given once for each."
+    )
     cursor: Cursor | None = Field(None, description="How to ask for what is new.")
     flat: bool = Field(
         False, description="Whether objects in an item become columns of their own: billing.email is billing_email."
@@ -135,11 +164,20 @@ class RestResource(_Part):
     lists: dict[str, InnerList] = Field(
         {}, description="Lists inside an item that become tables of their own, such as the lines of an order."
     )
+    look_up: dict[str, LookUp] = _LOOK_UP
+
+    @property
+    def look_ups(self) -> tuple[LookUp, ...]:
+        """Give all that is looked up in other lists, for its items and for the lists inside them."""
+        inner = [found for each in self.lists.values() for found in each.look_up.values()]
+        return (*self.look_up.values(), *inner)
 
     @model_validator(mode="after")
     def _goes_by_moments_of_its_cursor(self) -> RestResource:
         if self.paginate.by == "moment" and (self.cursor is None or self.cursor.param is None or self.cursor.after):
             raise ValueError("`by: moment` needs a `cursor` with a `param`, which includes the moment (no `after`)")
+        if self.paginate.by == "moment" and self.body is not None:
+            raise ValueError("`by: moment` asks with parameters, not with a `body`")
         return self
 
     @model_validator(mode="after")
@@ -216,6 +254,9 @@ class RestConfig(ConnectionConfig):
                 other = source.partition(".")[0]
                 if other not in self.resources or self.resources[other].for_each:
                     raise ValueError(f"{name}: `for_each` names '{other}', which is no list of its own here")
+            for found in settings.look_ups:
+                if found.list not in self.resources:
+                    raise ValueError(f"{name}: `look_up` names '{found.list}', which is no list here")
         return self
 
     @model_validator(mode="after")

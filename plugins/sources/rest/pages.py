@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from hub.contracts import Place
 from hub.errors import ConfigurationError
 from hub.incremental import mark
-from hub.templated import value_at
+from hub.templated import text_at, value_at
+from plugins.sources.rest.asking import refuse_absence, refuse_error, with_values
 from plugins.sources.rest.config import RestConfig, RestResource
 from plugins.sources.rest.moments import a_second_before, written
 from plugins.sources.rest.paging import paginator_for
-from plugins.sources.rest.session import session_for
+from plugins.sources.rest.session import session_for, tokens_for
+from plugins.sources.rest.shape import Known
 
 Page = list[dict[str, Any]]
-_PLAIN = re.compile(r"[\w-]+(\.[\w-]+)*")
-_SHOWN = 200
 
 
 class Pages:
     """The pages of one list, once through. `clock` is the API's own when it gave the first of them."""
 
-    def __init__(self, config: RestConfig, name: str) -> None:
+    def __init__(self, config: RestConfig, place: Place, name: str) -> None:
         self._config = config
+        self._place = place
         self._name = name
         self._settings: RestResource = config.resources[name]
         self.clock: datetime | None = None
@@ -49,7 +50,7 @@ class Pages:
         settings = self._settings
         ((column, source),) = settings.for_each.items()
         other, _, field = source.partition(".")
-        for above in list(Pages(self._config, other).since()):
+        for above in list(Pages(self._config, self._place, other).since()):
             for value in (value_at(field, item) for item in above):
                 for page in self._of(settings, settings.path.replace(f"{{{column}}}", str(value)), settings.params):
                     yield [{**item, column: value} for item in page]
@@ -60,12 +61,15 @@ class Pages:
         config = self._config
         if settings.paginate.size is not None:
             params = {**params, settings.paginate.size_param or "limit": settings.paginate.size}
-        with session_for(config.url, config.auth, config.allow_private, self._judge) as session:
+        asked: dict[str, Any] = {"params": params}
+        if settings.body is not None:
+            asked = {"method": "POST", "json": with_values(settings.body, params)}
+        with _session(config, self._place, self._look) as session:
             client = RESTClient(config.url, headers=dict(config.headers), session=session)
             for page in client.paginate(
                 path,
-                params=params,
-                paginator=paginator_for(settings.paginate, settings.cursor),
+                **asked,
+                paginator=paginator_for(settings.paginate, settings.cursor, in_body=settings.body is not None),
                 data_selector=settings.data,
                 hooks={"response": []},  # the session looks at the status
             ):
@@ -76,31 +80,32 @@ class Pages:
                     )
                 yield page
 
-    def _judge(self, where: str, answer: Any) -> None:
-        """Refuse an answer of 200 that is none: an error, or no list where it should be."""
-        settings = self._settings
-        error = value_at(settings.error_at, answer) if settings.error_at else None
-        if error:
-            raise ConfigurationError(
-                f"{where}: the API answers 200 with an error ({str(error)[:_SHOWN]}); mend `auth`, the rights of its "
-                "user, or `params`"
-            )
-        if settings.data and not settings.may_lack and _PLAIN.fullmatch(settings.data):
-            *above, last = settings.data.split(".")
-            holder = value_at(".".join(above), answer)
-            if not (isinstance(holder, dict) and last in holder):
-                raise ConfigurationError(
-                    f"{where}: the answer has nothing at '{settings.data}'; mend `data`, or say `may_lack: true` if "
-                    "the API leaves an empty list out"
-                )
+    def _look(self, where: str, answer: Any) -> None:
+        refuse_error(self._settings, where, answer)
+        refuse_absence(self._settings, where, answer)
 
 
-def sign_in(config: RestConfig) -> None:
+def sign_in(config: RestConfig, place: Place) -> None:
     """Ask what only somebody who is signed in may read, where the configuration names it. Raises ConfigurationError."""
     if config.whoami is None:
         return
-    with session_for(config.url, config.auth, config.allow_private) as session:
+    with _session(config, place, lambda where, answer: None) as session:
         session.get(f"{config.url.rstrip('/')}/{config.whoami.lstrip('/')}", headers=dict(config.headers))
+
+
+def known_values(config: RestConfig, place: Place, settings: RestResource) -> Known:
+    """Read what other lists know, for the columns that a list looks up in them."""
+    known: Known = {}
+    for found in settings.look_ups:
+        if found not in known:
+            items = [item for page in Pages(config, place, found.list).since() for item in page]
+            known[found] = {text_at(found.key, item): value_at(found.field, item) for item in items}
+    return known
+
+
+def _session(config: RestConfig, place: Place, look: Callable[[str, Any], None]) -> Any:
+    tokens = tokens_for(config.auth, place, config.allow_private)
+    return session_for(config.url, config.auth, config.allow_private, tokens, look)
 
 
 def _without_repetitions(pages: Iterator[Page]) -> Iterator[Page]:

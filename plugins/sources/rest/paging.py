@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
 
-def paginator_for(settings: Paginate, cursor: Cursor | None) -> BasePaginator:
-    """Make what asks for page after page."""
-    paginator = _paginator(settings, cursor)
+def paginator_for(settings: Paginate, cursor: Cursor | None, in_body: bool = False) -> BasePaginator:
+    """Make what asks for page after page; `in_body` says that parameters are paths in the body."""
+    paginator = _paginator(settings, cursor, in_body)
     if settings.until:
         follow = paginator.update_state
 
@@ -31,27 +31,28 @@ def paginator_for(settings: Paginate, cursor: Cursor | None) -> BasePaginator:
     return paginator
 
 
-def _paginator(settings: Paginate, cursor: Cursor | None) -> BasePaginator:
+def _paginator(settings: Paginate, cursor: Cursor | None, in_body: bool) -> BasePaginator:
     from dlt.sources.helpers.rest_client import paginators
 
+    where = "body_path" if in_body else "param"
     if settings.by == "moment" and cursor is not None:
         return _by_moment(settings, cursor)
     if settings.counts == "items":
         return _until_all_items(settings)
     if settings.by == "page":
-        return paginators.PageNumberPaginator(
-            base_page=settings.first, page_param=settings.param or "page", total_path=settings.total
-        )
+        page: dict[str, Any] = {f"page_{where}": settings.param or "page"}
+        return paginators.PageNumberPaginator(base_page=settings.first, total_path=settings.total, **page)
     if settings.by == "offset":
-        return _by_offset(settings)
+        return _by_offset(settings, where)
     if settings.by == "cursor":
-        return paginators.JSONResponseCursorPaginator(settings.next or "next", settings.param or "cursor")
+        next_: dict[str, Any] = {f"cursor_{where}": settings.param or "cursor"}
+        return paginators.JSONResponseCursorPaginator(settings.next or "next", **next_)
     if settings.by == "link":
         return paginators.JSONLinkPaginator(settings.next or "next")
     return paginators.HeaderLinkPaginator() if settings.by == "header" else paginators.SinglePagePaginator()
 
 
-def _by_offset(settings: Paginate) -> BasePaginator:
+def _by_offset(settings: Paginate, where: str) -> BasePaginator:
     """Go on after the items that came; where the list became shorter meanwhile, begin that far before them again.
 
     An API may give fewer items than it is asked for; and what is deleted between two pages moves all that follows.
@@ -74,12 +75,11 @@ def _by_offset(settings: Paginate) -> BasePaginator:
             self.former = total
             self._has_next_page = self.current_value < total
 
-    return Offset(
-        limit=settings.size or 100,
-        offset_param=settings.param or "offset",
-        limit_param=settings.size_param or "limit",
-        total_path=settings.total,
-    )
+    params: dict[str, Any] = {
+        f"offset_{where}": settings.param or "offset",
+        f"limit_{where}": settings.size_param or "limit",
+    }
+    return Offset(limit=settings.size or 100, total_path=settings.total, **params)
 
 
 def _until_all_items(settings: Paginate) -> BasePaginator:
@@ -129,10 +129,11 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
         def update_request(self, request: requests.Request) -> None:
             if self.moment is None or not self._has_next_page:
                 return
-            request.params[cursor.param] = written(self.moment, cursor)
-            request.params.pop(param, None)
+            asked: Any = request.params
+            asked[cursor.param] = written(self.moment, cursor)
+            asked.pop(param, None)
             if self.read:
-                request.params[param] = self.read if settings.within == "offset" else self.page
+                asked[param] = self.read if settings.within == "offset" else self.page
 
     return ByMoment()
 

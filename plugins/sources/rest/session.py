@@ -10,7 +10,9 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
+from hub.oauth import Client, Tokens
 from hub.outgoing import may_be_called
 from plugins.sources.rest.config import Auth
 
@@ -25,14 +27,13 @@ TIMEOUT = 60.0
 
 
 def session_for(
-    url: str, auth: Auth | None, allow_private: bool, judge: Callable[[str, Any], None] | None = None
+    url: str, auth: Auth | None, allow_private: bool, tokens: Tokens | None, look: Callable[[str, Any], None]
 ) -> Any:
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
 
-    Its `clock` is the API's at its first answer, None before it. `judge` sees where each answer came from, and what it
-    says, before anybody uses it.
-
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
+    A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it. The
+    session's `clock` is the API's at its first answer, None before it.
     """
     import requests
     import tenacity
@@ -57,6 +58,10 @@ def session_for(
                 )
             try:
                 response = super().send(request, **{"timeout": TIMEOUT, **options})
+                if response.status_code == 401 and tokens is not None:
+                    used = str(request.headers["Authorization"]).removeprefix("Bearer ")
+                    request.headers["Authorization"] = f"Bearer {tokens.access(refused=used)}"
+                    response = super().send(request, **{"timeout": TIMEOUT, **options})
             except (requests.ConnectionError, requests.Timeout) as error:
                 raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
             if response.status_code == 429 or response.status_code >= 500:
@@ -64,14 +69,13 @@ def session_for(
             self.clock = self.clock or _date(response)
             _refuse(response)
             answer = _parse(response)
-            if judge is not None:
-                judge(where, answer)
+            look(where, answer)
             response.json = lambda **_: answer  # type: ignore[method-assign]  # or each part of dlt parses it again
             return response
 
     home = urlsplit(url).netloc
     session = PatientSession()
-    session.auth = _signer(auth) if auth is not None else None
+    session.auth = _signer(auth, tokens) if auth is not None else None
     for scheme in ("http://", "https://"):
         session.mount(scheme, _judging_adapter(allow_private))
     return session
@@ -165,9 +169,20 @@ def _pause(state: Any) -> float:
     return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
 
 
+def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens | None:
+    """Give what hands out access tokens, where the API is signed in to by OAuth."""
+    if auth is None or auth.type != "oauth2" or auth.client_secret is None:
+        return None
+    refresh = auth.refresh_token.get_secret_value() if auth.refresh_token else None
+    client = Client(
+        auth.token_url or "", auth.client_id or "", auth.client_secret.get_secret_value(), refresh, auth.scope
+    )
+    return Tokens(client, place.folder, place.connection, allow_private=allow_private)
+
+
 def login(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the headers and the parameters that say who asks."""
-    if auth is None:
+    """Give the headers and the parameters that say who asks; an access token comes with each request."""
+    if auth is None or auth.type == "oauth2":
         return {}, {}
     token = auth.token.get_secret_value() if auth.token else ""
     if auth.type == "basic":
@@ -178,12 +193,12 @@ def login(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
     return ({auth.name: token}, {}) if auth.place == "header" else ({}, {auth.name: token})
 
 
-def _signer(auth: Auth) -> Any:
+def _signer(auth: Auth, tokens: Tokens | None) -> Any:
     from dlt.sources.helpers.rest_client.auth import APIKeyAuth, BearerTokenAuth, HttpBasicAuth
 
     token = auth.token.get_secret_value() if auth.token else ""
     if auth.type == "basic":
         return HttpBasicAuth(auth.user or "", auth.password.get_secret_value() if auth.password else "")
-    if auth.type == "bearer":
-        return BearerTokenAuth(token)
+    if auth.type == "bearer" or tokens is not None:
+        return BearerTokenAuth(tokens.access() if tokens is not None else token)
     return APIKeyAuth(auth.name, token, "header" if auth.place == "header" else "query")

@@ -17,6 +17,7 @@ from tests_real.systems.maildev import MailDev
 from tests_real.systems.odoo import Odoo
 from tests_real.systems.openssh import OpenSSH
 from tests_real.systems.postgresql import PostgreSQL
+from tests_real.systems.pretix import Pretix
 from tests_real.systems.redmine import Redmine
 from tests_real.systems.vendure import Vendure
 
@@ -87,6 +88,12 @@ def vendure(postgresql: PostgreSQL) -> Iterator[Vendure]:
 @pytest.fixture(scope="session")
 def redmine(postgresql: PostgreSQL) -> Iterator[Redmine]:
     with running(Redmine(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def pretix(postgresql: PostgreSQL) -> Iterator[Pretix]:
+    with running(Pretix(postgresql)) as system:
         yield system
 
 

@@ -74,9 +74,7 @@ class Pretix(System):
     def _configured(self, url: str, database: str) -> dict[str, str]:
         data, path = self.folder / "data", self.folder / f"{database}.cfg"
         data.mkdir(exist_ok=True)
-        path.write_text(
-            CONFIGURATION.format(url=url, folder=data, database=database, host=self._postgresql.socket)
-        )
+        path.write_text(CONFIGURATION.format(url=url, folder=data, database=database, host=self._postgresql.socket))
         return {"PRETIX_CONFIG_FILE": str(path)}
 
     def start(self) -> None:

@@ -118,7 +118,7 @@ class LookUp(_Part):
     field: str = Field(description="Where they have the value.")
 
 
-_LOOK_UP = Field(
+_LOOK_UP: Any = Field(
     {}, description="Columns that another list knows: {product: {list: products, by: product_id, field: name}}."
 )
 

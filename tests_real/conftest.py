@@ -14,6 +14,7 @@ import pytest
 from tests_real.harness import NotInstalledError, System
 from tests_real.systems.kannel import Kannel
 from tests_real.systems.maildev import MailDev
+from tests_real.systems.matomo import Matomo
 from tests_real.systems.odoo import Odoo
 from tests_real.systems.openssh import OpenSSH
 from tests_real.systems.postgresql import PostgreSQL
@@ -94,6 +95,12 @@ def redmine(postgresql: PostgreSQL) -> Iterator[Redmine]:
 @pytest.fixture(scope="session")
 def pretix(postgresql: PostgreSQL) -> Iterator[Pretix]:
     with running(Pretix(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def matomo() -> Iterator[Matomo]:
+    with running(Matomo()) as system:
         yield system
 
 

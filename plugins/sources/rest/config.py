@@ -26,7 +26,9 @@ class Auth(_Part):
     user: str | None = Field(None, description="The user (basic).")
     password: SecretStr | None = Field(None, description="The password (basic).")
     name: str = Field("Authorization", description="The header or parameter of an api_key.")
-    place: Literal["header", "query"] = Field("header", description="Where an api_key goes.")
+    place: Literal["header", "query", "form"] = Field(
+        "header", description="Where an api_key goes; form: lists are asked for by POST, with the key in a form."
+    )
     token_url: str | None = Field(None, description="Where access tokens are handed out (oauth2).")
     client_id: str | None = Field(None, description="Whom the API knows the hub as (oauth2).")
     client_secret: SecretStr | None = Field(None, description="The secret of the client (oauth2).")
@@ -77,8 +79,6 @@ class Paginate(_Part):
     def _items_can_be_counted(self) -> Paginate:
         if self.counts == "items" and (self.by != "page" or self.size is None or self.total is None):
             raise ValueError("`counts: items` is for `by: page`, and needs `size` and `total`")
-        if self.by == "moment" and self.total is None:
-            raise ValueError("`by: moment` needs `total`: how many items there are from a moment on")
         return self
 
 
@@ -96,16 +96,16 @@ class Cursor(_Part):
     overlap: Duration | None = Field(
         None,
         description="How long a change may take to become visible: so far each run looks back, by the API's clock, and "
-        "lands nothing twice. For fields that hold moments in ISO 8601.",
+        "lands nothing twice. For fields that hold moments in ISO 8601, or seconds since 1970.",
     )
     write: str = Field(
         "{value}", pattern=r"\{value\}", description="How the parameter is written: greater-or-equal(updated,{value})."
     )
 
     @model_validator(mode="after")
-    def _looks_back_one_way(self) -> Cursor:
-        if self.overlap is not None and (self.after or self.overlap <= timedelta(0)):
-            raise ValueError("`overlap` is longer than nothing, and includes what `after` is for")
+    def _looks_back(self) -> Cursor:
+        if self.overlap is not None and self.overlap <= timedelta(0):
+            raise ValueError("`overlap` is longer than nothing")
         return self
 
 
@@ -174,8 +174,8 @@ class RestResource(_Part):
 
     @model_validator(mode="after")
     def _goes_by_moments_of_its_cursor(self) -> RestResource:
-        if self.paginate.by == "moment" and (self.cursor is None or self.cursor.param is None or self.cursor.after):
-            raise ValueError("`by: moment` needs a `cursor` with a `param`, which includes the moment (no `after`)")
+        if self.paginate.by == "moment" and (self.cursor is None or self.cursor.param is None):
+            raise ValueError("`by: moment` needs a `cursor` with a `param`")
         if self.paginate.by == "moment" and self.body is not None:
             raise ValueError("`by: moment` asks with parameters, not with a `body`")
         return self
@@ -245,6 +245,12 @@ class RestConfig(ConnectionConfig):
     def _does_something(self) -> RestConfig:
         if not (self.resources or self.objects or self.mail or self.push):
             raise ValueError("say what is read (`resources`, `push`) or what is sent (`objects`, `mail`)")
+        return self
+
+    @model_validator(mode="after")
+    def _signs_what_it_writes(self) -> RestConfig:
+        if self.auth is not None and self.auth.place == "form" and (self.objects or self.mail):
+            raise ValueError("`place: form` is for reading; what is written takes its key in a header or the query")
         return self
 
     @model_validator(mode="after")

@@ -27,9 +27,9 @@ def a_second_before(moment: str | int, name: str) -> str | int:
 
 
 def stamp(moment: Any, name: str) -> datetime | None:
-    """Read a moment in UTC, which one without an offset is taken for; None where there is none."""
-    if moment is None:
-        return None
+    """Read a moment, or seconds since 1970; one without an offset is UTC. None where there is none."""
+    if moment is None or isinstance(moment, int):
+        return None if moment is None else datetime.fromtimestamp(moment, UTC)
     found = read(moment, name)
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 

@@ -26,14 +26,21 @@ def _looking_back(pages: Pages, name: str, cursor: Cursor, overlap: timedelta, s
     A time in the future does not lead astray: the API's clock says up to where everything is known.
     """
     look_back: LookBack | None = None
-    after = state.get("after")
-    since = None if after is None else datetime.fromisoformat(after).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    for page in pages.since(since):
+    for page in pages.since(_since(state)):
         if look_back is None:
             look_back = LookBack(state, pages.clock or datetime.now(UTC), overlap)
+        state["counts"] = any(isinstance(moment_of(item, cursor), int) for item in page) or state.get("counts", False)
         yield list(look_back.fresh(page, lambda item: stamp(moment_of(item, cursor), name)))
     if look_back is not None:
         look_back.keep()
+
+
+def _since(state: dict[str, Any]) -> str | int | None:
+    """Give the moment to ask from, in the form of the API: seconds since 1970, or ISO 8601."""
+    if "after" not in state:
+        return None
+    after = datetime.fromisoformat(state["after"]).astimezone(UTC)
+    return int(after.timestamp()) if state.get("counts") else after.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _from_the_last_moment(pages: Pages, name: str, cursor: Cursor, state: dict[str, Any]) -> Iterator[Page]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from hub.errors import ConfigurationError
 from hub.templated import value_at
 from plugins.sources.rest.config import Cursor, Paginate
-from plugins.sources.rest.moments import later, written
+from plugins.sources.rest.moments import a_second_before, later, written
 
 if TYPE_CHECKING:
     import requests
@@ -100,6 +100,7 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
     """Ask for what follows the moment of the last item; its items come again, and are known by then.
 
     Only where a page is full of items of the moment it began with, it goes on by offset or page, within that moment.
+    Without `total` the end is a page without items.
     """
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
@@ -112,7 +113,7 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
 
         def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
             self.read += len(data or ())
-            if not data or self.read >= _number(settings.total or "", response):
+            if not data or (settings.total is not None and self.read >= _number(settings.total, response)):
                 self._has_next_page = False
                 return
             where = urlsplit(str(response.url)).path
@@ -130,7 +131,8 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
             if self.moment is None or not self._has_next_page:
                 return
             asked: Any = request.params
-            asked[cursor.param] = written(self.moment, cursor)
+            since = a_second_before(self.moment, str(request.url)) if cursor.after else self.moment
+            asked[cursor.param] = written(since, cursor)
             asked.pop(param, None)
             if self.read:
                 asked[param] = self.read if settings.within == "offset" else self.page

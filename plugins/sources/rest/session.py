@@ -201,4 +201,17 @@ def _signer(auth: Auth, tokens: Tokens | None) -> Any:
         return HttpBasicAuth(auth.user or "", auth.password.get_secret_value() if auth.password else "")
     if auth.type == "bearer" or tokens is not None:
         return BearerTokenAuth(tokens.access() if tokens is not None else token)
+    if auth.place == "form":
+        return _in_a_form(auth.name, token)
     return APIKeyAuth(auth.name, token, "header" if auth.place == "header" else "query")
+
+
+def _in_a_form(name: str, token: str) -> Any:
+    """Ask by POST, with the key in a form: some APIs refuse keys in addresses, which end up in logs."""
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.method = "POST"
+        request.prepare_body({name: token}, None)
+        return request
+
+    return sign

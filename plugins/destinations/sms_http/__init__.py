@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Sequence
+from base64 import b64encode
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Result
-from hub.errors import RejectedError
+from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Pushed, Received, Result
+from hub.errors import ConfigurationError, RejectedError
 from hub.hookspecs import hookimpl
 from hub.normalise.phone import parse_phone
 from hub.normalise.sms import sms_parts
 from hub.outgoing import NoAnswerError, NotSentError, Outgoing, reason_of, status_of
 from hub.templated import filled, parsed, text_at
+from plugins.destinations.sms_http import pushes
 from plugins.destinations.sms_http.config import SmsHttpConfig
+from plugins.destinations.sms_http.signatures import judge
 
 if TYPE_CHECKING:
     from hub.contracts import Plugin
@@ -31,8 +35,9 @@ class SmsHttp(Destination):
     """
 
     name = "sms_http"
-    summary = "Sends text messages through a provider's HTTP API."
+    summary = "Sends text messages through a provider's HTTP API; takes delivery reports and STOP answers."
     config_model = SmsHttpConfig
+    default_mapping = Path(__file__).parents[3] / "mappings" / "sms_http.yaml"
     proven = "Kannel 1.4.5, 2026-11-22"
     config: SmsHttpConfig
 
@@ -52,8 +57,10 @@ class SmsHttp(Destination):
         """Open a connection; the sign-in shows only with a message, and none is sent."""
         with self._outgoing() as provider:
             try:
+                if self.config.pushes is not None:
+                    self._address()
                 provider.reach()
-            except NotSentError as error:
+            except (NotSentError, ConfigurationError) as error:
                 return Check(False, str(error))
             return Check(True, f"{provider.host} can be reached; its sign-in shows with the first message")
 
@@ -78,6 +85,13 @@ class SmsHttp(Destination):
                     results.append(Result(message.id, "unknown", reason=str(error)))
         return results
 
+    def webhook(self, request: Pushed) -> Received:
+        """Take a delivery report, or an answer: STOP and the like are refusals of text messages."""
+        if self.config.pushes is None:
+            raise ConfigurationError(f"{self.place.connection}: say under `pushes` who may push, and how it reads")
+        judge(request, self.config.pushes, self._address())
+        return pushes.read(request, self.config.pushes)
+
     def _send(self, message: Message, provider: Outgoing) -> Result:
         try:
             values = self._values(message)
@@ -85,7 +99,7 @@ class SmsHttp(Destination):
             return Result(message.id, "rejected", reason=str(error))
         secrets = {name: secret.get_secret_value() for name, secret in self.config.secrets.items()}
         values |= secrets
-        headers = {name: secret.get_secret_value() for name, secret in self.config.headers.items()}
+        headers = {name: secret.get_secret_value() for name, secret in self.config.headers.items()} | self._login()
         content, kind = self._content(values)
         query = {name: str(value) for name, value in filled(self.config.query, values).items()}
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
@@ -110,7 +124,29 @@ class SmsHttp(Destination):
             "text": text,
             "sender": self.config.sender,
             "coding": "0" if size.encoding == "GSM-7" else "2",
+            "receipt_url": f"{self._address()}?{urlencode({'message': message.id})}" if self._reports else "",
         }
+
+    @property
+    def _reports(self) -> bool:
+        return self.config.pushes is not None and self.config.pushes.receipts is not None
+
+    def _address(self) -> str:
+        """Give the address that takes pushes. Raises ConfigurationError where nobody said where the hub is."""
+        taken = self.config.pushes
+        base = (taken and taken.url) or self.place.public_url
+        if taken is None or not base:
+            raise ConfigurationError(
+                f"{self.place.connection}: `pushes` needs the `public_url` of hub.yaml, or a `url` of its own"
+            )
+        secret = f"/{taken.secret.get_secret_value()}" if taken.signed == "address" else ""
+        return f"{base}/in/{self.place.connection}{secret}"
+
+    def _login(self) -> dict[str, str]:
+        if self.config.user is None or self.config.password is None:
+            return {}
+        written = f"{self.config.user}:{self.config.password.get_secret_value()}"
+        return {"Authorization": f"Basic {b64encode(written.encode()).decode()}"}
 
     def _content(self, values: dict[str, str]) -> tuple[bytes, dict[str, str]]:
         if not self.config.body:

@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from hub.ledger import Ledger, open_ledger
+from hub.pipeline import run
 from hub.project import Project
 from hub.serve.site import Site
 from tests.plugins.vendors.served import Answered, Served, served
 from tests.serve.conftest import listening
-from tests.serve.texting import MORNING, PHONE, SECRET, asked, states, texting, walk
+from tests.serve.texting import MORNING, PHONE, SECRET, asked, posted, states, texting, walk
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def push(client: httpx.Client, **query: Any) -> httpx.Response:
 
 @pytest.mark.parametrize("engine", ["duckdb", "postgresql"], indirect=True)
 def test_a_delivery_report_settles_its_message_and_stop_ends_them(tmp_path: Path, engine: str, gateway: Served) -> None:
-    project = texting(tmp_path, gateway.url, engine)
+    project = texting(tmp_path, posted(gateway.url), engine)
     walk(project, MORNING)
     (sent,) = gateway.asked
     report = httpx.URL(sent.json["report"])
@@ -63,20 +64,18 @@ def test_a_delivery_report_settles_its_message_and_stop_ends_them(tmp_path: Path
 def test_a_message_that_waits_in_the_outbox_does_not_go_once_its_reader_said_stop(
     tmp_path: Path, gateway: Served
 ) -> None:
-    project = texting(tmp_path, gateway.url)
-    from hub import pipeline
-
-    assert pipeline.run(project, MORNING, ["ingest", "build", "decide"]).ok
+    project = texting(tmp_path, posted(gateway.url))
+    assert run(project, MORNING, ["ingest", "build", "decide"]).ok
     with open_hub(project) as (client, ledger):
         assert states(ledger) == ["queued"]
         assert push(client, **{"from": "0612345678", "text": "AFMELDEN", "reply": "r1"}).status_code == 200
-        assert pipeline.run(project, MORNING + timedelta(hours=1), ["activate"]).ok  # nothing was landed in between
+        assert run(project, MORNING + timedelta(hours=1), ["activate"]).ok  # nothing was landed in between
         assert states(ledger) == ["refused"]
     assert gateway.asked == []
 
 
 def test_a_new_yes_after_stop_counts_again(tmp_path: Path, gateway: Served) -> None:
-    project = texting(tmp_path, gateway.url)
+    project = texting(tmp_path, posted(gateway.url))
     with open_hub(project) as (client, ledger):
         push(client, **{"from": PHONE, "text": "STOP", "reply": "r1"})
         again = "id,mobile,agreed_at,visited_at\n1,+31612345678,2026-03-03T10:00:00Z,2026-03-03T11:00:00Z\n"
@@ -87,7 +86,7 @@ def test_a_new_yes_after_stop_counts_again(tmp_path: Path, gateway: Served) -> N
 
 
 def test_who_does_not_know_the_secret_can_stop_nobody(tmp_path: Path, gateway: Served) -> None:
-    project = texting(tmp_path, gateway.url)
+    project = texting(tmp_path, posted(gateway.url))
     with open_hub(project) as (client, ledger):
         for path in ("/in/sms", "/in/sms/kanarieberg"):
             answer = client.get(path, params={"from": PHONE, "text": "STOP"})
@@ -97,7 +96,7 @@ def test_who_does_not_know_the_secret_can_stop_nobody(tmp_path: Path, gateway: S
 
 
 def test_a_refusal_is_not_answered_before_it_holds(tmp_path: Path, gateway: Served) -> None:
-    project = texting(tmp_path, gateway.url)
+    project = texting(tmp_path, posted(gateway.url))
     with open_hub(project) as (client, ledger):
         with ledger.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE suppression")

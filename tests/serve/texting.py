@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,15 @@ PUSHES = {
 }
 
 
-def texting(folder: Path, url: str, engine: str = "duckdb", hub_url: str = "https://hub.example", **sms: Any) -> Project:
-    """Lay the project down and load it; `url` takes the messages, and reaches the hub at `hub_url`."""
-    body = {"to": "{phone}", "text": "{text}", "report": "{receipt_url}"}
-    gateway = {"plugin": "sms_http", "url": url, "allow_private": True, "pushes": {**PUSHES, "url": hub_url}}
-    texts = {**gateway, **(sms or {"body": body})}
+def texting(
+    folder: Path,
+    gateway: Mapping[str, Any],
+    engine: str = "duckdb",
+    hub_url: str = "https://hub.example",
+    password: str = "",
+) -> Project:
+    """Lay the project down and load it. `gateway` is how sms_http sends; it reaches the hub at `hub_url`."""
+    texts = {"plugin": "sms_http", "allow_private": True, "pushes": {**PUSHES, "url": hub_url}, **gateway}
     hub = {
         "name": "Miaoum",
         "locale": "nl-NL",
@@ -65,7 +70,7 @@ def texting(folder: Path, url: str, engine: str = "duckdb", hub_url: str = "http
     }
     files = {
         "hub.yaml": yaml.safe_dump(hub),
-        ".env": f"HUB_KEY=5f0c3b7a9d1e4c6f8a2b\nSMS_SECRET={SECRET}\n",
+        ".env": f"HUB_KEY=5f0c3b7a9d1e4c6f8a2b\nSMS_SECRET={SECRET}\nSMS_PASSWORD={password}\n",
         "data/customers.csv": CUSTOMERS,
         "mappings/crm.yaml": MAPPING,
         "scenarios/greeting.yaml": SCENARIO,
@@ -75,6 +80,11 @@ def texting(folder: Path, url: str, engine: str = "duckdb", hub_url: str = "http
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return load_project(folder)
+
+
+def posted(url: str) -> dict[str, Any]:
+    """Describe a gateway that takes JSON."""
+    return {"url": url, "body": {"to": "{phone}", "text": "{text}", "report": "{receipt_url}"}}
 
 
 def walk(project: Project, as_of: datetime) -> None:

@@ -34,7 +34,8 @@ class SmsHttpConfig(ConnectionConfig):
         description="The fields of the request. {phone} is +31612345678, {digits} the same without plus, {text} the "
         "message, {id} our reference, {coding} 0 where the text fits the alphabet of telephones and 2 where it needs "
         "UCS-2, {sender} and the names under `secrets` what is written there, {receipt_url} the address of the hub "
-        "for the delivery report of this message (see `pushes`).",
+        "for the delivery report of this message (see `pushes`); where a field is nothing else, and nobody said where "
+        "the hub is, it is left out.",
     )
     query: dict[str, Any] = Field(
         default_factory=dict, description="The same, behind the question mark of the address."
@@ -42,6 +43,9 @@ class SmsHttpConfig(ConnectionConfig):
     encoding: Literal["json", "form"] = Field("json", description="How the body is written.")
     sender: str = Field("", description="The name or number that a telephone shows.")
     id_at: str = Field("id", description="Where the provider's id stands in its answer: id, or messages.0.id.")
+    error_at: str | None = Field(
+        None, description="Where an answer of 200 holds an error; nothing, 0 or an empty value there means taken."
+    )
     retriable: frozenset[int] = Field(
         frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
     )

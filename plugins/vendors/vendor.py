@@ -99,9 +99,7 @@ class VendorConfig(ConnectionConfig):
 
     def filled(self) -> dict[str, Any]:
         """Put the settings into what the vendor's file says."""
-        filled: dict[str, Any] = _filled(
-            self.vendor.told, {name: getattr(self, name) for name in self.vendor.settings}
-        )
+        filled: dict[str, Any] = _filled(self.vendor.told, {name: getattr(self, name) for name in self.vendor.settings})
         for name, setting in self.vendor.settings.items():
             if setting.without is not None and getattr(self, name) is None:
                 filled.pop(setting.without)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -106,7 +106,9 @@ class SmsHttp(Destination):
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
         status = status_of(answer, self.config.retriable)
         if status == "accepted" and self.config.error_at and value_at(self.config.error_at, parsed(answer.body)):
-            said = clean_reason(answer.body.decode("utf-8", "replace"), values["phone"], values["text"], *secrets.values())
+            said = clean_reason(
+                answer.body.decode("utf-8", "replace"), values["phone"], values["text"], *secrets.values()
+            )
             return Result(message.id, "rejected", reason=f"an answer of {answer.status} with an error: {said}")
         remote_id = text_at(self.config.id_at, parsed(answer.body)) if status == "accepted" else ""
         reason = reason_of(answer, values["phone"], values["text"], *secrets.values())

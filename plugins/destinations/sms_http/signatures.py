@@ -58,7 +58,10 @@ def _form(request: Pushed) -> list[tuple[str, str]]:
 def _messagebird(request: Pushed, secret: str, address: str) -> None:
     claims = _claims(request.headers.get("messagebird-signature-jwt", ""), secret)
     now, grace = request.received_at.timestamp(), TOLERANCE.total_seconds()
-    if claims.get("iss") != "MessageBird" or not _number(claims, "nbf") - grace <= now <= _number(claims, "exp") + grace:
+    if (
+        claims.get("iss") != "MessageBird"
+        or not _number(claims, "nbf") - grace <= now <= _number(claims, "exp") + grace
+    ):
         raise UnsignedError("the token of MessageBird is too old, from the future, or not theirs")
     urls = [sha256(f"{address}{query}".encode()).hexdigest() for query in _queries(request.query)]
     if claims.get("url_hash") not in urls:

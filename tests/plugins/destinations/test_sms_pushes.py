@@ -32,15 +32,15 @@ RECEIPTS = {"status": "status", "delivered": ["1"], "failed": ["2", "16"], "code
 PUSHES: Mapping[str, Any] = {"secret": SECRET, "receipts": RECEIPTS, "replies": {"id": "reply", "at": "at"}}
 
 
-def connection(pushes: Mapping[str, Any] | None = PUSHES, public_url: str = "https://hub.example", **more: Any) -> SmsHttp:
+def connection(
+    pushes: Mapping[str, Any] | None = PUSHES, public_url: str = "https://hub.example", **more: Any
+) -> SmsHttp:
     body = {"to": "{phone}", "text": "{text}"}
     config = {"url": "https://sms.example/send", "body": body, "pushes": pushes, **more}
     return SmsHttp(SmsHttpConfig.model_validate(config), Place("sms", Path(), public_url=public_url))
 
 
-def pushed(
-    query: Mapping[str, str] | None = None, body: bytes = b"", path: str = SECRET, **headers: str
-) -> Pushed:
+def pushed(query: Mapping[str, str] | None = None, body: bytes = b"", path: str = SECRET, **headers: str) -> Pushed:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Pushed("POST" if body else "GET", path, query or {}, named, body, NOW)
 
@@ -186,14 +186,21 @@ def test_the_documented_signature_of_twilio_is_right() -> None:
         "From": "+14158675309",
         "To": "+18005551212",
     }
-    written = "https://mycompany.com/myapp.php?foo=1&bar=2" + "".join(f"{name}{fields[name]}" for name in sorted(fields))
+    written = "https://mycompany.com/myapp.php?foo=1&bar=2" + "".join(
+        f"{name}{fields[name]}" for name in sorted(fields)
+    )
     assert b64encode(hmac.digest(b"12345", written.encode(), sha1)) == b"RSOYDt4T1cUTdK1PDd93/VVr8B8="
 
 
 TWILIO = {
     "secret": "12345",
     "signed": "twilio",
-    "receipts": {"status": "MessageStatus", "delivered": ["delivered"], "failed": ["undelivered", "failed"], "code": "ErrorCode"},
+    "receipts": {
+        "status": "MessageStatus",
+        "delivered": ["delivered"],
+        "failed": ["undelivered", "failed"],
+        "code": "ErrorCode",
+    },
     "replies": {"sender": "From", "text": "Body", "id": "MessageSid"},
 }
 
@@ -208,7 +215,9 @@ def signed_by_twilio(fields: Mapping[str, str], query: Mapping[str, str], key: s
 
 def test_twilio_signs_the_full_address_and_the_form() -> None:
     sms = connection(TWILIO)
-    report = signed_by_twilio({"MessageStatus": "undelivered", "ErrorCode": "30005", "To": "+31612345678"}, {"message": "m1"})
+    report = signed_by_twilio(
+        {"MessageStatus": "undelivered", "ErrorCode": "30005", "To": "+31612345678"}, {"message": "m1"}
+    )
     assert sms.webhook(report).rows["receipts"][0]["code"] == "5.0.0 30005"
     stop = signed_by_twilio({"MessageSid": "SM1", "From": "+31612345678", "Body": "STOP", "SmsStatus": "received"}, {})
     assert sms.webhook(stop).rows[REFUSALS]

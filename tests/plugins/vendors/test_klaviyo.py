@@ -64,8 +64,8 @@ class Account:
             items = sorted(items, key=lambda item: item["attributes"]["updated"])
         start = int(query.get("page[cursor]", "0"))
         more = urlencode({**query, "page[cursor]": start + 2})
-        following = f"{self.url}/{name}?{more}" if start + 2 < len(items) else None
-        return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, "next": following}})
+        following = {"next": f"{self.url}/{name}?{more}"} if start + 2 < len(items) else {}
+        return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, **following}})
 
     def write(self, data: dict[str, Any]) -> Answered:
         given = data["attributes"]

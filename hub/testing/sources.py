@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from hub.contracts import Check, Destination, ConnectionConfig, Place, Plugin, Source
+from hub.contracts import Check, ConnectionConfig, Destination, Place, Plugin, Source
 from hub.errors import HubError
 from hub.lake import Lake
 from hub.stages.land import LandReport, land

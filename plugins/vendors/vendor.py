@@ -90,7 +90,7 @@ class VendorConfig(ConnectionConfig):
         return self
 
     def made(self) -> RestConfig | SmsHttpConfig:
-        """Give the configuration of the plugin that it speaks through. Raises ValueError where a setting does not fit."""
+        """Give the configuration of the plugin behind it. Raises ValueError where a setting does not fit."""
         model = RestConfig if self.vendor.rest else SmsHttpConfig
         try:
             return model.model_validate({**self.filled(), "allow_private": self.allow_private})

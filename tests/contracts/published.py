@@ -1,7 +1,7 @@
 """The contracts that vendors publish, and two judges of an exchange: openapi-core, and a strict one of our own.
 
-The files belong to their vendors and are not in this repository: they are read from the folder that HUB_CONTRACTS names,
-by default beside the repository. Where they are not at hand the tests skip; in CI that is a failure.
+The files belong to their vendors and are not in this repository: they are read from the folder that HUB_CONTRACTS
+names, by default beside the repository. Where they are not at hand the tests skip; in CI that is a failure.
 
 openapi-core passes query parameters and fields that a contract does not know. The second judge, JSON Schema applied to
 the contract's schemas directly, does not: a contract that lists properties knows no others.

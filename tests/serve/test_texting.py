@@ -29,9 +29,9 @@ def gateway() -> Iterator[Served]:
 @contextmanager
 def open_hub(project: Project) -> Iterator[tuple[httpx.Client, Ledger]]:
     ledger = open_ledger(project.hub.ledger, project.state)
-    with listening(Site(project, ledger, clock=lambda: MORNING + timedelta(hours=1))) as address:
-        with httpx.Client(base_url=address, timeout=10) as client:
-            yield client, ledger
+    site = Site(project, ledger, clock=lambda: MORNING + timedelta(hours=1))
+    with listening(site) as address, httpx.Client(base_url=address, timeout=10) as client:
+        yield client, ledger
     ledger.close()
 
 

@@ -2,8 +2,8 @@
 
     POST /v1/audienceMembers:ingest   POST /v1/audienceMembers:remove   GET /v1/requestStatus:retrieve?requestId=
 
-Google takes an upload at once, under a request id, and tells its outcome later: `feedback` asks for it, and lands it with
-the match rate. What Google finds wrong with single members at once is told by their place, and the others go again.
+Google takes an upload at once, under a request id, and tells its outcome later: `feedback` asks for it, and lands it
+with the match rate. What it finds wrong with single members at once is told by their place, and the others go again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class GoogleAdsConfig(ConnectionConfig):
     login_account: str | None = Field(None, pattern=r"^[0-9]+$", description="The manager account, if we come by one.")
     client_id: str = Field(description="The OAuth client.")
     client_secret: SecretStr
-    refresh_token: SecretStr = Field(description="Of a user with the scope https://www.googleapis.com/auth/datamanager.")
+    refresh_token: SecretStr = Field(
+        description="Of a user with the scope https://www.googleapis.com/auth/datamanager."
+    )
     project: str | None = Field(None, description="The Google Cloud project whose quota is used.")
     accepts_terms: bool = Field(
         False, description="You accept Google's Customer Match terms; needed once per account, here or in Google Ads."
@@ -70,7 +72,7 @@ class GoogleAds(Destination):
     summary = "Keeps the members of Google's customer lists by their hashes (Data Manager API); reads match rates."
     config_model = GoogleAdsConfig
     proven = (
-        "its discovery document (v1, 20261106), played by a server that keeps to it; unverified against the live service"
+        "its discovery document (v1, 20261106), played by a server that keeps to it; unverified against the live API"
     )
     config: GoogleAdsConfig
 
@@ -121,7 +123,12 @@ class GoogleAds(Destination):
         return [results[key] for key in batch.keys]
 
     def _change(
-        self, google: Outgoing, verb: Literal["ingest", "remove"], audience: str, members: Sequence[Member], try_only: bool
+        self,
+        google: Outgoing,
+        verb: Literal["ingest", "remove"],
+        audience: str,
+        members: Sequence[Member],
+        try_only: bool,
     ) -> dict[str, Result]:
         """Send members; those that Google finds wrong are rejected, and the others go again."""
         results: dict[str, Result] = {}
@@ -139,9 +146,13 @@ class GoogleAds(Destination):
             wrong = _wrong_ones(answer, len(going))
             if not wrong:
                 return results | self._told(answer, verb, audience, going, try_only)
-            results |= {going[place].key: Result(going[place].key, "rejected", reason=why) for place, why in wrong.items()}
+            results |= {
+                going[place].key: Result(going[place].key, "rejected", reason=why) for place, why in wrong.items()
+            }
             going = [one for place, one in enumerate(going) if place not in wrong]
-        return results | _all(going, "later", "Google finds more and more members wrong: they go again with the next run")
+        return results | _all(
+            going, "later", "Google finds more and more members wrong: they go again with the next run"
+        )
 
     def _told(
         self, answer: Answer, verb: str, audience: str, members: Sequence[Member], try_only: bool
@@ -150,7 +161,9 @@ class GoogleAds(Destination):
         if status != "accepted":
             reason = _reason(answer)
             return {
-                one.key: Result(one.key, status, reason=reason, retry_after=answer.retry_after if status == "later" else None)
+                one.key: Result(
+                    one.key, status, reason=reason, retry_after=answer.retry_after if status == "later" else None
+                )
                 for one in members
             }
         request_id = text_at("requestId", parsed(answer.body))
@@ -246,9 +259,7 @@ class GoogleAds(Destination):
 
 def _written(known: Mapping[str, str]) -> list[dict[str, Any]]:
     """Write the identifiers of one member; the parts of an address are one of them."""
-    found: list[dict[str, Any]] = [
-        {kind: known[kind]} for kind in ("emailAddress", "phoneNumber") if kind in known
-    ]
+    found: list[dict[str, Any]] = [{kind: known[kind]} for kind in ("emailAddress", "phoneNumber") if kind in known]
     if "address" in known:
         found.append({"address": dict(zip(_ADDRESS, known["address"].split("|"), strict=True))})
     return found

@@ -35,7 +35,7 @@ def plain_email(text: str) -> str | None:
 
 
 def folded_email(text: str) -> str | None:
-    """Write an address as Google does: one of gmail.com is the same with and without dots, and whatever follows a plus."""
+    """Write an address as Google does: dots, and what follows a plus, do not count at gmail.com."""
     address = normalise_email(text)
     if address is None:
         return None

@@ -20,7 +20,9 @@ CONSENT = ("ad_user_data", "ad_personalization")
 
 Identify = Callable[[Mapping[str, str]], dict[str, str]]
 
-NO_CONSENT = "no consent: map `ad_user_data` and `ad_personalization`, for example to consents('ads'), and both must hold"
+NO_CONSENT = (
+    "no consent: map `ad_user_data` and `ad_personalization`, for example to consents('ads'), and both must hold"
+)
 NOBODY = "nothing to know the person by: no valid e-mail address, and no telephone number with its country code"
 
 

@@ -69,7 +69,7 @@ class PushesConfig(_Part):
 
     signed: Literal["address", "hmac", "twilio", "messagebird"] = Field(
         "address",
-        description="How it is known who pushes: by the secret at the end of the address (`/in/<connection>/<secret>`), "
+        description="How it is known who pushes: by the secret at the end of `/in/<connection>/<secret>`, "
         "by an HMAC-SHA-256 of the body in `header`, or as Twilio and MessageBird sign.",
     )
     secret: SecretStr = Field(description="The secret of the address, or the key of the signature.")

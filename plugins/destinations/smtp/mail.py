@@ -17,6 +17,8 @@ from hub.contracts import EmailRecipient, Message
 from hub.errors import RejectedError
 from hub.normalise.email import normalise_email
 from plugins.destinations.smtp.config import SmtpConfig, mailbox
+from plugins.destinations.smtp.dkim import Signer
+from plugins.destinations.smtp.verp import ReturnPaths
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
@@ -35,8 +37,17 @@ class Mail:
     international: bool = False
 
 
-def compose(message: Message, config: SmtpConfig, unsubscribe_url: str) -> Mail:
-    """Make the mail of a message. Raises Unmailable, without personal data in its text."""
+def compose(
+    message: Message,
+    config: SmtpConfig,
+    unsubscribe_url: str,
+    signer: Signer | None = None,
+    paths: ReturnPaths | None = None,
+) -> Mail:
+    """Make the mail of a message, signed where there is a signer, with a return path of its own where there are paths.
+
+    Raises Unmailable, without personal data in its text.
+    """
     recipient = message.recipient
     if not isinstance(recipient, EmailRecipient):
         raise Unmailable("the recipient has no e-mail address")
@@ -53,7 +64,9 @@ def compose(message: Message, config: SmtpConfig, unsubscribe_url: str) -> Mail:
         content = mail.as_bytes()
     except (ValueError, LookupError) as error:
         raise Unmailable(f"it can't be written as a mail: {_without_values(error)}") from None
-    return Mail(config.return_address, address, content, international)
+    if signer is not None:
+        content = signer.signed(content, message.queued_at)
+    return Mail(paths.of(message.id) if paths is not None else config.return_address, address, content, international)
 
 
 def message_id_header(message_id: str, domain: str) -> str:

@@ -1,4 +1,4 @@
-"""Google's Data Manager API on loopback: it keeps to the discovery document (v1, 20261106), and refuses what that lacks."""
+"""Google's Data Manager API on loopback: it keeps to the discovery document (v1, 20261106), and refuses the rest."""
 
 from __future__ import annotations
 

@@ -16,7 +16,12 @@ from plugins.destinations.ads.identifiers import (
 @pytest.mark.parametrize(
     ("field", "value", "kind", "digest"),
     [
-        ("email", " John_Smith@gmail.com ", "EMAIL", "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"),
+        (
+            "email",
+            " John_Smith@gmail.com ",
+            "EMAIL",
+            "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f",
+        ),
         ("phone", "+31 6 12345678", "PHONE", "e03d152bbe638d9fe7a04f9b88a67674bf15b73c0981755c16eb78d177721e03"),
         ("given_name", "Valéry", "FN", "08e1996b5dd49e62a4b4c010d44e4345592a863bb9f8e3976219bac29417149c"),
     ],

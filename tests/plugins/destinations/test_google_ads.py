@@ -62,7 +62,13 @@ def hashes(**fields: str) -> set[str]:
 
 
 def test_people_are_known_by_the_hashes_of_all_that_is_there(lists: CustomerLists, api: Served, tmp_path: Path) -> None:
-    fields = {"phone": "+31612345678", "given_name": "Anna", "surname": "de Vries", "country": "NL", "postcode": "2583 XL"}
+    fields = {
+        "phone": "+31612345678",
+        "given_name": "Anna",
+        "surname": "de Vries",
+        "country": "NL",
+        "postcode": "2583 XL",
+    }
     results = upsert(google(api, tmp_path), row("1", "Anna@Example.nl", **fields), row("2", "bo@gmail.com"))
     assert told(results) == {"1": "accepted", "2": "accepted"}
     assert lists.members == hashes(email="anna@example.nl", **fields) | hashes(email="b.o@gmail.com")
@@ -74,8 +80,14 @@ def test_people_are_known_by_the_hashes_of_all_that_is_there(lists: CustomerList
 
 @pytest.mark.parametrize(
     "consent",
-    [{}, {"ad_user_data": True}, {**AGREED, "ad_personalization": False}, {**AGREED, "ad_user_data": None}]
-    + [{**AGREED, "ad_user_data": "yes"}, {**AGREED, "ad_user_data": 1}],
+    [
+        {},
+        {"ad_user_data": True},
+        {**AGREED, "ad_personalization": False},
+        {**AGREED, "ad_user_data": None},
+        {**AGREED, "ad_user_data": "yes"},
+        {**AGREED, "ad_user_data": 1},
+    ],
 )
 def test_nobody_goes_without_both_consents(api: Served, tmp_path: Path, consent: Mapping[str, Any]) -> None:
     (result,) = google(api, tmp_path).sync(SyncBatch("42", "upsert", [Row("1", {"email": "a@example.nl", **consent})]))
@@ -124,7 +136,9 @@ def test_members_that_google_finds_wrong_are_rejected_and_the_others_go(
     lists: CustomerLists, api: Served, tmp_path: Path
 ) -> None:
     lists.bad = hashes(email="bo@example.nl")
-    rows = [row(str(number), email) for number, email in enumerate(["anna@example.nl", "bo@example.nl", "cas@example.nl"])]
+    rows = [
+        row(str(number), email) for number, email in enumerate(["anna@example.nl", "bo@example.nl", "cas@example.nl"])
+    ]
     results = upsert(google(api, tmp_path), *rows)
     assert told(results) == {"0": "accepted", "1": "rejected", "2": "accepted"}
     assert "anna" not in results[1].reason
@@ -218,7 +232,7 @@ def test_match_rates_and_the_outcome_of_uploads_land_once(lists: CustomerLists, 
 def test_a_name_that_google_does_not_know_is_a_mistake_in_the_sync(
     api: Served, tmp_path: Path, target: str, fields: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConfigurationError, match="number of a customer list|no field 'mail'"):
+    with pytest.raises(ConfigurationError, match=r"number of a customer list|no field 'mail'"):
         google(api, tmp_path).sync(SyncBatch(target, "upsert", [row("1", "anna@example.nl", **fields)]))
 
 

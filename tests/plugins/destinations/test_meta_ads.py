@@ -84,7 +84,9 @@ class Audiences:
 
 
 def fault(status: int, code: int, message: str, headers: dict[str, str] | None = None, **more: Any) -> Answered:
-    return Answered(status, {"error": {"message": message, "type": "OAuthException", "code": code, **more}}, headers or {})
+    return Answered(
+        status, {"error": {"message": message, "type": "OAuthException", "code": code, **more}}, headers or {}
+    )
 
 
 @pytest.fixture
@@ -137,12 +139,16 @@ def test_nobody_goes_without_both_consents_and_who_withdraws_is_taken_out(
 ) -> None:
     ads = meta(api, tmp_path)
     (first,) = upsert(ads, row("1", "anna@example.nl"))
-    results = upsert(ads, row("1", "anna@example.nl", first.remote_id, ad_user_data=False), Row("2", {"email": "b@c.nl"}))
+    results = upsert(
+        ads, row("1", "anna@example.nl", first.remote_id, ad_user_data=False), Row("2", {"email": "b@c.nl"})
+    )
     assert told(results) == {"1": "rejected", "2": "rejected"}
     assert audiences.members == set()
 
 
-def test_who_leaves_is_taken_out_and_who_never_came_need_not_go(audiences: Audiences, api: Served, tmp_path: Path) -> None:
+def test_who_leaves_is_taken_out_and_who_never_came_need_not_go(
+    audiences: Audiences, api: Served, tmp_path: Path
+) -> None:
     ads = meta(api, tmp_path)
     anna, _ = upsert(ads, row("1", "anna@example.nl"), row("2", "bo@example.nl"))
     results = ads.sync(SyncBatch("23850", "remove", [Row("1", {}, anna.remote_id), Row("9")]))
@@ -179,7 +185,9 @@ def test_the_same_upload_sent_again_is_the_same_session(api: Served, tmp_path: P
     assert sessions[0] == sessions[1]
 
 
-WAIT = {"X-Business-Use-Case-Usage": json.dumps({"1": [{"type": "custom_audience", "estimated_time_to_regain_access": 19}]})}
+WAIT = {
+    "X-Business-Use-Case-Usage": json.dumps({"1": [{"type": "custom_audience", "estimated_time_to_regain_access": 19}]})
+}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from .conftest import Api, Reply
 from .test_sms_http import message_with
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SECRET = "kattenluik"
+SECRET, HUB = "kattenluik", "https://hub.example"
 FORM = "application/x-www-form-urlencoded"
 RECEIPTS = {"status": "status", "delivered": ["1"], "failed": ["2", "16"], "code": "code", "gone": ["404"], "at": "at"}
 PUSHES: Mapping[str, Any] = {"secret": SECRET, "receipts": RECEIPTS, "replies": {"id": "reply", "at": "at"}}
@@ -186,10 +186,13 @@ def test_the_documented_signature_of_twilio_is_right() -> None:
         "From": "+14158675309",
         "To": "+18005551212",
     }
-    written = "https://mycompany.com/myapp.php?foo=1&bar=2" + "".join(
-        f"{name}{fields[name]}" for name in sorted(fields)
-    )
-    assert b64encode(hmac.digest(b"12345", written.encode(), sha1)) == b"RSOYDt4T1cUTdK1PDd93/VVr8B8="
+    headers = {"x-twilio-signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8=", "content-type": FORM}
+    request = Pushed("POST", "", {"foo": "1", "bar": "2"}, headers, urlencode(fields).encode(), NOW)
+    config = connection(TWILIO).config.pushes
+    assert config is not None
+    judge(request, config, "https://mycompany.com/myapp.php")
+    with pytest.raises(UnsignedError):
+        judge(request, config, "https://mycompany.com/myapp.ph")
 
 
 TWILIO = {

@@ -74,7 +74,9 @@ class Account:
         if "@" not in given["email"]:
             return refusal(400, "invalid", f"Invalid email address {given['email']}")
         new = given["email"] not in self.profiles
-        known = self.profiles.setdefault(given["email"], {"type": "profile", "id": f"01-{len(self.profiles)}"})
+        id_ = f"01-{len(self.profiles)}"
+        fresh = {"type": "profile", "id": id_, "links": {"self": f"{self.url}/profiles/{id_}"}}
+        known = self.profiles.setdefault(given["email"], fresh)
         known["attributes"] = given
         return Answered(201 if new else 200, {"data": known})
 

@@ -1,4 +1,4 @@
-"""`linkedin` against a server that keeps to the documentation of DMP segment users; unverified against the live service."""
+"""`linkedin` against a server that keeps to the documentation of DMP segment users."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ from pydantic import Field, SecretStr
 
 from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Place, Result, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
+from hub.oauth import Client, Tokens
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
 from hub.templated import parsed, text_at, value_at
 from hub.units import Rate, Rates
-from plugins.destinations.ads.google_login import GoogleLogin
 from plugins.destinations.ads.google_requests import TakenRequests
 from plugins.destinations.ads.identifiers import GOOGLE_ALONE, google_identifiers
 from plugins.destinations.ads.members import Member, Prepared, prepared
@@ -78,9 +78,9 @@ class GoogleAds(Destination):
 
     def __init__(self, config: Any, place: Place) -> None:
         super().__init__(config, place)
-        self._login = GoogleLogin(
-            config.token_url, config.client_id, config.client_secret, config.refresh_token, config.allow_private
-        )
+        secret, refresh = config.client_secret.get_secret_value(), config.refresh_token.get_secret_value()
+        client = Client(config.token_url, config.client_id, secret, refresh)
+        self._tokens = Tokens(client, place.folder, place.connection, allow_private=config.allow_private)
         self._taken = TakenRequests(place.folder, place.connection)
 
     @property
@@ -138,7 +138,7 @@ class GoogleAds(Destination):
                 return results
             try:
                 body = self._body(verb, audience, going, try_only)
-                answer = google.request("POST", body, self._headers(), path=f"/v1/audienceMembers:{verb}")
+                answer = self._ask(google, "POST", f"/v1/audienceMembers:{verb}", body)
             except NotSentError as error:
                 return results | _all(going, "later", str(error))
             except NoAnswerError as error:
@@ -239,14 +239,24 @@ class GoogleAds(Destination):
 
     def _read(self, path: str, query: Mapping[str, str]) -> Any:
         with self._outgoing() as google:
-            answer = google.request("GET", b"", self._headers(), query, path)
+            answer = self._ask(google, "GET", path, query=query)
             if answer.status == 200:
                 return parsed(answer.body)
             busy = answer.status in RETRIABLE or answer.status >= 500
             raise (TemporaryError if busy else ConfigurationError)(f"{google.host}: {_reason(answer)}")
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Authorization": f"Bearer {self._login.token()}", "Accept": "application/json"}
+    def _ask(
+        self, google: Outgoing, method: str, path: str, body: bytes = b"", query: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Make a request; once more with a new token where Google does not take this one any more."""
+        token = self._tokens.access()
+        answer = google.request(method, body, self._headers(token), query, path)
+        if answer.status == 401:
+            answer = google.request(method, body, self._headers(self._tokens.access(refused=token)), query, path)
+        return answer
+
+    def _headers(self, token: str) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         if self.config.project is not None:
             headers["x-goog-user-project"] = self.config.project
         if self.config.login_account is not None:

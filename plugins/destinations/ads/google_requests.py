@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hub import log
+from hub.log import get
 
 
 class TakenRequests:
@@ -23,7 +23,7 @@ class TakenRequests:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._file(request_id).write_text(json.dumps({"request_id": request_id, **about}), encoding="utf-8")
         except OSError as error:
-            log.get("plugins.google_ads").warning("the outcome of an upload will not be known", reason=error.strerror)
+            get("plugins.google_ads").warning("the outcome of an upload will not be known", reason=error.strerror)
 
     def all(self) -> list[dict[str, Any]]:
         """Give the requests that are remembered, the first first."""

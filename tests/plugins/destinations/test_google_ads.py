@@ -192,11 +192,20 @@ def test_a_revoked_token_is_told_with_its_remedy_and_without_its_value(api: Serv
     ads = google(api, tmp_path, refresh_token="1//kanarieberg")
     check = ads.check()
     assert not check.ok
-    assert "invalid_grant" in check.message
-    assert "refresh_token" in check.message
+    assert "the refresh token is no longer taken: sign in again" in check.message
     with pytest.raises(ConfigurationError) as raised:
         upsert(ads, row("1", "anna@example.nl"))
     assert "kanarieberg" not in str(raised.value)
+
+
+def test_a_token_that_google_does_not_take_any_more_is_replaced(
+    lists: CustomerLists, api: Served, tmp_path: Path
+) -> None:
+    ads = google(api, tmp_path)
+    upsert(ads, row("1", "anna@example.nl"))
+    lists.answers.append(fault(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."))
+    assert told(upsert(ads, row("2", "bo@example.nl"))) == {"2": "accepted"}
+    assert lists.tokens == 2
 
 
 def test_a_google_that_is_away_lets_members_wait(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class Account:
 
 
 def refusal(status: int, code: str, detail: str) -> Answered:
-    return Answered(status, {"errors": [{"id": "0", "status": status, "code": code, "title": code, "detail": detail}]})
+    return Answered(status, {"errors": [{"id": "0", "code": code, "title": code, "detail": detail, "source": {}}]})
 
 
 class AccountWorld(SourceWorld):

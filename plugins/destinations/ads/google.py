@@ -50,7 +50,7 @@ class GoogleAdsConfig(ConnectionConfig):
     )
     login_account: str | None = Field(None, pattern=r"^[0-9]+$", description="The manager account, if we come by one.")
     client_id: str = Field(description="The OAuth client.")
-    client_secret: SecretStr
+    client_secret: SecretStr = Field(description="The secret of that client.")
     refresh_token: SecretStr = Field(
         description="Of a user with the scope https://www.googleapis.com/auth/datamanager."
     )

@@ -82,7 +82,10 @@ def _identified(row: Row, identify: Identify) -> tuple[dict[str, str], str]:
         raise ConfigurationError(f"an audience has no field '{given}'.{near} It has: {', '.join((*FIELDS, *CONSENT))}")
     if not all(row.fields.get(name) is True for name in CONSENT):
         return {}, NO_CONSENT
-    found = identify({name: as_text(row.fields.get(name)) for name in FIELDS})
+    try:
+        found = identify({name: as_text(row.fields.get(name)) for name in FIELDS})
+    except (TypeError, ValueError, RecursionError):
+        return {}, "a field holds what is no text"
     return found, "" if found else NOBODY
 
 

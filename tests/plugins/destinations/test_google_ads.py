@@ -11,6 +11,7 @@ import pytest
 
 from hub.contracts import Place, Result, Row, SyncBatch
 from hub.errors import ConfigurationError
+from hub.testing.destinations import DestinationSuite
 from hub.testing.sources import Landing
 from plugins.destinations.ads.google import GoogleAds, GoogleAdsConfig
 from plugins.destinations.ads.identifiers import google_identifiers
@@ -31,8 +32,20 @@ def api(lists: CustomerLists) -> Iterator[Served]:
         yield running
 
 
-def google(api: Served, tmp_path: Path, **given: Any) -> GoogleAds:
-    config = {
+class TestGoogleAdsConforms(DestinationSuite):
+    plugin = GoogleAds
+    target = "42"
+
+    @pytest.fixture
+    def config(self, api: Served) -> Mapping[str, Any]:
+        return settings(api)
+
+    def rows(self, count: int, start: int = 1) -> list[Row]:
+        return [row(f"row-{number}", f"kanarieberg{number}@example.nl") for number in range(start, start + count)]
+
+
+def settings(api: Served) -> dict[str, Any]:
+    return {
         "account": ACCOUNT,
         "client_id": "client",
         "client_secret": "geheim-kattenbak",
@@ -40,9 +53,11 @@ def google(api: Served, tmp_path: Path, **given: Any) -> GoogleAds:
         "url": api.url,
         "token_url": f"{api.url}/token",
         "allow_private": True,
-        **given,
     }
-    return GoogleAds(GoogleAdsConfig.model_validate(config), Place("google", tmp_path))
+
+
+def google(api: Served, tmp_path: Path, **given: Any) -> GoogleAds:
+    return GoogleAds(GoogleAdsConfig.model_validate({**settings(api), **given}), Place("google", tmp_path))
 
 
 def row(key: str, email: str = "", remote_id: str = "", **fields: Any) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,6 +13,7 @@ import pytest
 
 from hub.contracts import Place, Result, Row, SyncBatch
 from hub.errors import ConfigurationError
+from hub.testing.destinations import DestinationSuite
 from hub.testing.sources import Landing
 from plugins.destinations.ads.identifiers import meta_identifiers
 from plugins.destinations.ads.meta import MetaAds, MetaAdsConfig
@@ -100,6 +101,18 @@ def api(audiences: Audiences) -> Iterator[Served]:
         yield running
 
 
+class TestMetaAdsConforms(DestinationSuite):
+    plugin = MetaAds
+    target = "23850"
+
+    @pytest.fixture
+    def config(self, api: Served) -> Mapping[str, Any]:
+        return {"account": "77", "token": TOKEN, "url": f"{api.url}/v25.0", "allow_private": True}
+
+    def rows(self, count: int, start: int = 1) -> list[Row]:
+        return [row(f"row-{number}", f"kanarieberg{number}@example.nl") for number in range(start, start + count)]
+
+
 def meta(api: Served, tmp_path: Path, **given: Any) -> MetaAds:
     config = {"account": "77", "token": TOKEN, "url": f"{api.url}/v25.0", "allow_private": True, **given}
     return MetaAds(MetaAdsConfig.model_validate(config), Place("meta", tmp_path))
@@ -176,6 +189,11 @@ def test_of_a_request_with_invalid_entries_each_row_has_its_own_result(
     results = upsert(meta(api, tmp_path), *(row(str(number), f"p{number}@example.nl") for number in range(8)))
     assert [key for key, status in told(results).items() if status == "rejected"] == ["3", "6"]
     assert len(audiences.members) == 6
+
+
+def test_a_field_that_is_no_text_is_rejected_alone(api: Served, tmp_path: Path) -> None:
+    results = upsert(meta(api, tmp_path), row("1", "anna@example.nl", city=object()), row("2", "bo@example.nl"))
+    assert told(results) == {"1": "rejected", "2": "accepted"}
 
 
 def test_the_same_upload_sent_again_is_the_same_session(api: Served, tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ class Health:
     @property
     def told(self) -> str:
         """Say what is wrong with it, and since when."""
-        return f"{self.connection} {IN_WORDS[self.trouble]} since {self.since:%Y-%m-%d %H:%M}: {self.reason}"
+        words = IN_WORDS[self.trouble]
+        reason = self.reason.removeprefix(f"{words}: ")
+        return f"{self.connection} {words} since {self.since:%Y-%m-%d %H:%M}: {reason}"
 
 
 class Destinations:

@@ -142,6 +142,7 @@ class Journal:
                     ),
                 )
             )
+            reach("rows written, not committed")
         reach("rows acknowledged")
 
     def forget(self, keys: Sequence[str]) -> None:

@@ -131,15 +131,17 @@ class Town:
         copy_account(self._account(name), f"{self.engine}-original")
         killed: list[Step] = []
         came_to_its_end: set[Walk] = set()
-        for start, step in enumerate(steps):
+        day = 2.0
+        for step in steps:
             if step.walk in came_to_its_end:
                 continue  # what was left for it of the chain lies behind it
-            if self._dies(folder, name, step, 2 + start * AGAIN):
+            if self._dies(folder, name, step, day):
                 killed.append(step)
             else:
                 came_to_its_end.add(step.walk)
+            day += AGAIN if step.walk == "run" else 0.0
         end = folder / "end"
-        must(lambda: end.write_bytes(pickle.dumps(finish(folder, self._url(name), self._account(name)))))
+        must(lambda: end.write_bytes(pickle.dumps(finish(folder, self._url(name), self._account(name), day))))
         found = pickle.loads(end.read_bytes())
         shutil.rmtree(folder)
         self._database(f"DROP DATABASE {self._name(name)} WITH (FORCE)")

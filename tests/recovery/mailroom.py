@@ -185,13 +185,18 @@ class End:
     posted: list[Any]
 
 
-def finish(folder: Path, engine: str, url: str) -> End:
-    """Go on undisturbed, hour by hour, and read where it all ended."""
+def finish(folder: Path, engine: str, url: str, day: float) -> End:
+    """Go on undisturbed, hour by hour, until no message waits any more, and read where it all ended.
+
+    What a destination took later waits longer every time, and half a day at most.
+    """
     _post(f"{url}/trouble", {})
     with opened(folder, engine, url) as shop:
-        for hour in range(5, 9):
-            report = run(shop, 2 + hour / 24)
-        plan_and_apply(shop, 2 + hour / 24)
+        for hour in range(1, 13):
+            report = run(shop, day + hour / 24)
+            if hour >= 4 and not shop.ledger.outbox.waiting():
+                break
+        plan_and_apply(shop, day + hour / 24)
         account = json.loads(urllib.request.urlopen(url).read())
         return End(
             shop.rows("enrolment", "enrolment_id", "record_id", "step", "status", "reason", "message_id"),

@@ -130,6 +130,7 @@ class Journal:
                     ),
                 )
             )
+            reach("rows written, not committed")
         reach("rows acknowledged")
 
     def forget(self, keys: Sequence[str]) -> None:

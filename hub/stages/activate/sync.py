@@ -19,6 +19,7 @@ from functools import partial
 from threading import Lock
 
 from hub.contracts import Destination
+from hub.failpoints import reach
 from hub.ledger import Ledger
 from hub.project import Project
 from hub.project.sync import Sync
@@ -197,6 +198,7 @@ class _Run:
             )
             self._send(reading, differs, journal)
         self._conclude(differs, journal, before.held)
+        reach("run of a sync told, not remembered")
         if mark is not None and not self.outcome.stopped and not self._unsent(differs) and not self.outcome.held:
             with self.stores.lock, self.stores.warehouse.begin() as transaction:
                 remember(transaction, self._stage, mark, self.stores.as_of)
@@ -225,9 +227,11 @@ class _Run:
         if self.way.limit is not None or self.way.person_id is not None:
             changes = only(reading, differs, self.way.limit, self.way.person_id)
         journal.tell(**self._source(differs), reason="it was broken off")
+        reach("run of a sync begun, nothing sent")
         kept: tuple[Kind, ...] | None = ("refused",) if self.outcome.held else None
         journal.forget([row.row_key for row in reading.rows(shipment.forgotten(changes, kept))])
         for batch, answer in self._answers(shipment.batches(reading, changes, kept)):
+            reach("rows taken, not noted")
             journal.add(batch.sent, batch.rows, answer.results)
             self.watch.saw_rows(answer)
         journal.write()

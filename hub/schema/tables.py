@@ -7,6 +7,7 @@ its work. The generated page docs/schema.md shows them with a diagram.
 from __future__ import annotations
 
 from hub.schema.actions import ACTIONS
+from hub.schema.results import RESULTS
 from hub.schema.shape import Column, Schema, Table
 
 C = Column
@@ -345,6 +346,7 @@ ENGAGEMENT = (
             C("campaign", "text", "Campaign, where the system has no message key."),
             C("url", "text", "The link clicked."),
             C("code", "text", "The status code of a bounce."),
+            C("machine", "boolean", "Whether a program likely opened or clicked, and no reader, as the system tells."),
         ),
         personal=True,
         time="at",
@@ -897,4 +899,4 @@ OPERATIONS = (
     ),
 )
 
-BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *ACTIONS, *DERIVED, *OPERATIONS])
+BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *ACTIONS, *DERIVED, *RESULTS, *OPERATIONS])

@@ -67,17 +67,20 @@ _ABOUT_US = {
     405: "the method is refused: check `url`",
     407: "a proxy asks for a sign-in",
 }
+_CHANGED_THERE = 412
+"""A condition that we sent does not hold: somebody changed it since we read it."""
 
 
 def status_of(answer: Answer, retriable: Collection[int]) -> Status:
     """Tell what an answer means for what was sent.
 
-    2xx accepted; `retriable` statuses later, and so what only an admin can mend (a redirect, a refused sign-in);
-    any other 5xx unknown, for the server may have taken it before it failed; any other 4xx rejected.
+    2xx accepted; `retriable` statuses later, and so what only an admin can mend (a redirect, a refused sign-in), and
+    412: it was changed there since the hub read it; any other 5xx unknown, for the server may have taken it before it
+    failed; any other 4xx rejected.
     """
     if 200 <= answer.status < 300:
         return "accepted"
-    if answer.status in retriable or answer.status in _ABOUT_US or answer.status < 400:
+    if answer.status in retriable or answer.status in (*_ABOUT_US, _CHANGED_THERE) or answer.status < 400:
         return "later"
     return "rejected" if answer.status < 500 else "unknown"
 
@@ -89,6 +92,8 @@ def reason_of(answer: Answer, *hidden: str) -> str:
     if answer.status < 400:
         return f"HTTP {answer.status}: redirects are not followed: write the final address as `url`"
     known = _ABOUT_US.get(answer.status, "")
+    if answer.status == _CHANGED_THERE:
+        known = "it was changed there since the hub read it: it goes again when that has landed"
     said = answer.body.decode("utf-8", "replace") if not answer.body.lstrip().startswith(b"<") else ""
     return clean_reason(f"HTTP {answer.status}: " + " ".join(filter(None, (known, said))), *hidden).rstrip(": ")
 

@@ -73,7 +73,7 @@ class Journal:
     _since: float = 0.0
 
     def add(self, operation: Sent, rows: pa.RecordBatch, results: Sequence[Result]) -> None:
-        """Note what became of rows (row_key, row_hash, remote_id, known), in their order."""
+        """Note what became of rows (row_key, row_hash, remote_id, known; written, if it comes back), in their order."""
         import pyarrow as pa
 
         if not self._portion:
@@ -91,6 +91,7 @@ class Journal:
             "row_hash": rows.column("row_hash"),
             "former_id": rows.column("remote_id"),
             "known": rows.column("known"),
+            "written": rows.column("written") if "written" in rows.schema.names else pa.nulls(count, text),
             "operation": pa.repeat(pa.scalar(operation, text), count),
         }
         for place, name in enumerate(("result", "reason", "remote_id")):
@@ -123,10 +124,10 @@ class Journal:
             remote_id = sa.func.coalesce(rows.c.remote_id, rows.c.former_id)
             transaction.execute(
                 sa.insert(state).from_select(
-                    ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at"],
-                    sa.select(sa.literal(self.sync), rows.c.row_key, rows.c.row_hash, remote_id, at).where(
-                        accepted, rows.c.operation.not_in(TAKES_OUT)
-                    ),
+                    ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at", "written"],
+                    sa.select(
+                        sa.literal(self.sync), rows.c.row_key, rows.c.row_hash, remote_id, at, rows.c.written
+                    ).where(accepted, rows.c.operation.not_in(TAKES_OUT)),
                 )
             )
             transaction.execute(

@@ -22,9 +22,12 @@ from typing import Self
 import httpx
 
 from hub.contracts import Status
+from hub.deadline import TimedTransport, within
 from hub.errors import ConfigurationError, TemporaryError
 
 LONGEST_ANSWER = 10 * 1024 * 1024
+IN_ALL = 4
+"""So many times the time-out of one read may pass until the whole answer is there."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ADDRESS = re.compile(r"\S*@\S*")
@@ -53,10 +56,7 @@ class Answer:
     @property
     def at(self) -> datetime | None:
         """Its own clock, where it tells."""
-        try:
-            return parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
-        except ValueError:
-            return None
+        return _moment(self.headers.get("date", ""))
 
 
 # The configuration is wrong, not the message: it waits until that is mended.
@@ -110,12 +110,15 @@ class Outgoing:
     ) -> None:
         """Judge the form of the address, as `check_url` does. Nothing is resolved yet.
 
+        `timeout` is in seconds, for each read; the whole answer has `IN_ALL` times as long.
+
         `authority` is a file with the root certificate (PEM) of a server that public authorities do not vouch for.
         """
         check_url(url, allow_private=allow_private)
         self._url = httpx.URL(url)
         self._transport = PinnedTransport(allow_private, authority)
         self._timeout = httpx.Timeout(timeout).as_dict()
+        self._in_all = IN_ALL * timeout
 
     def __enter__(self) -> Self:
         """Keep the connection open between requests."""
@@ -147,11 +150,12 @@ class Outgoing:
         extensions = {"timeout": self._timeout}
         request = httpx.Request(method, url, headers=dict(headers), content=content, extensions=extensions)
         try:
-            response = self._transport.handle_request(request)
-            try:
-                return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
-            finally:
-                response.close()
+            with within(self._in_all):
+                response = self._transport.handle_request(request)
+                try:
+                    return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
+                finally:
+                    response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
         except httpx.HTTPError as error:
@@ -195,7 +199,7 @@ class PinnedTransport(httpx.BaseTransport):
         self._allow_private = allow_private
         self._pinned: dict[tuple[str, int], str] = {}
         self._last: tuple[httpx.URL, httpx.URL] | None = None
-        self._transport = httpx.HTTPTransport(verify=_trusting(authority) if authority else True)
+        self._transport = TimedTransport(verify=_trusting(authority) if authority else True)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the pinned address; certificate and Host header still belong to the name."""
@@ -296,8 +300,24 @@ def _read(response: httpx.Response) -> bytes:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    seconds = response.headers.get("retry-after", "")
-    return float(seconds) if seconds.isascii() and seconds.isdigit() else None
+    """Give the seconds that it asks us to wait; a date counts from its own clock, where it tells that."""
+    asked = response.headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    until = _moment(asked)
+    if until is None:
+        return None
+    now = _moment(response.headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _moment(written: str) -> datetime | None:
+    """Read a date of HTTP (RFC 9110, 5.6.7)."""
+    try:
+        found = parsedate_to_datetime(written)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

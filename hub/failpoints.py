@@ -38,6 +38,12 @@ POINTS = (
     "rows posted, answer written",
     "rows sent, not acknowledged",
     "rows acknowledged",
+    "erasure asked, nothing done",
+    "erased at systems, not here",
+    "erased in the warehouse, not in the lake",
+    "erased in the lake, not in the ledger",
+    "file written anew, not in place",
+    "erased everywhere, no receipt",
 )
 """Every step that has a name, in the order of a run."""
 

@@ -22,6 +22,7 @@ from hub.stages.map import groups as planning
 from hub.stages.map import quarantine, store
 from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
 from hub.stages.map.groups import Group, Seen, Task
+from hub.stages.map.keep_out import KeepOut
 from hub.stages.map.newest import mark_older
 from hub.stages.map.quality import Judge
 from hub.stages.map.raw import RawData, names_of
@@ -41,6 +42,8 @@ _TEMPORARY = (
     "map_statements",
     "map_answers",
     "map_spread",
+    "map_erased",
+    "map_erased_text",
 )
 
 
@@ -55,6 +58,8 @@ class Outcome:
     left_out: int = 0
     warned: int = 0
     notes: int = 0
+    kept_out: int = 0
+    """Of those left out, the rows about people who were erased."""
     tables: Counter[str] = field(default_factory=Counter)
     work: bool = False
 
@@ -99,6 +104,7 @@ class ConnectionMapping:
     """The tables that had rows of this connection before."""
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
     lookups: set[str] = field(default_factory=set)
+    keep_out: KeepOut | None = None
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,6 +162,8 @@ class ConnectionMapping:
         forbidden = leave_out(self.transaction, rows, self.connection, task.fingerprint, self.as_of)
         if forbidden.key:
             return [self._placed(task.mapped, MappingProblem(("key",), KEY_REASON))]
+        if self.keep_out is not None:
+            self.outcome.kept_out += self.keep_out.take_out(self.transaction, rows)
         mark_older(self.transaction, rows, self.connection, stored)
         self.judge.measure(rows, task.fingerprint, stored)
         store.store_rows(self.transaction, rows, self.connection, stored)

@@ -1,0 +1,68 @@
+"""Files: what lies about beside the stores, such as dlt's working folders and what waits in the inbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hub.ledger import sealed_again
+from hub.privacy.stores import Stores
+from hub.privacy.subject import Subject
+from hub.stages.land.load import complete_pending
+
+STORES = frozenset({".duckdb", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".wal"})
+"""Files that are erased by their own means, and not looked into here."""
+
+
+def complete_loads(stores: Stores) -> None:
+    """Land what a killed run left in dlt's working folders, so that it is where all raw rows are."""
+    work = stores.project.state / "dlt"
+    for folder in sorted(work.iterdir()) if work.is_dir() else ():
+        if folder.is_dir():
+            complete_pending(stores.lake, folder.name, work)
+
+
+def erase_pushes(stores: Stores, subject: Subject) -> int:
+    """Take what is about a subject out of the pushes that wait to be landed; give the number of rows."""
+    inbox = stores.ledger.inbox
+    gone = 0
+    for push in inbox.all_waiting():
+        rows = push.rows(stores.keys)
+        kept = {
+            table: [row for row in listed if not subject.named_in(json.dumps(row, ensure_ascii=False).lower())]
+            for table, listed in rows.items()
+        }
+        left_out = sum(len(listed) - len(kept[table]) for table, listed in rows.items())
+        if left_out:
+            gone += left_out
+            inbox.replace(sealed_again(stores.key, push, kept))
+    return gone
+
+
+def pushes_naming(stores: Stores, subject: Subject) -> list[dict[str, Any]]:
+    """Give the rows about a subject in pushes that wait to be landed."""
+    return [
+        {"connection": push.connection, "table": table, **row}
+        for push in stores.ledger.inbox.all_waiting()
+        for table, listed in push.rows(stores.keys).items()
+        for row in listed
+        if subject.named_in(json.dumps(row, ensure_ascii=False).lower())
+    ]
+
+
+def naming(stores: Stores, subject: Subject) -> list[Path]:
+    """Find the files of the hub's folder that still name a subject: what nobody thought of is told, not hidden."""
+    return [file for file in _files(stores.project.state) if _names(file, subject)]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix not in STORES:
+            yield path
+
+
+def _names(file: Path, subject: Subject) -> bool:
+    text = file.read_bytes().decode("utf-8", errors="replace").lower()
+    return subject.named_in(text)

@@ -1,0 +1,226 @@
+"""Systems: what connected systems hold of some people, and asking each to let it go.
+
+One task per audience that people are in, and one per system that gave their records or got messages for them. A task
+is pending until the system says so; one that can't erase is told to the operator, who does it by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.contracts import Destination, Erasable, Result, Row, SyncBatch
+from hub.expressions import compile_expression
+from hub.ledger import Task, TaskState
+from hub.people.scope import person_scope
+from hub.people.synced import synced
+from hub.privacy.stores import Stores
+from hub.privacy.subject import Subject
+from hub.project import Project
+from hub.project.erasure import Legal
+from hub.project.sync import Sync
+from hub.project.sync_check import for_refusers, taking_out
+from hub.schema.actions import HUB
+from hub.stages.activate.deliver import Answer, deliver
+from hub.warehouse import Transaction
+
+RECORDS = "records"
+"""What a task is about that is about no audience: the records, rows and messages of the people at that system."""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Rows of a sync that are about a subject and about nobody else: key -> the destination's own reference."""
+
+    sync: Sync
+    rows: Mapping[str, str]
+
+
+def audiences(transaction: Transaction, stores: Stores, subject: Subject, as_of: datetime) -> list[Audience]:
+    """Find what syncs wrote of a subject, as destinations acknowledged it."""
+    known = transaction.table("audience_state")
+    wrote = {row.sync for row in transaction.rows(sa.select(known.c.sync).distinct())}
+    syncs = [sync for sync in stores.project.syncs.values() if sync.sync in wrote]
+    if not syncs:
+        return []
+    everybody = person_scope(transaction, stores.project, as_of)
+    found = []
+    for sync in syncs:
+        source = synced(transaction, stores.project, everybody, sync, as_of)
+        if source.person_id is None:
+            continue
+        key = compile_expression(sync.row_key, source.scope)
+        keys = (
+            sa.select(sa.cast(key.element, sa.Text()).label("row_key"), source.person_id.label("person_id"))
+            .select_from(source.relation(key.names))
+            .subquery("keys_of_people")
+        )
+        theirs = keys.c.person_id.in_(subject.numbers)
+        own = sa.select(keys.c.row_key).where(theirs)
+        others = sa.select(keys.c.row_key).where(sa.not_(theirs), keys.c.row_key.is_not(None))
+        values = {it.value for it in subject.own}
+        asked = sa.select(known.c.row_key, known.c.remote_id).where(
+            known.c.sync == sync.sync,
+            sa.or_(known.c.row_key.in_(own), known.c.row_key.in_(values)),
+            known.c.row_key.not_in(others),
+        )
+        rows = {row.row_key: row.remote_id or "" for row in transaction.rows(asked)}
+        if rows:
+            found.append(Audience(sync, dict(sorted(rows.items()))))
+    return found
+
+
+def tasks(
+    transaction: Transaction, stores: Stores, subject: Subject, found: Sequence[Audience]
+) -> list[Task]:
+    """Say what each system is to do."""
+    planned = [
+        Task(it.sync.to.connection, f"audience {it.sync.sync}", len(it.rows), rows=dict(it.rows)) for it in found
+    ]
+    by_connection: dict[str, list[Erasable]] = {}
+    for connection, record in [*_records(subject), *_messages(transaction, subject), *_posted(transaction, subject)]:
+        by_connection.setdefault(connection, []).append(record)
+    for audience in found:
+        to = audience.sync.to
+        known = stores.project.connections.get(to.connection)
+        if to.connection in by_connection or (known is not None and known.open().can_erase):
+            rows = [Erasable(key, object=to.object, remote_id=id_) for key, id_ in audience.rows.items()]
+            by_connection.setdefault(to.connection, []).extend(rows)
+    for connection, records in sorted(by_connection.items()):
+        if connection != HUB:
+            planned.append(Task(connection, RECORDS, len(records), rows=[asdict(record) for record in records]))
+    return planned
+
+
+def _records(subject: Subject) -> Iterator[tuple[str, Erasable]]:
+    """Give the records that systems brought, with the addresses that they gave."""
+    known: dict[str, dict[str, str]] = {}
+    for it in subject.known:
+        known.setdefault(it.record_id, {}).setdefault(it.type, it.value)
+    for record in subject.records:
+        connection, _, key = record.partition(":")
+        has = known.get(record, {})
+        yield connection, Erasable(key, has.get("email", ""), has.get("phone", ""))
+
+
+def _messages(transaction: Transaction, subject: Subject) -> Iterator[tuple[str, Erasable]]:
+    """Give the messages of the hub that went out to the people."""
+    decision = transaction.table("decision")
+    asked = sa.select(decision.c.connection, decision.c.decision_id).where(
+        decision.c.record_id.in_(subject.records), decision.c.outcome == "queued", decision.c.connection.is_not(None)
+    )
+    for row in transaction.rows(asked.order_by(*asked.selected_columns)):
+        yield row.connection, Erasable(row.decision_id)
+
+
+def _posted(transaction: Transaction, subject: Subject) -> Iterator[tuple[str, Erasable]]:
+    """Give the rows that scenarios posted to other systems."""
+    posted = transaction.table("posted_row")
+    asked = sa.select(posted.c.destination, posted.c.target, posted.c.source_key, posted.c.remote_id).where(
+        posted.c.record_id.in_(subject.records), posted.c.state == "taken"
+    )
+    for row in transaction.rows(asked.order_by(*asked.selected_columns)):
+        yield row.destination, Erasable(row.source_key, object=row.target or "", remote_id=row.remote_id or "")
+
+
+# doing it ------------------------------------------------------------------------------------------------------------
+
+
+def carry_out(project: Project, task: Task, at: datetime) -> Task:
+    """Ask a system once; give the task as it stands then, with what is left of it."""
+    known = project.connections.get(task.place)
+    legal = project.hub.erasure.keep.get(task.place)
+    if task.what == RECORDS and legal is not None:
+        return _settled(task, "refused", told(legal, at))
+    if known is None:
+        return _settled(task, "unsupported", "the project no longer has this connection")
+    plugin = known.open()
+    if task.what == RECORDS:
+        if not plugin.can_erase:
+            return _settled(task, "unsupported", "the hub can't erase there")
+        records = [Erasable(**row) for row in task.rows]
+        return _concluded(task, records, _each(records, lambda one: plugin.erase(one)))
+    sync = project.syncs.get(task.what.removeprefix("audience "))
+    if sync is None or not isinstance(plugin, Destination):
+        return _settled(task, "unsupported", "the project no longer has this sync")
+    return _taken_out(task, sync, plugin)
+
+
+def told(legal: Legal, at: datetime) -> str:
+    """Say why a system keeps what it has, and until when at the latest."""
+    until = legal.until(at)
+    return f"{legal.why} (until {until:%Y-%m-%d})" if until is not None else legal.why
+
+
+def _taken_out(task: Task, sync: Sync, plugin: Destination) -> Task:
+    can = plugin.capabilities
+    way = for_refusers(sync, can)
+    operation = taking_out(way, can) if way is not None else None
+    if operation is None:
+        return _settled(task, "unsupported", "its rows can't be taken out by the sync")
+    nothing = dict.fromkeys(sync.fields) if way == "clear" else {}
+    rows = [Row(key, nothing, remote_id) for key, remote_id in task.rows.items()]
+    batches = [rows[start : start + can.batch_size] for start in range(0, len(rows), can.batch_size)]
+    answers = [
+        deliver([row.key for row in batch], lambda batch=batch: plugin.sync(SyncBatch(sync.to.object, operation, batch)))  # type: ignore[misc]
+        for batch in batches
+    ]
+    # whether a removal was taken is not known for sure: it is asked once more, and changes nothing then
+    return _concluded(task, rows, answers, unknown="pending")
+
+
+def _each(records: Sequence[Erasable], erase: Any) -> list[Answer]:
+    return [deliver([record.key for record in some], lambda some=some: erase(some)) for some in _distinct(records)]  # type: ignore[misc]
+
+
+def _distinct(records: Sequence[Erasable]) -> Iterator[list[Erasable]]:
+    """Give records so that no key comes twice in one call."""
+    left = list(records)
+    while left:
+        now = list({record.key: record for record in reversed(left)}.values())
+        yield now
+        chosen = set(map(id, now))
+        left = [record for record in left if id(record) not in chosen]
+
+
+def _concluded(
+    task: Task, asked: Sequence[Row | Erasable], answers: Iterable[Answer], unknown: TaskState = "sent"
+) -> Task:
+    """Say how a task stands by the answers: as the worst of its rows; what is pending stays to be done."""
+    listed = list(answers)
+    results = {result.id: result for answer in listed for result in answer.results}
+    failure = next((answer.failure for answer in listed if answer.failure), "")
+    states = {key: _state(result, unknown) for key, result in results.items()}
+    if failure:
+        return replace(task, state="pending", reason=failure)
+    for state in ("pending", "unsupported", "sent"):
+        found = [key for key, it in states.items() if it == state]
+        if found and state == "pending":
+            return replace(task, state="pending", reason=results[found[0]].reason, rows=_left(task.rows, set(found)))
+        if found:
+            return _settled(task, state, results[found[0]].reason)  # type: ignore[arg-type]  # one of the three
+    return _settled(task, "confirmed")
+
+
+def _state(result: Result, unknown: TaskState) -> TaskState:
+    by_status: Mapping[str, TaskState] = {
+        "accepted": "confirmed",
+        "later": "pending",
+        "rejected": "unsupported",
+        "unknown": unknown,
+    }
+    return by_status[result.status]
+
+
+def _left(rows: Any, keys: set[str]) -> Any:
+    if isinstance(rows, Mapping):
+        return {key: value for key, value in rows.items() if key in keys}
+    return [row for row in rows if row["key"] in keys]
+
+
+def _settled(task: Task, state: TaskState, reason: str = "") -> Task:
+    return replace(task, state=state, reason=reason)

@@ -77,11 +77,11 @@ class Search:
         found = RawRows()
         further: set[Known] = set()
         stored = {it.name: it for it in held}
-        records = sa.select(sa.table("erased_record", sa.column("record_id")).c.record_id)
-        for mapped, translation, rows in self._judged():
-            own = self._own_rows(mapped, rows, stored, records)
-            if own is not None:
-                further |= set(self._take(found, mapped, translation, rows, own))
+        keys: dict[tuple[str, str], set[str]] = {}
+        for mapped, translation, rows in self._judged(self._referred_first):
+            own = [*self._own_rows(mapped, rows, stored), *self._by_reference(mapped, rows, keys)]
+            if own:
+                further |= set(self._take(found, mapped, translation, rows, sa.or_(*own), keys))
         subject = subject.with_known(self.transaction, further)
         if subject.texts:
             self._by_texts(found, subject)
@@ -93,22 +93,51 @@ class Search:
             if "_record" in rows.c:
                 yield mapped, sa.select(rows.c["_record"]).where(rows.c["_record"].is_not(None)).distinct()
 
+    @cached_property
+    def _referred_first(self) -> list[MappedTable]:
+        """Give the mappings, those whose rows refer to rows of people last."""
+        project = self.stores.project
+        return sorted(project.mappings, key=lambda mapped: bool(self._references(mapped)))
+
+    def _references(self, mapped: MappedTable) -> dict[str, str]:
+        """Give the columns that refer to tables of people: column -> table."""
+        schema = self.stores.project.schema
+        table = schema.get("source_record" if mapped.target == "person" else mapped.target)
+        return {
+            column.name: column.references
+            for column in (table.columns if table is not None else ())
+            if column.references in schema and schema[column.references].personal and schema[column.references].mapped
+        }
+
     def _own_rows(
-        self, mapped: MappedTable, rows: sa.Subquery, stored: Mapping[str, Holding], records: sa.Select[Any]
-    ) -> sa.ColumnElement[bool] | None:
+        self, mapped: MappedTable, rows: sa.Subquery, stored: Mapping[str, Holding]
+    ) -> Iterator[sa.ColumnElement[bool]]:
         """Say which rows are the subject's: of its records, or those that became its rows."""
-        own: list[sa.ColumnElement[bool]] = []
         if "_record" in rows.c:
-            own.append(rows.c["_record"].in_(records))
+            yield rows.c["_record"].in_(_erased_records())
         held = stored.get("source_record" if mapped.target == "person" else mapped.target)
         if held is not None and "source_key" in held.table.c:
             became = sa.select(held.table.c.source_key).where(
                 held.condition, held.table.c.connection == text_constant(mapped.connection)
             )
-            same = rows.c["_key"].in_(became)
             # an older version of a row may be somebody else's by now
-            own.append(sa.and_(same, rows.c["_record"].is_(None)) if "_record" in rows.c else same)
-        return sa.or_(*own) if own else None
+            yield sa.and_(rows.c["_key"].in_(became), self._nobodys(rows))
+
+    def _by_reference(
+        self, mapped: MappedTable, rows: sa.Subquery, keys: Mapping[tuple[str, str], set[str]]
+    ) -> Iterator[sa.ColumnElement[bool]]:
+        """Say which rows refer to rows that were found to be the subject's."""
+        for column, target in self._references(mapped).items():
+            known = keys.get((mapped.connection, target))
+            if known and f"c_{column}" in rows.c:
+                theirs = rows.c[f"c_{column}"].in_([text_constant(key) for key in sorted(known)])
+                yield sa.and_(theirs, self._nobodys(rows))
+
+    def _nobodys(self, rows: sa.Subquery) -> sa.ColumnElement[bool]:
+        if "_record" not in rows.c:
+            return sa.true()
+        record = self.transaction.table("source_record")
+        return sa.or_(rows.c["_record"].is_(None), rows.c["_record"].not_in(sa.select(record.c.record_id)))
 
     def _take(
         self,
@@ -117,8 +146,9 @@ class Search:
         translation: Translation,
         rows: sa.Subquery,
         own: sa.ColumnElement[bool],
+        keys: dict[tuple[str, str], set[str]],
     ) -> Iterator[Known]:
-        """Note the subject's rows, and give the identifiers that they hold."""
+        """Note the subject's rows with their keys, and give the identifiers that they hold."""
         told = [
             (rule.type, f"{prefix}i_{place}", f"{prefix}o_{place}")
             for prefix, rules in (("", translation.identifiers), ("g", translation.guests))
@@ -130,6 +160,8 @@ class Search:
         for row in self.transaction.rows(sa.select(*columns).where(own)):
             given = row._mapping
             found.add((mapped.connection, mapped.mapping.from_, given["_load"]), int(given["_row"]), given["_key"])
+            if given["_key"] is not None:
+                keys.setdefault((mapped.connection, mapped.target), set()).add(given["_key"])
             for type_, value, original in told:
                 if given[value] is not None:
                     yield Known(given.get("_record") or "", type_, given[value], given[original])
@@ -168,11 +200,10 @@ class Search:
     ) -> set[tuple[str, int]]:
         """Say which of some rows belong to people who are not meant."""
         record = self.transaction.table("source_record")
-        erased = sa.select(sa.table("erased_record", sa.column("record_id")).c.record_id)
         others: set[tuple[str, int]] = set()
         for _, _, rows in self._judged(mappings):
             if "_record" in rows.c:
-                living = sa.select(record.c.record_id).where(record.c.record_id.not_in(erased))
+                living = sa.select(record.c.record_id).where(record.c.record_id.not_in(_erased_records()))
                 among = rows.c["_row"].in_({number for _, number in candidates})
                 asked = sa.select(rows.c["_load"], rows.c["_row"]).where(among, rows.c["_record"].in_(living))
                 others |= {(row[0], int(row[1])) for row in self.transaction.rows(asked)}
@@ -217,6 +248,11 @@ class Search:
             for load in self._data.loads(connection)
             if table in load.files and (wanted is None or load.load_id in wanted)
         ]
+
+
+def _erased_records() -> sa.Select[tuple[str]]:
+    """Give the records of the subject: `holdings` keeps them in the transaction."""
+    return sa.select(sa.table("erased_record", sa.column("record_id", sa.Text())).c.record_id)
 
 
 def connections(stores: Stores) -> list[str]:

@@ -7,9 +7,9 @@ systems do: what is left in the folder is the hub's own.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import Any
 import pyarrow.parquet as parquet
 import sqlalchemy as sa
 
-from hub.pipeline import RunReport, run
+from hub.pipeline import RunReport, run, workspace
+from hub.privacy import Outcome, Stores, ask, go_on, look
 from hub.project import Project, load_project
 
 CANARY = "kanarie"
@@ -27,8 +28,8 @@ KEY = "f3a9c17b5e2d48069b7c4d1e8a30f265"
 
 HUB = """
 name: Canary
-engine: "{engine}"
-ledger: "{ledger}"
+engine: "${{CANARY_ENGINE}}"
+ledger: "${{CANARY_LEDGER}}"
 connections:
   crm: {{plugin: files, path: {systems}/crm/*.csv}}
   shop: {{plugin: files, path: {systems}/shop/*.csv}}
@@ -145,7 +146,7 @@ FILES = {
 
 @dataclass
 class World:
-    """The company: its systems, and a project that knows them."""
+    """The company: its systems, and a project that knows them. `engine` is DuckDB, or the URL of a PostgreSQL."""
 
     folder: Path
     systems: Path
@@ -155,19 +156,42 @@ class World:
     def project(self) -> Project:
         return load_project(self.folder)
 
+    def point_at(self, engine: str) -> None:
+        """Use another database from now on: a backup of the one before."""
+        self.engine = engine
+        ledger = "sqlite" if engine == "duckdb" else engine
+        given = {"HUB_KEY": KEY, "ADS_URL": f"sqlite:///{self.systems}/ads.db"}
+        given |= {"CANARY_ENGINE": engine, "CANARY_LEDGER": ledger}
+        text = "".join(f"{name}={value}\n" for name, value in given.items())
+        (self.folder / ".env").write_text(text, encoding="utf-8")
+
     def run(self, *stages: str, at: datetime = NOW) -> RunReport:
         return run(self.project, at, stages)
 
-    def write(self, **files: str) -> None:
-        for name, text in files.items():
-            table, _, part = name.partition("__")
-            system = "crm" if table in ("customers", "calls") else "shop"
-            (self.systems / system / f"{table}{part}.csv").write_text(text, encoding="utf-8")
+    @contextmanager
+    def stores(self) -> Iterator[Stores]:
+        with workspace(self.project) as open_:
+            yield Stores(open_.project, open_.lake, open_.warehouse, open_.ledger)
 
-    def members(self) -> dict[str, str]:
-        """Give what stands at the advertiser: key -> e-mail."""
+    def erase(self, *people: int, at: datetime = NOW) -> Outcome:
+        with self.stores() as stores:
+            asked = ask(stores, look(stores, people, at), "anna", "asked for it", at)
+            (outcome,) = [it for it in go_on(stores, at) if it.erasure.id == asked.id]
+        return outcome
+
+    def write(self, table: str, text: str, part: str = "") -> None:
+        """Have a system write a file."""
+        system = "crm" if table in ("customers", "calls") else "shop"
+        (self.systems / system / f"{table}{part}.csv").write_text(text, encoding="utf-8")
+
+    def members(self) -> list[str]:
+        """Give who stands at the advertiser."""
         with sqlite3.connect(self.systems / "ads.db") as database:
-            return dict(database.execute("SELECT id, email FROM members ORDER BY id"))
+            return [row[0] for row in database.execute("SELECT email FROM members ORDER BY id")]
+
+    def letters(self) -> int:
+        """Count the letters in the printer's drop."""
+        return len(list((self.systems / "letters").glob("*.pdf")))
 
     def where(self, word: str = CANARY) -> list[str]:
         """Say where a word stands still: files of the project, and tables of its databases."""
@@ -200,8 +224,8 @@ class World:
             engine.dispose()
 
 
-def company(folder: Path, engine: str, ledger: str) -> World:
-    """Build the company and bring everything in: once, and an older version of the canary before."""
+def company(folder: Path, engine: str) -> World:
+    """Build the company; nothing has run yet."""
     systems, project = folder / "systems", folder / "project"
     for name, text in FILES.items():
         (systems / name).parent.mkdir(parents=True, exist_ok=True)
@@ -209,24 +233,20 @@ def company(folder: Path, engine: str, ledger: str) -> World:
     with sqlite3.connect(systems / "ads.db") as database:
         database.execute("CREATE TABLE members (id TEXT PRIMARY KEY, email TEXT, name TEXT)")
     given = {
-        "hub.yaml": HUB.format(engine=engine, ledger=ledger, systems=systems),
+        "hub.yaml": HUB.format(systems=systems),
         "mappings/crm.yaml": CRM,
         "mappings/shop.yaml": SHOP,
         "syncs/members.yaml": SYNC,
         "segments/all.yaml": "segments:\n  reachable: {where: email is not null}\n",
         "scenarios/welcome.yaml": SCENARIO,
         "templates/welcome/letter.typ": LETTER,
-        ".env": f"HUB_KEY={KEY}\nADS_URL=sqlite:///{systems}/ads.db\n",
     }
     for name, text in given.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text, encoding="utf-8")
-    return World(project, systems, engine)
-
-
-def copy_of(world: World, to: Path) -> Path:
-    """Take a backup of the project's own files."""
-    return Path(shutil.copytree(world.folder, to))
+    world = World(project, systems, engine)
+    world.point_at(engine)
+    return world
 
 
 def rows(world: World, sql: str) -> list[dict[str, Any]]:

@@ -98,18 +98,18 @@ class Received:
 
 @dataclass(frozen=True)
 class Erasable:
-    """One record of a person that a system is to erase: `key` is its key there, as the mapping reads it.
+    """One record of a person that a system is to erase; `key` is its name in the answer.
 
-    For a row that a sync wrote, `key` is the row's key, `object` where it was written, and `remote_id` what the system
-    called it; for a message that went out, `key` is the message's id. `email` and `phone` are addresses that the hub
-    knows the record by, empty where it knows none.
+    `key` is the record's key as the mapping reads it, the key of a row that a sync wrote (`object` says where to), or
+    the id of a message that went out. `id` is the system's own name for it: the record's key, or what the system
+    called the row or message when it took it; empty where the hub knows none. `email` and `phone` are addresses of it.
     """
 
     key: str = field(repr=False)
+    id: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
     object: str = ""
-    remote_id: str = field(default="", repr=False)
 
 
 class Plugin(ABC):
@@ -150,7 +150,7 @@ class Plugin(ABC):
 
     @property
     def can_erase(self) -> bool:
-        """Say whether it can erase a person's data there, as configured; where not, people are told to do it by hand."""
+        """Say whether it can erase a person's data there, as configured; where not, people do it by hand."""
         return False
 
     def erase(self, records: Sequence[Erasable]) -> Sequence[Result]:

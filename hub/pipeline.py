@@ -262,7 +262,9 @@ def _work(
                 accepted = ledger.hand_work.accepted()
                 yield (
                     "map",
-                    lambda: replace(map_loads(warehouse, project, open_.lake, as_of, accepted, ledger), stage="look_up"),
+                    lambda: replace(
+                        map_loads(warehouse, project, open_.lake, as_of, accepted, ledger), stage="look_up"
+                    ),
                 )
                 yield "signals", lambda: signals(warehouse, project, as_of)
         case "resolve":

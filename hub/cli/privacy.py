@@ -51,9 +51,7 @@ def export(folder: Path | None, person: str, out: Path | None) -> Answer:
     return Answer(gathered, partial(_show_export, gathered, out))
 
 
-def erase(
-    folder: Path | None, people: Sequence[str], why: str, by: str | None, yes: bool, show: bool
-) -> Answer:
+def erase(folder: Path | None, people: Sequence[str], why: str, by: str | None, yes: bool, show: bool) -> Answer:
     """Show what would go, ask, and let it go everywhere."""
     from hub.privacy import ask, go_on, look
 

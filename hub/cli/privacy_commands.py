@@ -10,7 +10,9 @@ import typer
 from hub.cli.answer import answer
 from hub.cli.options import By, Json, Project
 
-Whom = Annotated[str, typer.Argument(metavar="PERSON", help="A person's number, e-mail, phone, customer number or record.")]
+Whom = Annotated[
+    str, typer.Argument(metavar="PERSON", help="A person's number, e-mail, phone, customer number or record.")
+]
 All = Annotated[
     list[str],
     typer.Argument(metavar="PERSON...", help="People, each by number, e-mail, phone, customer number or record."),
@@ -31,7 +33,9 @@ def export(
 
 def erase(
     people: All,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for who asks later; no names in it.")] = "",
+    why: Annotated[
+        str, typer.Option("--why", metavar="TEXT", help="The reason, for who asks later; no names in it.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     by: By = None,
     project: Project = None,
@@ -44,10 +48,14 @@ def erase(
 
 
 def erasures(
-    id: Annotated[str | None, typer.Argument(metavar="[REQUEST]", help="One request, with its receipt.", show_default=False)] = None,
+    id: Annotated[
+        str | None, typer.Argument(metavar="[REQUEST]", help="One request, with its receipt.", show_default=False)
+    ] = None,
     done: Annotated[
         str | None,
-        typer.Option("--done", metavar="CONNECTION", help="Somebody erased there by hand what was left.", show_default=False),
+        typer.Option(
+            "--done", metavar="CONNECTION", help="Somebody erased there by hand what was left.", show_default=False
+        ),
     ] = None,
     project: Project = None,
     json: Json = False,

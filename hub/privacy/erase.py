@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from hub.errors import RejectedError
 from hub.failpoints import reach
 from hub.ledger import EVERYTHING, Erasure, Mark, Suppression, Task, forget, scrub
+from hub.ledger.erased import CHANNELS
 from hub.privacy import raw, subject
 from hub.privacy.files import complete_loads, erase_pushes, naming
 from hub.privacy.holdings import Holding, count, holdings, values_of
@@ -30,7 +31,7 @@ from hub.privacy.log import SEEN, Entry, add_to_log, named, read_log
 from hub.privacy.raw import RawRows, Search
 from hub.privacy.receipt import write_receipt
 from hub.privacy.stores import Stores
-from hub.privacy.subject import CHANNELS, Subject
+from hub.privacy.subject import Subject
 from hub.privacy.systems import audiences, carry_out, tasks
 from hub.warehouse import Transaction
 from hub.warehouse.state import fingerprint, remember, seen
@@ -196,7 +197,7 @@ class _Request:
         """Let go of whom it is about, and sign what came of it."""
         if self.whom is not None:
             self._settle(replace(self._own(WAREHOUSE), state="confirmed"))
-            told = f"{len(self.left)} files of the hub still name them" if self.left else ""
+            told = f"{len(self.left)} files of the project still name them" if self.left else ""
             self._settle(replace(self._own(FILES), state="unsupported" if self.left else "confirmed", reason=told))
         done = sign_again(self.stores, self.erasure, self.at)
         known = self.stores.ledger.erasures.tasks(self.erasure.id, self.stores.keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,22 @@ def pushes_naming(stores: Stores, subject: Subject) -> list[dict[str, Any]]:
 
 
 def naming(stores: Stores, subject: Subject) -> list[Path]:
-    """Find the files of the hub's folder that still name a subject: what nobody thought of is told, not hidden."""
-    return [file for file in _files(stores.project.state) if _names(file, subject)]
+    """Find the files of the project that still name a subject: exports, drops, whatever nobody thought of.
+
+    Lake and databases are not looked into: they are erased by their own means. What is compressed can't be read.
+    """
+    return [file for file in _files(stores) if _names(file, subject)]
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix not in STORES:
-            yield path
+def _files(stores: Stores) -> Iterator[Path]:
+    lake = stores.lake.local
+    for folder, below, names in os.walk(stores.project.folder):
+        here = Path(folder)
+        below[:] = sorted(name for name in below if name != ".git" and here / name != lake)
+        for name in sorted(names):
+            file = here / name
+            if file.suffix not in STORES and file.is_file():
+                yield file
 
 
 def _names(file: Path, subject: Subject) -> bool:

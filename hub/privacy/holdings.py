@@ -91,7 +91,7 @@ class _Own:
                 (condition,) = self._direct(stored, [known_by])
                 yield Holding(stored, condition)
 
-    def _direct(self, stored: sa.FromClause, columns: Sequence[str]) -> Iterator[sa.ColumnElement[bool]]:
+    def _direct(self, stored: sa.Table | sa.TableClause, columns: Sequence[str]) -> Iterator[sa.ColumnElement[bool]]:
         if "record_id" in columns:
             yield stored.c.record_id.in_(self.records)
         for name in ("person_id", "now_person_id"):
@@ -140,7 +140,9 @@ def values_of(transaction: Transaction, subject: Subject, cells: Sequence[str]) 
     texts = transaction.load("erased_text", pa.table({"text": pa.array(sorted({*cells, *spelled}), pa.string())}))
     among = sa.select(texts.c.text)
     lookup, aside = transaction.table("lookup_value"), transaction.table("value_set_aside")
-    own = [sa.and_(aside.c.type == text_constant(it.type), aside.c.value == text_constant(it.value)) for it in subject.own]
+    own = [
+        sa.and_(aside.c.type == text_constant(it.type), aside.c.value == text_constant(it.value)) for it in subject.own
+    ]
     return [
         Holding(lookup, sa.or_(lookup.c.input.in_(among), lookup.c.output.in_(among))),
         *([Holding(aside, sa.or_(*own))] if own else []),

@@ -103,11 +103,12 @@ class Search:
         """Give the columns that refer to tables of people: column -> table."""
         schema = self.stores.project.schema
         table = schema.get("source_record" if mapped.target == "person" else mapped.target)
-        return {
-            column.name: column.references
-            for column in (table.columns if table is not None else ())
-            if column.references in schema and schema[column.references].personal and schema[column.references].mapped
-        }
+        found: dict[str, str] = {}
+        for column in table.columns if table is not None else ():
+            target = schema.get(column.references or "")
+            if target is not None and target.personal and target.mapped:
+                found[column.name] = target.name
+        return found
 
     def _own_rows(
         self, mapped: MappedTable, rows: sa.Subquery, stored: Mapping[str, Holding]

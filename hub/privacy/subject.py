@@ -107,7 +107,9 @@ def subject_of(transaction: Transaction, people: Sequence[int]) -> Subject:
     """Give the subject that some people are, with every record that is theirs."""
     record, alias = transaction.table("source_record"), transaction.table("person_alias")
     found = transaction.rows(
-        sa.select(record.c.record_id, record.c.record_no).where(record.c.person_id.in_(people)).order_by(record.c.record_no)
+        sa.select(record.c.record_id, record.c.record_no)
+        .where(record.c.person_id.in_(people))
+        .order_by(record.c.record_no)
     )
     former = transaction.rows(sa.select(alias.c.person_id).where(alias.c.now_person_id.in_(people)))
     numbers = {*people, *(int(row.record_no) for row in found), *(int(row.person_id) for row in former)}
@@ -137,9 +139,7 @@ def _known_by(transaction: Transaction, records: tuple[str, ...], numbers: tuple
     return Subject(records, numbers, known, _shared(transaction, records, known))
 
 
-def _shared(
-    transaction: Transaction, records: Sequence[str], known: Iterable[Known]
-) -> frozenset[tuple[str, str]]:
+def _shared(transaction: Transaction, records: Sequence[str], known: Iterable[Known]) -> frozenset[tuple[str, str]]:
     """Find the values that records of others have too."""
     identifier = transaction.table("identifier")
     found = transaction.rows(

@@ -6,14 +6,15 @@ is pending until the system says so; one that can't erase is told to the operato
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from hub.contracts import Destination, Erasable, Result, Row, SyncBatch
+from hub.contracts import Destination, Erasable, Plugin, Result, Row, SyncBatch
 from hub.expressions import compile_expression
 from hub.ledger import Task, TaskState
 from hub.people.scope import person_scope
@@ -74,21 +75,23 @@ def audiences(transaction: Transaction, stores: Stores, subject: Subject, as_of:
     return found
 
 
-def tasks(
-    transaction: Transaction, stores: Stores, subject: Subject, found: Sequence[Audience]
-) -> list[Task]:
+def tasks(transaction: Transaction, stores: Stores, subject: Subject, found: Sequence[Audience]) -> list[Task]:
     """Say what each system is to do."""
     planned = [
         Task(it.sync.to.connection, f"audience {it.sync.sync}", len(it.rows), rows=dict(it.rows)) for it in found
     ]
     by_connection: dict[str, list[Erasable]] = {}
-    for connection, record in [*_records(subject), *_messages(transaction, subject), *_posted(transaction, subject)]:
+    for connection, record in [
+        *_records(subject),
+        *_messages(transaction, stores, subject),
+        *_posted(transaction, subject),
+    ]:
         by_connection.setdefault(connection, []).append(record)
     for audience in found:
         to = audience.sync.to
         known = stores.project.connections.get(to.connection)
         if to.connection in by_connection or (known is not None and known.open().can_erase):
-            rows = [Erasable(key, object=to.object, remote_id=id_) for key, id_ in audience.rows.items()]
+            rows = [_written(subject, key, id_, to.object) for key, id_ in audience.rows.items()]
             by_connection.setdefault(to.connection, []).extend(rows)
     for connection, records in sorted(by_connection.items()):
         if connection != HUB:
@@ -97,24 +100,37 @@ def tasks(
 
 
 def _records(subject: Subject) -> Iterator[tuple[str, Erasable]]:
-    """Give the records that systems brought, with the addresses that they gave."""
+    """Give the records that systems brought, with the addresses that they gave.
+
+    Of somebody whom a system knows by an address only, the record is named by that: the system has no name for it.
+    """
     known: dict[str, dict[str, str]] = {}
     for it in subject.known:
         known.setdefault(it.record_id, {}).setdefault(it.type, it.value)
     for record in subject.records:
         connection, _, key = record.partition(":")
         has = known.get(record, {})
-        yield connection, Erasable(key, has.get("email", ""), has.get("phone", ""))
+        bare = any(key == f"{type_}:{value}" for type_, value in has.items())
+        yield connection, Erasable(key, "" if bare else key, has.get("email", ""), has.get("phone", ""))
 
 
-def _messages(transaction: Transaction, subject: Subject) -> Iterator[tuple[str, Erasable]]:
+def _written(subject: Subject, key: str, id_: str, object_: str) -> Erasable:
+    """Give a row that a sync wrote; where these people have one address, it is theirs."""
+    emails = sorted({it.value for it in subject.own if it.type == "email"})
+    email = key if key in emails else emails[0] if len(emails) == 1 else ""
+    return Erasable(key, id_, email, object=object_)
+
+
+def _messages(transaction: Transaction, stores: Stores, subject: Subject) -> Iterator[tuple[str, Erasable]]:
     """Give the messages of the hub that went out to the people."""
     decision = transaction.table("decision")
-    asked = sa.select(decision.c.connection, decision.c.decision_id).where(
-        decision.c.record_id.in_(subject.records), decision.c.outcome == "queued", decision.c.connection.is_not(None)
+    asked = sa.select(decision.c.decision_id).where(
+        decision.c.record_id.in_(subject.records), decision.c.outcome == "queued"
     )
-    for row in transaction.rows(asked.order_by(*asked.selected_columns)):
-        yield row.connection, Erasable(row.decision_id)
+    held = stores.ledger.outbox.among(sorted(row.decision_id for row in transaction.rows(asked)))
+    for id_, message in sorted(held.items()):
+        if message.attempts:
+            yield message.connection, Erasable(id_, message.remote_id or "")
 
 
 def _posted(transaction: Transaction, subject: Subject) -> Iterator[tuple[str, Erasable]]:
@@ -124,7 +140,7 @@ def _posted(transaction: Transaction, subject: Subject) -> Iterator[tuple[str, E
         posted.c.record_id.in_(subject.records), posted.c.state == "taken"
     )
     for row in transaction.rows(asked.order_by(*asked.selected_columns)):
-        yield row.destination, Erasable(row.source_key, object=row.target or "", remote_id=row.remote_id or "")
+        yield row.destination, Erasable(row.source_key, row.remote_id or "", object=row.target or "")
 
 
 # doing it ------------------------------------------------------------------------------------------------------------
@@ -143,7 +159,7 @@ def carry_out(project: Project, task: Task, at: datetime) -> Task:
         if not plugin.can_erase:
             return _settled(task, "unsupported", "the hub can't erase there")
         records = [Erasable(**row) for row in task.rows]
-        return _concluded(task, records, _each(records, lambda one: plugin.erase(one)))
+        return _concluded(task, _each(records, plugin))
     sync = project.syncs.get(task.what.removeprefix("audience "))
     if sync is None or not isinstance(plugin, Destination):
         return _settled(task, "unsupported", "the project no longer has this sync")
@@ -165,16 +181,17 @@ def _taken_out(task: Task, sync: Sync, plugin: Destination) -> Task:
     nothing = dict.fromkeys(sync.fields) if way == "clear" else {}
     rows = [Row(key, nothing, remote_id) for key, remote_id in task.rows.items()]
     batches = [rows[start : start + can.batch_size] for start in range(0, len(rows), can.batch_size)]
-    answers = [
-        deliver([row.key for row in batch], lambda batch=batch: plugin.sync(SyncBatch(sync.to.object, operation, batch)))  # type: ignore[misc]
-        for batch in batches
-    ]
+    answers = [_deliver(batch, partial(plugin.sync, SyncBatch(sync.to.object, operation, batch))) for batch in batches]
     # whether a removal was taken is not known for sure: it is asked once more, and changes nothing then
-    return _concluded(task, rows, answers, unknown="pending")
+    return _concluded(task, answers, unknown="pending")
 
 
-def _each(records: Sequence[Erasable], erase: Any) -> list[Answer]:
-    return [deliver([record.key for record in some], lambda some=some: erase(some)) for some in _distinct(records)]  # type: ignore[misc]
+def _each(records: Sequence[Erasable], plugin: Plugin) -> list[Answer]:
+    return [_deliver(some, partial(plugin.erase, some)) for some in _distinct(records)]
+
+
+def _deliver(asked: Sequence[Row | Erasable], call: Callable[[], Sequence[Result]]) -> Answer:
+    return deliver([one.key for one in asked], call)
 
 
 def _distinct(records: Sequence[Erasable]) -> Iterator[list[Erasable]]:
@@ -187,22 +204,19 @@ def _distinct(records: Sequence[Erasable]) -> Iterator[list[Erasable]]:
         left = [record for record in left if id(record) not in chosen]
 
 
-def _concluded(
-    task: Task, asked: Sequence[Row | Erasable], answers: Iterable[Answer], unknown: TaskState = "sent"
-) -> Task:
+def _concluded(task: Task, answers: Sequence[Answer], unknown: TaskState = "sent") -> Task:
     """Say how a task stands by the answers: as the worst of its rows; what is pending stays to be done."""
-    listed = list(answers)
-    results = {result.id: result for answer in listed for result in answer.results}
-    failure = next((answer.failure for answer in listed if answer.failure), "")
+    results = {result.id: result for answer in answers for result in answer.results}
+    failure = next((answer.failure for answer in answers if answer.failure), "")
     states = {key: _state(result, unknown) for key, result in results.items()}
     if failure:
         return replace(task, state="pending", reason=failure)
-    for state in ("pending", "unsupported", "sent"):
+    worst: tuple[TaskState, ...] = ("pending", "unsupported", "sent")
+    for state in worst:
         found = [key for key, it in states.items() if it == state]
-        if found and state == "pending":
-            return replace(task, state="pending", reason=results[found[0]].reason, rows=_left(task.rows, set(found)))
         if found:
-            return _settled(task, state, results[found[0]].reason)  # type: ignore[arg-type]  # one of the three
+            left = _left(task.rows, set(found)) if state in ("pending", "unsupported") else None
+            return replace(task, state=state, reason=results[found[0]].reason, rows=left)
     return _settled(task, "confirmed")
 
 

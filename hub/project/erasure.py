@@ -1,4 +1,4 @@
-"""`erasure:` of hub.yaml: how long a request may take, where its log stands, and which systems must keep what they have.
+"""`erasure:` of hub.yaml: how long a request may take, where its log stands, which systems must keep what they have.
 
 erasure:
   days: 30
@@ -42,5 +42,6 @@ class ErasureSection(BaseModel):
         "by it, a restored backup erases them again before it opens.",
     )
     keep: dict[str, Legal] = Field(
-        default_factory=dict, description="Connections that must keep what they have, by law: {erp: {why: ..., years: 7}}."
+        default_factory=dict,
+        description="Connections that must keep what they have, by law: {erp: {why: ..., years: 7}}.",
     )

@@ -60,6 +60,7 @@ def test_the_canary_is_gone_from_every_place(world: World) -> None:
     outcome = world.erase(1)
     assert world.where() == []
     assert world.members() == ["bert@example.nl", "carla@example.nl"]
+    assert world.letters() == 2
     with world.stores() as stores:
         (waiting,) = stores.ledger.inbox.all_waiting()
         assert [row["number"] for row in waiting.rows(stores.keys)["orders"]] == [91]
@@ -81,7 +82,11 @@ def test_the_canary_is_gone_from_every_place(world: World) -> None:
 def test_a_re_import_is_kept_out(world: World) -> None:
     world.erase(1)
     again = FILES["crm/customers.csv"].replace("07:00:00", "09:00:00")
-    world.write("customers", again + "9,Kanarie,Kanarieberg,kanarie@example.nl,,Laan,9,1234AB,Elders,yes,2026-03-02T09:00:00\n", "2")
+    world.write(
+        "customers",
+        again + "9,Kanarie,Kanarieberg,kanarie@example.nl,,Laan,9,1234AB,Elders,yes,2026-03-02T09:00:00\n",
+        "2",
+    )
     world.write("orders", FILES["shop/orders.csv"], "2")
     world.write("carts", FILES["shop/carts.csv"], "2")
     world.write("cart_lines", FILES["shop/cart_lines.csv"], "2")
@@ -99,8 +104,12 @@ def test_a_re_import_is_kept_out(world: World) -> None:
 
 def test_a_record_that_turned_out_to_be_theirs_is_known_from_then_on(small: World) -> None:
     small.erase(1)
-    small.write("customers", "id,first,last,email,mobile,street,number,postcode,city,newsletter,changed\n"
-                "9,Kanarie,Kanarieberg,kanarie@example.nl,,Laan,9,1234AB,Elders,yes,2026-03-02T09:00:00\n", "4")
+    small.write(
+        "customers",
+        "id,first,last,email,mobile,street,number,postcode,city,newsletter,changed\n"
+        "9,Kanarie,Kanarieberg,kanarie@example.nl,,Laan,9,1234AB,Elders,yes,2026-03-02T09:00:00\n",
+        "4",
+    )
     assert small.run(at=LATER).ok
     small.write("calls", "id,customer,notes,at\n9,9,kanarie belde weer,2026-03-03T10:00:00\n", "4")
     assert small.run(at=LATER + timedelta(days=1)).ok
@@ -190,8 +199,19 @@ def test_an_export_tells_everything_and_where_it_is_from(world: World) -> None:
     tables = told["tables"]
     assert tables["person"][0]["surname"] == "Kanarieberg"
     assert {row["connection"] for row in tables["source_record"]} == {"crm", "shop"}
-    assert {"consent", "address", "sales_order", "order_line", "cart", "cart_line", "call", "message", "decision", "trait",
-            "quarantine"} <= tables.keys()
+    assert {
+        "consent",
+        "address",
+        "sales_order",
+        "order_line",
+        "cart",
+        "cart_line",
+        "call",
+        "message",
+        "decision",
+        "trait",
+        "quarantine",
+    } <= tables.keys()
     assert told["raw"]["shop"]["notes"][0]["text"].startswith("mail van kanarie")
     assert told["raw"]["crm"]["customers"][0]["mobile"] == "06-12345678"
     assert [row["state"] for row in told["ledger"]["outbox"]] == ["accepted"]

@@ -130,7 +130,7 @@ def forget_loads(transaction: Transaction, connection: str, target: str) -> None
 
 
 def _in_order(by_target: Mapping[str, Sequence[MappedTable]]) -> list[str]:
-    """Order the targets as written, but after those they go through; people first, for who is kept out is told there."""
+    """Order the targets as written, but after those they go through; people first: they tell who is kept out."""
     ordered: list[str] = []
 
     def visit(target: str, above: frozenset[str]) -> None:

@@ -94,7 +94,9 @@ class KeepOut:
         for column in rows.translation.table.columns:
             keys = self._keys.get(column.references or "")
             if keys and f"c_{column.name}" in table.c:
-                theirs = table.c[f"c_{column.name}"].in_([text_constant(key) for key in sorted(keys)])
+                theirs: sa.ColumnElement[bool] = table.c[f"c_{column.name}"].in_(
+                    [text_constant(key) for key in sorted(keys)]
+                )
                 if "_record" in table.c:
                     living = sa.exists(sa.select(source.c.record_id).where(source.c.record_id == table.c["_record"]))
                     theirs = sa.and_(theirs, sa.not_(living))

@@ -10,7 +10,7 @@ from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
 from hub.units import Rates
-from plugins.destinations.rest.config import Mail, WrittenObject
+from plugins.destinations.rest.config import Erase, Mail, WrittenObject
 
 
 class _Part(BaseModel):
@@ -118,6 +118,9 @@ class RestConfig(ConnectionConfig):
         {}, description="What syncs write, by the name that they use; '*' takes every other name, as {object}."
     )
     mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
+    erase: list[Erase] = Field(
+        [], description="How a person's record is erased there: requests, of which the first is made that can be."
+    )
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
     rate: Rates = Field((), description="The most the API takes: 10/s, or [10/s, 5000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")

@@ -215,7 +215,8 @@ def _concluded(task: Task, answers: Sequence[Answer], unknown: TaskState = "sent
     for state in worst:
         found = [key for key, it in states.items() if it == state]
         if found:
-            left = _left(task.rows, set(found)) if state in ("pending", "unsupported") else None
+            undone = {key for key, it in states.items() if it in ("pending", "unsupported")}
+            left = _left(task.rows, undone) if undone else None
             return replace(task, state=state, reason=results[found[0]].reason, rows=left)
     return _settled(task, "confirmed")
 

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub import failpoints
+from hub.errors import TemporaryError
 from hub.failpoints import POINTS
 from hub.ledger import sealed_push
 from hub.privacy import export, holds, look
@@ -137,6 +138,8 @@ def test_a_backup_that_is_brought_back_erases_them_again_before_it_opens(world: 
     world.erase(1)
     _bring_back(world, backup)
     assert world.where() != []
+    with pytest.raises(TemporaryError, match="a backup was brought back"):
+        rows(world, "SELECT surname FROM person")
     assert world.run(at=LATER).ok
     assert world.where() == []
     assert world.members() == ["bert@example.nl", "carla@example.nl"]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hub.ledger import Mark, mark_of
 from hub.ledger.erased import CHANNELS
 from hub.ledger.erasures import RECORD
+from hub.recipients import identifier
 from hub.warehouse import Transaction
 
 TELLING = ("email", "phone", "loyalty_card", "device", "email_hash")
@@ -70,6 +71,12 @@ class Subject:
         """Give the marks by which these people are recognised: of their records, and of the values of their own."""
         marks = {mark_of(key, RECORD, record) for record in self.records}
         marks |= {mark_of(key, CHANNELS.get(it.type, it.type), it.value) for it in self.own}
+        # an address that was mapped as it came is suppressed in the spelling of those who send
+        for it in self.own:
+            if it.type == "email":
+                marks.add(mark_of(key, "email", identifier("email", {"email": it.value})))
+            elif it.type == "phone":
+                marks.add(mark_of(key, "sms", identifier("sms", {"phone": it.value})))
         return sorted(marks, key=lambda mark: mark.hash)
 
     def with_known(self, transaction: Transaction, further: Iterable[Known]) -> Subject:

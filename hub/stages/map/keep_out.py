@@ -74,33 +74,28 @@ class KeepOut:
         if "_record" not in table.c:
             return
         record = table.c["_record"]
-        known = self.erased.among(RECORD, _distinct(transaction, record)) | self._records
+        new = _distinct(transaction, record, _of_nobody_known(transaction, table))
+        known = self.erased.among(RECORD, new) | self._records
         if known:
             yield record.in_([text_constant(name) for name in sorted(known)])
 
     def _by_identifier(self, transaction: Transaction, rows: Rows) -> Iterator[sa.ColumnElement[bool]]:
-        table, source = rows.table, transaction.table("source_record")
+        table = rows.table
+        new = _of_nobody_known(transaction, table)
         for prefix, rules in (("i", rows.translation.identifiers), ("gi", rows.translation.guests)):
             for place, rule in enumerate(rules):
                 value = table.c[f"{prefix}_{place}"]
-                known = self.erased.among(rule.type, _distinct(transaction, value))
+                known = self.erased.among(rule.type, _distinct(transaction, value, new))
                 if known:
-                    living = sa.exists(sa.select(source.c.record_id).where(source.c.record_id == table.c["_record"]))
-                    theirs = [text_constant(it) for it in sorted(known)]
-                    yield sa.and_(value.in_(theirs), sa.not_(living))
+                    yield sa.and_(value.in_([text_constant(it) for it in sorted(known)]), new)
 
     def _by_reference(self, transaction: Transaction, rows: Rows) -> Iterator[sa.ColumnElement[bool]]:
-        table, source = rows.table, transaction.table("source_record")
+        table = rows.table
         for column in rows.translation.table.columns:
             keys = self._keys.get(column.references or "")
             if keys and f"c_{column.name}" in table.c:
-                theirs: sa.ColumnElement[bool] = table.c[f"c_{column.name}"].in_(
-                    [text_constant(key) for key in sorted(keys)]
-                )
-                if "_record" in table.c:
-                    living = sa.exists(sa.select(source.c.record_id).where(source.c.record_id == table.c["_record"]))
-                    theirs = sa.and_(theirs, sa.not_(living))
-                yield theirs
+                theirs = table.c[f"c_{column.name}"].in_([text_constant(key) for key in sorted(keys)])
+                yield sa.and_(theirs, _of_nobody_known(transaction, table))
 
     def _note(self, rows: Rows, row: Any) -> None:
         mapped = rows.translation.mapped
@@ -114,7 +109,16 @@ class KeepOut:
                 self.learned.append(self.erased.learn(RECORD, name))
 
 
-def _distinct(transaction: Transaction, column: sa.ColumnElement[Any]) -> Iterator[str]:
-    asked = sa.select(column).where(column.is_not(None)).distinct()
+def _of_nobody_known(transaction: Transaction, table: sa.TableClause) -> sa.ColumnElement[bool]:
+    """Say that a row is about nobody whom the hub has: only such rows are looked at, so it costs what is new."""
+    if "_record" not in table.c:
+        return sa.true()
+    source = transaction.table("source_record")
+    known = sa.exists(sa.select(source.c.record_id).where(source.c.record_id == table.c["_record"]))
+    return sa.not_(known)
+
+
+def _distinct(transaction: Transaction, column: sa.ColumnElement[Any], among: sa.ColumnElement[bool]) -> Iterator[str]:
+    asked = sa.select(column).where(column.is_not(None), among).distinct()
     for batch in transaction.arrow(asked):
         yield from batch.column(0).to_pylist()

@@ -38,6 +38,7 @@ POINTS = (
     "rows posted, answer written",
     "rows sent, not acknowledged",
     "rows acknowledged",
+    "erasure asked, log not told",
     "erasure asked, nothing done",
     "erased at systems, not here",
     "erased in the warehouse, not in the lake",

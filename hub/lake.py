@@ -202,8 +202,8 @@ class Lake:
         return found
 
     def texts(self, path: str, rows: Collection[int]) -> set[str]:
-        """Give the texts that stand in some rows of a file (by `_row`)."""
-        return {value for row in self.read(path, rows) for value in row.values() if isinstance(value, str)}
+        """Give what stands in some rows of a file (by `_row`), as text."""
+        return {str(value) for row in self.read(path, rows) for value in row.values() if value is not None}
 
     def read(self, path: str, rows: Collection[int]) -> list[dict[str, Any]]:
         """Give some rows of a file (by `_row`)."""

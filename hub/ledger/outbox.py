@@ -94,6 +94,14 @@ class Outbox:
                 found.update({row.id: _queued(row) for row in rows})
         return found
 
+    def of_records(self, records: Sequence[str]) -> list[str]:
+        """Return the ids of all messages to some records."""
+        found: list[str] = []
+        with self._engine.begin() as connection:
+            for chunk in _chunks(records):
+                found += connection.execute(sa.select(outbox.c.id).where(outbox.c.record_id.in_(chunk))).scalars()
+        return found
+
     def states(self, ids: Sequence[str]) -> dict[str, State]:
         """Return the states of the messages among `ids` that the outbox holds."""
         found: dict[str, State] = {}

@@ -32,7 +32,7 @@ from hub.privacy.raw import RawRows, Search
 from hub.privacy.receipt import write_receipt
 from hub.privacy.stores import Stores
 from hub.privacy.subject import Subject
-from hub.privacy.systems import audiences, carry_out, tasks
+from hub.privacy.systems import audiences, carry_out, tasks, written
 from hub.warehouse import Transaction
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -82,21 +82,32 @@ def look(stores: Stores, people: Sequence[int], as_of: datetime) -> Found:
 def _found(transaction: Transaction, stores: Stores, whom: Subject, as_of: datetime, people: int) -> Found:
     held = holdings(transaction, whom)
     rows, whom = Search(transaction, stores, as_of).find(whom, held)
-    everything = [*held, *values_of(transaction, whom, raw.cells(stores.lake, rows))]
-    set_aside = raw.quarantined(transaction, whom, rows)
     synced = audiences(transaction, stores, whom, as_of)
+    everything = _everything(transaction, stores, whom, held, rows, as_of)
     message = transaction.table("message")
-    sent = transaction.rows(
-        sa.select(message.c.source_key).where(message.c.record_id.in_(whom.records)).order_by(message.c.source_key)
-    )
+    sent = transaction.rows(sa.select(message.c.source_key).where(message.c.record_id.in_(whom.records)))
+    messages = {*(row.source_key for row in sent), *stores.ledger.outbox.of_records(whom.records)}
     return Found(
         whom,
         people,
         rows,
-        count(transaction, [*everything, *([set_aside] if set_aside is not None else [])]),
+        count(transaction, everything),
         tuple(tasks(transaction, stores, whom, synced)),
-        tuple(row.source_key for row in sent),
+        tuple(sorted(messages)),
     )
+
+
+def _everything(
+    transaction: Transaction, stores: Stores, whom: Subject, held: Sequence[Holding], rows: RawRows, as_of: datetime
+) -> list[Holding]:
+    """Add what is kept by keys and values to what is kept by records: it is found while those are still there."""
+    set_aside = raw.quarantined(transaction, whom, rows)
+    return [
+        *written(transaction, stores, whom, as_of),
+        *held,
+        *values_of(transaction, whom, raw.cells(stores.lake, rows)),
+        *([set_aside] if set_aside is not None else []),
+    ]
 
 
 def ask(stores: Stores, found: Found, by: str, why: str, at: datetime) -> Erasure:
@@ -113,8 +124,9 @@ def ask(stores: Stores, found: Found, by: str, why: str, at: datetime) -> Erasur
         Task(HUB, FILES, 0, rows={}),
     ]
     marks = found.subject.marks(stores.key)
-    add_to_log(stores.project, Entry(asked.id, at, tuple(marks)))
     stores.ledger.erasures.ask(asked, stores.key, found.subject.as_data(), [*found.tasks, *local], marks)
+    reach("erasure asked, log not told")
+    add_to_log(stores.project, Entry(asked.id, at, tuple(marks)))
     reach("erasure asked, nothing done")
     return asked
 
@@ -154,10 +166,12 @@ class _Request:
         self._tasks = self.stores.ledger.erasures.tasks(self.erasure.id, self.stores.keys)
 
     def stop_messages(self) -> None:
-        """Suppress their addresses, and cancel what waits to be sent."""
+        """Tell the log, suppress their addresses, and cancel what waits to be sent."""
         if self.whom is None:
             return
-        suppress(self.stores, self.whom.marks(self.stores.key), self.at)
+        marks = self.whom.marks(self.stores.key)
+        add_to_log(self.stores.project, Entry(self.erasure.id, self.erasure.asked_at, tuple(marks)))
+        suppress(self.stores, marks, self.at)
         task = self._own(LEDGER)
         if task.state == "pending":
             why = dict.fromkeys(task.rows["messages"], "the person was erased")
@@ -242,19 +256,8 @@ def erase_in_warehouse(
 ) -> set[str]:
     """Take a subject out of the warehouse, in one transaction; give the tables that lost rows."""
     with stores.warehouse.begin() as transaction:
-        held: list[Holding] = holdings(transaction, whom)
-        synced = audiences(transaction, stores, whom, at)
-        held = [*held, *values_of(transaction, whom, raw.cells(stores.lake, rows))]
-        set_aside = raw.quarantined(transaction, whom, rows)
-        if set_aside is not None:
-            held.append(set_aside)
-        for audience in synced:
-            for name in ("audience_state", "sync_change"):
-                table = transaction.table(name)
-                mine = sa.and_(table.c.sync == audience.sync.sync, table.c.row_key.in_(list(audience.rows)))
-                held.insert(0, Holding(table, mine))
         touched = set()
-        for holding in held:
+        for holding in _everything(transaction, stores, whom, holdings(transaction, whom), rows, at):
             if transaction.execute(sa.delete(holding.table).where(holding.condition)).rowcount:
                 touched.add(holding.name)
         if touched:

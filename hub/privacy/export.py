@@ -15,6 +15,7 @@ from hub.privacy.erase import Found
 from hub.privacy.files import pushes_naming
 from hub.privacy.holdings import holdings, rows
 from hub.privacy.stores import Stores
+from hub.privacy.systems import written
 
 FORM = 1
 
@@ -30,6 +31,11 @@ def export(stores: Stores, found: Found, as_of: datetime) -> dict[str, Any]:
     with stores.warehouse.begin() as transaction:
         held = holdings(transaction, found.subject)
         kept = {it.name: said for it in held if (said := rows(transaction, it))}
+        kept |= {
+            it.name: said
+            for it in written(transaction, stores, found.subject, as_of)
+            if (said := rows(transaction, it))
+        }
         set_aside = raw.quarantined(transaction, found.subject, found.raw)
         if set_aside is not None and (said := rows(transaction, set_aside)):
             kept["quarantine"] = said

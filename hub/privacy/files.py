@@ -17,6 +17,10 @@ STORES = frozenset({".duckdb", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".wal"})
 """Files that are erased by their own means, and not looked into here."""
 
 
+PIECE = 1_000_000
+"""So much of a file is held in memory at once."""
+
+
 def complete_loads(stores: Stores) -> None:
     """Land what a killed run left in dlt's working folders, so that it is where all raw rows are."""
     work = stores.project.state / "dlt"
@@ -73,5 +77,13 @@ def _files(stores: Stores) -> Iterator[Path]:
 
 
 def _names(file: Path, subject: Subject) -> bool:
-    text = file.read_bytes().decode("utf-8", errors="replace").lower()
-    return subject.named_in(text)
+    """Look through a file in pieces that overlap: an export may be larger than the memory."""
+    overlap = 4 * max(map(len, subject.texts), default=0) + 8
+    rest = b""
+    with file.open("rb") as content:
+        while piece := content.read(PIECE):
+            text = (rest + piece).decode("utf-8", errors="replace").lower()
+            if subject.named_in(text):
+                return True
+            rest = piece[-overlap:]
+    return False

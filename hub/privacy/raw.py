@@ -264,8 +264,8 @@ def connections(stores: Stores) -> list[str]:
 
 
 def cells(lake: Lake, found: RawRows) -> list[str]:
-    """Give the texts that stand in rows of the lake, each once."""
-    return sorted({value for _, row in read(lake, found) for value in row.values() if isinstance(value, str)})
+    """Give what stands in rows of the lake, as text, each once."""
+    return sorted({str(value) for _, row in read(lake, found) for value in row.values()})
 
 
 def read(lake: Lake, found: RawRows) -> Iterator[tuple[Place, dict[str, Any]]]:

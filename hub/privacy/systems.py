@@ -19,6 +19,7 @@ from hub.expressions import compile_expression
 from hub.ledger import Task, TaskState
 from hub.people.scope import person_scope
 from hub.people.synced import synced
+from hub.privacy.holdings import Holding
 from hub.privacy.stores import Stores
 from hub.privacy.subject import Subject
 from hub.project import Project
@@ -44,12 +45,37 @@ class Audience:
 def audiences(transaction: Transaction, stores: Stores, subject: Subject, as_of: datetime) -> list[Audience]:
     """Find what syncs wrote of a subject, as destinations acknowledged it."""
     known = transaction.table("audience_state")
-    wrote = {row.sync for row in transaction.rows(sa.select(known.c.sync).distinct())}
+    found = []
+    for sync, theirs in _keys_of(transaction, stores, subject, known, as_of):
+        asked = sa.select(known.c.row_key, known.c.remote_id).where(known.c.sync == sync.sync, theirs)
+        rows = {row.row_key: row.remote_id or "" for row in transaction.rows(asked)}
+        if rows:
+            found.append(Audience(sync, dict(sorted(rows.items()))))
+    return found
+
+
+def written(transaction: Transaction, stores: Stores, subject: Subject, as_of: datetime) -> Iterator[Holding]:
+    """Give what the hub keeps of rows that syncs wrote of a subject; also of syncs that are no longer there."""
+    values = sorted({it.value for it in subject.own})
+    for name in ("audience_state", "sync_change"):
+        table = transaction.table(name)
+        conditions = [
+            sa.and_(table.c.sync == sync.sync, theirs)
+            for sync, theirs in _keys_of(transaction, stores, subject, table, as_of)
+        ]
+        yield Holding(table, sa.or_(table.c.row_key.in_(values), *conditions))
+
+
+def _keys_of(
+    transaction: Transaction, stores: Stores, subject: Subject, table: sa.Table, as_of: datetime
+) -> Iterator[tuple[Sync, sa.ColumnElement[bool]]]:
+    """Give the condition on a table's `row_key`, sync by sync: keys of the subject, and of nobody else."""
+    wrote = {row.sync for row in transaction.rows(sa.select(table.c.sync).distinct())}
     syncs = [sync for sync in stores.project.syncs.values() if sync.sync in wrote]
     if not syncs:
-        return []
+        return
     everybody = person_scope(transaction, stores.project, as_of)
-    found = []
+    values = {it.value for it in subject.own}
     for sync in syncs:
         source = synced(transaction, stores.project, everybody, sync, as_of)
         if source.person_id is None:
@@ -63,16 +89,13 @@ def audiences(transaction: Transaction, stores: Stores, subject: Subject, as_of:
         theirs = keys.c.person_id.in_(subject.numbers)
         own = sa.select(keys.c.row_key).where(theirs)
         others = sa.select(keys.c.row_key).where(sa.not_(theirs), keys.c.row_key.is_not(None))
-        values = {it.value for it in subject.own}
-        asked = sa.select(known.c.row_key, known.c.remote_id).where(
-            known.c.sync == sync.sync,
-            sa.or_(known.c.row_key.in_(own), known.c.row_key.in_(values)),
-            known.c.row_key.not_in(others),
+        once = values | ({str(number) for number in subject.numbers} if sync.row_key == "person_id" else set())
+        yield (
+            sync,
+            sa.and_(
+                sa.or_(table.c.row_key.in_(own), table.c.row_key.in_(sorted(once))), table.c.row_key.not_in(others)
+            ),
         )
-        rows = {row.row_key: row.remote_id or "" for row in transaction.rows(asked)}
-        if rows:
-            found.append(Audience(sync, dict(sorted(rows.items()))))
-    return found
 
 
 def tasks(transaction: Transaction, stores: Stores, subject: Subject, found: Sequence[Audience]) -> list[Task]:

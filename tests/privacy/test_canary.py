@@ -20,7 +20,7 @@ from tests.postgres import admin
 from tests.privacy.world import CANARY, FILES, KEY, NOW, World, company, rows
 
 LATER = NOW + timedelta(days=1)
-STEPS = POINTS[POINTS.index("erasure asked, nothing done") :]
+STEPS = POINTS[POINTS.index("erasure asked, log not told") :]
 
 
 class Killed(BaseException):

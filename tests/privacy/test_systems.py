@@ -95,6 +95,7 @@ def test_each_system_lets_go_and_an_audience_before_the_hub_does(warehouse: Ware
         assert Forgetful.asked == [("1", "1", "person1@example.nl")]
         assert [place for place, _ in outcome.by_hand] == ["mail"]
         assert shop.rows("audience_state", "row_key") == ["2"]
+        assert shop.rows("sync_change", "row_key") == ["2"]
         activate(warehouse, shop.ledger, shop.project, LATER)
         assert [entry["operation"] for entry in shop.taken("ads")] == ["upsert", "upsert", "remove"]
 

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hub.cli import app
+from hub.errors import ConfigurationError
 from hub.privacy.log import log_file
 from tests.privacy.world import CANARY, FILES, KEY, NOW, World, company, rows
 
@@ -126,3 +127,11 @@ def test_a_key_that_made_marks_is_asked_for_when_it_is_replaced(world: World) ->
     world.write("customers", FILES["crm/customers.csv"].replace("07:00:00", "09:00:00"), "2")
     assert world.run(at=NOW).ok
     assert len(rows(world, "SELECT 1 FROM person")) == 2
+
+
+def test_a_duty_to_keep_names_a_connection_that_is_there(tmp_path: Path) -> None:
+    world = company(tmp_path, "duckdb")
+    file = world.folder / "hub.yaml"
+    file.write_text(file.read_text() + "erasure: {keep: {crn: {why: the law}}}\n")
+    with pytest.raises(ConfigurationError, match=r"hub.yaml:\d+:\d+: there is no connection 'crn'. Did you mean"):
+        world.project  # noqa: B018 - reading it is the test

@@ -139,10 +139,8 @@ class Outgoing:
         """
         url = self._url.copy_with(path=self._url.path.rstrip("/") + path) if path else self._url
         url = url.copy_merge_params(query) if query else url
-        extensions = {"timeout": self._timeout}
-        request = httpx.Request(method, url, headers=dict(headers), content=content, extensions=extensions)
         try:
-            response = self._transport.handle_request(request)
+            response = self._transport.send(method, url, headers, content, self._timeout)
             try:
                 return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
             finally:
@@ -183,7 +181,7 @@ def check_url(url: str, *, allow_private: bool = False) -> None:
         raise ConfigurationError("url: put a name and password into a header, not into the address")
 
 
-class PinnedTransport(httpx.BaseTransport):
+class PinnedTransport:
     """Resolves a name once, refuses addresses that are not public, and connects to the address it judged."""
 
     def __init__(self, allow_private: bool = False, authority: Path | None = None) -> None:
@@ -192,15 +190,21 @@ class PinnedTransport(httpx.BaseTransport):
         self._last: tuple[httpx.URL, httpx.URL] | None = None
         self._transport = httpx.HTTPTransport(verify=_trusting(authority) if authority else True)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def send(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        content: bytes,
+        timeout: Mapping[str, float | None],
+    ) -> httpx.Response:
         """Send a request to the pinned address; certificate and Host header still belong to the name."""
-        url = request.url
         pinned = httpx.Request(
-            request.method,
+            method,
             self._pinned_url(url),
-            headers=request.headers,
-            stream=request.stream,
-            extensions={**request.extensions, "sni_hostname": url.host},
+            headers={"Host": url.netloc.decode("ascii"), **headers},
+            content=content,
+            extensions={"timeout": timeout, "sni_hostname": url.host},
         )
         return self._transport.handle_request(pinned)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from email.headerregistry import Address
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -158,6 +159,7 @@ class SmtpConfig(ConnectionConfig):
 _MAILBOX = re.compile(r"(?:(?P<name>[^<>\r\n]*)<(?P<bracketed>[^<>\s]+)>|(?P<bare>[^<>\s]+))")
 
 
+@lru_cache(maxsize=64)
 def mailbox(text: str) -> Address:
     """Read `Name <local@domain>`; the name may hold parentheses, as in Mia(ou)m. ValueError if it is no mailbox."""
     written = _MAILBOX.fullmatch(text.strip())

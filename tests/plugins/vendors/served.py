@@ -58,8 +58,9 @@ def served(vendor: Callable[[Asked], Answered]) -> Iterator[Served]:
             answer = vendor(one)
             api.answered.append(answer)
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_response_only(answer.status)
+            usual = {"Date": self.date_time_string(), "Content-Type": "application/json"}
+            for name, value in {**usual, **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

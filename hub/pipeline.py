@@ -1,6 +1,6 @@
 """The order of the stages, written once.
 
-    land -> map -> look_up -> resolve -> feedback -> enrich -> segment -> decide -> activate
+    land -> map -> look_up -> resolve -> feedback -> enrich -> segment -> decide -> activate -> measure
      ^                                                                                  |
      +------------------------ reactions come back in as raw data ---------------------+
 
@@ -38,12 +38,13 @@ from hub.stages.land import land
 from hub.stages.land.pushes import Pushes
 from hub.stages.look_up import ask, signals
 from hub.stages.map import map_loads
+from hub.stages.measure import measure
 from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse, open_warehouse
 from hub.warehouse.state import fingerprint
 
-Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate"]
+Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate", "measure"]
 
 STAGES: tuple[Stage, ...] = (
     "land",
@@ -55,12 +56,13 @@ STAGES: tuple[Stage, ...] = (
     "segment",
     "decide",
     "activate",
+    "measure",
 )
 
 FLOWS: dict[str, tuple[Stage, ...]] = {
     "ingest": ("land", "map", "look_up"),
-    "build": ("resolve", "feedback", "enrich", "segment"),
-    "engage": ("decide", "activate"),
+    "build": ("resolve", "feedback", "enrich", "segment", "measure"),
+    "engage": ("decide", "activate", "measure"),
     "listen": ("land", "map", "resolve", "feedback"),
 }
 """The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed."""
@@ -274,6 +276,8 @@ def _work(
                 yield sync.sync, lambda sync=sync: bring_up_to_date(warehouse, ledger, project, as_of, [sync])  # type: ignore[misc]
         case "activate":
             yield "", lambda: activate(warehouse, ledger, project, as_of, syncs)
+        case "measure":
+            yield "", lambda: measure(warehouse, project, as_of)
 
 
 def land_connection(

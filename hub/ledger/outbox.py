@@ -38,7 +38,8 @@ class Queued:
     connection: str
     channel: str
     purpose: str
-    record_id: str
+    record: str
+    """A digest of the name of the person's record (see `statements.digest`)."""
     template: str
     queued_at: datetime
     expires_at: datetime

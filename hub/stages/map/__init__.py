@@ -104,6 +104,7 @@ def map_loads(
             "warnings": total.warned,
             "unreadable values": total.notes,
             "checks not met": unmet,
+            **({"echoes": total.echoes} if total.echoes else {}),
             **dict(sorted(total.tables.items())),
         }
         if total.work
@@ -121,5 +122,6 @@ def _add(total: Outcome, outcome: Outcome) -> None:
     total.left_out += outcome.left_out
     total.warned += outcome.warned
     total.notes += outcome.notes
+    total.echoes += outcome.echoes
     total.tables.update(outcome.tables)
     total.work = total.work or outcome.work

@@ -139,7 +139,11 @@ def _field(setting: Setting) -> tuple[Any, Any]:
 def _filled(template: Any, settings: Mapping[str, Any]) -> Any:
     """Put the settings in; an entry that needs one that is not given is left out."""
     if isinstance(template, Mapping):
-        return {name: _filled(value, settings) for name, value in template.items() if not _lacks(value, settings)}
+        return {
+            _filled(name, settings): _filled(value, settings)
+            for name, value in template.items()
+            if not _lacks(value, settings)
+        }
     if isinstance(template, list):
         return [_filled(value, settings) for value in template if not _lacks(value, settings)]
     if isinstance(template, str):

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hub.contracts import (
@@ -42,8 +43,9 @@ from plugins.destinations.rest.api import Api
 from plugins.destinations.rest.config import Mail, WrittenObject
 from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
 from plugins.destinations.rest.rows import write_rows
+from plugins.sources.rest.asking import refuse_error, with_values
 from plugins.sources.rest.config import Cursor, RestConfig, RestResource
-from plugins.sources.rest.session import login, paginator_for, session_for
+from plugins.sources.rest.session import login, paginator_for, session_for, tokens_for
 from plugins.sources.rest.shape import shaped
 
 if TYPE_CHECKING:
@@ -124,8 +126,9 @@ class Rest(Source, Destination):
         return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
 
     def _api(self, outgoing: Outgoing) -> Api:
+        tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)
         headers, query = login(self.config.auth)
-        return Api(outgoing, {**self.config.headers, **headers}, query, self.config.retriable)
+        return Api(outgoing, {**self.config.headers, **headers}, query, self.config.retriable, tokens)
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource per list."""
@@ -207,12 +210,17 @@ class Rest(Source, Destination):
             if cursor.after and last is not None:
                 since = _a_second_before(last, name)
             params[cursor.param] = since if cursor.write == "{value}" else cursor.write.replace("{value}", str(since))
-        with session_for(self.config.url, self.config.auth, self.config.allow_private) as session:
+        asked: dict[str, Any] = {"params": params}
+        if settings.body is not None:
+            asked = {"method": "POST", "json": with_values(settings.body, params)}
+        tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)
+        look = partial(refuse_error, settings)
+        with session_for(self.config.url, self.config.auth, self.config.allow_private, tokens, look) as session:
             client = RESTClient(self.config.url, headers=dict(self.config.headers), session=session)
             for page in client.paginate(
                 settings.path,
-                params=params,
-                paginator=paginator_for(settings.paginate),
+                **asked,
+                paginator=paginator_for(settings.paginate, in_body=settings.body is not None),
                 data_selector=settings.data,
                 hooks={"response": []},  # the session looks at the status
             ):

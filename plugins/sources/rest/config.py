@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -20,19 +20,28 @@ class _Part(BaseModel):
 class Auth(_Part):
     """How the API knows who asks."""
 
-    type: Literal["bearer", "basic", "api_key"] = Field(description="bearer, basic or api_key.")
+    type: Literal["bearer", "basic", "api_key", "oauth2"] = Field(description="bearer, basic, api_key or oauth2.")
     token: SecretStr | None = Field(None, description="The token (bearer) or the key (api_key).")
     user: str | None = Field(None, description="The user (basic).")
     password: SecretStr | None = Field(None, description="The password (basic).")
     name: str = Field("Authorization", description="The header or parameter of an api_key.")
     place: Literal["header", "query"] = Field("header", description="Where an api_key goes.")
+    token_url: str | None = Field(None, description="Where access tokens are handed out (oauth2).")
+    client_id: str | None = Field(None, description="Whom the API knows the hub as (oauth2).")
+    client_secret: SecretStr | None = Field(None, description="The secret of the client (oauth2).")
+    refresh_token: SecretStr | None = Field(
+        None, description="What a person's consent gave (oauth2); without it the client signs in as itself."
+    )
+    scope: str | None = Field(None, description="What the token is to allow, with spaces between (oauth2).")
 
     @model_validator(mode="after")
     def _complete(self) -> Auth:
         if self.type == "basic" and (self.user is None or self.password is None):
             raise ValueError("basic needs `user` and `password`")
-        if self.type != "basic" and self.token is None:
+        if self.type in ("bearer", "api_key") and self.token is None:
             raise ValueError(f"{self.type} needs `token`")
+        if self.type == "oauth2" and None in (self.token_url, self.client_id, self.client_secret):
+            raise ValueError("oauth2 needs `token_url`, `client_id` and `client_secret`")
         return self
 
 
@@ -94,6 +103,12 @@ class RestResource(_Part):
     """One list of things."""
 
     path: str = Field(description="The path below `url`.")
+    body: dict[str, Any] | None = Field(
+        None,
+        description="Ask by POST with this JSON (GraphQL); every `param` is then a path in it: variables.after.",
+    )
+    error_at: str | None = Field(None, description="Where an answer of 200 holds an error, as GraphQL's do: errors.")
+    busy: list[str] = Field([], description="Words in such an error that mean: later.")
     data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
     paginate: Paginate = Field(Paginate(by="none"), description="How to get the pages.")
     params: dict[str, str | int | bool] = Field({}, description="Parameters of every request.")

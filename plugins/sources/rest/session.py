@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
+from hub.oauth import Client, Tokens
 from hub.outgoing import may_be_called
 from hub.templated import value_at
 from plugins.sources.rest.config import Auth, Paginate
@@ -23,10 +26,13 @@ LONGEST_WAIT = 60.0
 TIMEOUT = 60.0
 
 
-def session_for(url: str, auth: Auth | None, allow_private: bool) -> requests.Session:
+def session_for(
+    url: str, auth: Auth | None, allow_private: bool, tokens: Tokens | None, look: Callable[[str, Any], None]
+) -> requests.Session:
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
 
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
+    A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it.
     """
     import requests
     import tenacity
@@ -49,18 +55,23 @@ def session_for(url: str, auth: Auth | None, allow_private: bool) -> requests.Se
                 )
             try:
                 response = super().send(request, **{"timeout": TIMEOUT, **options})
+                if response.status_code == 401 and tokens is not None:
+                    used = str(request.headers["Authorization"]).removeprefix("Bearer ")
+                    request.headers["Authorization"] = f"Bearer {tokens.access(refused=used)}"
+                    response = super().send(request, **{"timeout": TIMEOUT, **options})
             except (requests.ConnectionError, requests.Timeout) as error:
                 raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
             _refuse(response)
             answer = _parse(response)
+            look(where, answer)
             response.json = lambda **_: answer  # type: ignore[method-assign]  # or each part of dlt parses it again
             return response
 
     home = urlsplit(url).netloc
     session = PatientSession()
-    session.auth = _signer(auth) if auth is not None else None
+    session.auth = _signer(auth, tokens) if auth is not None else None
     for scheme in ("http://", "https://"):
         session.mount(scheme, _judging_adapter(allow_private))
     return session
@@ -145,9 +156,20 @@ def _pause(state: Any) -> float:
     return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
 
 
+def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens | None:
+    """Give what hands out access tokens, where the API is signed in to by OAuth."""
+    if auth is None or auth.type != "oauth2" or auth.client_secret is None:
+        return None
+    refresh = auth.refresh_token.get_secret_value() if auth.refresh_token else None
+    client = Client(
+        auth.token_url or "", auth.client_id or "", auth.client_secret.get_secret_value(), refresh, auth.scope
+    )
+    return Tokens(client, place.folder, place.connection, allow_private=allow_private)
+
+
 def login(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the headers and the parameters that say who asks."""
-    if auth is None:
+    """Give the headers and the parameters that say who asks; an access token comes with each request."""
+    if auth is None or auth.type == "oauth2":
         return {}, {}
     token = auth.token.get_secret_value() if auth.token else ""
     if auth.type == "basic":
@@ -158,20 +180,20 @@ def login(auth: Auth | None) -> tuple[dict[str, str], dict[str, str]]:
     return ({auth.name: token}, {}) if auth.place == "header" else ({}, {auth.name: token})
 
 
-def _signer(auth: Auth) -> Any:
+def _signer(auth: Auth, tokens: Tokens | None) -> Any:
     from dlt.sources.helpers.rest_client.auth import APIKeyAuth, BearerTokenAuth, HttpBasicAuth
 
     token = auth.token.get_secret_value() if auth.token else ""
     if auth.type == "basic":
         return HttpBasicAuth(auth.user or "", auth.password.get_secret_value() if auth.password else "")
-    if auth.type == "bearer":
-        return BearerTokenAuth(token)
+    if auth.type == "bearer" or tokens is not None:
+        return BearerTokenAuth(tokens.access() if tokens is not None else token)
     return APIKeyAuth(auth.name, token, "header" if auth.place == "header" else "query")
 
 
-def paginator_for(settings: Paginate) -> BasePaginator:
-    """Make what asks for page after page."""
-    paginator = _paginator(settings)
+def paginator_for(settings: Paginate, in_body: bool = False) -> BasePaginator:
+    """Make what asks for page after page; `in_body` says that parameters are paths in the body."""
+    paginator = _paginator(settings, in_body)
     if settings.until:
         follow = paginator.update_state
 
@@ -185,24 +207,24 @@ def paginator_for(settings: Paginate) -> BasePaginator:
     return paginator
 
 
-def _paginator(settings: Paginate) -> BasePaginator:
+def _paginator(settings: Paginate, in_body: bool) -> BasePaginator:
     from dlt.sources.helpers.rest_client import paginators
 
+    where = "body_path" if in_body else "param"
     if settings.counts == "items":
         return _until_all_items(settings)
     if settings.by == "page":
-        return paginators.PageNumberPaginator(
-            base_page=settings.first, page_param=settings.param or "page", total_path=settings.total
-        )
+        page: dict[str, Any] = {f"page_{where}": settings.param or "page"}
+        return paginators.PageNumberPaginator(base_page=settings.first, total_path=settings.total, **page)
     if settings.by == "offset":
-        return paginators.OffsetPaginator(
-            limit=settings.size or 100,
-            offset_param=settings.param or "offset",
-            limit_param=settings.size_param or "limit",
-            total_path=settings.total,
-        )
+        offset: dict[str, Any] = {
+            f"offset_{where}": settings.param or "offset",
+            f"limit_{where}": settings.size_param or "limit",
+        }
+        return paginators.OffsetPaginator(limit=settings.size or 100, total_path=settings.total, **offset)
     if settings.by == "cursor":
-        return paginators.JSONResponseCursorPaginator(settings.next or "next", settings.param or "cursor")
+        cursor: dict[str, Any] = {f"cursor_{where}": settings.param or "cursor"}
+        return paginators.JSONResponseCursorPaginator(settings.next or "next", **cursor)
     if settings.by == "link":
         return paginators.JSONLinkPaginator(settings.next or "next")
     return paginators.HeaderLinkPaginator() if settings.by == "header" else paginators.SinglePagePaginator()

@@ -106,10 +106,9 @@ class _Recommending:
         lately, again = self._since, self.asked.again_after
         windows = [lately] if again is None else [lately, self._ago(again)]
         inside = [sa.case((bought.c["at"] >= since, 1), else_=0) for since in windows]
-        did: list[tuple[sa.TableClause, list[sa.ColumnElement[Any]]]] = [
-            (bought, [sa.extract("epoch", bought.c["at"]), *inside]),
-            *((seen, [seen.c.newest]) for seen in viewed),
-        ]
+        did: list[tuple[sa.TableClause, list[sa.ColumnElement[Any]]]]
+        did = [(bought, [sa.extract("epoch", bought.c["at"]), *inside])]
+        did += [(seen, [seen.c.newest]) for seen in viewed]
         rows = sa.union_all(
             *(
                 sa.select(

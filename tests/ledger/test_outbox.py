@@ -20,7 +20,7 @@ WELCOME = Intent(
     connection="mail",
     channel="email",
     purpose="marketing",
-    record_id="shop:1",
+    record="shop:1",
     template="t1",
     priority=50,
     consent_key="shop:c1",
@@ -42,7 +42,7 @@ def test_a_message_is_queued_once_however_often_it_is_handed_over(ledger: Ledger
 def test_a_message_keeps_what_it_brings_to_the_microsecond_in_any_time_zone(ledger: Ledger) -> None:
     here = timezone(timedelta(hours=2))
     given = replace(
-        WELCOME, record_id='shop:"1", or two', consent_key="", queued_at=datetime(2026, 3, 2, 11, 0, 0, 17, tzinfo=here)
+        WELCOME, record='shop:"1", or two', consent_key="", queued_at=datetime(2026, 3, 2, 11, 0, 0, 17, tzinfo=here)
     )
     ledger.outbox.add(handed([given, replace(WELCOME, id="m2", consent_key=None)]))
     with ledger.engine.begin() as connection:

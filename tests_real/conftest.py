@@ -24,6 +24,10 @@ from tests_real.systems.vendure import Vendure
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 
+MINUTES = float(os.environ.get("HUB_REAL_MINUTES", "45"))
+"""After so long no further system is set up: a run in CI has an end. Those left out are named in the last lines."""
+
+_began = time.monotonic()
 _versions: dict[str, str] = {}
 _missing: dict[str, str] = {}
 _seconds: defaultdict[str, float] = defaultdict(float)
@@ -37,6 +41,7 @@ def running(system: Started) -> Iterator[Started]:
     """Install and start a system for the tests that ask for it; without it they can't run, and the run says why."""
     started = time.monotonic()
     try:
+        _is_in_time(started)
         system.install()
     except NotInstalledError as error:
         _missing[system.name] = str(error)
@@ -48,6 +53,11 @@ def running(system: Started) -> Iterator[Started]:
         yield system
     finally:
         system.stop()
+
+
+def _is_in_time(now: float) -> None:
+    if now - _began > MINUTES * 60:
+        raise NotInstalledError(f"the {MINUTES:.0f} minutes of this run were over (HUB_REAL_MINUTES)")
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +112,11 @@ def pretix(postgresql: PostgreSQL) -> Iterator[Pretix]:
 def matomo() -> Iterator[Matomo]:
     with running(Matomo()) as system:
         yield system
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest to set up last: it is what a run leaves out when its time is over."""
+    items.sort(key=lambda item: "test_pretix" in item.nodeid)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -147,11 +147,9 @@ class Outgoing:
         """
         url = self._url.copy_with(path=self._url.path.rstrip("/") + path) if path else self._url
         url = url.copy_merge_params(query) if query else url
-        extensions = {"timeout": self._timeout}
-        request = httpx.Request(method, url, headers=dict(headers), content=content, extensions=extensions)
         try:
             with within(self._in_all):
-                response = self._transport.handle_request(request)
+                response = self._transport.send(method, url, headers, content, self._timeout)
                 try:
                     return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
                 finally:
@@ -160,6 +158,22 @@ class Outgoing:
             raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
         except httpx.HTTPError as error:
             raise NoAnswerError(f"no answer from {self.host}: {type(error).__name__}") from None
+
+    def lines(self) -> Iterator[str]:
+        """Give the text that lies at the address line by line, however long it is.
+
+        Raises TemporaryError where it is not there, or breaks off.
+        """
+        try:
+            response = self._transport.send("GET", self._url, {}, b"", self._timeout)
+            try:
+                if response.status_code != 200:
+                    raise TemporaryError(f"{self.host}: what should be there is not (HTTP {response.status_code})")
+                yield from response.iter_lines()
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise TemporaryError(f"{self.host}: it broke off ({type(error).__name__})") from None
 
     def reach(self) -> None:
         """Open a connection and close it, without a request; NotSentError where that fails."""
@@ -192,7 +206,7 @@ def check_url(url: str, *, allow_private: bool = False) -> None:
         raise ConfigurationError("url: put a name and password into a header, not into the address")
 
 
-class PinnedTransport(httpx.BaseTransport):
+class PinnedTransport:
     """Resolves a name once, refuses addresses that are not public, and connects to the address it judged."""
 
     def __init__(self, allow_private: bool = False, authority: Path | None = None) -> None:
@@ -201,15 +215,21 @@ class PinnedTransport(httpx.BaseTransport):
         self._last: tuple[httpx.URL, httpx.URL] | None = None
         self._transport = TimedTransport(verify=_trusting(authority) if authority else True)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def send(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        content: bytes,
+        timeout: Mapping[str, float | None],
+    ) -> httpx.Response:
         """Send a request to the pinned address; certificate and Host header still belong to the name."""
-        url = request.url
         pinned = httpx.Request(
-            request.method,
+            method,
             self._pinned_url(url),
-            headers=request.headers,
-            stream=request.stream,
-            extensions={**request.extensions, "sni_hostname": url.host},
+            headers={"Host": url.netloc.decode("ascii"), **headers},
+            content=content,
+            extensions={"timeout": timeout, "sni_hostname": url.host},
         )
         return self._transport.handle_request(pinned)
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from hub import log
+from hub import log, settings
 from hub.consent_texts import pin_texts
 from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
@@ -143,7 +143,8 @@ def workspace(project: Project) -> Iterator[Workspace]:
     project.state.mkdir(parents=True, exist_ok=True)
     lake = Lake(project.lake, project.lake_copies)
     readable = [lake.local] if lake.local is not None else []
-    warehouse = open_warehouse(project.hub.engine, project.schema, project.state, readable)
+    memory = settings.load(project.folder).memory
+    warehouse = open_warehouse(project.hub.engine, project.schema, project.state, readable, memory)
     try:
         with warehouse.claim():
             ledger = open_ledger(project.hub.ledger, project.state)

@@ -46,7 +46,10 @@ def _ledger(project: Project) -> dict[str, Any]:
             "runs": runs,
             "messages": ledger.outbox.counts(),
             "waiting": ledger.outbox.waiting(),
-            "left_alone": [asdict(health) for health in ledger.destinations.in_trouble()],
+            "left_alone": [
+                {**asdict(health), "told": health.told, "syncs": _to(project, health.connection)}
+                for health in ledger.destinations.in_trouble()
+            ],
             "inbox": _inbox(project, ledger),
         }
 
@@ -84,14 +87,19 @@ def _syncs(project: Project) -> list[dict[str, Any]]:
     return [row for row in ask(project, last).to_pylist() if row["sync"] in project.syncs]
 
 
-def _left_alone(it: dict[str, Any], waiting: int) -> str:
-    """Say what is wrong with a destination, since when, and when it is tried again."""
-    from hub.ledger.destinations import IN_WORDS
+def _to(project: Project, connection: str) -> list[str]:
+    """Name the syncs that go to a connection."""
+    return [name for name, sync in project.syncs.items() if sync.to.connection == connection]
 
-    return (
-        f"{it['connection']} {IN_WORDS[it['trouble']]} since {it['since']:%Y-%m-%d %H:%M}: {it['reason']}. "
-        f"{waiting:,} messages wait; the first run after {it['until']:%Y-%m-%d %H:%M} tries it again."
-    )
+
+def _left_alone(it: dict[str, Any], waiting: int) -> str:
+    """Say what is wrong with a destination, since when, what waits for it, and when it is tried again."""
+    syncs = ", ".join(it["syncs"])
+    what = [f"{waiting:,} messages"] if waiting or not syncs else []
+    what += [f"sync{'s' if len(it['syncs']) > 1 else ''} {syncs}"] if syncs else []
+    waits = "waits" if what == [f"sync {syncs}"] else "wait"
+    again = f"the first run after {it['until']:%Y-%m-%d %H:%M} tries it again."
+    return f"{it['told']}. {' and '.join(what)} {waits}; {again}"
 
 
 def _pushed(it: dict[str, Any]) -> str:

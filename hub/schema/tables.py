@@ -413,6 +413,7 @@ ENGAGEMENT = (
             C("registered_at", "timestamp", "When."),
             C("attended", "boolean", "Whether the person was there."),
             C("workshop", "text", "The part or workshop chosen."),
+            C("status", "text", "registered, waiting, cancelled."),
         ),
         personal=True,
         time="registered_at",

@@ -59,6 +59,28 @@ def test_a_message_keeps_what_it_brings_to_the_microsecond_in_any_time_zone(ledg
         assert connection.execute(exactly).scalars().all() == ["m1"]
 
 
+def test_a_batch_costs_the_same_however_many_messages_wait(tmp_path: Path) -> None:
+    """In steps of SQLite's own machine, which knows no statistics of what is queued."""
+
+    def steps(waiting: int) -> int:
+        ledger = open_ledger("sqlite", tmp_path / str(waiting))
+        ledger.outbox.add(handed([replace(WELCOME, id=f"m{number}") for number in range(waiting)]))
+        taken: list[int] = []
+        raw = ledger.engine.raw_connection()
+        assert raw.driver_connection is not None
+        raw.driver_connection.set_progress_handler(lambda: taken.append(1), 100)
+        raw.close()
+        batch = [f"m{number}" for number in range(100)]
+        assert len(ledger.outbox.start(batch[:50], NOW)) == 50
+        assert ledger.outbox.withdraw(dict.fromkeys(batch[50:], "no consent"), "refused", NOW) == 50
+        ledger.close()
+        return len(taken)
+
+    few = steps(300)
+    assert few > 20
+    assert steps(6000) <= 1.1 * few
+
+
 def test_higher_priority_goes_first_and_then_the_oldest(ledger: Ledger) -> None:
     ledger.outbox.add(
         handed(

@@ -23,7 +23,7 @@ from hub.project.sync import PERSON, Sync
 from hub.recipients import ADDRESS, NEEDED, Marks, identifiers
 from hub.stages.activate.listed import listed_people
 from hub.warehouse import Transaction
-from hub.warehouse.constructs import earliest, text_constant
+from hub.warehouse.constructs import earliest, text_constant, utc
 
 BETWEEN, NOTHING = "\x1f", "\x1e"
 """What stands between the values that a hash is over, and for a value that is not there."""
@@ -136,14 +136,12 @@ def _candidates(
     wanted: sa.ColumnElement[bool] = source.inside if sync.on_leaving != "keep" else sa.true()
     if sync.consent is not None:
         assert source.person_id is not None, "the project's check lets consent go with people only"
-        asked = consent.in_effect(
-            transaction, project.terms, transaction.table("person"), sync.consent.purpose, as_of, ahead=None
+        needed = sync.consent
+        given = consent.answers(transaction, project.terms, needed.channel, needed.purpose, as_of, ahead=None).subquery(
+            "given"
         )
-        given = asked.subquery("given")
-        relation = relation.outerjoin(
-            given, sa.and_(given.c.person_id == source.person_id, given.c.channel == sync.consent.channel)
-        )
-        may, at = consent.allowed(given.c.given, sync.consent.purpose), given.c.at
+        relation = relation.outerjoin(given, given.c.person_id == source.person_id)
+        may, at = consent.allowed(given.c.given, needed.purpose), given.c.at
         refuses = sa.func.coalesce(sa.not_(given.c.given), sa.false(), type_=sa.Boolean())
         wanted = sa.or_(wanted, given.c.person_id.is_not(None))
     return (
@@ -183,7 +181,7 @@ def _hash(sync: Sync, fields: dict[str, Compiled]) -> sa.ColumnElement[str]:
 def _text(field: Compiled) -> sa.ColumnElement[str]:
     element = field.element
     if field.type == "timestamp":
-        element = sa.func.timezone(text_constant("UTC"), element, type_=sa.DateTime())
+        element = utc(element)
     return sa.func.coalesce(sa.cast(element, sa.Text()), text_constant(NOTHING), type_=sa.Text())
 
 

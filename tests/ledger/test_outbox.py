@@ -1,5 +1,7 @@
 """The outbox: what may happen to a message, and what may not."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 
 from hub.errors import InternalError, TemporaryError
 from hub.ledger import Ledger, Settlement, digest, migrations, open_ledger, tables
+from hub.ledger.ledger import FILE
 from tests.ledger.intent import Intent, handed
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -290,6 +293,7 @@ def test_a_ledger_that_names_records_gets_digests_in_their_place(ledger: Ledger,
     assert message is not None
     assert message.record == digest("shop:email:anna@example.nl")
     if url == "sqlite":
-        with ledger.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        ledger.close()
+        with closing(sqlite3.connect(tmp_path / ".hub" / FILE)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert all(b"anna@example" not in path.read_bytes() for path in (tmp_path / ".hub").glob("ledger*"))

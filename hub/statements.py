@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from hub.contracts import Channel
 from hub.ledger import EVERY_CHANNEL, UNSUBSCRIBED, Ledger, Queued, Statement, Suppression, digest, hashed
+from hub.ledger.forget import ERASED
 from hub.project import Project
 from hub.recipients import identifier
 from hub.warehouse import Transaction, Warehouse
@@ -92,6 +93,8 @@ def state_for_record(ledger: Ledger, record_id: str, choice: Choice, at: datetim
 
 
 def _hear(ledger: Ledger, message: Queued, choices: Iterable[Choice], at: datetime, source: Source) -> None:
+    if message.record == ERASED:
+        return  # nobody is written to any more, and nothing is kept of whom it was
     evidence = f"link in message {message.id}"
     ledger.statements.receive(
         *(Statement(message.id, at=at, source=source, evidence=evidence, **vars(choice)) for choice in choices)

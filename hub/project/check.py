@@ -83,6 +83,7 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
                 found += return_problems(sync, project)
     if complete and not failing:
         found += _channels(project, capabilities)
+        found += _kept(project)
         found += _key(project, capabilities)
         for sync in project.syncs.values():
             found += destination_problems(sync, project, capabilities)
@@ -293,6 +294,16 @@ def _channels(project: Project, capabilities: dict[str, Capabilities]) -> Iterat
     for scenario in project.scenarios.values():
         yield from unsent_channels(scenario, project, senders)
         yield from posts_nowhere(scenario, project, capabilities)
+
+
+def _kept(project: Project) -> Iterator[Problem]:
+    """Say which systems that must keep what they have are none."""
+    for name in project.hub.erasure.keep:
+        if name not in project.connections:
+            near = suggest(name, project.connections)
+            yield project.origins["hub",].at_key(
+                "erasure", "keep", name, message=f"there is no connection '{name}'.{near}"
+            )
 
 
 def _key(project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from hub.contracts import Channel
 from hub.law import Basis
 from hub.project.consent_terms import ConsentSection
+from hub.project.erasure import ErasureSection
 from hub.project.keep import Keep
 from hub.project.limits import Limits
 from hub.project.public_url import PublicUrl
@@ -125,6 +126,7 @@ class HubFile(Form):
     limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
     keep: Keep = Field(Keep(), description="How long the hub keeps what it has written down about its own work.")
     serve: Serve = Field(Serve(), description="What `hub serve` takes from the world.")
+    erasure: ErasureSection = Field(ErasureSection(), description="How people are erased.")
     consent: ConsentSection = Field(
         default_factory=ConsentSection, description="What you ask of a yes beyond the law; it can make nothing looser."
     )

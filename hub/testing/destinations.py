@@ -172,6 +172,7 @@ class DestinationSuite:
             (capabilities.can_ask, "ask"),
             (capabilities.can_read, "read_back"),
             (capabilities.can_try, "try_out"),
+            (destination.can_erase, "erase"),
         ):
             written = getattr(type(destination), name) is not getattr(Destination, name)
             assert written or not able, f"capabilities say that it can, but {name} is missing"

@@ -154,7 +154,7 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
             "summary": vendor.summary,
             "proven": vendor.proven,
             "config_model": model,
-"default_mapping": mapping if mapping.exists() else spoken.default_mapping,
+            "default_mapping": mapping if mapping.exists() else spoken.default_mapping,
             "receives": classmethod(lambda _: "push" in vendor.rest if vendor.rest else spoken.receives()),
         },
     )

@@ -24,6 +24,7 @@ from hub.stages.map import quarantine, store
 from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
 from hub.stages.map.echoes import came_back, put_back
 from hub.stages.map.groups import Group, Seen, Task
+from hub.stages.map.keep_out import KeepOut
 from hub.stages.map.newest import mark_older
 from hub.stages.map.quality import Judge
 from hub.stages.map.raw import RawData, names_of
@@ -47,6 +48,8 @@ _TEMPORARY = (
     "map_new_echoes",
     "map_echoes",
     "map_overruled",
+    "map_erased",
+    "map_erased_text",
 )
 
 
@@ -63,6 +66,8 @@ class Outcome:
     notes: int = 0
     echoes: int = 0
     """Rows, among those superseded or mapped, that told only what the hub itself had written."""
+    kept_out: int = 0
+    """Of those left out, the rows about people who were erased."""
     tables: Counter[str] = field(default_factory=Counter)
     work: bool = False
 
@@ -109,6 +114,7 @@ class ConnectionMapping:
     lookups: set[str] = field(default_factory=set)
     news: bool = False
     """Whether anything is known now that was not; an echo alone is no news, to no stage below."""
+    keep_out: KeepOut | None = None
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,6 +173,8 @@ class ConnectionMapping:
         forbidden = leave_out(self.transaction, rows, self.connection, task.fingerprint, self.as_of)
         if forbidden.key:
             return [self._placed(task.mapped, MappingProblem(("key",), KEY_REASON))]
+        if self.keep_out is not None:
+            self.outcome.kept_out += self.keep_out.take_out(self.transaction, rows)
         found = put_back(self.transaction, rows, self._returns(task.mapped), self.connection, stored)
         self.outcome.echoes += found.echoes
         self.news = self.news or found.overruled or not found.only_echoes

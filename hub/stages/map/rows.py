@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -89,6 +89,16 @@ def read(transaction: Transaction, translation: Translation, raw: sa.FromClause,
     query = _judged(transaction, translation, given, connection)
     table = transaction.hold("map_rows", query)
     return Rows(translation, table, _count(transaction, translation, table))
+
+
+def whose(transaction: Transaction, translation: Translation, raw: sa.FromClause, connection: str) -> sa.Subquery:
+    """Say whose each raw row is, also of those that the mapping leaves out: columns as of `Rows`, computed when asked.
+
+    `_record` is there where rows of the table belong to people.
+    """
+    everything = replace(translation, where=None)
+    fill(transaction, raw, everything.lookups)
+    return _judged(transaction, everything, _given(everything, raw), connection).subquery("whose")
 
 
 def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
@@ -187,6 +197,11 @@ def _record(translation: Translation, given: sa.Subquery, connection: str) -> sa
         ways.append((value.is_not(None), text_constant(f"{connection}:{rule.type}:") + value))
     null = sa.cast(sa.null(), sa.Text())
     return sa.case(*ways, else_=null) if ways else null
+
+
+def count_again(transaction: Transaction, rows: Rows) -> list[LoadCount]:
+    """Count anew after rows were taken out."""
+    return _count(transaction, rows.translation, rows.table)
 
 
 def _count(transaction: Transaction, translation: Translation, table: sa.TableClause) -> list[LoadCount]:

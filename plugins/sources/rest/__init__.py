@@ -25,6 +25,7 @@ from hub.contracts import (
     Check,
     ConnectionConfig,
     Destination,
+    Erasable,
     Message,
     Plugin,
     Pushed,
@@ -40,6 +41,7 @@ from hub.incremental import Digest
 from hub.outgoing import Outgoing
 from plugins.destinations.rest.api import Api
 from plugins.destinations.rest.config import Mail, WrittenObject
+from plugins.destinations.rest.erase import erase_records
 from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
 from plugins.destinations.rest.rows import write_rows
 from plugins.sources.rest.config import Cursor, RestConfig, RestResource
@@ -123,6 +125,18 @@ class Rest(Source, Destination):
     def webhook(self, request: Pushed) -> Received:
         """Keep what the API tells by itself, once by what the configuration calls its id."""
         return received(self.config.push, request)
+
+    @property
+    def can_erase(self) -> bool:
+        """Whether the configuration says how."""
+        return bool(self.config.erase)
+
+    def erase(self, records: Sequence[Erasable]) -> Sequence[Result]:
+        """Erase records, one request each."""
+        if not self.config.erase:
+            return super().erase(records)
+        with self._outgoing() as outgoing:
+            return erase_records(self._api(outgoing), self.config.erase, records)
 
     def unsubscribe_url(self, token: str) -> str:
         """Add the token to the configured address; empty where none is configured."""

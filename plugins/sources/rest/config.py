@@ -11,7 +11,7 @@ from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
 from hub.units import Duration, Rates
-from plugins.destinations.rest.config import Mail, WrittenObject
+from plugins.destinations.rest.config import Erase, Mail, WrittenObject
 
 
 class _Part(BaseModel):
@@ -232,6 +232,9 @@ class RestConfig(ConnectionConfig):
     )
     push: Push | None = Field(None, description="What the API sends to us by itself, and how it is told from others.")
     mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
+    erase: list[Erase] = Field(
+        [], description="How a person's record is erased there: requests, of which the first is made that can be."
+    )
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
     rate: Rates = Field((), description="The most the API takes: 10/s, or [10/s, 5000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")

@@ -9,7 +9,7 @@ person's records contradict each other at the same moment, the refusal holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -203,13 +203,19 @@ def _of_age(said: sa.CTE, terms: Terms) -> sa.ColumnElement[bool]:
     """Say whether somebody was old enough at the moment of a yes; whose age is not known counts as grown up."""
     years = sa.case(*((_there(said, group.countries, group.named), group.age) for group in age_groups(terms.stricter)))
     born = said.c.birth_date
-    return sa.or_(born.is_(None), _day_number(said.c.at) >= _day_number(born) + years * 10_000)
+    return sa.or_(born.is_(None), _day_number(_day(said.c.at)) >= _day_number(born) + years * 10_000)
 
 
 def _there(said: sa.CTE, countries: tuple[str, ...], named: bool) -> sa.ColumnElement[bool]:
     if not countries:
         return sa.true()
     return said.c.country.in_(countries) if named else said.c.country.not_in(countries)
+
+
+def _day(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[date]:
+    """Give the day of a moment in UTC by counting: a calendar of time zones takes DuckDB ten times as long."""
+    days = sa.func.floor(sa.extract("epoch", moment) / sa.literal_column("86400"))
+    return sa.type_coerce(sa.literal_column("DATE '1970-01-01'") + sa.cast(days, sa.Integer()), sa.Date())
 
 
 def _day_number(when: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:

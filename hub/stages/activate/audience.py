@@ -17,7 +17,7 @@ from hub.people.scope import People, person_scope
 from hub.people.synced import Synced, synced
 from hub.project import Project
 from hub.project.sync import Sync
-from hub.recipients import ADDRESS, NEEDED, Marks, identifiers
+from hub.recipients import ADDRESS, NEEDED, Marks
 from hub.stages.activate.listed import listed_people
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import earliest, text_constant
@@ -125,10 +125,7 @@ def _candidates(
     wanted: sa.ColumnElement[bool] = source.inside if sync.on_leaving != "keep" else sa.true()
     if sync.consent is not None:
         assert source.person_id is not None, "the project's check lets consent go with people only"
-        asked = consent.in_effect(
-            transaction, project.terms, transaction.table("person"), sync.consent.purpose, as_of, ahead=None
-        )
-        given = asked.subquery("given")
+        given = _asked(transaction, project, sync.consent.purpose, as_of)
         relation = relation.outerjoin(
             given, sa.and_(given.c.person_id == source.person_id, given.c.channel == sync.consent.channel)
         )
@@ -148,6 +145,14 @@ def _candidates(
         )
         .select_from(relation)
         .where(wanted)
+    )
+
+
+def _asked(transaction: Transaction, project: Project, purpose: str, as_of: datetime) -> sa.TableClause:
+    """Give what everybody has stated, for all syncs of a run that read from one transaction."""
+    return transaction.hold_once(
+        f"asked_on_{purpose}",
+        lambda: consent.in_effect(transaction, project.terms, transaction.table("person"), purpose, as_of, ahead=None),
     )
 
 
@@ -245,8 +250,7 @@ def _suppressed(
     if sync.on_leaving != "keep":
         people = people.where(candidates.c.inside)
     for batch in transaction.arrow(people):
-        hashes = [marks.of(channel, given) for given in identifiers(channel, batch)]
-        for place, mark in enumerate(hashes):
+        for place, mark in enumerate(marks.of(channel, batch)):
             if mark in known and _stopped(known[mark], consent_asked.purpose, batch.column("at")[place].as_py()):
                 found.append(batch.column("person_id")[place].as_py())
     return transaction.load("suppressed_people", pa.table({"person_id": pa.array(found, pa.int64())}))

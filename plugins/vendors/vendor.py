@@ -138,7 +138,7 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
         __base__=ListingConfig if vendor.rest else VendorConfig,
         **{name: _field(setting) for name, setting in vendor.settings.items()},  # type: ignore[call-overload]
     )
-    model.vendor = vendor
+    model.vendor = vendor  # type: ignore[attr-defined]
     mapping = MAPPINGS / f"{vendor.name}.yaml"
 
     def make(self: Plugin, config: VendorConfig, place: Place) -> None:

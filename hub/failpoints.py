@@ -36,8 +36,16 @@ POINTS = (
     "rows about to be posted",
     "rows posted, answer not written",
     "rows posted, answer written",
+    "run of a sync begun, nothing sent",
+    "rows about to go",
+    "rows taken, not noted",
     "rows sent, not acknowledged",
+    "rows written, not committed",
     "rows acknowledged",
+    "run of a sync told, not remembered",
+    "plan begun, not written",
+    "override noted, nothing sent",
+    "plan holds, nothing sent",
     "erasure asked, log not told",
     "erasure asked, nothing done",
     "erased at systems, not here",
@@ -46,7 +54,7 @@ POINTS = (
     "file written anew, not in place",
     "erased everywhere, no receipt",
 )
-"""Every step that has a name, in the order of a run."""
+"""Every step that has a name, in the order of a run; the last ones are those of a plan and of applying it."""
 
 _lock = Lock()
 _armed: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """The order of the stages, written once.
 
-    land -> map -> look_up -> resolve -> feedback -> enrich -> segment -> decide -> activate
+    land -> map -> look_up -> resolve -> feedback -> enrich -> segment -> decide -> activate -> measure
      ^                                                                                  |
      +------------------------ reactions come back in as raw data ---------------------+
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from hub import log
+from hub import log, settings
 from hub.consent_texts import pin_texts
 from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
@@ -39,12 +39,13 @@ from hub.stages.land import land
 from hub.stages.land.pushes import Pushes
 from hub.stages.look_up import ask, signals
 from hub.stages.map import map_loads
+from hub.stages.measure import measure
 from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse, open_warehouse
 from hub.warehouse.state import fingerprint
 
-Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate"]
+Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate", "measure"]
 
 STAGES: tuple[Stage, ...] = (
     "land",
@@ -56,12 +57,13 @@ STAGES: tuple[Stage, ...] = (
     "segment",
     "decide",
     "activate",
+    "measure",
 )
 
 FLOWS: dict[str, tuple[Stage, ...]] = {
     "ingest": ("land", "map", "look_up"),
-    "build": ("resolve", "feedback", "enrich", "segment"),
-    "engage": ("decide", "activate"),
+    "build": ("resolve", "feedback", "enrich", "segment", "measure"),
+    "engage": ("decide", "activate", "measure"),
     "listen": ("land", "map", "resolve", "feedback"),
 }
 """The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed."""
@@ -145,7 +147,8 @@ def workspace(project: Project) -> Iterator[Workspace]:
     project.state.mkdir(parents=True, exist_ok=True)
     lake = Lake(project.lake, project.lake_copies)
     readable = [lake.local] if lake.local is not None else []
-    warehouse = open_warehouse(project.hub.engine, project.schema, project.state, readable)
+    memory = settings.load(project.folder).memory
+    warehouse = open_warehouse(project.hub.engine, project.schema, project.state, readable, memory)
     try:
         with warehouse.claim():
             ledger = open_ledger(project.hub.ledger, project.state)
@@ -282,6 +285,8 @@ def _work(
                 yield sync.sync, lambda sync=sync: bring_up_to_date(warehouse, ledger, project, as_of, [sync])  # type: ignore[misc]
         case "activate":
             yield "", lambda: activate(warehouse, ledger, project, as_of, syncs)
+        case "measure":
+            yield "", lambda: measure(warehouse, project, as_of)
 
 
 def land_connection(

@@ -1,7 +1,7 @@
 """Forget: take out of the ledger what points at people who are erased.
 
-The ledger holds no personal data, but the name of a record may be an address, and whoever has the systems' keys could
-tell who a record was. What is about messages stays and counts; whose they were is gone.
+The ledger holds no personal data, but whoever has the systems' keys could tell who a record was. What is about
+messages stays and counts; whose they were is gone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hub.ledger.statements import digest
 CHUNK = 500
 
 ERASED = "erased"
-"""What stands in the place of a name that was erased."""
+"""What stands in the place of a record that was erased."""
 
 TOUCHED = ("outbox", "attempt", "verdict", "statement", "applied_reaction", "suppression", "inbox", "erasure_task")
 
@@ -29,12 +29,12 @@ def forget(engine: sa.Engine, records: Sequence[str], messages: Sequence[str], h
     outbox, statement, reaction = tables.outbox, tables.statement, tables.applied_reaction
     with engine.begin() as session:
         ids = list(messages)
-        for some in _chunks(records):
-            ids += session.execute(sa.select(outbox.c.id).where(outbox.c.record_id.in_(some))).scalars()
+        for some in _chunks(map(digest, records)):
+            ids += session.execute(sa.select(outbox.c.id).where(outbox.c.record.in_(some))).scalars()
         ids = sorted(set(ids))
         number = 0
         for some in _chunks(ids):
-            nameless = {"record_id": ERASED, "consent_key": None, "remote_id": None}
+            nameless = {"record": ERASED, "consent_key": None, "remote_id": None}
             number += session.execute(sa.update(outbox).where(outbox.c.id.in_(some)).values(**nameless)).rowcount
             tried = tables.attempt.c.message_id.in_(some)
             session.execute(sa.update(tables.attempt).where(tried).values(remote_id=None, reason=None))

@@ -103,6 +103,13 @@ class Inbox:
         with self._engine.begin() as connection:
             return {row[0]: row[1] for row in connection.execute(asked.order_by(table.c.connection))}
 
+    def oldest(self) -> dict[str, datetime]:
+        """Say since when the oldest push waits, by connection."""
+        asked = sa.select(table.c.connection, sa.func.min(table.c.received_at)).where(_waits())
+        with self._engine.begin() as connection:
+            found = connection.execute(asked.group_by(table.c.connection).order_by(table.c.connection))
+            return {row[0]: row[1] for row in found}
+
     def take(self, connection_name: str, batch: str) -> None:
         """Put everything that waits for a connection into a batch, also what an earlier batch did not bring home."""
         taken = sa.update(table).where(table.c.connection == connection_name, _waits()).values(batch=batch)

@@ -39,7 +39,6 @@ outbox = sa.Table(
     sa.Column("connection", sa.Text, nullable=False),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
-    sa.Column("record_id", sa.Text, nullable=False),
     sa.Column("template", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("consent_key", sa.Text),
@@ -53,6 +52,7 @@ outbox = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("sender", sa.Text),
+    sa.Column("record", sa.Text, nullable=False, server_default=""),
     sa.Index("outbox_due", "state", "connection"),
 )
 

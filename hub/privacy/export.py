@@ -61,7 +61,7 @@ def _ledger(stores: Stores, found: Found) -> dict[str, list[dict[str, Any]]]:
     hashes = [mark.hash for mark in found.subject.marks(key)] if key else []
     outbox, statement, reaction = tables.outbox, tables.statement, tables.applied_reaction
     asked = {
-        "outbox": sa.select(outbox).where(sa.or_(outbox.c.id.in_(messages), outbox.c.record_id.in_(records))),
+        "outbox": sa.select(outbox).where(outbox.c.id.in_(messages)),
         "attempt": sa.select(tables.attempt).where(tables.attempt.c.message_id.in_(messages)),
         "statement": sa.select(statement).where(
             sa.or_(statement.c.message_id.in_(messages), statement.c.record.in_([digest(it) for it in records]))

@@ -92,7 +92,7 @@ def _named(transaction: Transaction) -> Iterator[str]:
 
 def _named_in_ledger(stores: Stores) -> Iterator[str]:
     with stores.ledger.engine.begin() as session:
-        for column in (ledger_tables.outbox.c.record_id, ledger_tables.verdict.c.low, ledger_tables.verdict.c.high):
+        for column in (ledger_tables.verdict.c.low, ledger_tables.verdict.c.high):
             yield from session.execute(sa.select(column).distinct()).scalars()
 
 

@@ -17,7 +17,13 @@ from hub.project.models import TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
 from hub.project.quality_checks import quality_problems
 from hub.project.scenario_check import posts_nowhere, step_problems, trigger_problems, unsent_channels
-from hub.project.sync_check import connection_problems, destination_problems, form_problems, source_problems
+from hub.project.sync_check import (
+    connection_problems,
+    destination_problems,
+    form_problems,
+    return_problems,
+    source_problems,
+)
 from hub.schema import Table
 from hub.schema.shape import PROVENANCE, RECORD
 
@@ -73,6 +79,8 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
             found += source_problems(sync, project, all_segments="segments" not in unread)
         if "hub.yaml" not in unread:
             found += connection_problems(sync, project, declared, all_mappings="mappings" not in unread)
+            if "mappings" not in unread:
+                found += return_problems(sync, project)
     if complete and not failing:
         found += _channels(project, capabilities)
         found += _kept(project)

@@ -136,7 +136,8 @@ class DestinationSuite:
 
     def _make(self, config: Mapping[str, Any], project: Path) -> Destination:
         """Make the destination as the hub does."""
-        return self.plugin(self.plugin.config_model.model_validate(config), Place("sample", project, b"a signing key"))
+        place = Place("sample", project, b"a signing key", "https://hub.example")
+        return self.plugin(self.plugin.config_model.model_validate(config), place)
 
     def _logged(self, caplog: pytest.LogCaptureFixture) -> str:
         records = [record for record in caplog.records if not record.name.startswith(self.server_loggers)]

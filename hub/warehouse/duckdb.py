@@ -95,16 +95,16 @@ class DuckDBWarehouse(Warehouse):
 
     name = "duckdb"
 
-    def __init__(self, schema: Schema, file: Path, readable: Sequence[Path]) -> None:
+    def __init__(self, schema: Schema, file: Path, readable: Sequence[Path], most: int | None = None) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.file = file
         self.published = file.with_name(PUBLISHED)
         self._at_work = file.with_name("unpublished")
         self._left_unpublished = False
-        self._folders = [file.parent, *readable]
+        self._folders, self._most = [file.parent, *readable], most
         file.with_suffix(".fresh").unlink(missing_ok=True)  # of a scrub that was killed
         try:
-            self._root = _open(file, self._folders)
+            self._root = _open(file, self._folders, most=most)
         except (duckdb.IOException, _InUseError) as error:
             raise TemporaryError(
                 f"{file.name} is in use by another run of this project. Wait for it to end, or stop it."
@@ -148,7 +148,7 @@ class DuckDBWarehouse(Warehouse):
         fresh.replace(self.file)
         self.engine.dispose()
         self._root.close()
-        self._root = _open(self.file, self._folders)
+        self._root = _open(self.file, self._folders, most=self._most)
         self.engine = duckdb_dialect.engine(self._root)
         self.publish()
 
@@ -209,7 +209,9 @@ _opening = Lock()
 """Within one process DuckDB shares an open file and its settings: who opens it first also locks them."""
 
 
-def _open(file: Path, readable: Sequence[Path], read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def _open(
+    file: Path, readable: Sequence[Path], read_only: bool = False, most: int | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open a file so that statements reach it and the readable folders, and nothing else, for good.
 
     A process may open a file many times to read, and once to write: else _InUseError.
@@ -222,7 +224,7 @@ def _open(file: Path, readable: Sequence[Path], read_only: bool = False) -> duck
                 "autoload_known_extensions": "false",
                 "autoinstall_known_extensions": "false",
                 "storage_compatibility_version": STORAGE,
-                "memory_limit": memory(),
+                "memory_limit": memory() if most is None else memory(most),
             },
         )
         if not root.sql("SELECT current_setting('lock_configuration')").fetchall()[0][0]:

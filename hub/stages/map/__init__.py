@@ -117,6 +117,7 @@ def map_loads(
             "unreadable values": total.notes,
             **({"kept out": total.kept_out} if total.kept_out else {}),
             "checks not met": unmet,
+            **({"echoes": total.echoes} if total.echoes else {}),
             **dict(sorted(total.tables.items())),
         }
         if total.work
@@ -135,5 +136,6 @@ def _add(total: Outcome, outcome: Outcome) -> None:
     total.warned += outcome.warned
     total.notes += outcome.notes
     total.kept_out += outcome.kept_out
+    total.echoes += outcome.echoes
     total.tables.update(outcome.tables)
     total.work = total.work or outcome.work

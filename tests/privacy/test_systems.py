@@ -182,7 +182,8 @@ def test_the_built_in_tables_are_all_looked_at() -> None:
     by_value = {"quarantine", "lookup_value", "value_set_aside", "household", "echo"}
     by_value |= {"audience_state", "sync_change", "changed_there"}
     nobodys = {
-        "organisation", "company", "organisation_profile", "product", "event", "satisfaction", "scenario_version",
+        "organisation", "company", "organisation_profile", "product", "event", "satisfaction",
+        "scenario_version",
         "sync_run", "scenario_result", "quality_field", "quality_spread", "quality_check", "mapped_load", "resolved_load", "stage_state",
     }  # fmt: skip
     for table in BUILT_IN:

@@ -182,10 +182,22 @@ def test_the_built_in_tables_are_all_looked_at() -> None:
     by_value = {"quarantine", "lookup_value", "value_set_aside", "household", "echo"}
     by_value |= {"audience_state", "sync_change", "changed_there"}
     nobodys = {
-        "organisation", "company", "organisation_profile", "product", "event", "satisfaction",
+        "company",
+        "event",
+        "mapped_load",
+        "organisation",
+        "organisation_profile",
+        "product",
+        "quality_check",
+        "quality_field",
+        "quality_spread",
+        "resolved_load",
+        "satisfaction",
+        "scenario_result",
         "scenario_version",
-        "sync_run", "scenario_result", "quality_field", "quality_spread", "quality_check", "mapped_load", "resolved_load", "stage_state",
-    }  # fmt: skip
+        "stage_state",
+        "sync_run",
+    }
     for table in BUILT_IN:
         columns = {column.name for column in table.all_columns}
         found = columns & {"record_id", "person_id", "record_no", "low_record", "cart_key", "decision_id"}

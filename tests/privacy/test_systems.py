@@ -19,7 +19,6 @@ from hub.privacy import Outcome, Stores, ask, go_on, look
 from hub.project import Connection
 from hub.project.models import HubFile
 from hub.project.segments import Segment
-from hub.schema import BUILT_IN
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
@@ -173,32 +172,3 @@ def test_an_erasure_without_a_key_of_ones_own_is_refused(warehouse: Warehouse, t
         with pytest.raises(Exception, match="HUB_KEY is not set"):
             ask(bare, found, "anna", "", NOW)
         assert stores.ledger.erasures.listed() == []
-
-
-def test_the_built_in_tables_are_all_looked_at() -> None:
-    """Whoever adds a table about people adds a way by which it is found: by record, by person, or by reference."""
-    from hub.privacy.holdings import KEPT_FOR_RESOLVE
-
-    by_value = {"quarantine", "lookup_value", "value_set_aside", "household", "echo"}
-    by_value |= {"audience_state", "sync_change", "changed_there"}
-    nobodys = {
-        "company",
-        "event",
-        "mapped_load",
-        "organisation",
-        "organisation_profile",
-        "product",
-        "quality_check",
-        "quality_field",
-        "quality_spread",
-        "resolved_load",
-        "satisfaction",
-        "scenario_result",
-        "scenario_version",
-        "stage_state",
-        "sync_run",
-    }
-    for table in BUILT_IN:
-        columns = {column.name for column in table.all_columns}
-        found = columns & {"record_id", "person_id", "record_no", "low_record", "cart_key", "decision_id"}
-        assert found or table.name in by_value | nobodys | KEPT_FOR_RESOLVE, table.name

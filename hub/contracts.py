@@ -210,6 +210,10 @@ class Collector(Source):
     def collect(self, sent: Collected) -> Sequence[Received]:
         """Turn calls into rows, each call kept once by its id; what consent does not allow is left out of them."""
 
+    def recognises(self, call: Mapping[str, Any]) -> bool:
+        """Say whether the person of a call agreed to be recognised; who did not is shown nothing of their own."""
+        return False
+
 
 @dataclass(frozen=True)
 class Question:

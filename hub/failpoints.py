@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable
 from threading import Lock
 
-POINTS = (
+ENGAGING = (
     "consent withdrawn, nothing settled",
     "suppressed, messages not moved",
     "moved, not marked as applied",
@@ -46,6 +46,9 @@ POINTS = (
     "plan begun, not written",
     "override noted, nothing sent",
     "plan holds, nothing sent",
+)
+"""The steps of a run, in their order; the last ones are those of a plan and of applying it."""
+ERASING = (
     "erasure asked, log not told",
     "erasure asked, nothing done",
     "erased at systems, not here",
@@ -54,7 +57,9 @@ POINTS = (
     "file written anew, not in place",
     "erased everywhere, no receipt",
 )
-"""Every step that has a name, in the order of a run; the last ones are those of a plan and of applying it."""
+"""The steps of erasing people, in their order."""
+POINTS = (*ENGAGING, *ERASING)
+"""Every step that has a name."""
 
 _lock = Lock()
 _armed: dict[str, int] = {}

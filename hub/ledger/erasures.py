@@ -31,6 +31,8 @@ refused      kept there by law
 
 RECORD = "record"
 """The kind of mark that is about a record's name (`connection:key`); the others are kinds of identifiers."""
+DIGEST = "digest of a record"
+"""The kind that is about the digest of such a name, by which the outbox knows it."""
 
 erasure, erasure_task, erased_mark = tables.erasure, tables.erasure_task, tables.erased_mark
 

@@ -1,7 +1,7 @@
 """Forget: take out of the ledger what points at people who are erased.
 
-The ledger holds no personal data, but whoever has the systems' keys could tell who a record was. What is about
-messages stays and counts; whose they were is gone.
+The ledger holds no personal data, but the name of a record may be an address, and whoever has the systems' keys could
+tell who a record was. What is about messages stays and counts; whose they were is gone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hub.ledger.statements import digest
 CHUNK = 500
 
 ERASED = "erased"
-"""What stands in the place of a record that was erased."""
+"""What stands in the place of a name that was erased."""
 
 TOUCHED = ("outbox", "attempt", "verdict", "statement", "applied_reaction", "suppression", "inbox", "erasure_task")
 
@@ -29,8 +29,9 @@ def forget(engine: sa.Engine, records: Sequence[str], messages: Sequence[str], h
     outbox, statement, reaction = tables.outbox, tables.statement, tables.applied_reaction
     with engine.begin() as session:
         ids = list(messages)
-        for some in _chunks(map(digest, records)):
-            ids += session.execute(sa.select(outbox.c.id).where(outbox.c.record.in_(some))).scalars()
+        for some in _chunks(records):
+            theirs = outbox.c.record.in_([digest(record) for record in some])
+            ids += session.execute(sa.select(outbox.c.id).where(theirs)).scalars()
         ids = sorted(set(ids))
         number = 0
         for some in _chunks(ids):

@@ -13,6 +13,7 @@ from hub.errors import InternalError, TemporaryError
 from hub.ledger import tables
 from hub.ledger.incoming import take_in
 from hub.ledger.senders import NOBODY
+from hub.ledger.statements import digest
 from hub.ledger.states import FINAL, LEADS_TO, State, leading_to
 from hub.ledger.upsert import insert_new
 
@@ -100,11 +101,12 @@ class Outbox:
         return found
 
     def of_records(self, records: Sequence[str]) -> list[str]:
-        """Return the ids of all messages to some records, by their digests."""
+        """Return the ids of all messages to some records."""
         found: list[str] = []
         with self._engine.begin() as connection:
             for chunk in _chunks(records):
-                found += connection.execute(sa.select(outbox.c.id).where(outbox.c.record.in_(chunk))).scalars()
+                theirs = outbox.c.record.in_([digest(record) for record in chunk])
+                found += connection.execute(sa.select(outbox.c.id).where(theirs)).scalars()
         return found
 
     def states(self, ids: Sequence[str]) -> dict[str, State]:

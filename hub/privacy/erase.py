@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from hub.errors import RejectedError
 from hub.failpoints import reach
-from hub.ledger import EVERYTHING, Erasure, Mark, Suppression, Task, digest, forget, scrub
+from hub.ledger import EVERYTHING, Erasure, Mark, Suppression, Task, forget, scrub
 from hub.ledger.erased import CHANNELS
 from hub.privacy import raw, subject
 from hub.privacy.files import complete_loads, erase_pushes, naming
@@ -86,10 +86,7 @@ def _found(transaction: Transaction, stores: Stores, whom: Subject, as_of: datet
     everything = _everything(transaction, stores, whom, held, rows, as_of)
     message = transaction.table("message")
     sent = transaction.rows(sa.select(message.c.source_key).where(message.c.record_id.in_(whom.records)))
-    messages = {
-        *(row.source_key for row in sent),
-        *stores.ledger.outbox.of_records([digest(it) for it in whom.records]),
-    }
+    messages = {*(row.source_key for row in sent), *stores.ledger.outbox.of_records(whom.records)}
     return Found(
         whom,
         people,

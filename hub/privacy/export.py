@@ -60,11 +60,12 @@ def _ledger(stores: Stores, found: Found) -> dict[str, list[dict[str, Any]]]:
     key = stores.project.key  # without one, nothing is suppressed
     hashes = [mark.hash for mark in found.subject.marks(key)] if key else []
     outbox, statement, reaction = tables.outbox, tables.statement, tables.applied_reaction
+    digests = [digest(record) for record in records]
     asked = {
-        "outbox": sa.select(outbox).where(outbox.c.id.in_(messages)),
+        "outbox": sa.select(outbox).where(sa.or_(outbox.c.id.in_(messages), outbox.c.record.in_(digests))),
         "attempt": sa.select(tables.attempt).where(tables.attempt.c.message_id.in_(messages)),
         "statement": sa.select(statement).where(
-            sa.or_(statement.c.message_id.in_(messages), statement.c.record.in_([digest(it) for it in records]))
+            sa.or_(statement.c.message_id.in_(messages), statement.c.record.in_(digests))
         ),
         "applied_reaction": sa.select(reaction).where(
             sa.or_(reaction.c.message_id.in_(messages), reaction.c.address.in_(hashes))

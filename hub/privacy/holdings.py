@@ -43,14 +43,13 @@ def holdings(transaction: Transaction, subject: Subject) -> list[Holding]:
     records = transaction.load("erased_record", pa.table({"record_id": pa.array(subject.records, pa.string())}))
     numbers = transaction.load("erased_number", pa.table({"number": pa.array(subject.numbers, pa.int64())}))
     own = _Own(transaction, sa.select(records.c.record_id), sa.select(numbers.c.number))
-    found = [
+    found = [*_of_households(transaction, own), *own.beyond_the_schema()]
+    found += [
         Holding(transaction.table(table.name), condition)
         for table in transaction.schema
         if table.name not in KEPT_FOR_RESOLVE and (condition := own.of(table)) is not None
     ]
-    found = [*_of_households(transaction, own), *own.beyond_the_schema(), *found]
-    # a table that others refer to goes after them, and all of them after what names their rows
-    return [*_of_versions(transaction, found), *sorted(found, key=lambda it: it.name in own.referred)]
+    return sorted(found, key=lambda it: it.name in own.referred)
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,8 @@ class _Own:
             for column in table.columns
             if column.references == "source_record" and column.name != "record_id"
         ]
+        conditions += self._by_message(table, stored)
         conditions += [sa.and_(it, self._nobodys(stored)) for it in self._by_reference(table, stored)]
-        if table.name not in ("decision", "enrolment") and "decision_id" in stored.c:
-            decision = self.transaction.table("decision")
-            theirs = sa.select(decision.c.decision_id).where(decision.c.record_id.in_(self.records))
-            conditions.append(stored.c.decision_id.in_(theirs))
         return sa.or_(*conditions) if conditions else None
 
     def beyond_the_schema(self) -> Iterator[Holding]:
@@ -104,6 +100,14 @@ class _Own:
                 yield stored.c[name].in_(self.numbers)
         if "record_no" in columns and "record_id" not in columns and "person_id" not in columns:
             yield stored.c.record_no.in_(self.numbers)
+
+    def _by_message(self, table: Table, stored: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+        """Find what is kept of messages and names nobody: by the decision, which does."""
+        decision = self.transaction.table("decision")
+        theirs = sa.select(decision.c.decision_id).where(decision.c.record_id.in_(self.records))
+        for column in table.columns:
+            if column.references == "decision" and not table.personal and "record_id" not in stored.c:
+                yield stored.c[column.name].in_(theirs)
 
     def _by_reference(self, table: Table, stored: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
         for column in table.columns if table.mapped else ():
@@ -135,20 +139,6 @@ def _of_households(transaction: Transaction, own: _Own) -> Iterator[Holding]:
     gone = household.c.household_id.in_(members.where(person.c.person_id.in_(own.numbers)))
     left = household.c.household_id.not_in(members.where(person.c.person_id.not_in(own.numbers)))
     yield Holding(household, sa.and_(gone, left))
-
-
-def _of_versions(transaction: Transaction, found: Sequence[Holding]) -> Iterator[Holding]:
-    """Give what is kept about versions of the rows that were found."""
-    echo = transaction.table("echo")
-    conditions = []
-    for held in found:
-        if {"connection", "source_key"} <= set(held.table.c.keys()):
-            named = ("person", held.name) if held.name == "source_record" else (held.name,)
-            theirs = sa.select(held.table.c.source_key).where(
-                held.condition, held.table.c.connection == echo.c.connection
-            )
-            conditions.append(sa.and_(echo.c.target.in_(named), echo.c.source_key.in_(theirs)))
-    yield Holding(echo, sa.or_(*conditions))
 
 
 def values_of(transaction: Transaction, subject: Subject, cells: Sequence[str]) -> list[Holding]:

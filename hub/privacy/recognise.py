@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hub.ledger import Erased, Erasure, forget
 from hub.ledger import tables as ledger_tables
-from hub.ledger.erasures import RECORD
+from hub.ledger.erasures import DIGEST, RECORD
 from hub.privacy import raw
 from hub.privacy.erase import erase_in_warehouse, suppress, write_anew
 from hub.privacy.files import complete_loads, erase_pushes
@@ -52,7 +52,8 @@ def replay(stores: Stores, at: datetime) -> int:
     touched = erase_in_warehouse(stores, whom, rows, now, now, at)
     raw.remove(stores.lake, rows)
     stores.lake.note(SEEN, now)
-    forget(stores.ledger.engine, whom.records, [], [mark.hash for mark in marks])
+    messages = _messages(stores, Erased(marks, stores.keys))
+    forget(stores.ledger.engine, whom.records, messages, [mark.hash for mark in marks])
     erase_pushes(stores, whom)
     for entry in entries:
         again = Erasure(entry.id, 0, entry.asked_at, entry.asked_at, "hub", BROUGHT_BACK, at)
@@ -94,6 +95,14 @@ def _named_in_ledger(stores: Stores) -> Iterator[str]:
     with stores.ledger.engine.begin() as session:
         for column in (ledger_tables.verdict.c.low, ledger_tables.verdict.c.high):
             yield from session.execute(sa.select(column).distinct()).scalars()
+
+
+def _messages(stores: Stores, erased: Erased) -> list[str]:
+    """Give the messages to marked records; the ledger knows those by digests."""
+    outbox = ledger_tables.outbox
+    with stores.ledger.engine.begin() as session:
+        marked = erased.among(DIGEST, session.execute(sa.select(outbox.c.record).distinct()).scalars())
+        return list(session.execute(sa.select(outbox.c.id).where(outbox.c.record.in_(sorted(marked)))).scalars())
 
 
 def _by_identifier(transaction: Transaction, erased: Erased, names: set[str]) -> set[str]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.ledger import Mark, mark_of
+from hub.ledger import Mark, digest, mark_of
 from hub.ledger.erased import CHANNELS
-from hub.ledger.erasures import RECORD
+from hub.ledger.erasures import DIGEST, RECORD
 from hub.recipients import identifier
 from hub.warehouse import Transaction
 
@@ -70,6 +70,7 @@ class Subject:
     def marks(self, key: bytes) -> list[Mark]:
         """Give the marks by which these people are recognised: of their records, and of the values of their own."""
         marks = {mark_of(key, RECORD, record) for record in self.records}
+        marks |= {mark_of(key, DIGEST, digest(record)) for record in self.records}
         marks |= {mark_of(key, CHANNELS.get(it.type, it.type), it.value) for it in self.own}
         # an address that was mapped as it came is suppressed in the spelling of those who send
         for it in self.own:

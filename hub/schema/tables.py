@@ -523,6 +523,30 @@ DERIVED = (
         key=("person_id", "rank"),
     ),
     Table(
+        "recommended_person",
+        "derived",
+        "What a person's recommendations were made from, as a number: who has another one is looked at again.",
+        (
+            C("person_id", "integer", "The person."),
+            C("mark", "integer", "A digest of what the person bought and viewed."),
+        ),
+        mapped=False,
+        key=("person_id",),
+    ),
+    Table(
+        "recommended_list",
+        "derived",
+        "What goes with a product, or sells best of a category, as a number: who starts from another one is looked at.",
+        (
+            C("way", "text", "bought_together, also_viewed or favourite_category."),
+            C("connection", "text", "The shop."),
+            C("name", "text", "The product's key, or the category."),
+            C("mark", "integer", "A digest of the list."),
+        ),
+        mapped=False,
+        key=("way", "connection", "name"),
+    ),
+    Table(
         "match_link",
         "derived",
         "Two people that are likely one, by probability, with the reason; `joined` where that was enough.",
@@ -718,6 +742,7 @@ OPERATIONS = (
             C("source_key", "text", "The row's key."),
             C("source_time", "timestamp", "When the system says that it changed the row."),
             C("counts_from", "timestamp", "The time from which it counts."),
+            C("record_id", "text", "The record of the person it belongs to.", "source_record"),
         ),
         mapped=False,
         key=("connection", "target", "source_key", "source_time"),

@@ -13,14 +13,13 @@ import sqlalchemy as sa
 
 from hub import failpoints
 from hub.errors import TemporaryError
-from hub.failpoints import POINTS
+from hub.failpoints import ERASING
 from hub.ledger import sealed_push
 from hub.privacy import export, holds, look
 from tests.postgres import admin
 from tests.privacy.world import CANARY, FILES, KEY, NOW, World, company, rows
 
 LATER = NOW + timedelta(days=1)
-STEPS = POINTS[POINTS.index("erasure asked, log not told") :]
 
 
 class Killed(BaseException):
@@ -159,7 +158,7 @@ def test_a_lake_that_is_brought_back_alone_is_looked_through(small: World, tmp_p
     assert small.where() == []
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", ERASING)
 def test_killed_between_steps_the_next_run_completes_it(small: World, step: str) -> None:
     failpoints.arm(step, _killed)
     with pytest.raises(Killed):

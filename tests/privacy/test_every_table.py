@@ -44,7 +44,6 @@ BY_VALUE: dict[str, dict[str, Any]] = {
     "audience_state": {"row_key": EMAIL},
     "sync_change": {"row_key": EMAIL},
     "changed_there": {"row_key": EMAIL},
-    "echo": {"target": "sales_order", "source_key": "kanarie sales_order"},
     "identifier": {"type": "email", "value": EMAIL, "source_key": "1"},
     "source_record": {"source_key": "1"},
     "cart_line": {"cart_key": "kanarie cart"},

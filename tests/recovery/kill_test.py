@@ -41,7 +41,7 @@ import psycopg
 import sqlalchemy as sa
 
 from hub import failpoints, log
-from hub.failpoints import POINTS
+from hub.failpoints import ENGAGING
 from tests.postgres import server
 from tests.recovery.mailroom import OBJECTS, End, copy_account, finish, first_days, opened, plan_and_apply, run
 
@@ -58,7 +58,7 @@ SYNC = (
 )
 """Points that a run reaches, and a plan that is applied too."""
 Walk = Literal["run", "plan"]
-WALKS: Mapping[Walk, Sequence[str]] = {"run": [it for it in POINTS if it not in PLAN], "plan": (*PLAN, *SYNC)}
+WALKS: Mapping[Walk, Sequence[str]] = {"run": [it for it in ENGAGING if it not in PLAN], "plan": (*PLAN, *SYNC)}
 """What a process does, and where it is killed, in the order in which it comes there."""
 
 OFTEN = {"about to say sending", "sending, before the call", "sent, answer not written", "answer written"}

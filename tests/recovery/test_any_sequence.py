@@ -47,9 +47,6 @@ TWO_MAILS = Scenario.model_validate(
 )
 """Reactions to the first mail come before the second."""
 
-ERASING = [point for point in failpoints.POINTS if "eras" in point or "written anew" in point]
-"""The steps between which an erasure may be killed."""
-
 TROUBLES = ("nothing", "no answer, taken", "no answer, not taken", "later", "rejected")
 
 
@@ -148,7 +145,7 @@ class AnySequence(RuleBasedStateMachine):
             self.is_now[number] = number
 
     @precondition(lambda self: len({self.is_now[it] for it in self.said if it not in self.erased}) > 1)
-    @rule(one=ONE, point=st.sampled_from(["", *ERASING]))
+    @rule(one=ONE, point=st.sampled_from(["", *failpoints.ERASING]))
     def erase(self, one: int, point: str) -> None:
         """Erase a person with all records; a run that is killed there is gone on with before anything else."""
         self.tick()
@@ -201,7 +198,7 @@ class AnySequence(RuleBasedStateMachine):
         self.trouble = "nothing"
         self.walk()
 
-    @rule(trouble=st.sampled_from(TROUBLES), point=st.sampled_from(["", *failpoints.POINTS]))
+    @rule(trouble=st.sampled_from(TROUBLES), point=st.sampled_from(["", *failpoints.ENGAGING]))
     def run_in_trouble(self, trouble: str, point: str) -> None:
         self.now += HOUR
         self.trouble = trouble

@@ -135,7 +135,7 @@ def _add(total: Outcome, outcome: Outcome) -> None:
     total.left_out += outcome.left_out
     total.warned += outcome.warned
     total.notes += outcome.notes
-    total.kept_out += outcome.kept_out
     total.echoes += outcome.echoes
+    total.kept_out += outcome.kept_out
     total.tables.update(outcome.tables)
     total.work = total.work or outcome.work

@@ -44,12 +44,12 @@ _TEMPORARY = (
     "map_statements",
     "map_answers",
     "map_spread",
-    "map_erased",
-    "map_erased_text",
     "map_echo_found",
     "map_new_echoes",
     "map_echoes",
     "map_overruled",
+    "map_erased",
+    "map_erased_text",
 )
 
 
@@ -64,10 +64,10 @@ class Outcome:
     left_out: int = 0
     warned: int = 0
     notes: int = 0
-    kept_out: int = 0
-    """Of those left out, the rows about people who were erased."""
     echoes: int = 0
     """Rows, among those superseded or mapped, that told only what the hub itself had written."""
+    kept_out: int = 0
+    """Of those left out, the rows about people who were erased."""
     tables: Counter[str] = field(default_factory=Counter)
     work: bool = False
 
@@ -112,9 +112,9 @@ class ConnectionMapping:
     """The tables that had rows of this connection before."""
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
     lookups: set[str] = field(default_factory=set)
-    keep_out: KeepOut | None = None
     news: bool = False
     """Whether anything is known now that was not; an echo alone is no news, to no stage below."""
+    keep_out: KeepOut | None = None
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:

@@ -122,6 +122,10 @@ class Rest(Source, Destination):
         with self._outgoing() as outgoing:
             return ask(self._api(outgoing), self.config.mail.ask, sent)
 
+    def webhook(self, request: Pushed) -> Received:
+        """Keep what the API tells by itself, once by what the configuration calls its id."""
+        return received(self.config.push, self.config.resources, request)
+
     @property
     def can_erase(self) -> bool:
         """Whether the configuration says how."""
@@ -133,10 +137,6 @@ class Rest(Source, Destination):
             return super().erase(records)
         with self._outgoing() as outgoing:
             return erase_records(self._api(outgoing), self.config.erase, records)
-
-    def webhook(self, request: Pushed) -> Received:
-        """Keep what the API tells by itself, once by what the configuration calls its id."""
-        return received(self.config.push, request)
 
     def unsubscribe_url(self, token: str) -> str:
         """Add the token to the configured address; empty where none is configured."""

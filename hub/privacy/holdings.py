@@ -63,7 +63,7 @@ class _Own:
     @property
     def referred(self) -> frozenset[str]:
         """Name the tables that others refer to, so that their rows go last."""
-        named = {column.references for table in self.transaction.schema.mapped for column in table.all_columns}
+        named = {column.references for table in self.transaction.schema for column in table.all_columns}
         return frozenset(name for name in named if name is not None)
 
     def of(self, table: Table) -> sa.ColumnElement[bool] | None:

@@ -1,4 +1,7 @@
-"""Rows: read the raw rows of one mapping once, into a temporary table of typed values with a reason where they fail."""
+"""Rows: the raw rows of one mapping as typed values, with a reason where they fail.
+
+A temporary table, as several statements look at them; but for rows that say what they say, which DuckDB reads anew.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class LoadCount:
 
 @dataclass
 class Rows:
-    """The temporary table: `_load`, `_row`, `_key`, `_time`, `_record`, `_reason`, and what follows.
+    """The relation: `_load`, `_row`, `_key`, `_time`, `_record`, `_reason`, and what follows.
 
     Per rule: `c_<column>` values (`u_<n>` unreadable and left empty), `i_<n>` identifiers (`o_<n>` as written, `n_<n>`
     unreadable), `gi_<n>` and so on for guests, `_person` (the key of the person's record), `s_<n>_...` statements,
@@ -77,7 +80,8 @@ def read(transaction: Transaction, translation: Translation, raw: sa.FromClause,
     fill(transaction, raw, translation.lookups)
     given = _given(translation, raw)
     query = _judged(transaction, translation, given, connection)
-    table = transaction.hold("map_rows", query)
+    keep = transaction.recall if translation.is_plain else transaction.hold
+    table = keep("map_rows", query)
     return Rows(translation, table, _count(transaction, translation, table))
 
 

@@ -110,6 +110,12 @@ class Translation:
     """Values that can't be read and cost only themselves: the rows, and what quarantine notes."""
     lookups: list[Lookup] = field(default_factory=list)
 
+    @property
+    def is_plain(self) -> bool:
+        """Say whether rows come as they are: nothing is looked up, joined or checked, and no value can fail."""
+        demands = (self.lookups, self.through, self.failures, self.left_empty, self.checks)
+        return not any(demands)
+
 
 def translate(
     mapped: MappedTable, schema: Schema, scope: Scope, identity: IdentityFile

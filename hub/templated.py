@@ -2,7 +2,7 @@
 
 Only whole names are replaced, nothing is evaluated. A text that is one placeholder and nothing else becomes the value
 itself, a number or a list too; within a longer text a value is written as text. `{name:number}`, alone, makes a text
-that holds a whole number one.
+that holds a whole number one. The entries of the value under a key `+` stand among those beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+AMONG = "+"
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AS_NUMBER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):number\}")
@@ -36,7 +38,8 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     Raises KeyError, which names what has no value, and ValueError for a text that holds no whole number.
     """
     if isinstance(template, Mapping):
-        return {name: filled(value, values) for name, value in template.items()}
+        done = {name: filled(value, values) for name, value in template.items()}
+        return {**done.pop(AMONG), **done} if AMONG in done else done
     if isinstance(template, list):
         return [filled(value, values) for value in template]
     if isinstance(template, str):

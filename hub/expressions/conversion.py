@@ -209,6 +209,19 @@ def local_moment(naive: Element, scope: Scope) -> Element:
     return sa.func.timezone(text_constant(scope.timezone), naive, type_=sa.DateTime(timezone=True))
 
 
+UNIX = {"unix": 1, "unix ms": 1000}
+"""Parts of a second that a text counts from the first of January 1970 on, by the name of the form."""
+
+
+def counted_moment(given: Element, parts: int) -> Element:
+    """Read a count since 1970 as a moment, up to the year 5138; null where the text is no whole number."""
+    clean = sa.func.trim(given)
+    digits = 11 + len(str(parts)) - 1
+    counted = try_cast(sa.case((matches(clean, text_constant(f"-?[0-9]{{1,{digits}}}")), clean)), sa.Numeric(18, 0))
+    seconds = sa.cast(counted, sa.Float(53)) / sa.literal_column(str(float(parts)))
+    return sa.func.to_timestamp(seconds, type_=sa.DateTime(timezone=True))
+
+
 def parse_format(given: Element, form: Value, type_: sa.types.TypeEngine) -> Element:
     """Read a date or a naive moment by a form such as `DD-MM-YYYY HH24:MI`; null where the text has another form."""
     pattern, order = _pattern(form, with_clock=not isinstance(type_, sa.Date))

@@ -7,7 +7,7 @@ differently (reading the lake's Parquet, streaming Arrow in and out, publishing 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -203,6 +203,13 @@ class Warehouse(ABC):
     @abstractmethod
     def publish(self, news: bool = True) -> None:
         """Let readers see what was committed so far; without news only what a killed run left unpublished."""
+
+    @abstractmethod
+    def scrub(self, tables: Collection[str]) -> None:
+        """Make what was deleted from these tables unreadable in the engine's files too, and publish.
+
+        It costs what is stored, not what was deleted: once per erasure, however many people it is about.
+        """
 
     @abstractmethod
     def query(self, statement: str) -> pa.Table:

@@ -208,9 +208,9 @@ def change(file: Path, before: str, after: str) -> None:
 
 
 def test_the_missing_plugin_on_the_page_is_told_in_those_words() -> None:
-    shown = next(line for line in (DOCS / "errors.md").read_text(encoding="utf-8").splitlines() if "salesforce" in line)
+    shown = next(line for line in (DOCS / "errors.md").read_text(encoding="utf-8").splitlines() if "pipedrive" in line)
     with pytest.raises(PluginError) as caught:
-        Registry().get("salesforce")
+        Registry().get("pipedrive")
     assert re.fullmatch(re.escape(shown.strip()).replace(re.escape("..."), ".*"), str(caught.value))
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.expressions.conversion import date_value, local_moment, moment_value, parse_format, unread
+from hub.expressions.conversion import (
+    UNIX,
+    counted_moment,
+    date_value,
+    local_moment,
+    moment_value,
+    parse_format,
+    unread,
+)
 from hub.expressions.functions.function import MOMENT, Call, Parameter, Subject
 from hub.expressions.scope import Element, Scope
 from hub.expressions.values import INTEGER as SQL_INTEGER
@@ -33,14 +41,19 @@ def _date(call: Call) -> Value:
 
 @subject.function(
     "timestamp(value[, form])",
-    "The moment that a text holds; without a zone it is local: 'DD-MM-YYYY HH24:MI'.",
+    "The moment that a text holds; without a zone it is local: 'DD-MM-YYYY HH24:MI'. "
+    "'unix' counts seconds since 1970, 'unix ms' milliseconds.",
     _READABLE,
     _FORM,
 )
 def _timestamp(call: Call) -> Value:
     if len(call) == 1 or call.arguments[0].type != "text":
         return call.give(call.convert(0, "timestamp").element, "timestamp")
-    result = local_moment(parse_format(call[0], call.arguments[1], sa.DateTime()), call.scope)
+    parts = UNIX.get(str(call.arguments[1].constant))
+    if parts is not None:
+        result = counted_moment(call[0], parts)
+    else:
+        result = local_moment(parse_format(call[0], call.arguments[1], sa.DateTime()), call.scope)
     call.found.failures.append(unread(call[0], result, "not a date and time"))
     return call.give(result, "timestamp")
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from hub.contracts import Status
 from hub.errors import RejectedError
+from hub.oauth import Tokens
 from hub.outgoing import Answer, Outgoing, clean_reason, reason_of, status_of
 from hub.templated import as_json, as_text, filled, parsed, text_at, value_at, written
 from plugins.destinations.rest.config import Request
@@ -36,6 +37,8 @@ class Api:
     headers: Mapping[str, str] = field(repr=False)
     query: Mapping[str, str] = field(repr=False)
     retriable: Collection[int]
+    tokens: Tokens | None = None
+    """What hands out access tokens; one that is no longer taken is replaced once, for a 401 took nothing."""
 
     def call(self, request: Request, values: Mapping[str, Any]) -> Answer:
         """Make one request. Raises RejectedError where it can't be written, NotSentError and NoAnswerError."""
@@ -48,13 +51,17 @@ class Api:
             raise RejectedError(missing(error)) from None
         except (TypeError, ValueError, RecursionError):
             raise RejectedError(UNWRITABLE) from None
-        return self.outgoing.request(
-            request.method,
-            content,
-            {"Accept": "application/json", **kind, **self.headers, **headers},
-            {**self.query, **query},
-            f"/{path.lstrip('/')}" if path else "",
-        )
+        place = f"/{path.lstrip('/')}" if path else ""
+        said = {"Accept": "application/json", **kind, **self.headers, **headers}
+        if self.tokens is None:
+            return self.outgoing.request(request.method, content, said, {**self.query, **query}, place)
+        token = self.tokens.access()
+        signed = {**said, "Authorization": f"Bearer {token}"}
+        answer = self.outgoing.request(request.method, content, signed, {**self.query, **query}, place)
+        if answer.status == 401:
+            signed["Authorization"] = f"Bearer {self.tokens.access(refused=token)}"
+            answer = self.outgoing.request(request.method, content, signed, {**self.query, **query}, place)
+        return answer
 
 
 @dataclass(frozen=True)

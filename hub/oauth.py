@@ -1,0 +1,144 @@
+"""Access tokens by OAuth 2.0 (RFC 6749): asked for when one is needed, used for as long as it is good, and never shown.
+
+    auth:
+      type: oauth2
+      token_url: https://login.example.com/oauth2/token
+      client_id: ${CRM_CLIENT}
+      client_secret: ${CRM_SECRET}
+      refresh_token: ${CRM_REFRESH}      # without one: the client signs in as itself (client credentials)
+
+Some servers give a new refresh token each time and take every one only once. The newest is kept in `.hub/tokens/`, in
+a file that only its owner may read; another one in the configuration replaces it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+from hub.errors import ConfigurationError
+from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing
+
+MARGIN = 25.0
+"""Seconds before its end at which a token is no longer used; some servers give a new one no earlier than 30."""
+UNSAID = 300.0
+"""Seconds that a token is used where the server does not say."""
+
+_CODE = re.compile(r"[a-z_]{3,40}")
+_SIGN_IN_AGAIN = "the refresh token is no longer taken: sign in again, and give the hub a new one"
+_MEANINGS = {
+    "invalid_grant": _SIGN_IN_AGAIN,
+    "invalid_client": "mend `client_id` or `client_secret`",
+    "unauthorized_client": "the client may not sign in this way: look at its rights there",
+    "invalid_scope": "mend `scope`",
+}
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who signs in, and where; texts as the configuration has them."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    scope: str | None = None
+
+    @property
+    def mark(self) -> str:
+        """What tells this sign-in from another one, without its secrets."""
+        said = [self.token_url, self.client_id, self.client_secret, self.refresh_token or "", self.scope or ""]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+class Tokens:
+    """The access token of one connection, for all processes of a project on this machine."""
+
+    def __init__(self, client: Client, folder: Path, connection: str, *, allow_private: bool = False) -> None:
+        """Keep nothing and ask nothing yet. `folder` is the project's."""
+        self._client = client
+        self._file = folder / ".hub" / "tokens" / f"{connection}.json"
+        self._allow_private = allow_private
+
+    def access(self, refused: str | None = None) -> str:
+        """Give a token that is good, and another one than `refused`.
+
+        Raises ConfigurationError where the sign-in is refused, NotSentError where the server does not answer.
+        """
+        with self._alone():
+            known = self._known()
+            if known.get("access") not in (None, refused) and float(known["good_until"]) > time.time():
+                return known["access"]
+            answer = self._ask(known.get("refresh") or self._client.refresh_token)
+            lasts = UNSAID if answer.get("expires_in") is None else float(answer["expires_in"])
+            self._keep(
+                {
+                    "client": self._client.mark,
+                    "access": answer["access_token"],
+                    "refresh": answer.get("refresh_token") or known.get("refresh") or "",
+                    "good_until": str(time.time() + max(lasts - MARGIN, lasts / 2)),
+                }
+            )
+            return answer["access_token"]
+
+    def _ask(self, refresh: str | None) -> dict[str, str]:
+        form = {"grant_type": "refresh_token" if refresh else "client_credentials", "client_id": self._client.client_id}
+        form["client_secret"] = self._client.client_secret
+        form |= {"refresh_token": refresh} if refresh else {}
+        form |= {"scope": self._client.scope} if self._client.scope else {}
+        kinds = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        with Outgoing(self._client.token_url, allow_private=self._allow_private) as outgoing:
+            try:
+                answer = outgoing.request("POST", urlencode(form).encode(), kinds)
+            except NoAnswerError as error:
+                raise NotSentError(f"the sign-in: {error}") from None  # what we want to send has not left yet
+        return _given(answer, f"the sign-in at {outgoing.host}")
+
+    def _known(self) -> dict[str, str]:
+        try:
+            known: dict[str, str] = json.loads(self._file.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return known if known.get("client") == self._client.mark else {}
+
+    def _keep(self, known: Mapping[str, str]) -> None:
+        new = self._file.with_suffix(".new")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(known, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._file)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one process ask at a time: two that use the same refresh token would lose it."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _given(answer: Answer, what: str) -> dict[str, str]:
+    try:
+        said = json.loads(answer.body)
+    except ValueError:
+        said = None
+    said = said if isinstance(said, dict) else {}
+    if answer.status == 429 or answer.status >= 500:
+        raise NotSentError(f"{what} answers {answer.status}", retry_after=answer.retry_after)
+    if answer.status >= 300:
+        code = str(said.get("error", ""))
+        told = f" ({code})" if _CODE.fullmatch(code) else ""
+        raise ConfigurationError(f"{what} is refused{told}: {_MEANINGS.get(code, 'mend `auth`')}")
+    if not isinstance(said.get("access_token"), str):
+        raise ConfigurationError(f"{what} gives no access token; mend `token_url`")
+    return said

@@ -79,6 +79,10 @@ class Transaction(ABC):
             self._held_once[name] = self.hold(name, query())
         return self._held_once[name]
 
+    def recall(self, name: str, query: sa.Select[Any]) -> sa.TableClause:
+        """Give the result of a query that only reads: kept, or read anew each time where that is cheaper."""
+        return self.hold(name, query)
+
     def let_go(self, *held: sa.TableClause) -> None:
         """Drop temporary tables that are needed no longer, before the transaction ends."""
         for table in held:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from hub.law import Terms, Text, age_groups, basis_groups
 from hub.ledger import EVERY_CHANNEL
+from hub.warehouse.constructs import utc
 
 CLOCKS_APART = timedelta(days=1)
 """A system's clock may run ahead of ours: a withdrawal counts from a day before its own moment."""
@@ -86,6 +87,33 @@ def in_effect(
     )
 
 
+def answers(
+    tables: Tables, terms: Terms, channel: str, purpose: str, as_of: datetime, *, ahead: timedelta | None = CLOCKS_APART
+) -> sa.Select:
+    """Give the consent in effect of everybody for one channel, without its proof: person_id, given, at.
+
+    The same as `in_effect`, for audiences of millions: as a refusal holds against a yes of the same moment, the newest
+    of each kind is all that is needed, and one look at the statements finds both.
+    """
+    said = _said(tables, None, purpose, as_of, None, (channel, EVERY_CHANNEL))
+    yes, refused = _valid(said, terms, purpose, as_of, False, ahead)
+    judged = sa.select(
+        said.c.person_id,
+        sa.case((sa.and_(said.c.channel == channel, yes), said.c.at)).label("agreed"),
+        sa.case((refused, said.c.at)).label("declined"),
+    ).subquery("judged")
+    agreed, declined = sa.func.max(judged.c.agreed), sa.func.max(judged.c.declined)
+    return (
+        sa.select(
+            judged.c.person_id,
+            sa.func.coalesce(agreed > declined, agreed.is_not(None), type_=sa.Boolean()).label("given"),
+            sa.func.greatest(agreed, declined, type_=sa.DateTime(timezone=True)).label("at"),
+        )
+        .group_by(judged.c.person_id)
+        .having(sa.func.coalesce(agreed, declined).is_not(None))
+    )
+
+
 def allowed(given: sa.ColumnElement[bool], purpose: str) -> sa.ColumnElement[bool]:
     """Say whether a message of a purpose may go: marketing needs consent; service only the absence of a refusal."""
     return sa.func.coalesce(given, sa.true() if purpose == "service" else sa.false())
@@ -108,10 +136,7 @@ def _stated(
 ) -> sa.CTE:
     """Give the statements that count: person_id, channel, given, at, consent_key. One about all channels is many."""
     said = _said(tables, people, purpose, as_of, records)
-    refused = sa.not_(said.c.given)
-    if ahead is not None:
-        refused = sa.and_(refused, said.c.at <= _moment(as_of + ahead))
-    yes = sa.and_(said.c.given, said.c.at <= _moment(as_of), *_conditions(said, terms, purpose, as_of, soft_opt_in))
+    yes, refused = _valid(said, terms, purpose, as_of, soft_opt_in, ahead)
     counting = sa.select(*(said.c[name] for name in ("person_id", "given", "at", "consent_key")))
     every = sa.union_all(*(sa.select(sa.literal(name, sa.Text()).label("channel")) for name in CHANNELS)).subquery()
     return sa.union_all(
@@ -120,16 +145,39 @@ def _stated(
     ).cte(f"stated_on_{purpose}")
 
 
+def _valid(
+    said: sa.CTE, terms: Terms, purpose: str, as_of: datetime, soft_opt_in: bool, ahead: timedelta | None
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Say which statements count as a yes, and which as a refusal."""
+    refused = sa.not_(said.c.given)
+    if ahead is not None:
+        refused = sa.and_(refused, said.c.at <= _moment(as_of + ahead))
+    yes = sa.and_(said.c.given, said.c.at <= _moment(as_of), *_conditions(said, terms, purpose, as_of, soft_opt_in))
+    return yes, refused
+
+
 def _said(
-    tables: Tables, people: sa.FromClause, purpose: str, as_of: datetime, records: sa.FromClause | None
+    tables: Tables,
+    people: sa.FromClause | None,
+    purpose: str,
+    as_of: datetime,
+    records: sa.FromClause | None,
+    channels: Sequence[str] | None = None,
 ) -> sa.CTE:
-    """Give all statements of people, with what is asked about them: a clear answer, a moment, country, birth date."""
+    """Give all statements of people, with what is asked about them: a clear answer, a moment, country, birth date.
+
+    Of everybody where no `people` are named, about all channels where no `channels` are.
+    """
     consent = tables.table("consent")
     person = tables.table("person").alias("stating_person")
     record = tables.table("source_record") if records is None else records
     given = sa.func.coalesce(consent.c.given, sa.false())
     at = sa.func.coalesce(consent.c.at, consent.c.source_time)
-    wanted = sa.select(people.c.person_id).distinct().subquery("wanted")
+    told = consent.join(record, record.c.record_id == consent.c.record_id)
+    if people is not None:
+        wanted = sa.select(people.c.person_id).distinct().subquery("wanted")
+        told = told.join(wanted, wanted.c.person_id == record.c.person_id)
+    asked = [consent.c.purpose == purpose, *([consent.c.channel.in_(channels)] if channels is not None else [])]
     return (
         sa.select(
             record.c.person_id,
@@ -144,10 +192,8 @@ def _said(
             sa.func.coalesce(sa.func.upper(sa.func.trim(person.c.country)), "").label("country"),
             person.c.birth_date,
         )
-        .join(record, record.c.record_id == consent.c.record_id)
-        .join(wanted, wanted.c.person_id == record.c.person_id)
-        .outerjoin(person, person.c.person_id == record.c.person_id)
-        .where(consent.c.purpose == purpose)
+        .select_from(told.outerjoin(person, person.c.person_id == record.c.person_id))
+        .where(*asked)
         .cte(f"said_on_{purpose}")
     )
 
@@ -203,7 +249,7 @@ def _of_age(said: sa.CTE, terms: Terms) -> sa.ColumnElement[bool]:
     """Say whether somebody was old enough at the moment of a yes; whose age is not known counts as grown up."""
     years = sa.case(*((_there(said, group.countries, group.named), group.age) for group in age_groups(terms.stricter)))
     born = said.c.birth_date
-    return sa.or_(born.is_(None), _day_number(said.c.at) >= _day_number(born) + years * 10_000)
+    return sa.or_(born.is_(None), _day_number(utc(said.c.at)) >= _day_number(born) + years * 10_000)
 
 
 def _there(said: sa.CTE, countries: tuple[str, ...], named: bool) -> sa.ColumnElement[bool]:

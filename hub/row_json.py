@@ -13,44 +13,54 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TO_ESCAPE = r'["\\\x00-\x1f]'
+_BYTES_TO_ESCAPE = b'"\\' + bytes(range(0x20))
 
 
 def rows_as_json(columns: Sequence[pa.Array], names: Sequence[str]) -> pa.Array | None:
-    """Give each row as the text of a JSON object. None where a value has no form in JSON that is sure."""
+    """Give each row as the text of a JSON object. None where a value has no form in JSON that is sure.
+
+    Quotes around a column without gaps are put in with the names, so that most values are copied once.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if not names:
         return None
     parts: list[Any] = []
-    for place, (name, column) in enumerate(zip(names, columns, strict=True)):
-        values = _values(column)
-        if values is None:
+    between = "{"
+    for name, column in zip(names, columns, strict=True):
+        found = _values(column)
+        if found is None:
             return None
-        head = f"{'{' if place == 0 else ', '}{json.dumps(name, ensure_ascii=False)}: "
-        parts += [pa.scalar(head, pa.string()), values]
-    joined: pa.Array = pc.binary_join_element_wise(*parts, pa.scalar("}", pa.string()), pa.scalar("", pa.string()))
+        values, quoted = found
+        quote = '"' if quoted and not values.null_count else ""
+        if quoted and values.null_count:
+            values = _quoted(values)
+        if values.null_count:
+            values = pc.coalesce(values, pa.scalar("null", pa.string()))
+        parts += [pa.scalar(f"{between}{json.dumps(name, ensure_ascii=False)}: {quote}", pa.string()), values]
+        between = f"{quote}, "
+    end = pa.scalar(between[:-2] + "}", pa.string())
+    joined: pa.Array = pc.binary_join_element_wise(*parts, end, pa.scalar("", pa.string()))
     return joined
 
 
-def _values(column: pa.Array) -> pa.Array | None:
+def _values(column: pa.Array) -> tuple[pa.Array, bool] | None:
+    """Give the texts of a column, null where nothing is, and whether they stand in quotes."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_null(kind):
-        return pa.repeat(pa.scalar("null", pa.string()), len(column))
+        return column.cast(pa.string()), False
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        found = _quoted(_escaped(column.cast(pa.string())))
-    elif pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        found = column.cast(pa.string())
-    elif pa.types.is_decimal(kind) or pa.types.is_date(kind):
-        found = _quoted(column.cast(pa.string()))
-    elif pa.types.is_timestamp(kind):
-        found = _quoted(_moments(column))
-    else:
-        return None
-    return pc.coalesce(found, pa.scalar("null", pa.string()))
+        return _escaped(column.cast(pa.string())), True
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return column.cast(pa.string()), False
+    if pa.types.is_decimal(kind) or pa.types.is_date(kind):
+        return column.cast(pa.string()), True
+    if pa.types.is_timestamp(kind):
+        return _moments(column), True
+    return None
 
 
 def _quoted(column: pa.Array) -> pa.Array:
@@ -66,11 +76,22 @@ def _escaped(column: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not _needs_escapes(column):
+        return column
     mask = pc.fill_null(pc.match_substring_regex(column, _TO_ESCAPE), False)
     if not pc.any(mask).as_py():
         return column
     escaped = [json.dumps(value, ensure_ascii=False)[1:-1] for value in column.filter(mask).to_pylist()]
     return pc.replace_with_mask(column, mask, pa.array(escaped, pa.string()))
+
+
+def _needs_escapes(column: pa.Array) -> bool:
+    """Say whether anything in the memory of a column must be escaped: one look at all of it is quick, and sure."""
+    texts = column.buffers()[2]
+    if texts is None:
+        return False
+    given = texts.to_pybytes()
+    return len(given.translate(None, _BYTES_TO_ESCAPE)) != len(given)
 
 
 def _moments(column: pa.Array) -> pa.Array:

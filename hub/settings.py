@@ -7,12 +7,25 @@ environment, `.env` in the project folder, a file of that name in the folder tha
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import DotEnvSettingsSource
 
 from hub.log import LogFormat, LogLevel
+
+LEAST_MEMORY = 256_000_000
+"""Bytes. With less, joins over a million people fail."""
+
+
+def _enough(size: ByteSize) -> ByteSize:
+    if size < LEAST_MEMORY:
+        raise ValueError("DuckDB needs 256MB at least")
+    return size
+
+
+Memory = Annotated[ByteSize, AfterValidator(_enough)]
 
 
 class Settings(BaseSettings):
@@ -25,6 +38,10 @@ class Settings(BaseSettings):
     )
     log_format: LogFormat = Field("console", description="Log lines for people (console) or for machines (json).")
     log_level: LogLevel = Field("info", description="The least severe level that is logged.")
+    memory: Memory | None = Field(
+        None,
+        description="How much memory DuckDB takes for data at most, such as 512MB; what is beyond waits on disk.",
+    )
     key: SecretStr | None = Field(None, description="Signs the links in messages and hashes suppressed addresses.")
     former_keys: SecretStr | None = Field(
         None, description="Keys that HUB_KEY replaced, with commas between: links that they signed still open."

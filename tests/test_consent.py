@@ -38,7 +38,21 @@ def standing(
         people = sa.select(person.c.person_id).where(person.c.person_id == 1).subquery()
         rows = transaction.rows(consent.in_effect(transaction, terms, people, purpose, as_of, **more))
     assert len({row.channel for row in rows}) == len(rows), "one row per channel"
+    if not more.pop("soft_opt_in", False):
+        at_once = {channel: answer(shop, terms, channel, purpose, as_of, **more) for channel in consent.CHANNELS}
+        assert {row.channel: (row.given, row.at) for row in rows} == {name: it for name, it in at_once.items() if it}
     return {row.channel: row.given for row in rows}
+
+
+def answer(
+    shop: Shop, terms: Terms, channel: str, purpose: str, as_of: datetime, **more: Any
+) -> tuple[bool, datetime] | None:
+    """Give the same of person 1 as audiences ask for it: for one channel, of everybody."""
+    with shop.warehouse.begin() as transaction:
+        asked = consent.answers(transaction, terms, channel, purpose, as_of, **more).subquery()
+        rows = transaction.rows(sa.select(asked.c.given, asked.c.at).where(asked.c.person_id == 1))
+    assert len(rows) <= 1, "one row per person"
+    return (rows[0].given, rows[0].at) if rows else None
 
 
 # over records and moments

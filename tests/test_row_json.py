@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.row_json import rows_as_json
@@ -33,6 +33,7 @@ def plain(value: object) -> object:
     return str(value) if isinstance(value, Decimal) else value
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_every_row_reads_as_what_it_holds(rows: list[tuple[object, ...]]) -> None:
     by_column = zip(zip(*rows, strict=True), KINDS.values(), strict=True)

@@ -1,4 +1,4 @@
-"""`hub status`: the last runs, what there is, what was set aside, the messages by state, and the syncs."""
+"""`hub status`: the last runs, what there is, what was set aside, messages by state, what was pushed, and the syncs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hub.published import ask
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hub.ledger import Ledger
     from hub.project import Project
 
 RUNS = 5
@@ -31,7 +32,7 @@ def _ledger(project: Project) -> dict[str, Any]:
 
     with reading_ledger(project.hub.ledger, project.state) as ledger:
         if ledger is None:
-            return {"runs": [], "messages": {}, "waiting": {}, "left_alone": []}
+            return {"runs": [], "messages": {}, "waiting": {}, "left_alone": [], "inbox": []}
         runs = [
             {
                 "run": run_id,
@@ -45,8 +46,21 @@ def _ledger(project: Project) -> dict[str, Any]:
             "runs": runs,
             "messages": ledger.outbox.counts(),
             "waiting": ledger.outbox.waiting(),
-            "left_alone": [asdict(health) for health in ledger.destinations.in_trouble()],
+            "left_alone": [
+                {**asdict(health), "told": health.told, "syncs": _to(project, health.connection)}
+                for health in ledger.destinations.in_trouble()
+            ],
+            "inbox": _inbox(project, ledger),
         }
+
+
+def _inbox(project: Project, ledger: Ledger) -> list[dict[str, Any]]:
+    """Tell what was pushed and has not landed; what no connection takes any more is dead."""
+    oldest = ledger.inbox.oldest()
+    return [
+        {"connection": name, "pushes": pushes, "since": oldest[name], "dead": name not in project.connections}
+        for name, pushes in ledger.inbox.waiting().items()
+    ]
 
 
 def _warehouse(project: Project) -> dict[str, Any]:
@@ -73,14 +87,27 @@ def _syncs(project: Project) -> list[dict[str, Any]]:
     return [row for row in ask(project, last).to_pylist() if row["sync"] in project.syncs]
 
 
-def _left_alone(it: dict[str, Any], waiting: int) -> str:
-    """Say what is wrong with a destination, since when, and when it is tried again."""
-    from hub.ledger.destinations import IN_WORDS
+def _to(project: Project, connection: str) -> list[str]:
+    """Name the syncs that go to a connection."""
+    return [name for name, sync in project.syncs.items() if sync.to.connection == connection]
 
-    return (
-        f"{it['connection']} {IN_WORDS[it['trouble']]} since {it['since']:%Y-%m-%d %H:%M}: {it['reason']}. "
-        f"{waiting:,} messages wait; the first run after {it['until']:%Y-%m-%d %H:%M} tries it again."
-    )
+
+def _left_alone(it: dict[str, Any], waiting: int) -> str:
+    """Say what is wrong with a destination, since when, what waits for it, and when it is tried again."""
+    syncs = ", ".join(it["syncs"])
+    what = [f"{waiting:,} messages"] if waiting or not syncs else []
+    what += [f"sync{'s' if len(it['syncs']) > 1 else ''} {syncs}"] if syncs else []
+    waits = "waits" if what == [f"sync {syncs}"] else "wait"
+    again = f"the first run after {it['until']:%Y-%m-%d %H:%M} tries it again."
+    return f"{it['told']}. {' and '.join(what)} {waits}; {again}"
+
+
+def _pushed(it: dict[str, Any]) -> str:
+    """Say how many pushes wait, since when, and what to do where nobody fetches them."""
+    told = f"{it['pushes']:,} pushes for {it['connection']} wait since {it['since']:%Y-%m-%d %H:%M}"
+    if it["dead"]:
+        return f"{told}: hub.yaml has no such connection any more. Put it back and run `hub run listen` to land them."
+    return f"{told}: the next run lands them."
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:
@@ -103,6 +130,8 @@ def _show(console: Console, data: dict[str, Any]) -> None:
             for name, rows in counts.items():
                 table.add_row(name, f"{rows:,}")
             console.print(table)
+    for it in data["inbox"]:
+        console.print(_pushed(it), style="yellow" if it["dead"] else "", markup=False, soft_wrap=True)
     for it in data["left_alone"]:
         console.print(_left_alone(it, data["waiting"].get(it["connection"], 0)), style="yellow", markup=False)
     for sync in data["syncs"]:

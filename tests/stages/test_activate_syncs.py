@@ -247,7 +247,7 @@ def test_a_removal_that_failed_is_tried_again(shop: Shop) -> None:
     calls(shop)
     leave(shop, 1)
     shop.answer("ads", lambda rows: [Result(row.key, "later", reason="busy") for row in rows])
-    assert run(shop).failures == ("sync gold: ads takes nothing now: busy",)
+    assert run(shop).failures == ("sync gold: none of 1 rows was taken: 1 x busy",)
     Recorder.answers.clear()
     calls(shop)
     run(shop)
@@ -285,7 +285,7 @@ def test_batches_keep_to_the_size_of_the_destination_and_what_was_acknowledged_b
     shop.answer("ads", breaks_off)
     report = run(shop)
     assert sizes == [100, 100, 50]
-    assert report.failures == ("sync gold: down",)
+    assert report.failures == ("sync gold: ads: down",)
     acknowledged = shop.rows("audience_state", "row_key", "remote_id")
     assert len(acknowledged) == 200
     assert all(remote == f"remote-{key}" for key, remote in acknowledged)

@@ -339,6 +339,6 @@ def test_a_mistake_in_the_plugin_leaves_the_other_destinations_alone(shop: Shop)
 
     shop.answer("ads", breaks)
     report = run(shop)
-    assert report.failures == ("sync gold: the plugin broke off: ValueError",)
+    assert report.failures == ("sync gold: ads: the plugin broke off: ValueError",)
     assert len(shop.taken("crm")) == 1
     assert shop.rows("sync_change", "sync", "result") == [("crm", "accepted"), ("gold", "unknown")]

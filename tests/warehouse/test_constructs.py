@@ -32,6 +32,7 @@ from hub.warehouse.constructs import (
     sha256_hex,
     text_constant,
     try_cast,
+    utc,
 )
 
 TESTED = {
@@ -52,6 +53,7 @@ TESTED = {
     "sha256_hex",
     "text_constant",
     "try_cast",
+    "utc",
 }
 
 
@@ -288,3 +290,18 @@ def test_folded_names_are_compared_without_capitals_accents_and_spaces(
     warehouse: Warehouse, given: str | None, expected: str | None
 ) -> None:
     assert computed(warehouse, given, folded) == expected
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("2026-03-29 03:00:00.123456+02", datetime(2026, 3, 29, 1, 0, 0, 123456)),  # noqa: DTZ001
+        ("1912-01-01 00:00:00+00", datetime(1912, 1, 1)),  # noqa: DTZ001
+        ("infinity", None),
+        (None, None),
+    ],
+)
+def test_a_moment_is_written_in_utc_without_a_zone(
+    warehouse: Warehouse, moment: str | None, expected: datetime | None
+) -> None:
+    assert computed(warehouse, moment, lambda it: utc(sa.cast(it, sa.DateTime(timezone=True)))) == expected

@@ -8,6 +8,10 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
+from hub import settings
+from hub.pipeline import workspace
+from hub.project import load_project
+from hub.registry import Registry
 from hub.schema import BUILT_IN
 from hub.warehouse import duckdb as engine
 from hub.warehouse import open_warehouse
@@ -23,6 +27,17 @@ def test_memory_is_what_duckdb_would_take_but_at_most_four_gigabytes() -> None:
     assert memory().removesuffix("B").isdecimal()
     assert int(memory().removesuffix("B")) <= MOST
     assert limit == own or limit == "3.7 GiB"
+
+
+def test_a_machine_can_say_how_much_it_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hub.yaml").write_text("name: Shop\n")
+    monkeypatch.setenv("HUB_MEMORY", "512MB")
+    with workspace(load_project(tmp_path, Registry())) as open_, open_.warehouse.begin() as transaction:
+        limit = transaction.scalar(sa.text("SELECT current_setting('memory_limit')"))
+    assert limit == "488.2 MiB"
+    monkeypatch.setenv("HUB_MEMORY", "10MB")
+    with pytest.raises(ValueError, match="DuckDB needs 256MB at least"):
+        settings.load(tmp_path)
 
 
 def test_tables_of_a_run_that_do_not_fit_wait_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

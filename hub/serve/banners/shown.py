@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.errors import TemporaryError
-from hub.ledger import EVERY_CHANNEL, Statement, digest
+from hub.ledger import EVERY_CHANNEL, Statement
 from hub.serve.site import Site
 from hub.warehouse import Transaction
 from hub.warehouse.reading import reading
@@ -153,7 +153,7 @@ class Shown:
         named = said.record
         if said.message_id is not None:
             message = self._site.ledger.outbox.get(said.message_id)
-            named = digest(message.record_id) if message is not None else None
+            named = message.record if message is not None else None
         row = copy.execute("SELECT person FROM record WHERE digest = ?", (named,)).fetchone()
         return row[0] if row is not None else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 TRIES = 3
 LONGEST_PAUSE = 2.0
 """Seconds. What needs longer waits in the outbox, not in the run."""
+
+SHORT_REST = 10.0
+"""Seconds. A destination that asks for no more than this is waited for; else the next run goes on."""
 
 Fault = Literal["", "later", "unknown", "configuration", "broken"]
 """What is wrong with a destination itself, or with its plugin."""
@@ -49,6 +53,21 @@ def deliver(ids: Sequence[str], call: Callable[[], Sequence[Result]]) -> Answer:
         return _all(ids, "later", str(error), "configuration")
     except Exception as error:  # noqa: BLE001 (a plugin's own mistake must not lose track of what it was sending)
         return _all(ids, "unknown", f"the plugin broke off: {type(error).__name__}", "broken")
+
+
+def deliver_rows(ids: Sequence[str], call: Callable[[], Sequence[Result]]) -> Answer:
+    """Hand rows over; where all of them are to come a moment later, wait as asked and do it again, a few times.
+
+    Rows may go twice, for a destination knows them by their key.
+    """
+    answer = deliver(ids, call)
+    for _ in range(TRIES - 1):
+        waits = {result.retry_after or 0.0 if result.status == "later" else 0.0 for result in answer.results}
+        if answer.fault or not 0.0 < min(waits) <= max(waits) <= SHORT_REST:
+            break
+        time.sleep(max(waits))
+        answer = deliver(ids, call)
+    return answer
 
 
 def deliver_messages(
@@ -119,6 +138,8 @@ def _is_worth_a_moment(error: BaseException) -> bool:
 
 
 def _complete(ids: Sequence[str], results: Sequence[Result]) -> Answer:
+    if [result.id for result in results] == list(ids):
+        return Answer(results)
     by_id = {result.id: result for result in results}
     missing = "the plugin gave no result for it"
     complete = [by_id.get(id_) or Result(id_, "unknown", reason=missing) for id_ in ids]

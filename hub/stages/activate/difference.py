@@ -35,8 +35,9 @@ stray    the destination holds it though it was taken out before
 
 @dataclass(frozen=True)
 class Difference:
-    """What to send: `changes` (kind, row_key, row_hash, remote_id, known, person_id, i0 ...), counted by kind.
+    """What to send: `changes` (place, kind, row_key, row_hash, remote_id, known, person_id, i0 ...), counted by kind.
 
+    `place` numbers them from 1, so that they can be read in slices.
     `acknowledged` is how many rows the destination holds as far as it said.
     """
 
@@ -90,14 +91,12 @@ def difference(
         .where(state.c.sync == sync.sync)
         .subquery("known")
     )
-    changes = transaction.hold(
-        "changes",
-        sa.union_all(
-            _to_write(sync, rows, known, everything),
-            _to_take_out(sync, rows, known, audience),
-            *([_strays(rows, known, strays)] if strays is not None else []),
-        ),
-    )
+    different = sa.union_all(
+        _to_write(sync, rows, known, everything),
+        _to_take_out(sync, rows, known, audience),
+        *([_strays(rows, known, strays)] if strays is not None else []),
+    ).subquery("different")
+    changes = transaction.hold("changes", sa.select(sa.func.row_number().over().label("place"), different))
     transaction.let_go(*audience.held)
     counted = transaction.rows(sa.select(changes.c.kind, sa.func.count()).group_by(changes.c.kind))
     return Difference(changes, audience, {kind: int(number) for kind, number in counted}, transaction.count(known))

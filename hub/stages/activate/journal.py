@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
@@ -27,8 +28,11 @@ SECONDS = 10.0
 How = Literal["run", "plan", "resync"]
 Sent = Literal["upsert", "add", "update", "remove", "delete", "clear"]
 """What is done with a row; to clear it is to update it with nothing in its fields."""
-PLAIN = ("accepted", "", "")
-"""What most rows come to: status, reason and remote id."""
+Told = tuple[str, str, str]
+"""What became of a row: status, reason and remote id."""
+PLAIN: Told = ("accepted", "", "")
+"""What most rows come to."""
+NOTED = ["row_key", "row_hash", "remote_id", "known"]
 TAKES_OUT = ("remove", "delete", "clear")
 RESULTS = {"written": "synced", "taken_out": "removed", "failed": "not_synced"}
 
@@ -68,49 +72,37 @@ class Journal:
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     clock: Callable[[], float] = time.monotonic
-    _portion: list[pa.RecordBatch] = field(default_factory=list)
+    _portion: list[_Noted] = field(default_factory=list)
     _rows: int = 0
     _since: float = 0.0
 
     def add(self, operation: Sent, rows: pa.RecordBatch, results: Sequence[Result]) -> None:
-        """Note what became of rows (row_key, row_hash, remote_id, known), in their order."""
+        """Note what became of rows (row_key, row_hash, remote_id, known; written, if it comes back), in their order."""
         import pyarrow as pa
 
         if not self._portion:
             self._since = self.clock()
-        count, text = len(results), pa.string()
-        told = [(result.status, result.reason, result.remote_id) for result in results]
-        plain = set(told) == {PLAIN}
-        taken = count if plain else sum(status == "accepted" for status, _, _ in told)
+        count = len(results)
+        told: Sequence[Told] = [(result.status, result.reason, result.remote_id) for result in results]
+        taken = sum(status == "accepted" for status, _, _ in told)
         self.counts["removed" if operation in TAKES_OUT else "synced"] += taken
         if taken < count:
             self.counts["not_synced"] += count - taken
             self.reasons.update(reason for status, reason, _ in told if status != "accepted")
-        columns = {
-            "row_key": rows.column("row_key"),
-            "row_hash": rows.column("row_hash"),
-            "former_id": rows.column("remote_id"),
-            "known": rows.column("known"),
-            "operation": pa.repeat(pa.scalar(operation, text), count),
-        }
-        for place, name in enumerate(("result", "reason", "remote_id")):
-            if plain:
-                columns[name] = pa.repeat(pa.scalar(PLAIN[place] or None, text), count)
-            else:
-                columns[name] = pa.array([it[place] or None for it in told], text)
-        self._portion.append(pa.record_batch(columns))
+        written = rows.column("written") if "written" in rows.schema.names else pa.nulls(count, pa.string())
+        noted = rows.select(NOTED).append_column("written", written)
+        self._portion.append(_Noted(operation, noted, told if set(told) != {PLAIN} else None))
         self._rows += count
         if self._rows >= PORTION or self.clock() - self._since > SECONDS:
             self.write()
 
     def write(self) -> None:
         """Write down what was noted: what the destination holds now, and the changes themselves."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         if not self._portion:
             return
-        noted, self._portion, self._rows = pa.Table.from_batches(self._portion), [], 0
+        noted, self._portion, self._rows = _as_table(self._portion), [], 0
         reach("rows sent, not acknowledged")
         with self.lock, self.warehouse.begin() as transaction:
             rows = transaction.load("noted", noted)
@@ -120,13 +112,13 @@ class Journal:
                 earlier = state.c.row_key.in_(sa.select(rows.c.row_key).where(rows.c.known, accepted))
                 transaction.execute(sa.delete(state).where(state.c.sync == self.sync, earlier))
             at = sa.literal(self.as_of, sa.DateTime(timezone=True))
-            remote_id = sa.func.coalesce(rows.c.remote_id, rows.c.former_id)
+            remote_id = sa.func.coalesce(rows.c.new_id, rows.c.remote_id)
             transaction.execute(
                 sa.insert(state).from_select(
-                    ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at"],
-                    sa.select(sa.literal(self.sync), rows.c.row_key, rows.c.row_hash, remote_id, at).where(
-                        accepted, rows.c.operation.not_in(TAKES_OUT)
-                    ),
+                    ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at", "written"],
+                    sa.select(
+                        sa.literal(self.sync), rows.c.row_key, rows.c.row_hash, remote_id, at, rows.c.written
+                    ).where(accepted, rows.c.operation.not_in(TAKES_OUT)),
                 )
             )
             transaction.execute(
@@ -142,6 +134,7 @@ class Journal:
                     ),
                 )
             )
+            reach("rows written, not committed")
         reach("rows acknowledged")
 
     def forget(self, keys: Sequence[str]) -> None:
@@ -165,3 +158,31 @@ class Journal:
             run = transaction.table("sync_run")
             transaction.execute(sa.delete(run).where(run.c.sync == self.sync, run.c.number == self.number))
             transaction.execute(sa.insert(run).values(**mine, **counted, **told))
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """The rows of one call, and what became of each; None where they all were plainly taken."""
+
+    operation: Sent
+    rows: pa.RecordBatch
+    told: Sequence[Told] | None
+
+
+def _as_table(portion: Sequence[_Noted]) -> pa.Table:
+    """Put calls together: NOTED, written, operation, result, reason, new_id."""
+    import pyarrow as pa
+
+    table, text = pa.Table.from_batches([noted.rows for noted in portion]), pa.string()
+    columns: dict[str, list[pa.Array]] = {name: [] for name in ("operation", "result", "reason", "new_id")}
+    for (operation, plain), calls in groupby(portion, lambda noted: (noted.operation, noted.told is None)):
+        among = list(calls)
+        number = sum(noted.rows.num_rows for noted in among)
+        told = [PLAIN] if plain else [it for noted in among for it in noted.told or ()]
+        columns["operation"].append(pa.repeat(pa.scalar(operation, text), number))
+        for place, name in enumerate(("result", "reason", "new_id")):
+            values = pa.array([it[place] or None for it in told], text)
+            columns[name].append(pa.repeat(values[0], number) if plain else values)
+    for name, chunks in columns.items():
+        table = table.append_column(name, pa.chunked_array(chunks, text))
+    return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hub.contracts import Capabilities, Destination, Operation, Result, Row, SyncBatch
+from hub.failpoints import reach
 from hub.project.sync import Leaving, Sync
 from hub.project.sync_check import WRITES, for_refusers, taking_out
 from hub.row_json import rows_as_json
-from hub.stages.activate.deliver import Answer, deliver
+from hub.stages.activate.deliver import Answer, deliver, deliver_rows
 from hub.stages.activate.difference import TAKEN_OUT, WRITTEN, Difference, Kind
 from hub.stages.activate.journal import TAKES_OUT, Sent
 from hub.warehouse import Transaction
@@ -21,8 +22,12 @@ from hub.warehouse import Transaction
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READ = 20_000
+READ = 10_000
 """So many rows, or one batch of the destination where that is more, are held in memory at once."""
+SLICE = 100_000
+"""So many rows at least are joined to their fields at once."""
+SLICES = 10
+"""But no more than so many times."""
 JSON = "json"
 """The column with the fields of each row as JSON."""
 
@@ -57,14 +62,27 @@ class Shipment:
             names = ("row_key", "row_hash", "remote_id", "known")
             asked = sa.select(*(changes.c[name] for name in names)).where(changes.c.kind.in_(mine))
             sent: Sent = "clear" if way == "clear" else operation
-            for rows in _regrouped(transaction, asked, size):
+            for rows in _regrouped(transaction.arrow(asked, max(size, READ)), size):
                 yield Batch(sent, operation, rows)
         mine = self._of(WRITTEN, kinds)
         if mine:
             asked = self.differs.audience.with_fields(changes).where(changes.c.kind.in_(mine))
             operation = WRITES[self.sync.mode]
-            for rows in _regrouped(transaction, asked, size, tuple(self.sync.fields)):
+            for rows in _regrouped(self._read(transaction, asked, changes), size, tuple(self.sync.fields)):
                 yield Batch(operation, operation, rows)
+
+    def _read(
+        self, transaction: Transaction, asked: sa.Select[Any], changes: sa.TableClause
+    ) -> Iterator[pa.RecordBatch]:
+        """Read rows to write with their fields, so many of them at a time that joining them takes little memory.
+
+        Each slice looks through the tables of the fields once more, so there are never many.
+        """
+        total = sum(self.differs.by_kind.values())
+        slice_ = max(SLICE, -(-total // SLICES))
+        for start in range(0, total, slice_):
+            within = changes.c.place.between(start + 1, start + slice_)
+            yield from transaction.arrow(asked.where(within), max(self.capabilities.batch_size, READ))
 
     def forgotten(self, changes: sa.TableClause, kinds: Sequence[Kind] | None = None) -> sa.Select[tuple[str]]:
         """Select the keys of rows that are to be taken out, where there is no way to."""
@@ -82,9 +100,10 @@ class Shipment:
 def call(destination: Destination, sync: Sync, batch: Batch) -> Answer:
     """Hand one batch to a destination, and give one result per row, in their order."""
     ready = as_sync_batch(sync, batch)
+    reach("rows about to go")
     if sync.mode == "fill_empty" and batch.sent == "update":
         return _fill_empty(destination, sync, ready.rows)
-    return deliver(ready.keys, lambda: destination.sync(ready))
+    return deliver_rows(ready.keys, lambda: destination.sync(ready))
 
 
 def as_sync_batch(sync: Sync, batch: Batch) -> SyncBatch:
@@ -165,32 +184,34 @@ def _missing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, An
     return {name: value for name, value in ours.items() if value is not None and theirs.get(name) in (None, "")}
 
 
-def _regrouped(
-    transaction: Transaction, asked: sa.Select[Any], size: int, names: Sequence[str] = ()
-) -> Iterator[pa.RecordBatch]:
-    """Stream a result in batches of exactly so many rows, but for the last; named fields also as JSON."""
+def _regrouped(reading: Iterable[pa.RecordBatch], size: int, names: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """Give what is read in batches of exactly so many rows, but for the last; named fields also as JSON.
+
+    What is given lies in what was read, so that nothing is copied but the rows that two readings share.
+    """
     import pyarrow as pa
 
-    rest: pa.Table | None = None
-    for batch in transaction.arrow(asked, max(size, READ)):
-        table = pa.Table.from_batches([_with_json(batch, names)])
-        if rest is not None and rest.num_rows and rest.schema == table.schema:
-            table = pa.concat_tables([rest, table])
-        elif rest is not None and rest.num_rows:
-            yield _one(rest)
-        whole = table.num_rows - table.num_rows % size
-        for start in range(0, whole, size):
-            yield _one(table.slice(start, size))
-        rest = table.slice(whole)
-    if rest is not None and rest.num_rows:
-        yield _one(rest)
+    rest: pa.RecordBatch | None = None
+    for read in reading:
+        batch, start = _with_json(read, names), 0
+        if rest is not None and rest.schema != batch.schema:
+            yield rest
+        elif rest is not None:
+            start = min(size - rest.num_rows, batch.num_rows)
+            batches = [rest, batch.slice(0, start)]
+            (joined,) = pa.Table.from_batches(batches).combine_chunks().to_batches()
+            if joined.num_rows < size:
+                rest = joined
+                continue
+            yield joined
+        end = batch.num_rows - (batch.num_rows - start) % size
+        for place in range(start, end, size):
+            yield batch.slice(place, size)
+        rest = batch.slice(end) if end < batch.num_rows else None
+    if rest is not None:
+        yield rest
 
 
 def _with_json(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     texts = rows_as_json([batch.column(f"f{place}") for place in range(len(names))], names)
     return batch if texts is None else batch.append_column(JSON, texts)
-
-
-def _one(table: pa.Table) -> pa.RecordBatch:
-    (batch,) = table.combine_chunks().to_batches()
-    return batch

@@ -13,14 +13,11 @@ from hub import log
 from hub.contracts import Result
 from hub.failpoints import reach
 from hub.ledger import Destinations, Trouble
-from hub.stages.activate.deliver import Answer
+from hub.stages.activate.deliver import SHORT_REST, Answer
 from hub.stages.activate.pace import RunClock, rest_after
 
 NOT_TAKEN_IN_A_ROW = 5
-"""So many messages without an answer or to come later, one after the other, mean that it takes nothing now."""
-
-SHORT_REST = 10.0
-"""Seconds. A destination that asks for no more than this is waited for; else the next run goes on."""
+"""So many messages or rows without an answer or to come later, one after the other: it takes nothing now."""
 
 NOT_TAKEN = ("later", "rejected", "unknown")
 
@@ -61,7 +58,9 @@ class Watch:
         self.is_over = False
         """It gets nothing more in this run."""
         self.is_trial = False
-        """It was in trouble: one message goes, and its answer decides."""
+        """It was in trouble: one message, or one batch of rows, goes, and its answer decides."""
+        self.reason = ""
+        """Why it gets nothing more, where this run found out."""
         self._destinations = destinations
         self._connection = connection
         self._clock = clock
@@ -79,17 +78,14 @@ class Watch:
         with self._lock:
             for result in answer.results:
                 self._count(result)
-            last = answer.results[-1]
-            asked = last.retry_after if last.status == "later" else None
-            if answer.fault:
-                self._fails(answer.fault, answer.failure, asked)
-            elif asked is not None and asked > SHORT_REST:
-                self._fails("asked", last.reason, asked)
-            elif self._not_taken_in_a_row >= (1 if self.is_trial else NOT_TAKEN_IN_A_ROW):
-                self._fails("unknown" if last.status == "unknown" else "later", f"takes nothing now: {last.reason}")
-            else:
-                self._rest = max(self._rest, asked or 0.0)
-                self._recovers()
+            self._judge(answer)
+
+    def saw_rows(self, answer: Answer) -> None:
+        """Judge by the answer to a batch of rows: it takes something as long as it takes or refuses one of them."""
+        with self._lock:
+            is_answer = any(result.status in ("accepted", "rejected") for result in answer.results)
+            self._not_taken_in_a_row = 0 if is_answer else self._not_taken_in_a_row + len(answer.results)
+            self._judge(answer)
 
     def used_up(self, wait: float) -> None:
         """Note that the rates are used up for so many seconds."""
@@ -106,6 +102,19 @@ class Watch:
             rest, self._rest = self._rest, 0.0
         return rest
 
+    def _judge(self, answer: Answer) -> None:
+        last = answer.results[-1]
+        asked = last.retry_after if last.status == "later" else None
+        if answer.fault:
+            self._fails(answer.fault, answer.failure, asked)
+        elif asked is not None and asked > SHORT_REST:
+            self._fails("asked", last.reason, asked)
+        elif self._not_taken_in_a_row >= (1 if self.is_trial else NOT_TAKEN_IN_A_ROW):
+            self._fails("unknown" if last.status == "unknown" else "later", f"takes nothing now: {last.reason}")
+        else:
+            self._rest = max(self._rest, asked or 0.0)
+            self._recovers()
+
     def _count(self, result: Result) -> None:
         self.outcome.counts[result.status] += 1
         if result.status != "accepted":
@@ -117,7 +126,7 @@ class Watch:
         now, failures = self._clock.now(), self._destinations.failures(self._connection)
         until = now + rest_after(failures, self._connection, retry_after, trouble)
         reach("destination fails, not written")
-        self.is_over = True
+        self.is_over, self.reason = True, reason
         if not self._destinations.fails(self._connection, trouble, reason, until, now):
             self.outcome.is_known = True
         else:
@@ -131,4 +140,4 @@ class Watch:
         if self.is_trial:
             self.is_trial = False
             self._destinations.recovers(self._connection)
-            log.get("hub.activate").warning("takes messages again", destination=self._connection)
+            log.get("hub.activate").warning("takes what it is sent again", destination=self._connection)

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
 import tenacity
 
 from hub.errors import ConfigurationError, TemporaryError
-from hub.outgoing import Answer, Outgoing, PinnedTransport, check_url, clean_reason
+from hub.outgoing import Answer, Outgoing, clean_reason
 from plugins.sources.shopify.config import ShopifyConfig
 
 ATTEMPTS = 6
@@ -21,7 +20,6 @@ LONGEST_WAIT = 60.0
 LONGEST_PAUSE = 10.0
 """Seconds between two looks at a bulk operation, at most."""
 UNDER_WAY = ("CREATED", "RUNNING", "CANCELING")
-_LOST = (httpx.HTTPError, httpx.InvalidURL)
 
 _START = """mutation ($query: String!) {
   bulkOperationRunQuery(query: $query, groupObjects: true) {
@@ -90,18 +88,9 @@ class Client:
         url = self._finished(self._started(query))
         if url is None:
             return  # nothing was found
-        # the file lies elsewhere, by an address that is signed itself: our token does not go there
-        check_url(url, allow_private=self._config.allow_private)
-        with httpx.Client(transport=PinnedTransport(self._config.allow_private), timeout=self._config.timeout) as files:
-            try:
-                with files.stream("GET", url) as answer:
-                    if answer.status_code != 200:
-                        raise TemporaryError(f"{self.host}: the list that was made is not there ({answer.status_code})")
-                    for line in answer.iter_lines():
-                        if line:
-                            yield json.loads(line)
-            except _LOST as error:
-                raise TemporaryError(f"{self.host}: the list broke off ({type(error).__name__})") from None
+        # the file lies elsewhere, at an address that is signed itself: our token does not go there
+        with Outgoing(url, allow_private=self._config.allow_private, timeout=self._config.timeout) as file:
+            yield from (json.loads(line) for line in file.lines() if line)
 
     def _started(self, query: str) -> str:
         """Start an operation, once those that are under way are done."""

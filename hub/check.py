@@ -14,6 +14,7 @@ from hub.errors import ConfigurationError, Problem
 from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
 from hub.lake import Lake
 from hub.people.golden_problems import golden_problems
+from hub.people.groups import grouping_problems
 from hub.people.recommendations import product_scope
 from hub.people.scenarios import scenario_problems
 from hub.people.scope import People, reading_scope, trial_scope
@@ -49,6 +50,7 @@ def check_project(
         found += segment_problems(project, as_of)
         scope = trial_scope(project, as_of, plan_traits(project, as_of))
         found += scenario_problems(project, scope, as_of)
+        found += grouping_problems(project, scope)
         everybody = reading_scope(project, as_of)
         for sync in project.syncs.values():
             found += _sync(sync, project, everybody, as_of)

@@ -96,6 +96,22 @@ class Received:
     answer: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Erasable:
+    """One record of a person that a system is to erase; `key` is its name in the answer.
+
+    `key` is the record's key as the mapping reads it, the key of a row that a sync wrote (`object` says where to), or
+    the id of a message that went out. `id` is the system's own name for it: the record's key, or what the system
+    called the row or message when it took it; empty where the hub knows none. `email` and `phone` are addresses of it.
+    """
+
+    key: str = field(repr=False)
+    id: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    object: str = ""
+
+
 class Plugin(ABC):
     """What sources, look-ups and destinations share."""
 
@@ -131,6 +147,21 @@ class Plugin(ABC):
     def receives(cls) -> bool:
         """Say whether other systems can push to it."""
         return cls.webhook is not Plugin.webhook
+
+    @property
+    def can_erase(self) -> bool:
+        """Say whether it can erase a person's data there, as configured; where not, people do it by hand."""
+        return False
+
+    def erase(self, records: Sequence[Erasable]) -> Sequence[Result]:
+        """Erase records of a person there, or make them say nothing of anybody; one result per record, in order.
+
+        accepted: nothing of it is there any more, or never was. unknown: the system took the request, and erases in
+        its own time. later: not now. rejected: it refuses, for `reason`: then people do it by hand. What was erased
+        before may come again, and is accepted. Raise TemporaryError when the system is away, ConfigurationError for
+        what an admin must mend.
+        """
+        raise TypeError(f"{self.name} can't erase: it says can_erase=False")
 
 
 class Source(Plugin):
@@ -178,6 +209,10 @@ class Collector(Source):
     @abstractmethod
     def collect(self, sent: Collected) -> Sequence[Received]:
         """Turn calls into rows, each call kept once by its id; what consent does not allow is left out of them."""
+
+    def recognises(self, call: Mapping[str, Any]) -> bool:
+        """Say whether the person of a call agreed to be recognised; who did not is shown nothing of their own."""
+        return False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable
 from threading import Lock
 
-POINTS = (
+ENGAGING = (
     "consent withdrawn, nothing settled",
     "suppressed, messages not moved",
     "moved, not marked as applied",
@@ -36,10 +36,30 @@ POINTS = (
     "rows about to be posted",
     "rows posted, answer not written",
     "rows posted, answer written",
+    "run of a sync begun, nothing sent",
+    "rows about to go",
+    "rows taken, not noted",
     "rows sent, not acknowledged",
+    "rows written, not committed",
     "rows acknowledged",
+    "run of a sync told, not remembered",
+    "plan begun, not written",
+    "override noted, nothing sent",
+    "plan holds, nothing sent",
 )
-"""Every step that has a name, in the order of a run."""
+"""The steps of a run, in their order; the last ones are those of a plan and of applying it."""
+ERASING = (
+    "erasure asked, log not told",
+    "erasure asked, nothing done",
+    "erased at systems, not here",
+    "erased in the warehouse, not in the lake",
+    "erased in the lake, not in the ledger",
+    "file written anew, not in place",
+    "erased everywhere, no receipt",
+)
+"""The steps of erasing people, in their order."""
+POINTS = (*ENGAGING, *ERASING)
+"""Every step that has a name."""
 
 _lock = Lock()
 _armed: dict[str, int] = {}

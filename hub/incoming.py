@@ -23,6 +23,10 @@ from hub.errors import ConfigurationError, RejectedError, UnsignedError
 TOLERANCE = timedelta(minutes=5)
 """How far the time of a signature may be from our clock, in both directions."""
 
+REFUSALS = "hub_refusals"
+"""The raw table of people who want no more of a channel. The hub suppresses their addresses before it answers the push,
+and withdraws their consent for the channel when the rows have landed; a plugin makes them with `refusal`."""
+
 LONGEST_STAMP = 12
 PREFIX = "whsec_"
 
@@ -68,6 +72,11 @@ def within(request: Pushed, stamp: str, tolerance: timedelta = TOLERANCE) -> Non
     apart = abs(request.received_at.timestamp() - int(stamp))
     if apart > tolerance.total_seconds():
         raise UnsignedError(f"the signature is {apart:.0f} seconds from our clock, which is too far")
+
+
+def refusal(channel: Literal["email", "sms"], address: str, at: str) -> dict[str, Any]:
+    """Give a row of REFUSALS: an e-mail address, or a telephone number in E.164, and when its owner refused."""
+    return {"channel": channel, "address": address, "at": at}
 
 
 def json_object(request: Pushed) -> dict[str, Any]:

@@ -53,9 +53,11 @@ class LookBack:
         found = []
         for row in rows:
             stamp = written(row)
-            if stamp is not None and stamp >= self._settled:
+            recent = stamp is not None and stamp >= self._settled
+            if recent or (self._seen and stamp is not None):
                 known = mark(row)
-                self._remembered.append(known)
+                if recent:
+                    self._remembered.append(known)
                 if known in self._seen:
                     continue
             found.append(row)

@@ -14,7 +14,7 @@ import re
 import shutil
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -26,6 +26,8 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     import pyarrow as pa
 
+DATASET = "raw_"
+"""How the folder of a connection begins."""
 REJECTED = "_rejected"
 """The table of every connection that holds what was set aside: table_name, file, line, reason, raw."""
 LOAD_ID = "_dlt_load_id"
@@ -83,7 +85,12 @@ class Lake:
 
     def dataset_name(self, connection: str) -> str:
         """Name the folder of a connection."""
-        return f"raw_{raw_name(connection)}"
+        return f"{DATASET}{raw_name(connection)}"
+
+    def datasets(self) -> list[str]:
+        """List the connections that ever landed anything, by their names in the lake."""
+        names = [path.rstrip("/").rsplit("/", 1)[-1] for path in self._list(self._base)]
+        return [name.removeprefix(DATASET) for name in names if name.startswith(DATASET)]
 
     def tables(self, connection: str) -> list[str]:
         """List the tables with rows in complete loads; not what was set aside (`REJECTED`)."""
@@ -141,6 +148,42 @@ class Lake:
             self._schema(path)
         return sum(self._rows[path] for path in paths)
 
+    def seen(self, name: str) -> str:
+        """Give what was noted beside the rows under a name; empty where nothing was."""
+        file = f"{self._base}/{name}"
+        return self._filesystem.cat_file(file).decode() if self._filesystem.exists(file) else ""
+
+    def note(self, name: str, text: str) -> None:
+        """Note something beside the rows: a backup of the lake brings it back with them."""
+        self._filesystem.makedirs(self._base, exist_ok=True)
+        self._filesystem.pipe_file(f"{self._base}/{name}", text.encode())
+
+    def rewrite(self, path: str, without: Collection[int]) -> int:
+        """Write a file again without some of its rows (by `_row`), which erasure alone may do; give their number.
+
+        Whoever reads meanwhile sees the old file or the new one. A file that loses all rows stays, empty: its load
+        package still counts as landed.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as parquet
+
+        with self._filesystem.open(path, "rb") as file:
+            rows = parquet.ParquetFile(file).read()
+        erased = pc.is_in(rows.column(ROW), value_set=pa.array(sorted(without), rows.schema.field(ROW).type))
+        kept = rows.filter(pc.invert(erased))
+        gone: int = rows.num_rows - kept.num_rows
+        if gone:
+            fresh = f"{path}.fresh"
+            with self._filesystem.open(fresh, "wb") as file:
+                parquet.write_table(kept, file)
+            self._filesystem.mv(fresh, path)
+            if self._copies is not None:
+                self._copy_of(path).unlink(missing_ok=True)
+            self._rows.pop(path, None)
+            self._schemas.pop(path, None)
+        return gone
+
     def here(self, paths: Iterable[str]) -> list[str]:
         """Give the files as local paths: where the lake lies on a server, as copies that stay until `close`."""
         if self.local is not None:
@@ -150,13 +193,29 @@ class Lake:
         self._copies.mkdir(parents=True, exist_ok=True)
         found = []
         for path in paths:
-            copy = self._copies / f"{sha256(path.encode()).hexdigest()}.parquet"
+            copy = self._copy_of(path)
             if not copy.exists():
                 part = copy.with_suffix(".part")
                 self._filesystem.get_file(path, str(part))
                 part.replace(copy)
             found.append(str(copy))
         return found
+
+    def texts(self, path: str, rows: Collection[int]) -> set[str]:
+        """Give what stands in some rows of a file (by `_row`), as text."""
+        return {str(value) for row in self.read(path, rows) for value in row.values() if value is not None}
+
+    def read(self, path: str, rows: Collection[int]) -> list[dict[str, Any]]:
+        """Give some rows of a file (by `_row`)."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as parquet
+
+        with self._filesystem.open(path, "rb") as file:
+            found = parquet.ParquetFile(file).read()
+        wanted = pc.is_in(found.column(ROW), value_set=pa.array(sorted(rows), found.schema.field(ROW).type))
+        listed: list[dict[str, Any]] = found.filter(wanted).to_pylist()
+        return listed
 
     def close(self) -> None:
         """Remove the copies."""
@@ -174,6 +233,10 @@ class Lake:
         from fsspec.core import url_to_fs
 
         return str(url_to_fs(self.url)[1])
+
+    def _copy_of(self, path: str) -> Path:
+        assert self._copies is not None, "a lake on this machine is read where it lies"
+        return self._copies / f"{sha256(path.encode()).hexdigest()}.parquet"
 
     def _address(self, path: str) -> str:
         return path if self.local is not None else str(self._filesystem.unstrip_protocol(path))

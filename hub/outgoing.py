@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,9 +22,12 @@ from typing import Self
 import httpx
 
 from hub.contracts import Status
+from hub.deadline import TimedTransport, within
 from hub.errors import ConfigurationError, TemporaryError
 
 LONGEST_ANSWER = 10 * 1024 * 1024
+IN_ALL = 4
+"""So many times the time-out of one read may pass until the whole answer is there."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ADDRESS = re.compile(r"\S*@\S*")
@@ -53,10 +56,7 @@ class Answer:
     @property
     def at(self) -> datetime | None:
         """Its own clock, where it tells."""
-        try:
-            return parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
-        except ValueError:
-            return None
+        return _moment(self.headers.get("date", ""))
 
 
 # The configuration is wrong, not the message: it waits until that is mended.
@@ -67,17 +67,20 @@ _ABOUT_US = {
     405: "the method is refused: check `url`",
     407: "a proxy asks for a sign-in",
 }
+_CHANGED_THERE = 412
+"""A condition that we sent does not hold: somebody changed it since we read it."""
 
 
 def status_of(answer: Answer, retriable: Collection[int]) -> Status:
     """Tell what an answer means for what was sent.
 
-    2xx accepted; `retriable` statuses later, and so what only an admin can mend (a redirect, a refused sign-in);
-    any other 5xx unknown, for the server may have taken it before it failed; any other 4xx rejected.
+    2xx accepted; `retriable` statuses later, and so what only an admin can mend (a redirect, a refused sign-in), and
+    412: it was changed there since the hub read it; any other 5xx unknown, for the server may have taken it before it
+    failed; any other 4xx rejected.
     """
     if 200 <= answer.status < 300:
         return "accepted"
-    if answer.status in retriable or answer.status in _ABOUT_US or answer.status < 400:
+    if answer.status in retriable or answer.status in (*_ABOUT_US, _CHANGED_THERE) or answer.status < 400:
         return "later"
     return "rejected" if answer.status < 500 else "unknown"
 
@@ -89,6 +92,8 @@ def reason_of(answer: Answer, *hidden: str) -> str:
     if answer.status < 400:
         return f"HTTP {answer.status}: redirects are not followed: write the final address as `url`"
     known = _ABOUT_US.get(answer.status, "")
+    if answer.status == _CHANGED_THERE:
+        known = "it was changed there since the hub read it: it goes again when that has landed"
     said = answer.body.decode("utf-8", "replace") if not answer.body.lstrip().startswith(b"<") else ""
     return clean_reason(f"HTTP {answer.status}: " + " ".join(filter(None, (known, said))), *hidden).rstrip(": ")
 
@@ -105,12 +110,15 @@ class Outgoing:
     ) -> None:
         """Judge the form of the address, as `check_url` does. Nothing is resolved yet.
 
+        `timeout` is in seconds, for each read; the whole answer has `IN_ALL` times as long.
+
         `authority` is a file with the root certificate (PEM) of a server that public authorities do not vouch for.
         """
         check_url(url, allow_private=allow_private)
         self._url = httpx.URL(url)
         self._transport = PinnedTransport(allow_private, authority)
         self._timeout = httpx.Timeout(timeout).as_dict()
+        self._in_all = IN_ALL * timeout
 
     def __enter__(self) -> Self:
         """Keep the connection open between requests."""
@@ -140,15 +148,32 @@ class Outgoing:
         url = self._url.copy_with(path=self._url.path.rstrip("/") + path) if path else self._url
         url = url.copy_merge_params(query) if query else url
         try:
-            response = self._transport.send(method, url, headers, content, self._timeout)
-            try:
-                return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
-            finally:
-                response.close()
+            with within(self._in_all):
+                response = self._transport.send(method, url, headers, content, self._timeout)
+                try:
+                    return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
+                finally:
+                    response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
         except httpx.HTTPError as error:
             raise NoAnswerError(f"no answer from {self.host}: {type(error).__name__}") from None
+
+    def lines(self) -> Iterator[str]:
+        """Give the text that lies at the address line by line, however long it is.
+
+        Raises TemporaryError where it is not there, or breaks off.
+        """
+        try:
+            response = self._transport.send("GET", self._url, {}, b"", self._timeout)
+            try:
+                if response.status_code != 200:
+                    raise TemporaryError(f"{self.host}: what should be there is not (HTTP {response.status_code})")
+                yield from response.iter_lines()
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise TemporaryError(f"{self.host}: it broke off ({type(error).__name__})") from None
 
     def reach(self) -> None:
         """Open a connection and close it, without a request; NotSentError where that fails."""
@@ -188,7 +213,7 @@ class PinnedTransport:
         self._allow_private = allow_private
         self._pinned: dict[tuple[str, int], str] = {}
         self._last: tuple[httpx.URL, httpx.URL] | None = None
-        self._transport = httpx.HTTPTransport(verify=_trusting(authority) if authority else True)
+        self._transport = TimedTransport(verify=_trusting(authority) if authority else True)
 
     def send(
         self,
@@ -295,8 +320,24 @@ def _read(response: httpx.Response) -> bytes:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    seconds = response.headers.get("retry-after", "")
-    return float(seconds) if seconds.isascii() and seconds.isdigit() else None
+    """Give the seconds that it asks us to wait; a date counts from its own clock, where it tells that."""
+    asked = response.headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    until = _moment(asked)
+    if until is None:
+        return None
+    now = _moment(response.headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _moment(written: str) -> datetime | None:
+    """Read a date of HTTP (RFC 9110, 5.6.7)."""
+    try:
+        found = parsedate_to_datetime(written)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

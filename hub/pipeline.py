@@ -1,6 +1,6 @@
 """The order of the stages, written once.
 
-    land -> map -> look_up -> resolve -> feedback -> enrich -> segment -> decide -> activate
+    land -> map -> look_up -> resolve -> feedback -> enrich -> segment -> decide -> activate -> measure
      ^                                                                                  |
      +------------------------ reactions come back in as raw data ---------------------+
 
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from hub import log, settings
@@ -27,6 +27,7 @@ from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
 from hub.lake import Lake
 from hub.ledger import Ledger, open_ledger
+from hub.privacy import Stores, go_on, replay
 from hub.project import Connection, Project
 from hub.project.sync import Sync
 from hub.report import Report
@@ -38,12 +39,13 @@ from hub.stages.land import land
 from hub.stages.land.pushes import Pushes
 from hub.stages.look_up import ask, signals
 from hub.stages.map import map_loads
+from hub.stages.measure import measure
 from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse, open_warehouse
 from hub.warehouse.state import fingerprint
 
-Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate"]
+Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate", "measure"]
 
 STAGES: tuple[Stage, ...] = (
     "land",
@@ -55,12 +57,13 @@ STAGES: tuple[Stage, ...] = (
     "segment",
     "decide",
     "activate",
+    "measure",
 )
 
 FLOWS: dict[str, tuple[Stage, ...]] = {
     "ingest": ("land", "map", "look_up"),
-    "build": ("resolve", "feedback", "enrich", "segment"),
-    "engage": ("decide", "activate"),
+    "build": ("resolve", "feedback", "enrich", "segment", "measure"),
+    "engage": ("decide", "activate", "measure"),
     "listen": ("land", "map", "resolve", "feedback"),
 }
 """The parts of a run that have schedules of their own; `listen` lands what destinations tell and what was pushed."""
@@ -136,6 +139,9 @@ def _settled(stage: Stage) -> Iterator[None]:
 def workspace(project: Project) -> Iterator[Workspace]:
     """Open the warehouse and the ledger for writing; one run of a project at a time has them.
 
+    Who was erased before a backup was brought back is erased again first, and so is who was about to be when a run
+    was killed.
+
     Raises TemporaryError when another run has them.
     """
     project.state.mkdir(parents=True, exist_ok=True)
@@ -147,6 +153,9 @@ def workspace(project: Project) -> Iterator[Workspace]:
         with warehouse.claim():
             ledger = open_ledger(project.hub.ledger, project.state)
             try:
+                stores = Stores(project, lake, warehouse, ledger)
+                replay(stores, datetime.now(UTC))
+                go_on(stores, datetime.now(UTC))
                 yield Workspace(project, lake, warehouse, ledger)
             finally:
                 ledger.close()
@@ -245,7 +254,7 @@ def _work(
             ledger.inbox.tidy(as_of)
         case "map":
             pin_texts(project, ledger, as_of)
-            yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted())
+            yield "", lambda: map_loads(warehouse, project, open_.lake, as_of, ledger.hand_work.accepted(), ledger)
         case "look_up":
             for connection in project.lookups:
                 yield (
@@ -256,7 +265,9 @@ def _work(
                 accepted = ledger.hand_work.accepted()
                 yield (
                     "map",
-                    lambda: replace(map_loads(warehouse, project, open_.lake, as_of, accepted), stage="look_up"),
+                    lambda: replace(
+                        map_loads(warehouse, project, open_.lake, as_of, accepted, ledger), stage="look_up"
+                    ),
                 )
                 yield "signals", lambda: signals(warehouse, project, as_of)
         case "resolve":
@@ -274,6 +285,8 @@ def _work(
                 yield sync.sync, lambda sync=sync: bring_up_to_date(warehouse, ledger, project, as_of, [sync])  # type: ignore[misc]
         case "activate":
             yield "", lambda: activate(warehouse, ledger, project, as_of, syncs)
+        case "measure":
+            yield "", lambda: measure(warehouse, project, as_of)
 
 
 def land_connection(

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from hub.contracts import Channel
 from hub.ledger import EVERY_CHANNEL, UNSUBSCRIBED, Ledger, Queued, Statement, Suppression, digest, hashed
+from hub.ledger.forget import ERASED
 from hub.project import Project
 from hub.recipients import identifier
 from hub.warehouse import Transaction, Warehouse
@@ -92,6 +93,8 @@ def state_for_record(ledger: Ledger, record_id: str, choice: Choice, at: datetim
 
 
 def _hear(ledger: Ledger, message: Queued, choices: Iterable[Choice], at: datetime, source: Source) -> None:
+    if message.record == ERASED:
+        return  # nobody is written to any more, and nothing is kept of whom it was
     evidence = f"link in message {message.id}"
     ledger.statements.receive(
         *(Statement(message.id, at=at, source=source, evidence=evidence, **vars(choice)) for choice in choices)
@@ -128,27 +131,42 @@ def _said(transaction: Transaction, ledger: Ledger, waiting: Sequence[Statement]
     import pyarrow as pa
 
     sent = ledger.outbox.among([one.message_id for one in waiting if one.message_id is not None])
-    named = {id_: message.record_id for id_, message in sent.items()}
     texts = ("channel", "purpose", "source", "text", "evidence")
     columns = {
         "id": pa.array([one.id for one in waiting], pa.string()),
-        "named": pa.array([named.get(one.message_id or "") for one in waiting], pa.string()),
-        "record": pa.array([one.record for one in waiting], pa.string()),
+        "message": pa.array([one.message_id for one in waiting], pa.string()),
+        "record": pa.array([_record(one, sent) for one in waiting], pa.string()),
         "given": pa.array([one.given for one in waiting], pa.bool_()),
         "at": pa.array([one.at for one in waiting], pa.timestamp("us", "UTC")),
         **{name: pa.array([getattr(one, name) for one in waiting], pa.string()) for name in texts},
     }
     heard = transaction.load("heard", pa.table(columns))
-    record = transaction.table("source_record")
-    own = [column for column in heard.c if column.name not in ("named", "record")]
-    by_name = sa.select(*own, record.c.record_id, record.c.person_id).join(record, record.c.record_id == heard.c.named)
-    if not any(one.record is not None for one in waiting):
-        return by_name
-    by_digest = sa.select(*own, record.c.record_id, record.c.person_id).join(
-        record, sa.func.md5(record.c.record_id, type_=sa.Text()) == heard.c.record
+    record, decision = transaction.table("source_record"), transaction.table("decision")
+    own = [column for column in heard.c if column.name not in ("message", "record")]
+    by_message = (
+        sa.select(*own, record.c.record_id, record.c.person_id)
+        .join(decision, decision.c.decision_id == heard.c.message)
+        .join(record, record.c.record_id == decision.c.record_id)
     )
-    both = sa.union_all(by_name, by_digest).subquery("both_ways")
+    decided = sa.select(decision.c.decision_id)
+    others = sa.or_(heard.c.message.is_(None), heard.c.message.not_in(decided))
+    if not transaction.count(heard, others, heard.c.record.is_not(None)):
+        return by_message
+    by_digest = (
+        sa.select(*own, record.c.record_id, record.c.person_id)
+        .join(record, sa.func.md5(record.c.record_id, type_=sa.Text()) == heard.c.record)
+        .where(others)
+    )
+    both = sa.union_all(by_message, by_digest).subquery("both_ways")
     return sa.select(*both.c)
+
+
+def _record(statement: Statement, sent: Mapping[str, Queued]) -> str | None:
+    """Give the digest of the record that a statement is about: its own, or that of its message."""
+    if statement.message_id is None:
+        return statement.record
+    message = sent.get(statement.message_id)
+    return message.record if message is not None else None
 
 
 def _state(transaction: Transaction, said: sa.TableClause) -> int:

@@ -30,7 +30,7 @@ from hub.contracts import Channel
 from hub.errors import ConfigurationError, RejectedError
 
 if TYPE_CHECKING:
-    from liquid import BoundTemplate, Environment
+    from liquid import BoundTemplate, DictLoader, Environment
     from liquid.exceptions import LiquidError
 
 BLOCKS = "blocks"
@@ -160,9 +160,9 @@ class Renderer:
         return channel, parts
 
     def _environment(self, blocks: Mapping[str, str], *, escape: bool) -> Environment:
-        from liquid import DictLoader, StrictUndefined
+        from liquid import StrictUndefined
 
-        environment = _limited()(autoescape=escape, undefined=StrictUndefined, loader=DictLoader(dict(blocks)))
+        environment = _limited()(autoescape=escape, undefined=StrictUndefined, loader=_shared()(dict(blocks)))
         for name, call in self._filters.items():
             environment.add_filter(name, call)
         return environment
@@ -180,6 +180,24 @@ def _limited() -> type[Environment]:
         local_namespace_limit = LONGEST_OUTPUT
 
     return Limited
+
+
+@lru_cache
+def _shared() -> type[DictLoader]:
+    """Make Liquid's loader of shared blocks, each of which is parsed once. It keeps the text, and never the values."""
+    from liquid import DictLoader
+
+    class Shared(DictLoader):
+        def __init__(self, blocks: dict[str, str]) -> None:
+            super().__init__(blocks)
+            self._parsed: dict[str, BoundTemplate] = {}
+
+        def load(self, env: Environment, name: str, **_: object) -> BoundTemplate:
+            if name not in self._parsed:
+                self._parsed[name] = super().load(env, name)
+            return self._parsed[name]
+
+    return Shared
 
 
 def _read(file: Path) -> str:

@@ -18,6 +18,7 @@ PUBLIC = {
     "hub.lake",
     "hub.log",
     "hub.normalise",
+    "hub.oauth",
     "hub.outgoing",
     "hub.templated",
     "hub.units",
@@ -54,8 +55,8 @@ def vendor(module: str) -> str:
 
 
 def speaks(file: Path) -> set[str]:
-    """Vendors of which a file tells everything are told to the plugin `rest`."""
-    return {"rest"} if file.parent.name == "vendors" else set()
+    """Vendors of which a file tells everything are told to the plugins `rest` and `sms_http`."""
+    return {"rest", "sms_http"} if file.parent.name == "vendors" else set()
 
 
 def test_there_are_plugins_to_look_at() -> None:

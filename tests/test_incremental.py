@@ -1,6 +1,8 @@
 """What sources remember of rows."""
 
-from hub.incremental import MANY, Digest, Moment, mark
+from datetime import UTC, datetime, timedelta
+
+from hub.incremental import MANY, Digest, LookBack, Moment, mark
 
 
 def test_a_row_is_known_by_its_whole_content():
@@ -29,3 +31,16 @@ def test_few_rows_are_remembered_one_by_one_and_many_together():
         same.add([(number,)])
     assert set(many.remembered()) == {"digest"}
     assert many.remembered() == same.remembered()
+
+
+def test_what_was_read_near_the_end_of_a_run_does_not_come_again_a_day_later() -> None:
+    state: dict[str, object] = {}
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    rows = [{"id": 1, "at": noon - timedelta(minutes=5)}, {"id": 2, "at": noon - timedelta(hours=3)}]
+    first = LookBack(state, noon, timedelta(minutes=10))
+    assert first.fresh(rows, lambda row: row["at"]) == rows
+    first.keep()
+    later = LookBack(state, noon + timedelta(days=1), timedelta(minutes=10))
+    news = {"id": 3, "at": noon + timedelta(hours=1)}
+    assert later.after == noon - timedelta(minutes=10)
+    assert later.fresh([rows[0], news], lambda row: row["at"]) == [news]

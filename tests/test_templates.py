@@ -60,6 +60,23 @@ def test_blocks_are_shared_and_pinned_with_the_template(tmp_path: Path) -> None:
     assert renderer.render(after.text, PERSON) == {"text": "Hallo mevrouw Jansen?"}
 
 
+def test_a_shared_block_says_to_each_reader_what_is_theirs(tmp_path: Path) -> None:
+    place = folder(
+        tmp_path,
+        welcome__sms_dot_txt="{% render 'name.txt', name: salutation %} {% render 'gone.txt', name: 'a' %}",
+        blocks__name_dot_txt="Hallo {{ name }}",
+        blocks__gone_dot_txt="{{ nickname }}",
+    )
+    welcome = load_template(place, "welcome", "sms").text
+    renderer = Renderer()
+    with pytest.raises(NotRenderedError, match="there is no value 'nickname'"):
+        renderer.render(welcome, PERSON)
+    folder(tmp_path, blocks__gone_dot_txt="{% assign name = 'nobody' %}{{ name }}")
+    welcome = load_template(place, "welcome", "sms").text
+    for salutation in ("mevrouw Jansen", "heer Özil", "mevrouw Jansen"):
+        assert renderer.render(welcome, {"salutation": salutation}) == {"text": f"Hallo {salutation} nobody"}
+
+
 def test_a_letter_is_typst_and_is_not_touched_by_liquid(tmp_path: Path) -> None:
     place = folder(tmp_path, card__letter_dot_typ="#let x = {{1}}")
     assert Renderer().render(load_template(place, "card", "letter").text, {}) == {"typst": "#let x = {{1}}"}

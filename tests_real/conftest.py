@@ -14,9 +14,12 @@ import pytest
 from tests_real.harness import NotInstalledError, System
 from tests_real.systems.kannel import Kannel
 from tests_real.systems.maildev import MailDev
+from tests_real.systems.matomo import Matomo
 from tests_real.systems.odoo import Odoo
 from tests_real.systems.openssh import OpenSSH
 from tests_real.systems.postgresql import PostgreSQL
+from tests_real.systems.pretix import Pretix
+from tests_real.systems.redmine import Redmine
 from tests_real.systems.vendure import Vendure
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
@@ -80,6 +83,24 @@ def openssh() -> Iterator[OpenSSH]:
 @pytest.fixture(scope="session")
 def vendure(postgresql: PostgreSQL) -> Iterator[Vendure]:
     with running(Vendure(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def redmine(postgresql: PostgreSQL) -> Iterator[Redmine]:
+    with running(Redmine(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def pretix(postgresql: PostgreSQL) -> Iterator[Pretix]:
+    with running(Pretix(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def matomo() -> Iterator[Matomo]:
+    with running(Matomo()) as system:
         yield system
 
 

@@ -276,11 +276,14 @@ SELECT person_id, bool_and(given) AS given
 FROM (
     SELECT person_id, coalesce(given, false) AS given, rank() OVER (PARTITION BY person_id ORDER BY "at" DESC) AS place
     FROM (
-        SELECT person_id, given, coalesce("at", consent.source_time) AS "at"
-        FROM store.consent JOIN store.source_record USING (record_id)
+        SELECT person_id, given, coalesce("at", consent.source_time) AS "at", person.birth_date, person.country
+        FROM store.consent JOIN store.source_record USING (record_id) LEFT JOIN store.person USING (person_id)
         WHERE channel = 'email' AND purpose = 'marketing'
             AND coalesce("at", consent.source_time) <= getvariable('as_of') + CASE WHEN given THEN INTERVAL 0 DAY ELSE INTERVAL 1 DAY END
     )
+    -- a yes counts from the age at which one's own does
+    WHERE NOT given OR birth_date IS NULL
+        OR birth_date + CASE WHEN country = 'BE' THEN INTERVAL 13 YEAR ELSE INTERVAL 16 YEAR END <= "at"::DATE
 )
 WHERE place = 1
 GROUP BY person_id;

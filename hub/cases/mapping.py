@@ -11,7 +11,6 @@ The map stage itself does the work, on an embedded warehouse of its own; each ca
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from hub.arrow import as_text
 from hub.cases.comparing import differences
 from hub.cases.result import CaseResult
 from hub.contracts import Function
@@ -206,7 +206,7 @@ class _Given:
                 return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
             except ValueError:
                 return value
-        return json.dumps(value) if isinstance(value, list | dict) else value
+        return as_text(value) if isinstance(value, list | dict) else value
 
 
 def _array(values: Sequence[Any]) -> pa.Array:

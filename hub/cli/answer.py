@@ -59,7 +59,7 @@ def answer(as_json: bool, work: Callable[[], Answer]) -> None:
 
 def _give(given: Answer, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(given.data, default=_plain, ensure_ascii=False, indent=2))  # noqa: T201 - it is the answer
+        print(json.dumps(given.data, default=plain, ensure_ascii=False, indent=2))  # noqa: T201 - it is the answer
     else:
         from rich.console import Console
 
@@ -91,7 +91,7 @@ def _bug(error: Exception) -> HubError:
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Write what JSON has no form for."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)

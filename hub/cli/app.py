@@ -80,8 +80,8 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[STAGE]...",
-            help="land, map, resolve, feedback, enrich, segment, decide, activate; or ingest, build, engage, listen; "
-            "or sync:NAME for one sync. All stages by default.",
+            help="land, map, resolve, feedback, enrich, segment, decide, activate, measure; or ingest, build, engage, "
+            "listen; or sync:NAME for one sync. All stages by default.",
             show_default=False,
         ),
     ] = None,

@@ -8,10 +8,11 @@ import typer
 
 from hub.cli.answer import answer
 from hub.cli.options import By, Json, Project
+from hub.cli.privacy_commands import erase, erasures, export, readmit
 
 people = typer.Typer(
     help="Say who is who by hand: two records are one person, or never are. A verdict counts from the next resolve "
-    "on, before all rules, and can be withdrawn.",
+    "on, before all rules, and can be withdrawn. And show or erase all that is known of a person.",
     no_args_is_help=True,
 )
 
@@ -83,3 +84,9 @@ def verdicts(
     from hub.cli.people import verdicts as work
 
     answer(json, lambda: work(project, record))
+
+
+people.command("export")(export)
+people.command("erase")(erase)
+people.command("erasures")(erasures)
+people.command("readmit")(readmit)

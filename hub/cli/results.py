@@ -29,6 +29,8 @@ MESSAGES = (
     "value",
     "cost",
 )
+WORDS = ("group", "step", "channel", "variant", "day", "grouped by")
+"""The headings over words; under the others stand numbers."""
 
 
 def results(folder: Path | None, name: str) -> Answer:
@@ -39,18 +41,19 @@ def results(folder: Path | None, name: str) -> Answer:
     project = open_project(folder)
     with reading(project.hub.engine, project.schema, project.state) as published:
         found = work(published, project, name)
-    return Answer(asdict(found), lambda console: _show(console, found))
+    fewest = project.hub.results.hide_below
+    return Answer(asdict(found), lambda console: _show(console, found, fewest))
 
 
-def _show(console: Console, found: Results) -> None:
+def _show(console: Console, found: Results, fewest: int) -> None:
     console.print(f"{found.scenario}, as of {found.as_of:%Y-%m-%d %H:%M %Z}", markup=False)
     console.print(f"Goal: {found.goal}" if found.goal else "No goal: give the scenario `goal:` to measure it by.")
-    _table(console, "Who entered", GROUPS, [_group(group) for group in found.groups])
+    table(console, "Who entered", GROUPS, [_group(group) for group in found.groups])
     headings = MESSAGES if any(it.cost is not None for it in found.messages) else MESSAGES[:-1]
-    _table(console, "Messages", headings, [_message(message)[: len(headings)] for message in found.messages])
+    table(console, "Messages", headings, [_message(message)[: len(headings)] for message in found.messages])
     hidden = [group.people for group in found.groups] + [message.people for message in found.messages]
     if None in hidden:
-        console.print("Groups of fewer than 10 people are hidden.")
+        console.print(f"Groups of fewer than {fewest} people are hidden, and those that would give them away.")
 
 
 def _group(group: Group) -> list[str]:
@@ -86,15 +89,16 @@ def _amount(amount: Any) -> str:
     return "" if amount is None else f"{amount:,.2f}"
 
 
-def _table(console: Console, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(console: Console, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show rows under a title, if there are any."""
     from rich.table import Table
     from rich.text import Text
 
     if not rows:
         return
-    table = Table(title=title, title_justify="left")
+    shown = Table(title=title, title_justify="left")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("group", "step", "channel") else "right")
+        shown.add_column(heading, justify="left" if heading in WORDS else "right")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+        shown.add_row(*(Text(cell) for cell in row))
+    console.print(shown)

@@ -51,10 +51,20 @@ def simulate_scenario(
 @scenario.command("results")
 def scenario_results(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The scenario.")],
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="CUT",
+            help="Tell its messages by channel, step, variant, weekday, hour, group, group_weekday or group_hour.",
+            show_default=False,
+        ),
+    ] = None,
     project: Project = None,
     json: Json = False,
 ) -> None:
     """Tell whom a scenario reached, what they did, and how much more than the control group reached the goal."""
     from hub.cli.results import results as work
+    from hub.cli.results_by import results_by
 
-    answer(json, lambda: work(project, name))
+    answer(json, lambda: work(project, name) if by is None else results_by(project, name, by))

@@ -1,4 +1,4 @@
-"""`hub status`: the last runs, what there is, what was set aside, the messages by state, and the syncs."""
+"""`hub status`: the last runs, what there is, what was set aside, messages by state, what was pushed, and the syncs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hub.published import ask
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hub.ledger import Ledger
     from hub.project import Project
 
 RUNS = 5
@@ -31,7 +32,7 @@ def _ledger(project: Project) -> dict[str, Any]:
 
     with reading_ledger(project.hub.ledger, project.state) as ledger:
         if ledger is None:
-            return {"runs": [], "messages": {}, "waiting": {}, "left_alone": []}
+            return {"runs": [], "messages": {}, "waiting": {}, "left_alone": [], "inbox": []}
         runs = [
             {
                 "run": run_id,
@@ -49,7 +50,17 @@ def _ledger(project: Project) -> dict[str, Any]:
                 {**asdict(health), "told": health.told, "syncs": _to(project, health.connection)}
                 for health in ledger.destinations.in_trouble()
             ],
+            "inbox": _inbox(project, ledger),
         }
+
+
+def _inbox(project: Project, ledger: Ledger) -> list[dict[str, Any]]:
+    """Tell what was pushed and has not landed; what no connection takes any more is dead."""
+    oldest = ledger.inbox.oldest()
+    return [
+        {"connection": name, "pushes": pushes, "since": oldest[name], "dead": name not in project.connections}
+        for name, pushes in ledger.inbox.waiting().items()
+    ]
 
 
 def _warehouse(project: Project) -> dict[str, Any]:
@@ -91,6 +102,14 @@ def _left_alone(it: dict[str, Any], waiting: int) -> str:
     return f"{it['told']}. {' and '.join(what)} {waits}; {again}"
 
 
+def _pushed(it: dict[str, Any]) -> str:
+    """Say how many pushes wait, since when, and what to do where nobody fetches them."""
+    told = f"{it['pushes']:,} pushes for {it['connection']} wait since {it['since']:%Y-%m-%d %H:%M}"
+    if it["dead"]:
+        return f"{told}: hub.yaml has no such connection any more. Put it back and run `hub run listen` to land them."
+    return f"{told}: the next run lands them."
+
+
 def _show(console: Console, data: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -111,6 +130,8 @@ def _show(console: Console, data: dict[str, Any]) -> None:
             for name, rows in counts.items():
                 table.add_row(name, f"{rows:,}")
             console.print(table)
+    for it in data["inbox"]:
+        console.print(_pushed(it), style="yellow" if it["dead"] else "", markup=False, soft_wrap=True)
     for it in data["left_alone"]:
         console.print(_left_alone(it, data["waiting"].get(it["connection"], 0)), style="yellow", markup=False)
     for sync in data["syncs"]:

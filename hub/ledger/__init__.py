@@ -9,7 +9,10 @@ what waits in the inbox is sealed until it has landed.
 from hub.ledger.allowances import Allowances
 from hub.ledger.consultations import Consulted
 from hub.ledger.destinations import Destinations, Health, Trouble
-from hub.ledger.inbox import Inbox, Push, sealed_push
+from hub.ledger.erased import Erased
+from hub.ledger.erasures import Erasure, Mark, Task, TaskState, mark_of, name_of
+from hub.ledger.forget import forget, scrub
+from hub.ledger.inbox import Inbox, Push, sealed_again, sealed_push
 from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
@@ -28,9 +31,12 @@ __all__ = [
     "Attempt",
     "Consulted",
     "Destinations",
+    "Erased",
+    "Erasure",
     "Health",
     "Inbox",
     "Ledger",
+    "Mark",
     "Outbox",
     "Push",
     "Queued",
@@ -42,12 +48,19 @@ __all__ = [
     "Statement",
     "Suppression",
     "Suppressions",
+    "Task",
+    "TaskState",
     "Trouble",
     "Verdict",
     "Verdicts",
     "digest",
+    "forget",
     "hashed",
+    "mark_of",
+    "name_of",
     "open_ledger",
     "reading_ledger",
+    "scrub",
+    "sealed_again",
     "sealed_push",
 ]

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hub.errors import RejectedError
 from hub.ledger import tables
 
-Act = Literal["accept", "replay", "mend", "override"]
+Act = Literal["accept", "replay", "mend", "override", "readmit"]
 
 table = tables.hand_work
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -64,6 +64,12 @@ def sealed_push(key: bytes, connection: str, sent_id: str, rows: Rows, received_
     return Push(connection, id_, received_at, seal(key, written, f"{connection}|{id_}"))
 
 
+def sealed_again(key: bytes, push: Push, rows: Rows) -> Push:
+    """Make the same push with other rows."""
+    written = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+    return replace(push, content=seal(key, written, f"{push.connection}|{push.id}"))
+
+
 def _depth(written: bytes) -> int:
     """Say how deep JSON is nested; 0 where it can't be deep."""
     if written.count(b"[") + written.count(b"{") <= DEEPEST:
@@ -97,6 +103,13 @@ class Inbox:
         with self._engine.begin() as connection:
             return {row[0]: row[1] for row in connection.execute(asked.order_by(table.c.connection))}
 
+    def oldest(self) -> dict[str, datetime]:
+        """Say since when the oldest push waits, by connection."""
+        asked = sa.select(table.c.connection, sa.func.min(table.c.received_at)).where(_waits())
+        with self._engine.begin() as connection:
+            found = connection.execute(asked.group_by(table.c.connection).order_by(table.c.connection))
+            return {row[0]: row[1] for row in found}
+
     def take(self, connection_name: str, batch: str) -> None:
         """Put everything that waits for a connection into a batch, also what an earlier batch did not bring home."""
         taken = sa.update(table).where(table.c.connection == connection_name, _waits()).values(batch=batch)
@@ -123,6 +136,19 @@ class Inbox:
                 table.c.received_at > last.received_at,
                 sa.and_(table.c.received_at == last.received_at, table.c.id > last.id),
             )
+
+    def all_waiting(self) -> list[Push]:
+        """Give every push that waits, of all connections."""
+        columns = [table.c[name] for name in Push.__dataclass_fields__]
+        with self._engine.begin() as connection:
+            found = connection.execute(sa.select(*columns).where(_waits()).order_by(table.c.received_at, table.c.id))
+            return [Push(**row._mapping) for row in found]
+
+    def replace(self, push: Push) -> None:
+        """Keep a push with other content, as long as it waits."""
+        here = sa.and_(table.c.connection == push.connection, table.c.id == push.id, _waits())
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(table).where(here).values(content=push.content))
 
     def landed(self, connection_name: str, batch: str) -> None:
         """Let go of the content of a batch that is in the lake; the ids stay known."""

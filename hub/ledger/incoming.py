@@ -22,7 +22,7 @@ COLUMNS = (
     "connection",
     "channel",
     "purpose",
-    "record_id",
+    "record",
     "template",
     "priority",
     "consent_key",

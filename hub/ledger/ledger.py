@@ -20,6 +20,7 @@ from hub.ledger.consent_texts import ConsentTexts
 from hub.ledger.consultations import Consultations
 from hub.ledger.day_salts import DaySalts
 from hub.ledger.destinations import Destinations
+from hub.ledger.erasures import Erasures
 from hub.ledger.hand_work import HandWorks
 from hub.ledger.inbox import Inbox
 from hub.ledger.outbox import Outbox
@@ -41,7 +42,7 @@ BUSY_SECONDS = 30
 
 class Ledger:
     """One project's ledger; its subjects are `outbox`, `suppressions`, `reactions`, `verdicts`, `hand_work`, `inbox`,
-    `day_salts`, and of consent `statements`, `consent_texts`, `consultations`.
+    `day_salts`, `erasures`, and of consent `statements`, `consent_texts`, `consultations`.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -59,6 +60,7 @@ class Ledger:
         self.statements = Statements(engine)
         self.consent_texts = ConsentTexts(engine)
         self.consultations = Consultations(engine)
+        self.erasures = Erasures(engine)
 
     def pin(self, templates: Mapping[str, str]) -> None:
         """Keep template texts by their hash; texts that are there stay as they are."""

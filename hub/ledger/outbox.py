@@ -13,6 +13,7 @@ from hub.errors import InternalError, TemporaryError
 from hub.ledger import tables
 from hub.ledger.incoming import take_in
 from hub.ledger.senders import NOBODY
+from hub.ledger.statements import digest
 from hub.ledger.states import FINAL, LEADS_TO, State, leading_to
 from hub.ledger.upsert import insert_new
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 CHUNK = 500
 
 outbox = tables.outbox
+
+_STATE = sa.func.coalesce(outbox.c.state, "")
+"""The state of messages that are looked up by their ids: SQLite would take the index of states, and so look through
+every message that is queued, for each batch."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Queued:
     connection: str
     channel: str
     purpose: str
-    record_id: str
+    record: str
+    """A digest of the name of the person's record (see `statements.digest`)."""
     template: str
     queued_at: datetime
     expires_at: datetime
@@ -92,6 +98,15 @@ class Outbox:
             for chunk in _chunks(ids):
                 rows = connection.execute(sa.select(*_COLUMNS).where(outbox.c.id.in_(chunk)))
                 found.update({row.id: _queued(row) for row in rows})
+        return found
+
+    def of_records(self, records: Sequence[str]) -> list[str]:
+        """Return the ids of all messages to some records."""
+        found: list[str] = []
+        with self._engine.begin() as connection:
+            for chunk in _chunks(records):
+                theirs = outbox.c.record.in_([digest(record) for record in chunk])
+                found += connection.execute(sa.select(outbox.c.id).where(theirs)).scalars()
         return found
 
     def states(self, ids: Sequence[str]) -> dict[str, State]:
@@ -220,7 +235,7 @@ class Outbox:
             for chunk in _chunks(ids):
                 free = (
                     sa.select(outbox.c.id)
-                    .where(outbox.c.id.in_(chunk), sa.or_(outbox.c.state == "queued", _may_repeat(window, now)))
+                    .where(outbox.c.id.in_(chunk), sa.or_(_STATE == "queued", _may_repeat(window, now)))
                     .with_for_update(skip_locked=True)
                 )
                 moved = connection.execute(
@@ -272,10 +287,10 @@ class Outbox:
             for reason, same in _by_reason(ids).items():
                 for chunk in _chunks(same):
                     these = outbox.c.id.in_(chunk)
-                    ended = sa.update(outbox).where(these, outbox.c.state == "queued")
+                    ended = sa.update(outbox).where(these, _STATE == "queued")
                     values = {"state": to, "reason": reason or None, "next_at": None, "updated_at": now}
                     moved += connection.execute(ended.values(**values)).rowcount
-                    parked = sa.update(outbox).where(these, outbox.c.state == "unknown")
+                    parked = sa.update(outbox).where(these, _STATE == "unknown")
                     connection.execute(parked.values(reason=f"not sent again: {reason}", next_at=outbox.c.expires_at))
         return moved
 
@@ -286,7 +301,7 @@ class Outbox:
                 for chunk in _chunks(same):
                     moved = connection.execute(
                         sa.update(outbox)
-                        .where(outbox.c.id.in_(chunk), outbox.c.state.in_(leading_to(to)))
+                        .where(outbox.c.id.in_(chunk), _STATE.in_(leading_to(to)))
                         .values(state=to, reason=reason or None, next_at=None, updated_at=now)
                     )
                     if moved.rowcount != len(chunk):
@@ -300,7 +315,7 @@ class Outbox:
         with self._engine.begin() as connection:
             moved = 0
             for chunk in _chunks(ids):
-                write = sa.update(outbox).where(outbox.c.id.in_(chunk), outbox.c.state.in_(before))
+                write = sa.update(outbox).where(outbox.c.id.in_(chunk), _STATE.in_(before))
                 moved += connection.execute(
                     write.values(state=to, reason=reason, next_at=None, updated_at=now)
                 ).rowcount

@@ -39,7 +39,7 @@ def unseal(keys: Sequence[bytes], sealed: bytes, place: str) -> bytes:
         except InvalidTag:
             continue
     raise ConfigurationError(
-        "what waits in the inbox was sealed with another HUB_KEY: give that one in HUB_FORMER_KEYS until it has landed"
+        "what waits in the ledger was sealed with another HUB_KEY: give that one in HUB_FORMER_KEYS until it is done"
     )
 
 
@@ -50,6 +50,6 @@ def _cipher(key: bytes) -> AESGCM:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "what is pushed waits sealed, and that needs a package more: `pip install 'schakel[serve]'`"
+            "what waits in the ledger is sealed, and that needs a package more: `pip install 'schakel[serve]'`"
         ) from None
     return AESGCM(hmac.digest(key, b"sealed 1", "sha256"))

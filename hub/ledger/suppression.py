@@ -80,6 +80,13 @@ class Suppressions:
                 )
         return len(fresh)
 
+    def lift(self, hashes: Iterable[str], reason: str) -> None:
+        """Suppress addresses no more that were suppressed for a reason; those with another one stay so."""
+        table = tables.suppression
+        with self._engine.begin() as connection:
+            known = sa.and_(table.c.hash.in_(list(hashes)), table.c.reason == reason)
+            connection.execute(sa.delete(table).where(known))
+
     def among(self, hashes: Iterable[str]) -> dict[str, list[Suppression]]:
         """Return the suppressions of those hashes that have any."""
         table = tables.suppression

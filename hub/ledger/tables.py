@@ -39,7 +39,6 @@ outbox = sa.Table(
     sa.Column("connection", sa.Text, nullable=False),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
-    sa.Column("record_id", sa.Text, nullable=False),
     sa.Column("template", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("consent_key", sa.Text),
@@ -53,6 +52,7 @@ outbox = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("sender", sa.Text),
+    sa.Column("record", sa.Text, nullable=False, server_default=""),
     sa.Index("outbox_due", "state", "connection"),
 )
 
@@ -218,4 +218,40 @@ consultation = sa.Table(
     sa.Column("dated", Moment, nullable=False),
     sa.Column("asked", sa.Integer, nullable=False),
     sa.Column("listed", sa.Integer, nullable=False),
+)
+
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("subject", sa.LargeBinary),
+    sa.Column("done_at", Moment),
+    sa.Column("receipt", sa.Text),
+)
+
+erasure_task = sa.Table(
+    "erasure_task",
+    metadata,
+    sa.Column("erasure_id", sa.Text, primary_key=True),
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("rows", sa.LargeBinary),
+)
+
+erased_mark = sa.Table(
+    "erased_mark",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("erasure_id", sa.Text, nullable=False),
 )

@@ -231,7 +231,7 @@ def find_person(project: Project, ask: Ask, text: str) -> int:
             )
         if found:
             return int(found[0]["person_id"])
-    values = sorted(_spellings(project, text))
+    values = sorted(spellings(project, text))
     by_value = (
         sa.select(record.c.person_id)
         .join_from(identifier, record, record.c.record_id == identifier.c.record_id)
@@ -282,7 +282,7 @@ def _outcome(queued: Queued | None) -> Outcome | None:
     return Outcome(queued.state, IN_WORDS[queued.state], queued.reason, queued.attempts, queued.first_at)
 
 
-def _spellings(project: Project, text: str) -> set[str]:
+def spellings(project: Project, text: str) -> set[str]:
     """Give the ways in which a value may be stored."""
     from hub.normalise.email import normalise_email
     from hub.normalise.phone import parse_phone

@@ -35,6 +35,14 @@ REACTIONS: Mapping[str, tuple[str, ...]] = {
 """Which events of a message tell of a reaction: who clicked has opened, whether or not pictures were loaded."""
 
 
+def tells(event: sa.FromClause, reaction: str) -> sa.ColumnElement[bool]:
+    """Say whether an event of a message tells of a reaction. What a machine opened has arrived, and nobody read it."""
+    of_type = event.c.type.in_(REACTIONS[reaction])
+    if reaction == "delivered":
+        return of_type
+    return sa.and_(of_type, sa.not_(sa.func.coalesce(event.c.machine, sa.false(), type_=sa.Boolean())))
+
+
 @dataclass(frozen=True)
 class Instances:
     """Instances beside their people: one row per instance with all that `scope` names."""
@@ -86,7 +94,7 @@ def instance_scope(project: Project, people: Scope, scenario: Scenario, as_of: d
         "sent": Name(enrolment.c.message_id.is_not(None), "boolean"),
         "bounced": Name(told.bounced(), "boolean"),
         "ordered": Name(told.ordered(), "boolean"),
-        **{name: Name(told.reacted(types), "boolean") for name, types in REACTIONS.items()},
+        **{name: Name(told.reacted(name), "boolean") for name in REACTIONS},
     }
     happened = ScopeFunction(
         ("type",), told.happened, 0, "Whether an activity or web event of this type happened since the entry."
@@ -102,13 +110,13 @@ class _Told:
     scenario: Scenario
     as_of: datetime
 
-    def reacted(self, types: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    def reacted(self, reaction: str) -> sa.ColumnElement[bool]:
         event = self.project.schema.table("message_event").alias()
         return self._among(
             lambda mine: (
                 sa.select(mine.c.enrolment_id)
                 .join(event, event.c.message_key == mine.c.message_id)
-                .where(event.c.type.in_(types), sa.func.coalesce(event.c.at, self._now) <= self._now)
+                .where(tells(event, reaction), sa.func.coalesce(event.c.at, self._now) <= self._now)
             )
         )
 

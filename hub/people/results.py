@@ -1,36 +1,32 @@
 """Results: whom a scenario reached, what they did, and what it brought more than doing nothing would have (R35).
 
 The control group is drawn by a hash of scenario and person, so the two groups differ in nothing but the messages. All
-who entered count, those who could not be reached included: else the groups were not alike any more. Groups of fewer
-than ten people are not told (R39).
+who entered count, those who could not be reached included: else the groups were not alike any more. Groups of few
+people are not told, and none that would give such a one away (R39).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import INTERVAL
 
 from hub.errors import ConfigurationError, suggest
-from hub.expressions import Scope, compile_condition, compile_expression
-from hub.people.facts import facts
-from hub.people.instance import REACTIONS
+from hub.people.goal import CONTROL, hits, ways
+from hub.people.hiding import Sum, hide
+from hub.people.instance import REACTIONS, tells
 from hub.people.uplift import Interval, difference, share
 from hub.project import Project
-from hub.project.lengths import length
 from hub.project.scenario import Goal, Scenario
 from hub.warehouse import Transaction
-from hub.warehouse.constructs import text_constant
 
-FEWEST = 10
-"""Groups of fewer people are hidden."""
-
-TREATED, CONTROL = "treated", "control"
+TREATED = "treated"
+WHOLE = "*"
+"""Stands for all variants together; the name of a variant is a word."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def results(transaction: Transaction, project: Project, name: str) -> Results:
     if as_of is None:
         raise ConfigurationError(f"nothing is decided for '{name}' yet: run `hub run` first")
     measuring = _Measuring(transaction, project, scenario, as_of)
-    groups = [*measuring.groups(by_variant=False), *measuring.groups(by_variant=True)]
+    groups = measuring.groups()
     control = next((group.rate for group in groups if group.group == CONTROL), None)
     return Results(
         name,
@@ -119,14 +115,25 @@ class _Measuring:
         self.transaction = transaction
         self.project = project
         self.scenario = scenario
+        self.fewest = project.hub.results.hide_below
         self.now = sa.cast(sa.literal(as_of, sa.DateTime(timezone=True)), sa.DateTime(timezone=True))
-        self.ways = self._ways()
-        self.hits = self._hits(scenario.goal) if scenario.goal is not None else None
+        self.ways = ways(transaction, project, scenario)
+        goal = scenario.goal
+        self.hits = hits(transaction, project, self.ways, goal, self.now) if goal is not None else None
 
-    def groups(self, by_variant: bool) -> Sequence[Group]:
-        """Give the treated and the control group; or the treated by the way on which a split led them."""
+    def groups(self) -> Sequence[Group]:
+        """Give the treated and the control group; and the treated by the way on which a split led them."""
+        rows = [*self._counted(by_variant=False), *self._counted(by_variant=True)]
+        people = {(row["treated"], row["variant"]): int(row["people"]) for row in rows}
+        parts = [it for it in people if it[0] and it[1] != WHOLE]
+        hidden = hide(people, [Sum((True, WHOLE), parts)] if parts else [], self.fewest)
+        found = [self._group(row, (row["treated"], row["variant"]) in hidden) for row in rows if row["variant"]]
+        return sorted(found, key=lambda group: (group.variant is not None, group.group != TREATED, group.variant or ""))
+
+    def _counted(self, by_variant: bool) -> Sequence[Mapping[str, Any]]:
+        """Count ways with what came of them: those without a variant as the variant None, all together as `WHOLE`."""
         ways, treated = self.ways, self.ways.c.treated
-        keys = [treated, ways.c.variant] if by_variant else [treated]
+        variant = ways.c.variant if by_variant else sa.literal(WHOLE)
         columns = [sa.func.count().label("ways"), sa.func.count(ways.c.person_id.distinct()).label("people")]
         source: sa.FromClause = ways
         if self.hits is not None:
@@ -142,11 +149,11 @@ class _Measuring:
                 sa.func.count(won.c.enrolment_id).filter(over).label("conversions"),
                 sa.func.sum(won.c.value).filter(over).label("revenue"),
             ]
-        query = sa.select(*keys, *columns).select_from(source).group_by(*keys)
+        query = sa.select(treated, variant.label("variant"), *columns).select_from(source)
+        query = query.group_by(treated, *([ways.c.variant] if by_variant else []))
         if by_variant:
-            query = query.where(treated, ways.c.variant.is_not(None))
-        found = [self._group(dict(row._mapping)) for row in self.transaction.rows(query)]
-        return sorted(found, key=lambda group: (group.group != TREATED, group.variant or ""))
+            query = query.where(treated)
+        return [dict(row._mapping) for row in self.transaction.rows(query)]
 
     def messages(self, costs: Mapping[Any, Decimal]) -> Sequence[Message]:
         """Give the messages by step and channel."""
@@ -177,46 +184,6 @@ class _Measuring:
         )
         return [self._message(dict(row._mapping), costs) for row in self.transaction.rows(query)]
 
-    def _ways(self) -> sa.Subquery:
-        enrolment, record = self.transaction.table("enrolment"), self.transaction.table("source_record")
-        ends_at: sa.ColumnElement[datetime] = enrolment.c.entered_at
-        if self.scenario.goal is not None:
-            days, rest = length(self.scenario.goal.within)
-            local = self._local(enrolment.c.entered_at) + _interval(timedelta(days=days))
-            ends_at = self._moment(local) + _interval(rest)
-        return (
-            sa.select(
-                enrolment.c.enrolment_id,
-                record.c.person_id,
-                enrolment.c.variant,
-                enrolment.c.entered_at,
-                ends_at.label("ends_at"),
-                (enrolment.c.status != CONTROL).label("treated"),
-            )
-            .join(record, record.c.record_id == enrolment.c.record_id)
-            .where(enrolment.c.scenario == self.scenario.scenario)
-            .subquery("ways")
-        )
-
-    def _hits(self, goal: Goal) -> sa.Subquery:
-        """Give the rows that reach the goal: the way, when, and what they are worth."""
-        found, ways = facts(self.project.schema, goal.of), self.ways
-        record = self.transaction.table("source_record")
-        scope = Scope(found.names, timezone=self.project.hub.timezone)
-        where = compile_condition(goal.where or "true", scope)
-        value = compile_expression(goal.value or "0", scope)
-        time = found.names[found.table.time or "at"]
-        at = self._moment(sa.cast(time.element, sa.DateTime())) if time.type == "date" else time.element
-        rows = found.relation(where.names | value.names)
-        return (
-            sa.select(ways.c.enrolment_id, at.label("at"), sa.cast(value.element, sa.Numeric(18, 4)).label("value"))
-            .select_from(rows)
-            .join(record, record.c.record_id == found.rows.c.record_id)
-            .join(ways, ways.c.person_id == record.c.person_id)
-            .where(at > ways.c.entered_at, at <= ways.c.ends_at, at <= self.now, where.element)
-            .subquery("hits")
-        )
-
     def _after(self, hits: sa.Subquery) -> sa.Subquery:
         decision = self.transaction.table("decision").alias("sent")
         return (
@@ -229,12 +196,12 @@ class _Measuring:
 
     def _reacted(self) -> sa.Subquery:
         event = self.transaction.table("message_event")
-        told = (sa.func.bool_or(event.c.type.in_(types)).label(name) for name, types in REACTIONS.items())
+        told = (sa.func.bool_or(tells(event, name)).label(name) for name in REACTIONS)
         return sa.select(event.c.message_key, *told).group_by(event.c.message_key).subquery("reacted")
 
-    def _group(self, row: Mapping[str, Any]) -> Group:
-        name, variant = TREATED if row["treated"] else CONTROL, row.get("variant")
-        if row["people"] < FEWEST:
+    def _group(self, row: Mapping[str, Any], hidden: bool) -> Group:
+        name, variant = TREATED if row["treated"] else CONTROL, row["variant"] if row["variant"] != WHOLE else None
+        if hidden:
             return Group(name, variant, *[None] * 7)
         over, conversions = row.get("over"), row.get("conversions")
         rate = share(conversions, over) if over and conversions is not None else None
@@ -243,7 +210,7 @@ class _Measuring:
         return Group(name, variant, row["ways"], row["people"], over, conversions, rate, revenue, None)
 
     def _message(self, row: Mapping[str, Any], costs: Mapping[Any, Decimal]) -> Message:
-        if row["people"] < FEWEST:
+        if row["people"] < self.fewest:
             return Message(row["step"], row["channel"], *[None] * 9)
         worth = self.scenario.goal is not None and self.scenario.goal.value is not None
         each = costs.get(row["channel"])
@@ -253,13 +220,3 @@ class _Measuring:
             revenue=(row["revenue"] or Decimal()) if worth else None,
             cost=each * row["messages"] if each is not None else None,
         )
-
-    def _local(self, at: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
-        return sa.func.timezone(text_constant(self.project.hub.timezone), at, type_=sa.DateTime())
-
-    def _moment(self, local: sa.ColumnElement[Any]) -> sa.ColumnElement[datetime]:
-        return sa.func.timezone(text_constant(self.project.hub.timezone), local, type_=sa.DateTime(timezone=True))
-
-
-def _interval(time: timedelta) -> sa.ColumnElement[Any]:
-    return sa.cast(text_constant(f"{time.days} days {time.seconds} seconds"), INTERVAL())

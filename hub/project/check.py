@@ -17,7 +17,13 @@ from hub.project.models import TableMapping, Translated
 from hub.project.project import MappedTable, Origin, Project
 from hub.project.quality_checks import quality_problems
 from hub.project.scenario_check import posts_nowhere, step_problems, trigger_problems, unsent_channels
-from hub.project.sync_check import connection_problems, destination_problems, form_problems, source_problems
+from hub.project.sync_check import (
+    connection_problems,
+    destination_problems,
+    form_problems,
+    return_problems,
+    source_problems,
+)
 from hub.schema import Table
 from hub.schema.shape import PROVENANCE, RECORD
 
@@ -73,8 +79,11 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
             found += source_problems(sync, project, all_segments="segments" not in unread)
         if "hub.yaml" not in unread:
             found += connection_problems(sync, project, declared, all_mappings="mappings" not in unread)
+            if "mappings" not in unread:
+                found += return_problems(sync, project)
     if complete and not failing:
         found += _channels(project, capabilities)
+        found += _kept(project)
         found += _key(project, capabilities)
         for sync in project.syncs.values():
             found += destination_problems(sync, project, capabilities)
@@ -285,6 +294,16 @@ def _channels(project: Project, capabilities: dict[str, Capabilities]) -> Iterat
     for scenario in project.scenarios.values():
         yield from unsent_channels(scenario, project, senders)
         yield from posts_nowhere(scenario, project, capabilities)
+
+
+def _kept(project: Project) -> Iterator[Problem]:
+    """Say which systems that must keep what they have are none."""
+    for name in project.hub.erasure.keep:
+        if name not in project.connections:
+            near = suggest(name, project.connections)
+            yield project.origins["hub",].at_key(
+                "erasure", "keep", name, message=f"there is no connection '{name}'.{near}"
+            )
 
 
 def _key(project: Project, capabilities: dict[str, Capabilities]) -> Iterator[Problem]:

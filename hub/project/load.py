@@ -47,6 +47,8 @@ Origins = dict[tuple[str, ...], Origin]
 FOLDERS = ("mappings", "traits", "segments", "scores", "scenarios", "syncs", "templates")
 PAGES = Path(__file__).parents[2] / "mappings" / "pages.yaml"
 """The mapping of what people do on the hub's own pages."""
+REFUSALS = PAGES.with_name("refusals.yaml")
+"""The mapping of those who refuse a channel by answering to a message."""
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
@@ -247,11 +249,14 @@ class _Reading:
                     document = replace(document, value={**document.value, "connection": name})
                 yield from self._mapped_tables(default, document, of_plugin=True)
         for name, connection in connections.items():
-            if connection.place.public_url and issubclass(connection.plugin, Destination):
-                document, problems = yaml.read(PAGES, f"hub: {PAGES.name}")
-                self.problems += problems
-                document = replace(document, value={**document.value, "connection": name})
-                yield from self._mapped_tables(PAGES, document, of_plugin=True)
+            destination = issubclass(connection.plugin, Destination)
+            takes_answers = destination and connection.plugin.receives()
+            for file, holds in ((PAGES, destination and connection.place.public_url), (REFUSALS, takes_answers)):
+                if holds:
+                    document, problems = yaml.read(file, f"hub: {file.name}")
+                    self.problems += problems
+                    document = replace(document, value={**document.value, "connection": name})
+                    yield from self._mapped_tables(file, document, of_plugin=True)
 
     def _mapped_tables(self, path: Path, document: Document, of_plugin: bool = False) -> Iterator[MappedTable]:
         form = self._form(MappingFile, document)

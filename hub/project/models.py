@@ -15,9 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from hub.contracts import Channel
 from hub.law import Basis
 from hub.project.consent_terms import ConsentSection
+from hub.project.erasure import ErasureSection
 from hub.project.keep import Keep
 from hub.project.limits import Limits
 from hub.project.public_url import PublicUrl
+from hub.project.results import Results
 from hub.project.serve import Serve
 from hub.schema import Type
 
@@ -120,9 +122,11 @@ class HubFile(Form):
         default_factory=list,
         description="Packs of traits, segments and scores that come with the hub, to switch on: [value_tiers].",
     )
+    results: Results = Field(Results(), description="How results of scenarios are told.")
     limits: Limits = Field(Limits(), description="How often and when people are written to, over all scenarios.")
     keep: Keep = Field(Keep(), description="How long the hub keeps what it has written down about its own work.")
     serve: Serve = Field(Serve(), description="What `hub serve` takes from the world.")
+    erasure: ErasureSection = Field(ErasureSection(), description="How people are erased.")
     consent: ConsentSection = Field(
         default_factory=ConsentSection, description="What you ask of a yes beyond the law; it can make nothing looser."
     )

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from hub.contracts import Capabilities, Channel
 from hub.errors import Problem, suggest
+from hub.expressions import ExpressionError, names_in
 from hub.project.actions import AddTo, Banner, Post, Task
 from hub.project.lengths import length, moves
 from hub.project.program import inside, program
@@ -20,6 +21,24 @@ TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
     "letter": ("letter.typ",),
 }
 """Per channel, the files that a template's folder needs."""
+
+WHO_SOMEBODY_IS = frozenset(
+    {
+        "given_name",
+        "initials",
+        "surname",
+        "partner_surname",
+        "birth_date",
+        "email",
+        "phone",
+        "street",
+        "house_number",
+        "house_letter",
+        "house_addition",
+        "postcode",
+    }
+)
+"""What says who somebody is, or leads to them: no site shows it to a browser that nobody logged in to."""
 
 
 def trigger_problems(scenario: Scenario, project: Project, all_segments: bool) -> Iterator[Problem]:
@@ -138,8 +157,10 @@ def _empty_wait(step: Wait, path: Path, origin: Origin) -> Iterator[Problem]:
 
 
 def _action(step: AnyStep, path: Path, origin: Origin, scenario: Scenario) -> Iterator[Problem]:
-    """Find lengths of nothing, and rows about people that go to others for marketing without consent."""
+    """Find lengths of nothing, rows that go to others for marketing without consent, banners that tell who it is."""
     lengths: dict[str, str | None] = {}
+    if isinstance(step, Banner):
+        yield from _telling(step, path, origin)
     match step:
         case AddTo() | Banner():
             lengths = {"for": step.for_}
@@ -156,6 +177,22 @@ def _action(step: AnyStep, path: Path, origin: Origin, scenario: Scenario) -> It
     for key, given in lengths.items():
         if given is not None and length(given) == (0, timedelta()):
             yield origin.at_value(*path, key, message=f"`{key}` is no time at all: leave it out")
+
+
+def _telling(step: Banner, path: Path, origin: Origin) -> Iterator[Problem]:
+    """Find what says who somebody is in what a site shows to whoever sits at their device."""
+    for name, text in step.content.items():
+        try:
+            telling = sorted(names_in(text) & WHO_SOMEBODY_IS)
+        except ExpressionError:  # it is told where expressions are checked
+            continue
+        if telling:
+            yield origin.at_value(
+                *path,
+                "content",
+                name,
+                message=f"a banner is shown to whoever sits at the device: leave out {', '.join(telling)}",
+            )
 
 
 def _template(

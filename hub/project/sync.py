@@ -18,7 +18,9 @@ from hub.project.models import Expression, Form, Percentage, Purpose
 
 Mode = Literal["mirror", "upsert", "add", "update", "fill_empty"]
 Leaving = Literal["remove", "clear", "keep", "delete"]
+Owner = Literal["hub", "system"]
 
+SOURCE_TIME = "source_time"
 PERSON = "person"
 """The table of which the rows are people, with their traits and scores."""
 
@@ -50,6 +52,20 @@ class SyncConsent(Form):
     channel: ConsentChannel = Field(description="What may be done: write by that channel, call, or show ads.")
     purpose: Purpose = Field(
         "marketing", description="What for. service needs no yes, and goes to nobody who refused it."
+    )
+
+
+class ComesBack(Form):
+    """How what is written comes back with the system's own rows, where names alone do not tell."""
+
+    in_: str = Field(alias="in", description="The raw table that the rows come back in.")
+    key: str | None = Field(
+        None,
+        description="The raw column that holds the sync's key; by default, rows are known by the id that the system "
+        "gave them, or else by their key.",
+    )
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="Fields that the raw table calls otherwise: field: raw column."
     )
 
 
@@ -105,6 +121,16 @@ class Sync(Form):
         description="In place of consent: facts go back to a system that already holds these people, and to no "
         "other. Only people, or rows, that came from the connection go.",
     )
+    comes_back: ComesBack | None = Field(
+        None,
+        description="How what is written comes back with the rows of that system: the hub's own values are no news. "
+        "Needed only where the raw table is not called like `object`, or its columns not like `fields`.",
+    )
+    owner: Owner = Field(
+        "system",
+        description="Who has the last word where somebody changes a field there. system: it stays until the hub has "
+        "another value. hub: it is written again, once for each other value.",
+    )
     guards: Guards = Field(Guards(), description="What holds the sync until a person has looked.")
     schedule: str | None = Field(
         None,
@@ -120,6 +146,11 @@ class Sync(Form):
     def row_key(self) -> str:
         """Give the expression of the key."""
         return self.key if self.key is not None else "person_id"
+
+    @property
+    def versions(self) -> frozenset[str]:
+        """Name the fields that say how far the hub has read: `source_time` alone. That it goes on is no difference."""
+        return frozenset(name for name, text in self.fields.items() if text.strip() == SOURCE_TIME)
 
     @property
     def never_shared(self) -> bool:

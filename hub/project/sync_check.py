@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from hub.contracts import Capabilities, Operation
 from hub.errors import Problem, suggest
+from hub.lake import raw_name
 from hub.project.cron import wrong_schedule
 from hub.project.project import Origin, Project
 from hub.project.sync import PERSON, Leaving, Mode, Sync
@@ -74,6 +75,27 @@ def connection_problems(sync: Sync, project: Project, declared: Set[str], all_ma
     elif sync.write_back and all_mappings and all(mapped.connection != connection for mapped in project.mappings):
         message = f"no mapping brings anything from '{connection}', so nothing can be written back to it: use `consent`"
         yield origin.at_value("write_back", message=message)
+
+
+def return_problems(sync: Sync, project: Project) -> Iterator[Problem]:
+    """Find what is said of rows that come back, and can't be."""
+    origin, told = project.origins["sync", sync.sync], sync.comes_back
+    connection = sync.to.connection
+    read = {mapped.mapping.from_: None for mapped in project.mappings if mapped.connection == connection}
+    if told is not None:
+        if told.in_ not in read:
+            message = f"no mapping of '{connection}' reads a raw table '{told.in_}'.{suggest(told.in_, read)}"
+            yield origin.at_value("comes_back", "in", message=message)
+        for name in told.fields:
+            if name not in sync.fields:
+                message = f"the sync has no field '{name}'.{suggest(name, sync.fields)}"
+                yield origin.at_key("comes_back", "fields", name, message=message)
+    elif sync.owner == "hub" and raw_name(sync.to.object) not in read:
+        message = f"the hub never sees what becomes of '{sync.to.object}': say by `comes_back` in which raw table it is"
+        yield origin.at_value("owner", message=message)
+    if sync.owner == "hub" and sync.mode in ("add", "fill_empty"):
+        message = f"`mode: {sync.mode}` leaves alone what is there, so the hub can't have the last word"
+        yield origin.at_value("owner", message=message)
 
 
 def destination_problems(sync: Sync, project: Project, capabilities: Mapping[str, Capabilities]) -> Iterator[Problem]:

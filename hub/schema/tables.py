@@ -7,6 +7,7 @@ its work. The generated page docs/schema.md shows them with a diagram.
 from __future__ import annotations
 
 from hub.schema.actions import ACTIONS
+from hub.schema.results import RESULTS
 from hub.schema.shape import Column, Schema, Table
 
 C = Column
@@ -345,6 +346,7 @@ ENGAGEMENT = (
             C("campaign", "text", "Campaign, where the system has no message key."),
             C("url", "text", "The link clicked."),
             C("code", "text", "The status code of a bounce."),
+            C("machine", "boolean", "Whether a program likely opened or clicked, and no reader, as the system tells."),
         ),
         personal=True,
         time="at",
@@ -411,6 +413,7 @@ ENGAGEMENT = (
             C("registered_at", "timestamp", "When."),
             C("attended", "boolean", "Whether the person was there."),
             C("workshop", "text", "The part or workshop chosen."),
+            C("status", "text", "registered, waiting, cancelled."),
         ),
         personal=True,
         time="registered_at",
@@ -518,6 +521,30 @@ DERIVED = (
         ),
         mapped=False,
         key=("person_id", "rank"),
+    ),
+    Table(
+        "recommended_person",
+        "derived",
+        "What a person's recommendations were made from, as a number: who has another one is looked at again.",
+        (
+            C("person_id", "integer", "The person."),
+            C("mark", "integer", "A digest of what the person bought and viewed."),
+        ),
+        mapped=False,
+        key=("person_id",),
+    ),
+    Table(
+        "recommended_list",
+        "derived",
+        "What goes with a product, or sells best of a category, as a number: who starts from another one is looked at.",
+        (
+            C("way", "text", "bought_together, also_viewed or favourite_category."),
+            C("connection", "text", "The shop."),
+            C("name", "text", "The product's key, or the category."),
+            C("mark", "integer", "A digest of the list."),
+        ),
+        mapped=False,
+        key=("way", "connection", "name"),
     ),
     Table(
         "match_link",
@@ -688,9 +715,36 @@ OPERATIONS = (
             C("row_hash", "text", "Hash over the mapped fields."),
             C("remote_id", "text", "The destination's own reference."),
             C("acknowledged_at", "timestamp", "When the destination said so."),
+            C("written", "text", "Marks of the values, one after the other, where they come back with a load."),
         ),
         mapped=False,
         key=("sync", "row_key"),
+    ),
+    Table(
+        "changed_there",
+        "operations",
+        "Rows of which somebody changed a field that the hub owns, at the system that it writes to.",
+        (
+            C("sync", "text", "The sync."),
+            C("row_key", "text", "The row's key at the destination."),
+            C("mark", "text", "What stood there, as a mark: the same is not written over twice."),
+        ),
+        mapped=False,
+        key=("sync", "row_key"),
+    ),
+    Table(
+        "echo",
+        "operations",
+        "Versions of rows that said only what the hub itself had written: they count from the time of the one before.",
+        (
+            C("connection", "text", "The connection."),
+            C("target", "text", "The table of the shared schema."),
+            C("source_key", "text", "The row's key."),
+            C("source_time", "timestamp", "When the system says that it changed the row."),
+            C("counts_from", "timestamp", "The time from which it counts."),
+        ),
+        mapped=False,
+        key=("connection", "target", "source_key", "source_time"),
     ),
     Table(
         "sync_run",
@@ -897,4 +951,4 @@ OPERATIONS = (
     ),
 )
 
-BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *ACTIONS, *DERIVED, *OPERATIONS])
+BUILT_IN = Schema([*PEOPLE, *COMMERCE, *ENGAGEMENT, *ACTIONS, *DERIVED, *RESULTS, *OPERATIONS])

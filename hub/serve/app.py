@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 
 from hub import log
 from hub.errors import ConfigurationError, TemporaryError
-from hub.serve.events import Collect
+from hub.serve.banners import Ask
+from hub.serve.events import Callers, Collect
 from hub.serve.guard import Guard
 from hub.serve.pages.confirm import Confirm
 from hub.serve.pages.look import Look
@@ -38,7 +39,7 @@ def application(site: Site) -> ASGIApp:
     """Make the ASGI application of a project. Raises ConfigurationError without a signing key."""
     if not site.project.key:
         raise ConfigurationError("HUB_KEY is not set: links are checked, and what is pushed is sealed, with it")
-    pushes = Pushes(site)
+    pushes, callers = Pushes(site), Callers(site)
     look = Look(site.project.templates, site.project.hub.name, site.project.hub.locale)
     pages: dict[str, Page] = {
         "unsubscribe": Unsubscribe(site, look),
@@ -51,7 +52,8 @@ def application(site: Site) -> ASGIApp:
         Route("/in/{connection}", pushes.answer, methods=[*METHODS]),
         Route("/in/{connection}/{rest:path}", pushes.answer, methods=[*METHODS]),
         *(Route(f"/{kind}/{{token}}", _told(page, look), methods=["GET", "POST"]) for kind, page in pages.items()),
-        *Collect(site).routes,
+        *Collect(site, callers).routes,
+        *Ask(site, callers).routes,
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False

@@ -19,6 +19,7 @@ from hub import log
 from hub.contracts import Plugin, Pushed, Received
 from hub.errors import HubError, RejectedError, TemporaryError, UnsignedError
 from hub.ledger import Push, sealed_push
+from hub.serve import refusals
 from hub.serve.body import body_of
 from hub.serve.site import Site
 
@@ -56,6 +57,7 @@ class Pushes:
         try:
             received = await asyncio.to_thread(plugin.webhook, pushed)
             push = sealed_push(self._site.project.key, name, received.id, received.rows, pushed.received_at)
+            await asyncio.to_thread(refusals.suppress, self._site.ledger, self._site.project.key, name, received)
         except UnsignedError as error:
             self._site.refusals.take(caller)
             raise _told(name, 401, error) from None

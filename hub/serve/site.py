@@ -28,6 +28,7 @@ class Site:
     clock: Callable[[], datetime] = _now
     keeper: Keeper = field(init=False)
     pushes: Pace = field(init=False)
+    questions: Pace = field(init=False)
     refusals: Pace = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,4 +37,5 @@ class Site:
         per_second = rate.number / rate.seconds
         self.keeper = Keeper(self.ledger.inbox)
         self.pushes = Pace(per_second, max(1.0, per_second * 5))
+        self.questions = Pace(per_second, max(1.0, per_second * 5))
         self.refusals = Pace(REFUSALS / 60, REFUSALS)

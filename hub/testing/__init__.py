@@ -7,6 +7,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "hub.testing.destinations",
+    "hub.testing.erasing",
     "hub.testing.lookups",
     "hub.testing.mappings",
     "hub.testing.registers",
@@ -14,6 +15,8 @@ pytest.register_assert_rewrite(
 )
 
 from hub.testing.destinations import DestinationSuite as DestinationSuite  # noqa: E402 - rewriting is registered first
+from hub.testing.erasing import ErasureSuite as ErasureSuite  # noqa: E402
+from hub.testing.erasing import ErasureWorld as ErasureWorld  # noqa: E402
 from hub.testing.lookups import LookupSuite as LookupSuite  # noqa: E402
 from hub.testing.lookups import LookupWorld as LookupWorld  # noqa: E402
 from hub.testing.mappings import assert_cases_hold as assert_cases_hold  # noqa: E402

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from hub.contracts import Check, ConnectionConfig, Place, Plugin, Source
+from hub.contracts import Check, ConnectionConfig, Destination, Place, Plugin, Source
 from hub.errors import HubError
 from hub.lake import Lake
 from hub.stages.land import LandReport, land
@@ -186,8 +186,8 @@ class Landing:
         self._work = folder / "work"
 
     def run(self) -> LandReport:
-        """Run the land stage once."""
-        assert isinstance(self.plugin, Source)
+        """Run the land stage once: what a source brings, or what a destination tells."""
+        assert isinstance(self.plugin, Source | Destination)
         return land(self.lake, CONNECTION, self.plugin, self._work, AS_OF)
 
     def rows(self, table: str) -> list[Record]:

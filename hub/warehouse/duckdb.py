@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ import duckdb
 import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, TemporaryError
+from hub.failpoints import reach
 from hub.schema import Schema
 from hub.warehouse import duckdb_dialect
 from hub.warehouse.memory import memory
@@ -100,8 +101,10 @@ class DuckDBWarehouse(Warehouse):
         self.published = file.with_name(PUBLISHED)
         self._at_work = file.with_name("unpublished")
         self._left_unpublished = False
+        self._folders, self._most = [file.parent, *readable], most
+        file.with_suffix(".fresh").unlink(missing_ok=True)  # of a scrub that was killed
         try:
-            self._root = _open(file, [file.parent, *readable], most=most)
+            self._root = _open(file, self._folders, most=most)
         except (duckdb.IOException, _InUseError) as error:
             raise TemporaryError(
                 f"{file.name} is in use by another run of this project. Wait for it to end, or stop it."
@@ -128,6 +131,26 @@ class DuckDBWarehouse(Warehouse):
         shutil.copyfile(self.file, fresh)
         fresh.replace(self.published)
         self._at_work.unlink(missing_ok=True)
+
+    def scrub(self, tables: Collection[str]) -> None:
+        """Write the file anew: DELETE, CHECKPOINT and VACUUM leave the bytes of deleted rows in it.
+
+        The new file takes the old one's place while the old one is still ours, so no other run comes in between.
+        """
+        fresh = self.file.with_suffix(".fresh")
+        fresh.unlink(missing_ok=True)
+        self._root.execute("CHECKPOINT")
+        path = str(fresh.resolve()).replace("'", "''")
+        self._root.execute(f"ATTACH '{path}' AS fresh (STORAGE_VERSION '{STORAGE}')")
+        self._root.execute(f'COPY FROM DATABASE "{self.file.stem}" TO fresh')
+        self._root.execute("DETACH fresh")
+        reach("file written anew, not in place")
+        fresh.replace(self.file)
+        self.engine.dispose()
+        self._root.close()
+        self._root = _open(self.file, self._folders, most=self._most)
+        self.engine = duckdb_dialect.engine(self._root)
+        self.publish()
 
     def query(self, statement: str) -> pa.Table:
         """Run a reader's SQL on the published copy."""

@@ -7,7 +7,7 @@ differently (reading the lake's Parquet, streaming Arrow in and out, publishing 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ class Transaction(ABC):
     def __init__(self, connection: sa.Connection, schema: Schema) -> None:
         self.connection = connection
         self.schema = schema
+        self._held_once: dict[str, sa.TableClause] = {}
 
     def table(self, name: str) -> sa.Table:
         """Return a stored table of the shared schema."""
@@ -71,6 +72,12 @@ class Transaction(ABC):
         self._create_as(f'TEMPORARY TABLE "{name}"', query)
         self._analyze(name)
         return clause(name, query)
+
+    def hold_once(self, name: str, query: Callable[[], sa.Select[Any]]) -> sa.TableClause:
+        """Keep the result of a query that comes to the same throughout this transaction, asked the first time only."""
+        if name not in self._held_once:
+            self._held_once[name] = self.hold(name, query())
+        return self._held_once[name]
 
     def let_go(self, *held: sa.TableClause) -> None:
         """Drop temporary tables that are needed no longer, before the transaction ends."""
@@ -192,6 +199,13 @@ class Warehouse(ABC):
     @abstractmethod
     def publish(self, news: bool = True) -> None:
         """Let readers see what was committed so far; without news only what a killed run left unpublished."""
+
+    @abstractmethod
+    def scrub(self, tables: Collection[str]) -> None:
+        """Make what was deleted from these tables unreadable in the engine's files too, and publish.
+
+        It costs what is stored, not what was deleted: once per erasure, however many people it is about.
+        """
 
     @abstractmethod
     def query(self, statement: str) -> pa.Table:

@@ -6,7 +6,8 @@ A table with the cursor column brings what changed since the last run. Rows at t
 again and compared whole, so that a row written or changed within that moment is neither lost nor doubled. A table
 without the cursor column is brought whole, when anything in it changed.
 
-`writes` names the tables that syncs write, each with the column that tells its rows apart.
+`writes` names the tables that syncs write, each with the column that tells its rows apart. `erase` says what becomes of
+a person who is erased: see `plugins.destinations.sql.config`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hub.contracts import (
     Check,
     ConnectionConfig,
     Destination,
+    Erasable,
     Operation,
     Plugin,
     Result,
@@ -35,6 +37,7 @@ from hub.errors import ConfigurationError, HubError, TemporaryError, suggest
 from hub.hookspecs import hookimpl
 from hub.incremental import Digest, Moment, mark
 from hub.lake import REJECTED
+from plugins.destinations.sql.config import ErasedTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,6 +79,10 @@ class SqlConfig(ConnectionConfig):
     )
     writes: dict[str, WrittenTable] = Field(
         {}, description="The tables that syncs write, each with the column of its key: {segments: {key: customer_id}}."
+    )
+    erase: dict[str, ErasedTable] = Field(
+        {},
+        description="What becomes of a person who is erased, by table, in this order: {customers: {key: id}}.",
     )
     batch_size: int = Field(500, ge=1, description="How many rows are written in one transaction.")
     cursor: str | None = Field(None, description="The column that grows with every change, in the tables that have it.")
@@ -137,6 +144,28 @@ class Sql(Source, Destination):
                 return writer.write(batch)
         except TemporaryError as error:
             return [Result(row.key, "later", reason=str(error)) for row in batch.rows]
+
+    @property
+    def can_erase(self) -> bool:
+        """Where the configuration says what becomes of rows."""
+        return bool(self.config.erase)
+
+    def erase(self, records: Sequence[Erasable]) -> Sequence[Result]:
+        """Delete or empty the rows of records, in the order of the tables."""
+        if not self.config.erase:
+            return super().erase(records)
+        import sqlalchemy as sa
+
+        from plugins.destinations.sql.eraser import erase_rows
+
+        tables: dict[str, tuple[sa.Table, ErasedTable]] = {}
+        for name, said in self.config.erase.items():
+            self._wanted(name, SqlTable(columns=[str(said.key or said.email), *said.set]))
+            with self._connected(name) as connection:
+                found = sa.Table(name, sa.MetaData(), schema=self.config.database_schema, autoload_with=connection)
+                tables[name] = (found, said)
+        with self._connected(next(iter(tables))) as connection:
+            return erase_rows(connection, tables, records)
 
     def read_back(self, target: str, rows: Sequence[Row], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Give what stands in the table."""

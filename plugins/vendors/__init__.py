@@ -1,7 +1,8 @@
-"""Vendors whose API the plugin `rest` speaks: one YAML file each beside this one, and no code.
+"""Vendors whose API the plugins `rest` and `sms_http` speak: one YAML file each beside this one, and no code.
 
-`brevo.yaml` makes the plugin `brevo`. Its settings are what an admin writes under the connection; `rest` is what
-`rest` would be told, with `${setting}` where a setting goes. A mapping of the same name in mappings/ is its default.
+`brevo.yaml` makes the plugin `brevo`. Its settings are what an admin writes under the connection; `rest` or `sms_http`
+is what that plugin would be told, with `${setting}` where a setting goes. A mapping of the same name in mappings/ is
+its default.
 """
 
 from __future__ import annotations

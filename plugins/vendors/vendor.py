@@ -1,4 +1,4 @@
-"""A vendor file: what it says, and the plugin that it makes.
+"""A vendor file: what it says, and the plugin that it makes. It speaks through `rest`, or through `sms_http`.
 
 summary: e-mail marketing: contacts, lists, events
 documentation: https://developers.example.com
@@ -20,8 +20,10 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, model_validator
 
-from hub.contracts import ConnectionConfig, Place
+from hub.contracts import ConnectionConfig, Destination, Place, Plugin
 from hub.errors import suggest
+from plugins.destinations.sms_http import SmsHttp
+from plugins.destinations.sms_http.config import SmsHttpConfig
 from plugins.sources.rest import Rest
 from plugins.sources.rest.config import RestConfig
 
@@ -52,14 +54,27 @@ class VendorFile(BaseModel):
     documentation: str
     proven: str
     settings: dict[str, Setting]
-    rest: dict[str, Any]
+    rest: dict[str, Any] = {}
+    sms_http: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _settings_are_used(self) -> VendorFile:
-        used, known = set(_SETTING.findall(yaml.safe_dump(self.rest))), set(self.settings)
+        if bool(self.rest) == bool(self.sms_http):
+            raise ValueError(f"{self.name}: say what `rest` would be told, or what `sms_http` would be")
+        used, known = set(_SETTING.findall(yaml.safe_dump(self.told))), set(self.settings)
         if used != known:
-            raise ValueError(f"{self.name}: settings {sorted(known)}, and `rest` uses {sorted(used)}")
+            raise ValueError(f"{self.name}: settings {sorted(known)}, and {sorted(used)} are used")
         return self
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Give what the plugin that it speaks through is told."""
+        return self.rest or self.sms_http
+
+    @property
+    def plugin(self) -> type[Plugin]:
+        """Give the plugin that it speaks through."""
+        return Rest if self.rest else SmsHttp
 
 
 class VendorConfig(ConnectionConfig):
@@ -67,32 +82,47 @@ class VendorConfig(ConnectionConfig):
 
     vendor: ClassVar[VendorFile]
 
-    resources: list[str] | None = Field(None, description="Which of its lists to read; by default all.")
     allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
 
     @model_validator(mode="after")
     def _makes_a_connection(self) -> VendorConfig:
-        self.rest()
+        self.made()
         return self
 
-    def rest(self) -> RestConfig:
-        """Give the configuration of `rest`. Raises ValueError where a setting does not fit."""
-        filled = _filled(self.vendor.rest, {name: getattr(self, name) for name in self.vendor.settings})
+    def made(self) -> RestConfig | SmsHttpConfig:
+        """Give the configuration of the plugin behind it. Raises ValueError where a setting does not fit."""
+        model = RestConfig if self.vendor.rest else SmsHttpConfig
+        try:
+            return model.model_validate({**self.filled(), "allow_private": self.allow_private})
+        except ValidationError as error:
+            raise ValueError("; ".join(str(entry["msg"]) for entry in error.errors(include_input=False))) from None
+
+    def filled(self) -> dict[str, Any]:
+        """Put the settings into what the vendor's file says."""
+        filled: dict[str, Any] = _filled(self.vendor.told, {name: getattr(self, name) for name in self.vendor.settings})
         for name, setting in self.vendor.settings.items():
             if setting.without is not None and getattr(self, name) is None:
                 filled.pop(setting.without)
-        if self.resources is not None:
-            known = filled.get("resources", {})
-            for name in self.resources:
-                if name not in known:
-                    raise ValueError(
-                        f"resources: there is no list '{name}'.{suggest(name, known)} It has: {', '.join(known)}"
-                    )
-            filled["resources"] = {name: known[name] for name in self.resources}
-        try:
-            return RestConfig.model_validate({**filled, "allow_private": self.allow_private})
-        except ValidationError as error:
-            raise ValueError("; ".join(str(entry["msg"]) for entry in error.errors(include_input=False))) from None
+        return filled
+
+
+class ListingConfig(VendorConfig):
+    """What a vendor with lists has besides."""
+
+    resources: list[str] | None = Field(None, description="Which of its lists to read; by default all.")
+
+    def filled(self) -> dict[str, Any]:
+        """Leave out the lists that are not to be read."""
+        filled = super().filled()
+        if self.resources is None:
+            return filled
+        known = filled.get("resources", {})
+        for name in self.resources:
+            if name not in known:
+                raise ValueError(
+                    f"resources: there is no list '{name}'.{suggest(name, known)} It has: {', '.join(known)}"
+                )
+        return {**filled, "resources": {name: known[name] for name in self.resources}}
 
 
 def read(file: Path) -> VendorFile:
@@ -100,22 +130,23 @@ def read(file: Path) -> VendorFile:
     return VendorFile.model_validate({"name": file.stem, **yaml.safe_load(file.read_text(encoding="utf-8"))})
 
 
-def plugin_of(vendor: VendorFile) -> type[Rest]:
+def plugin_of(vendor: VendorFile) -> type[Plugin]:
     """Make the plugin class of a vendor."""
+    spoken = vendor.plugin
     model = create_model(
         f"{vendor.name.title()}Config",
-        __base__=VendorConfig,
+        __base__=ListingConfig if vendor.rest else VendorConfig,
         **{name: _field(setting) for name, setting in vendor.settings.items()},  # type: ignore[call-overload]
     )
-    model.vendor = vendor
+    model.vendor = vendor  # type: ignore[attr-defined]
     mapping = MAPPINGS / f"{vendor.name}.yaml"
 
-    def make(self: Rest, config: VendorConfig, place: Place) -> None:
-        Rest.__init__(self, config.rest(), place)
+    def make(self: Plugin, config: VendorConfig, place: Place) -> None:
+        spoken.__init__(self, config.made(), place)
 
     return type(
         vendor.name.title(),
-        (Rest,),
+        (spoken,),
         {
             "__doc__": vendor.summary,
             "__init__": make,
@@ -123,9 +154,18 @@ def plugin_of(vendor: VendorFile) -> type[Rest]:
             "summary": vendor.summary,
             "proven": vendor.proven,
             "config_model": model,
-            "default_mapping": mapping if mapping.exists() else None,
+            "default_mapping": mapping if mapping.exists() else spoken.default_mapping,
+            **_unable(vendor),
+            "receives": classmethod(lambda _: "push" in vendor.rest if vendor.rest else spoken.receives()),
         },
     )
+
+
+def _unable(vendor: VendorFile) -> dict[str, Any]:
+    """Give the methods of what a file of `rest` does not describe, as a plugin has them that can't do it."""
+    parts = {"send": "mail", "ask": "mail", "unsubscribe_url": "mail", "sync": "objects"}
+    lacking = {method for method, part in parts.items() if vendor.rest and part not in vendor.rest}
+    return {method: getattr(Destination, method) for method in lacking}
 
 
 def _field(setting: Setting) -> tuple[Any, Any]:

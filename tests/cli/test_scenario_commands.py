@@ -52,6 +52,26 @@ def test_results_of_few_people_are_hidden(ran: Path, hub: Hub) -> None:
     assert {group["people"] for group in data["groups"]} <= {None}
 
 
+def test_results_are_told_by_group_and_hour_r39(ran: Path, hub: Hub) -> None:
+    told = hub("scenario", "results", "welcome", "--by", "group_hour", "--project", str(ran))
+    assert told.exit_code == 0, told.output
+    assert "life_cycle" in told.output
+    assert "Hidden are groups of few people" in told.output
+    data = as_json(hub("scenario", "results", "welcome", "--by", "channel", "--json", "--project", str(ran)))
+    assert {(row["hidden"], row["sent"]) for row in data["rows"]} == {(True, None)}
+    wrong = hub("scenario", "results", "welcome", "--by", "hours", "--project", str(ran))
+    assert wrong.exit_code == 2
+    assert "results are not cut by 'hours'. Did you mean 'hour'?" in wrong.output
+
+
+def test_a_grouping_that_there_is_not_is_told(corner: Path, hub: Hub) -> None:
+    with (corner / "hub.yaml").open("a") as file:
+        file.write("results: {groups: [life_cicle, order_count]}\n")
+    told = hub("check", "--project", str(corner))
+    assert "no segment, trait or column of person 'life_cicle'. Did you mean 'life_cycle'?" in told.output
+    assert "'order_count' is of the type integer: group by a text, or by a segment" in told.output
+
+
 def test_a_letter_is_previewed_into_a_file(ran: Path, hub: Hub, tmp_path: Path) -> None:
     out = tmp_path / "proof"
     told = hub("preview", "message", "welcome", "welcome", "--person", "1", "--out", str(out), "--project", str(ran))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +48,11 @@ def zoro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     with example("zoro", tmp_path_factory.mktemp("zoro")) as opened:
         walk(opened)
         yield opened
+
+
+def rows_of(zoro: Example, name: str) -> list[dict[str, str]]:
+    with (zoro.folder / "data" / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def cart(zoro: Example, name: str) -> list[str]:
@@ -145,6 +152,48 @@ def test_r20_the_mail_follows_promotion_sensitivity_and_favourite_collection(zor
     assert noud.subject == "Nieuw binnen bij Zoro"
     assert "De nieuwe rokken" in noud.text
     assert "korting" not in noud.text
+
+
+def test_r20_the_mail_recommends_what_others_bought_and_viewed_counted_from_the_files(zoro: Example) -> None:
+    """Iris bought only Jeans recht, and viewed only that."""
+    lines, orders = rows_of(zoro, "order_lines"), {row["order_no"]: row for row in rows_of(zoro, "orders")}
+    bought = [(orders[row["order_no"]]["customer_id"], row["order_no"], row["sku"]) for row in lines]
+    bought = [row for row in bought if orders[row[1]]["status"] == "paid"]
+    views = {(row["customer_id"] or row["visitor"], row["sku"]) for row in rows_of(zoro, "views")}
+    products = {row["sku"]: row for row in rows_of(zoro, "products")}
+
+    baskets = {order for _, order, sku in bought if sku == "J1"}
+    together = {(sku, who) for who, order, sku in bought if order in baskets and sku != "J1"}
+    viewers = {who for who, sku in views if sku == "J1"}
+    viewed = {(sku, who) for who, sku in views if who in viewers and sku != "J1"}
+    of_category = {(sku, who) for who, _, sku in bought if products[sku]["category"] == "jeans" and sku != "J1"}
+
+    told: list[str] = []
+    for found, words in (
+        (together, "{} klanten namen het samen met Jeans recht"),
+        (viewed, "{} anderen die naar Jeans recht keken, bekeken dit ook"),
+        (of_category, "door {} klanten gekocht, van jouw favoriete jeans"),
+    ):
+        counts = Counter(sku for sku, _ in found)
+        for sku, people in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+            name, price = products[sku]["name"], products[sku]["price"].replace(".", ",")
+            line = f"- {name}, € {price}: {words.format(people)}"
+            if people >= 2 and not any(name in earlier for earlier in told):
+                told.append(line)
+    (iris,) = zoro.mails("iris@example.nl")
+    assert [line for line in iris.text.splitlines() if line.startswith("- ")] == told
+    assert told == [
+        "- Riem leer, € 34,95: 2 klanten namen het samen met Jeans recht",
+        "- T-shirt wit, € 24,95: 2 klanten namen het samen met Jeans recht",
+        "- Jeans high waist, € 84,95: 2 anderen die naar Jeans recht keken, bekeken dit ook",
+        "- Rok plissé, € 59,95: 2 anderen die naar Jeans recht keken, bekeken dit ook",
+        "- Jeans wijd, € 89,95: door 2 klanten gekocht, van jouw favoriete jeans",
+    ]
+
+
+def test_r20_who_has_no_recommendations_gets_the_mail_without_them(zoro: Example) -> None:
+    (luuk,) = zoro.mails("luuk@example.nl")
+    assert "past er goed bij" not in luuk.text
 
 
 def test_r20_who_withdrew_consent_is_told_of(zoro: Example) -> None:

@@ -17,7 +17,7 @@ class Intent:
     connection: str
     channel: str
     purpose: str
-    record_id: str
+    record: str
     template: str
     priority: int
     consent_key: str | None

@@ -20,7 +20,7 @@ WELCOME = Intent(
     connection="mail",
     channel="email",
     purpose="marketing",
-    record_id="shop:1",
+    record="shop:1",
     template="t1",
     priority=50,
     consent_key="shop:c1",
@@ -42,7 +42,7 @@ def test_a_message_is_queued_once_however_often_it_is_handed_over(ledger: Ledger
 def test_a_message_keeps_what_it_brings_to_the_microsecond_in_any_time_zone(ledger: Ledger) -> None:
     here = timezone(timedelta(hours=2))
     given = replace(
-        WELCOME, record_id='shop:"1", or two', consent_key="", queued_at=datetime(2026, 3, 2, 11, 0, 0, 17, tzinfo=here)
+        WELCOME, record='shop:"1", or two', consent_key="", queued_at=datetime(2026, 3, 2, 11, 0, 0, 17, tzinfo=here)
     )
     ledger.outbox.add(handed([given, replace(WELCOME, id="m2", consent_key=None)]))
     with ledger.engine.begin() as connection:
@@ -57,6 +57,28 @@ def test_a_message_keeps_what_it_brings_to_the_microsecond_in_any_time_zone(ledg
     with ledger.engine.begin() as connection:
         exactly = sa.select(table.c.id).where(table.c.queued_at == NOW + timedelta(microseconds=17))
         assert connection.execute(exactly).scalars().all() == ["m1"]
+
+
+def test_a_batch_costs_the_same_however_many_messages_wait(tmp_path: Path) -> None:
+    """In steps of SQLite's own machine, which knows no statistics of what is queued."""
+
+    def steps(waiting: int) -> int:
+        ledger = open_ledger("sqlite", tmp_path / str(waiting))
+        ledger.outbox.add(handed([replace(WELCOME, id=f"m{number}") for number in range(waiting)]))
+        taken: list[int] = []
+        raw = ledger.engine.raw_connection()
+        assert raw.driver_connection is not None
+        raw.driver_connection.set_progress_handler(lambda: taken.append(1), 100)
+        raw.close()
+        batch = [f"m{number}" for number in range(100)]
+        assert len(ledger.outbox.start(batch[:50], NOW)) == 50
+        assert ledger.outbox.withdraw(dict.fromkeys(batch[50:], "no consent"), "refused", NOW) == 50
+        ledger.close()
+        return len(taken)
+
+    few = steps(300)
+    assert few > 20
+    assert steps(6000) <= 1.1 * few
 
 
 def test_higher_priority_goes_first_and_then_the_oldest(ledger: Ledger) -> None:

@@ -110,6 +110,15 @@ async def drips(call: Call) -> None:
         await asyncio.sleep(0.005)
 
 
+async def drips_for_ever(call: Call) -> None:
+    await call.read()
+    await call.forward()
+    await call.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while not call.over.is_set():
+        await call.write(b"y")
+        await asyncio.sleep(0.1)
+
+
 async def half(call: Call) -> None:
     await call.read()
     answer = await call.forward()
@@ -190,7 +199,7 @@ UNKNOWN: tuple[State, State] = ("unknown", "unknown")
 ACCEPTED: tuple[State, State] = ("accepted", "accepted")
 REJECTED: tuple[State, State] = ("rejected", "rejected")
 PAGE = b"<html><body>Bad gateway</body></html>"
-DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+DATE, LATER = "Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:30:00 GMT"
 
 FAULTS = (
     Fault("nobody listens", passes, QUEUED, 0, "cannot reach", where="nobody"),
@@ -202,6 +211,7 @@ FAULTS = (
     Fault("hung up after the messages are taken", breaks(forwards=True, resets=False), UNKNOWN, 2, "no answer"),
     Fault("slow, but in time", slow, ACCEPTED, 2),
     Fault("the answer comes in drips", drips, ACCEPTED, 2),
+    Fault("the answer drips for ever", drips_for_ever, UNKNOWN, 2, "ReadTimeout", timeout=0.3),
     Fault("time-out before acceptance", silent(), UNKNOWN, 0, "ReadTimeout", timeout=0.3),
     Fault("time-out after acceptance", silent(forwards=True), UNKNOWN, 2, "ReadTimeout", timeout=0.3),
     Fault(
@@ -213,7 +223,7 @@ FAULTS = (
         timeout=0.3,
     ),
     Fault("429 with Retry-After in seconds", says(429, Retry_After="120"), QUEUED, 0, "HTTP 429"),
-    Fault("429 with Retry-After as a date", says(429, Retry_After=DATE), QUEUED, 0, "HTTP 429"),
+    Fault("429 with Retry-After as a date", says(429, Date=DATE, Retry_After=LATER), QUEUED, 0, "HTTP 429"),
     Fault("429 without Retry-After", says(429), QUEUED, 0, "HTTP 429"),
     Fault("408", says(408), QUEUED, 0, "HTTP 408"),
     Fault("503", says(503), QUEUED, 0, "HTTP 503"),

@@ -66,16 +66,18 @@ class Account:
     taken: list[tuple[str, str]] = field(default_factory=list)
     """Connection and id of every message that counts, in the order of arrival."""
     audience: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Rows by audience and key, as `Customers A/7`."""
     requests: Counter[str] = field(default_factory=Counter)
     trouble: dict[str, Trouble] = field(default_factory=dict)
 
     def take(self, connection: str, body: dict[str, Any]) -> list[dict[str, str]]:
         """Take what a request brings; give the results."""
         for row in body.get("rows", ()):
+            place = f"{body['audience']}/{row['key']}"
             if body["operation"] == "remove":
-                self.audience.pop(row["key"], None)
+                self.audience.pop(place, None)
             else:
-                self.audience[row["key"]] = row
+                self.audience[place] = row
         for message in body.get("messages", ()):
             if connection != ONCE or (connection, message["id"]) not in self.taken:
                 self.taken.append((connection, message["id"]))

@@ -1,4 +1,4 @@
-"""In whatever order: no message after a withdrawal, none twice, ledger and destination agree (R16, R17)."""
+"""In whatever order: no message after a withdrawal or an erasure, none twice, all stores agree (R16, R17, R40)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hub import failpoints
 from hub.contracts import Message, Result
 from hub.errors import TemporaryError
+from hub.lake import Lake
 from hub.outgoing import NoAnswerError
+from hub.privacy import Stores, ask, go_on, look, replay
 from hub.project.scenario import Scenario
 from hub.schema import BUILT_IN
 from hub.stages.activate import activate
@@ -63,6 +65,10 @@ class AnySequence(RuleBasedStateMachine):
         """Which person each of them is by now."""
         self.gone: set[int] = set()
         """Whose address bounced or unsubscribed."""
+        self.erased: set[int] = set()
+        """Who was erased: nothing of them is left, and nothing goes to them."""
+        self.forgotten: set[str] = set()
+        """The messages to the erased: what became of them is known still, and not whose they were."""
         self.taken: Counter[str] = Counter()
         self.wrongly: list[str] = []
         """Messages to people who did not want them; an error raised while sending would be caught by the hub."""
@@ -77,6 +83,7 @@ class AnySequence(RuleBasedStateMachine):
             shop_in(folder, warehouse, scenarios=[TWO_MAILS], connections={**CONNECTIONS, "mail": mail})
         )
         self.shop.answer("mail", self.take)
+        self.stores = Stores(self.shop.project, Lake(folder / "lake"), warehouse, self.shop.ledger)
         self.stack.callback(failpoints.disarm)
 
     @initialize()
@@ -88,14 +95,31 @@ class AnySequence(RuleBasedStateMachine):
     @rule()
     def come(self) -> None:
         number = len(self.said) + 1
-        self.shop.newcomer(number)
+        record = self.shop.person(number, email=f"person{number}@example.nl", given_name=f"Person{number}")
+        self.shop.insert(
+            "identifier",
+            connection="shop",
+            source_key=f"{number}",
+            record_id=record,
+            type="email",
+            value=f"person{number}@example.nl",
+        )
+        self.state(number, True, NOW - timedelta(days=1))
+        self.shop.insert(
+            "activity",
+            connection="shop",
+            source_key=f"a{number}",
+            record_id=record,
+            type="newsletter_subscribed",
+            at=NOW - 2 * HOUR,
+        )
         self.said[number], self.is_now[number] = (self.now, True), number
 
     @rule(one=ONE, yes=st.booleans())
     def say(self, one: int, yes: bool) -> None:
         number = self.who(one)
         self.tick()
-        self.shop.consent(f"shop:{number}", "email", given=yes, at=self.now)
+        self.state(number, yes, self.now)
         self.said[number] = (self.now, yes)
 
     @rule(one=ONE)
@@ -119,11 +143,32 @@ class AnySequence(RuleBasedStateMachine):
             self.shop.insert("person", person_id=number, record_id=f"shop:{number}", records=1, **columns)
             self.is_now[number] = number
 
-    @precondition(lambda self: self.taken)
+    @precondition(lambda self: len({self.is_now[it] for it in self.said if it not in self.erased}) > 1)
+    @rule(one=ONE, point=st.sampled_from(["", *failpoints.ERASING]))
+    def erase(self, one: int, point: str) -> None:
+        """Erase a person with all records; a run that is killed there is gone on with before anything else."""
+        self.tick()
+        person = self.is_now[self.who(one)]
+        theirs = {number for number, is_ in self.is_now.items() if is_ == person}
+        found = look(self.stores, [person], self.now)
+        self.forgotten |= set(self.shop.ledger.outbox.states(found.messages))
+        if point:
+            failpoints.arm(point, _killed)
+        with suppress(Killed):
+            ask(self.stores, found, "anna", "asked for it", self.now)
+            go_on(self.stores, self.now)
+        failpoints.disarm()
+        replay(self.stores, self.now)
+        go_on(self.stores, self.now)
+        self.erased |= theirs
+        assert self.shop.ledger.erasures.open() == frozenset()
+
+    @precondition(lambda self: set(self.taken) - self.forgotten)
     @rule(one=ONE, type_=st.sampled_from(["unsubscribed", "bounced", "delivered"]))
     def react(self, one: int, type_: str) -> None:
         self.tick()
-        id_ = sorted(self.taken)[one % len(self.taken)]
+        known = sorted(set(self.taken) - self.forgotten)
+        id_ = known[one % len(known)]
         number = self.number_of(id_)
         self.shop.insert(
             "message_event",
@@ -152,7 +197,7 @@ class AnySequence(RuleBasedStateMachine):
         self.trouble = "nothing"
         self.walk()
 
-    @rule(trouble=st.sampled_from(TROUBLES), point=st.sampled_from(["", *failpoints.POINTS]))
+    @rule(trouble=st.sampled_from(TROUBLES), point=st.sampled_from(["", *failpoints.ENGAGING]))
     def run_in_trouble(self, trouble: str, point: str) -> None:
         self.now += HOUR
         self.trouble = trouble
@@ -165,6 +210,12 @@ class AnySequence(RuleBasedStateMachine):
     @invariant()
     def nobody_gets_a_message_after_a_withdrawal(self) -> None:
         assert not self.wrongly
+
+    @invariant()
+    def nothing_is_left_of_the_erased(self) -> None:
+        records = {f"shop:{number}" for number in self.erased}
+        for table in ("source_record", "identifier", "consent", "activity", "message", "decision", "enrolment"):
+            assert not records & set(self.shop.rows(table, "record_id") if records else ()), table
 
     def walk(self) -> None:
         feedback(self.shop.warehouse, self.shop.ledger, self.shop.project, self.now)
@@ -191,16 +242,32 @@ class AnySequence(RuleBasedStateMachine):
 
     def may_get(self, number: int) -> bool:
         """Say whether a person said yes last, by any of the records, and the address is not gone."""
+        if number in self.erased or number not in self.said:
+            return False
         same = [other for other, is_ in self.is_now.items() if is_ == self.is_now[number]]
         return max(self.said[other] for other in same)[1] and number not in self.gone
 
     def who(self, one: int) -> int:
-        return one % len(self.said) + 1
+        there = sorted(set(self.said) - self.erased)
+        return there[one % len(there)]
 
     def number_of(self, id_: str) -> int:
         message = self.shop.ledger.outbox.get(id_)
         assert message is not None, "a message that the ledger does not know"
-        return int(message.record_id.partition(":")[2])
+        return int(message.record_id.partition(":")[2] or 0)
+
+    def state(self, number: int, yes: bool, at: datetime) -> None:
+        """Have a person say yes or no."""
+        self.shop.insert(
+            "consent",
+            connection="shop",
+            source_key=f"{number}:{at}",
+            record_id=f"shop:{number}",
+            channel="email",
+            purpose="marketing",
+            given=yes,
+            at=at,
+        )
 
     def tick(self) -> None:
         self.now += MINUTE
@@ -214,13 +281,14 @@ class AnySequence(RuleBasedStateMachine):
                 self.walk()
             self.nobody_gets_a_message_after_a_withdrawal()
             outbox = self.shop.ledger.outbox
-            states = outbox.states(self.shop.rows("decision", "decision_id"))
+            states = outbox.states([*self.shop.rows("decision", "decision_id"), *sorted(self.forgotten)])
             went = {id_ for id_, state in states.items() if state in ("accepted", "delivered", "bounced")}
             parked = {message.id for message in outbox.parked()}
             assert went <= set(self.taken) <= went | parked
             assert not {"queued", "sending"} & set(states.values())
             per_intent = Counter(
-                (message.record_id, message.step) for message in outbox.among(list(self.taken)).values()
+                (message.record_id, message.step)
+                for message in outbox.among(sorted(set(self.taken) - self.forgotten)).values()
             )
             assert not per_intent or max(per_intent.values()) == 1, "two messages for one intent"
             with self.shop.ledger.engine.begin() as connection:

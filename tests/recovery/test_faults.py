@@ -194,7 +194,8 @@ def test_a_fault_leaves_each_message_in_its_state_and_ends_as_the_table_says(fau
         told = {message.id for message in line.shop.ledger.outbox.parked()}
         assert {message.id for message in found if message.state == "unknown"} <= told
     # rows are known by their key: whatever happened, they stand in the audience once all is well
-    assert {record.partition(":")[2] for record in people} <= line.account().audience.keys()
+    members = {f"Customers A/{record.partition(':')[2]}" for record in people}
+    assert members <= line.account().audience.keys()
 
 
 @pytest.mark.parametrize("reacted", REACTIONS, ids=lambda reacted: reacted.name)

@@ -21,10 +21,10 @@ Serving = Callable[..., httpx.Client]
 
 
 @contextmanager
-def listening(site: Site) -> Iterator[str]:
-    """Serve a site from a thread; give its address."""
+def listening(site: Site, port: int = 0) -> Iterator[str]:
+    """Serve a site from a thread, on any port by default; give its address."""
     running = server(application(site), site.project.hub.serve.proxies)
-    opened = listen("127.0.0.1", 0)
+    opened = listen("127.0.0.1", port)
     thread = Thread(target=running.run, args=([opened],), daemon=True)
     thread.start()
     while not running.started:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from hub.ledger import Ledger
+from hub.ledger import Ledger, digest
 from hub.project import Project, load_project
 from hub.tokens import Kind, token
 from tests.ledger.intent import Intent, handed
@@ -44,7 +44,7 @@ def queue(ledger: Ledger, purpose: str = "marketing") -> None:
         connection="mail",
         channel="email",
         purpose=purpose,
-        record_id=RECORD,
+        record=digest(RECORD),
         template="t",
         priority=50,
         consent_key=None,

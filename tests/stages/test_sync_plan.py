@@ -136,11 +136,13 @@ def test_a_file_that_was_changed_or_is_no_plan_is_refused(shop: Shop, tmp_path: 
     member(shop, 4)
     file = tmp_path / "gold.plan"
     write_plan(plan(shop), file)
-    body = json.loads(file.read_text())
+    whole = file.read_text()
+    body = json.loads(whole)
     file.write_text(json.dumps({**body, "syncs": [{**body["syncs"][0], "guard": ""}], "as_of": "2026-01-01T00:00:00"}))
     with pytest.raises(RejectedError, match="was changed since it was made: nothing was sent"):
         read_plan(file)
-    for text in ("", "[]", "{}", '{"digest": "x"}'):
+    half_written = [whole[:length] for length in range(0, len(whole) - 1, 20)]
+    for text in ("[]", "{}", '{"digest": "x"}', *half_written):
         file.write_text(text)
         with pytest.raises((ConfigurationError, RejectedError)):
             read_plan(file)

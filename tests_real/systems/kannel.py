@@ -39,7 +39,8 @@ concatenation = true
 group = sms-service
 keyword = default
 get-url = "{inbound}"
-max-messages = 0
+max-messages = 1
+omit-empty = true
 catch-all = true
 """
 
@@ -48,7 +49,8 @@ class Kannel(System):
     """Sends over HTTP; what reaches the network is what fakesmsc says it got."""
 
     name = "kannel"
-    username, password = "schakel", "pr0ef-geheim"
+    username, password, secret = "schakel", "pr0ef-geheim", "kattenluik"
+    hub_port: int
 
     def install(self) -> None:
         debian = Debian()
@@ -58,9 +60,11 @@ class Kannel(System):
             self.folder / "root", f"{self.version} {needed}", lambda folder: debian.unpack(folder, *needed)
         )
 
-    def start(self, inbound: str = "http://127.0.0.1:9/?from=%p&to=%P&text=%a") -> None:
-        """Start gateway and network. `inbound` is asked for every message that a telephone sends."""
-        ports = {name: free_port() for name in ("admin", "box", "smsc", "send")}
+    def start(self) -> None:
+        """Start gateway and network. Every message that a telephone sends is pushed to the hub on `hub_port`."""
+        ports = {name: free_port() for name in ("admin", "box", "smsc", "send", "hub")}
+        self.hub_port = ports["hub"]
+        inbound = f"http://127.0.0.1:{self.hub_port}/in/sms/{self.secret}?from=%p&text=%a&reply=%I&at=%T"
         path = self.folder / "kannel.conf"
         path.write_text(CONFIGURATION.format(**ports, username=self.username, password=self.password, inbound=inbound))
         env = {"LD_LIBRARY_PATH": ":".join(str(each) for each in sorted(self._root.glob("**/lib/*-linux-*")))}
@@ -84,6 +88,10 @@ class Kannel(System):
         )
         self.serve("smsbox", [self._root / "usr/sbin/smsbox", path], env).wait_until(lambda: answers(ports["send"]))
         self.url = f"http://127.0.0.1:{ports['send']}/cgi-bin/sendsms"
+
+    def texts(self, sender: str, text: str) -> None:
+        """Send a text message from a telephone."""
+        self.network.write(f"{sender} 999 text {text}")
 
     def sent(self) -> list[str]:
         """Give what reached the network: one line per part."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-HEAD = "0006"
+HEAD = "0008"
 
 
 def up_to_date(connection: sa.Connection) -> bool:

@@ -16,7 +16,6 @@ import base64
 from collections.abc import Sequence
 from datetime import datetime
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,6 +25,7 @@ from hub import log
 from hub.contracts import Collected, Collector
 from hub.errors import HubError, RejectedError, TemporaryError
 from hub.ledger import Push, sealed_push
+from hub.serve.events.callers import Callers, allowed, cross_origin
 from hub.serve.events.reading import BATCHES, CALLS, Sent, read, read_pixel
 from hub.serve.events.visitors import Visitors
 from hub.serve.site import Site
@@ -36,17 +36,15 @@ PIXEL = base64.b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRA
 class Collect:
     """Takes events for the connections of a project whose plugins collect them."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, callers: Callers) -> None:
         self._site = site
         self._visitors = Visitors(site)
-        opened = [(name, connection.open()) for name, connection in site.project.connections.items()]
-        self._collectors = [(name, plugin) for name, plugin in opened if isinstance(plugin, Collector)]
-        self._by_key = {key: (name, plugin) for name, plugin in self._collectors for key in plugin.write_keys}
+        self._callers = callers
 
     @property
     def routes(self) -> Sequence[Route]:
         """Give the routes; none where no connection collects events."""
-        if not self._collectors:
+        if not self._callers.any:
             return ()
         return [
             *(Route(f"/v1/{name}", self._post, methods=["POST", "OPTIONS"]) for name in (*CALLS, *BATCHES)),
@@ -56,49 +54,34 @@ class Collect:
 
     async def _post(self, request: Request) -> Response:
         if request.method == "OPTIONS":
-            return self._preflight(request)
+            return self._callers.preflight(request)
         try:
             sent = await read(request, request.url.path.rpartition("/")[2])
         except RejectedError as error:
             raise _told("", 400, error) from None
-        name, collector = self._owner(sent.write_key)
-        origin = _allowed(request.headers, collector.origins)
+        name, collector = self._callers.owner(sent.write_key)
+        origin = allowed(request.headers, collector.origins)
         await self._keep(request, sent, name, collector)
-        return JSONResponse({"success": True}, headers=_cross_origin(origin))
+        return JSONResponse({"success": True}, headers=cross_origin(origin))
 
     async def _pixel(self, request: Request) -> Response:
         try:
             sent = read_pixel(request, request.url.path.rpartition("/")[2])
         except RejectedError as error:
             raise _told("", 400, error) from None
-        name, collector = self._owner(sent.write_key)
+        name, collector = self._callers.owner(sent.write_key)
         await self._keep(request, sent, name, collector)
-        return Response(PIXEL, media_type="image/gif", headers=_cross_origin(""))
+        return Response(PIXEL, media_type="image/gif", headers=cross_origin(""))
 
     async def _settings(self, request: Request) -> Response:
         if request.method == "OPTIONS":
-            return self._preflight(request)
-        _, collector = self._owner(request.path_params["key"])
-        origin = _allowed(request.headers, collector.origins)
+            return self._callers.preflight(request)
+        _, collector = self._callers.owner(request.path_params["key"])
+        origin = allowed(request.headers, collector.origins)
         public = (self._site.project.hub.public_url or str(request.base_url)).rstrip("/")
         own = {"apiKey": request.path_params["key"], "apiHost": f"{public.partition('://')[2]}/v1"}
         settings = {"integrations": {"Segment.io": own}, "plan": {"track": {}, "identify": {}, "group": {}}}
-        return JSONResponse(settings, headers=_cross_origin(origin))
-
-    def _preflight(self, request: Request) -> Response:
-        """Answer what a browser asks before it sends; it does not say yet for whom."""
-        origin = _allowed(request.headers, [origin for _, one in self._collectors for origin in one.origins])
-        asked = {
-            "Access-Control-Allow-Methods": "GET, POST",
-            "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Encoding, X-Retry-Count",
-            "Access-Control-Max-Age": "600",
-        }
-        return Response(status_code=204, headers={**_cross_origin(origin), **asked})
-
-    def _owner(self, key: str) -> tuple[str, Collector]:
-        if key not in self._by_key:
-            raise HTTPException(401)
-        return self._by_key[key]
+        return JSONResponse(settings, headers=cross_origin(origin))
 
     async def _keep(self, request: Request, sent: Sent, name: str, collector: Collector) -> None:
         seconds = self._site.pushes.take(name)
@@ -120,19 +103,6 @@ class Collect:
         found = collector.collect(Collected(sent.calls, sent.sent_at, now, visitor))
         key = self._site.project.key
         return [sealed_push(key, name, received.id, received.rows, now) for received in found if received.rows]
-
-
-def _allowed(headers: Headers, origins: Sequence[str]) -> str:
-    """Give the origin of a page that sends; empty where no page does. Raises HTTPException for one that may not."""
-    origin = headers.get("origin", "")
-    if origin and origin not in origins and "*" not in origins:
-        raise HTTPException(403)
-    return origin
-
-
-def _cross_origin(origin: str) -> dict[str, str]:
-    shared = {"Cross-Origin-Resource-Policy": "cross-origin"}
-    return {**shared, "Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin else shared
 
 
 def _told(connection: str, status: int, error: HubError) -> HTTPException:

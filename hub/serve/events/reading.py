@@ -50,6 +50,12 @@ async def read(request: Request, name: str) -> Sent:
     return sent(_object(body), name, _basic(request.headers.get("authorization", "")))
 
 
+async def read_call(request: Request) -> tuple[str, Mapping[str, Any]]:
+    """Read one object and its write key. Raises RejectedError, and HTTPException for a body that is too large."""
+    given = _object(await body_of(request, LARGEST_CALL))
+    return _basic(request.headers.get("authorization", "")) or _text(given.get("writeKey")), given
+
+
 def read_pixel(request: Request, name: str) -> Sent:
     """Read a call that came as the address of an image: `?data=` and base64. Raises RejectedError."""
     written = request.query_params.get("data", "")

@@ -18,7 +18,7 @@ Standing = dict[tuple[str, str], bool]
 _PUBLISHED = """
     WITH own AS (
         SELECT other.record_id FROM source_record AS one JOIN source_record AS other USING (person_id)
-        WHERE one.record_id = '{record}'
+        WHERE one.record_id IN (SELECT record_id FROM message WHERE source_key = '{id}' AND connection = '{connection}')
     ), said AS (
         SELECT channel, purpose, coalesce(given, false) AS given, coalesce("at", source_time) AS moment
         FROM consent JOIN own USING (record_id)
@@ -32,7 +32,7 @@ _PUBLISHED = """
 
 def standing(site: Site, message: Queued) -> Standing:
     """Say what stands for the person who got a message."""
-    found = _published(site, message.record_id)
+    found = _published(site, message)
     for statement in site.ledger.statements.of_message(message.id):
         channels = [statement.channel]
         if statement.channel == EVERY_CHANNEL:
@@ -41,10 +41,14 @@ def standing(site: Site, message: Queued) -> Standing:
     return found
 
 
-def _published(site: Site, record_id: str) -> Standing:
+def _published(site: Site, message: Queued) -> Standing:
     try:
-        rows = ask(site.project, _PUBLISHED.format(record=record_id.replace("\x00", "").replace("'", "''")))
+        rows = ask(site.project, _PUBLISHED.format(id=_quoted(message.id), connection=_quoted(message.connection)))
     except HubError as error:
         log.get("hub.serve").warning("what people said before can't be shown", error=type(error).__name__)
         return {}
     return {(row["channel"], row["purpose"]): bool(row["given"]) for row in rows.to_pylist()}
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\x00", "").replace("'", "''")

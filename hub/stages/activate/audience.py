@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
 
 from hub import consent
-from hub.expressions import compile_expression
+from hub.expressions import Name, compile_expression
 from hub.expressions.scope import Compiled
 from hub.ledger import Ledger, Suppression
+from hub.people.coming_back import last_seen, mark_of, return_of
 from hub.people.scope import People, person_scope
 from hub.people.synced import Synced, synced
 from hub.project import Project
-from hub.project.sync import Sync
-from hub.recipients import ADDRESS, NEEDED, Marks, identifiers
+from hub.project.sync import PERSON, Sync
+from hub.recipients import ADDRESS, NEEDED, Marks
 from hub.stages.activate.listed import listed_people
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import earliest, text_constant, utc
@@ -56,12 +59,17 @@ class Audience:
     counts: Counts
     source: Synced
     fields: dict[str, Compiled]
+    comes_back: bool = False
+    """Whether what is written is read again with the destination's own rows."""
 
     def with_fields(self, changes: sa.TableClause) -> sa.Select[Any]:
-        """Select rows of `changes` with their fields as f0, f1 ..."""
+        """Select rows of `changes` with their fields as f0, f1 ..., and `written`: marks of what comes back."""
         own = [changes.c[f"i{place}"] == it for place, it in enumerate(self.source.identity)]
         fields = [it.element.label(f"f{place}") for place, it in enumerate(self.fields.values())]
         used = frozenset().union(*(it.names for it in self.fields.values()))
+        if self.comes_back:
+            marks = (mark_of(Name(it.element, it.type)) for it in self.fields.values())
+            fields.append(reduce(operator.add, marks, text_constant("")).label("written"))
         names = ("row_key", "row_hash", "remote_id", "known")
         return sa.select(*(changes.c[name] for name in names), *fields).select_from(
             changes.join(self.source.relation(used), sa.and_(*own))
@@ -79,6 +87,8 @@ def audience_of(
     everybody = person_scope(transaction, project, as_of)
     source = synced(transaction, project, everybody, sync, as_of)
     fields = {name: compile_expression(text, source.scope) for name, text in sync.fields.items()}
+    for name in sync.versions:
+        fields[name] = replace(fields[name], element=_last_seen(transaction, sync, fields[name]))
     candidates = transaction.hold("candidates", _candidates(transaction, project, sync, source, fields, as_of))
     stopping = (
         _suppressed(transaction, ledger, marks, sync, everybody, candidates),
@@ -104,6 +114,7 @@ def audience_of(
         _count(transaction, candidates, rows, may),
         source,
         fields,
+        return_of(project, sync) is not None,
     )
 
 
@@ -126,9 +137,7 @@ def _candidates(
     if sync.consent is not None:
         assert source.person_id is not None, "the project's check lets consent go with people only"
         needed = sync.consent
-        given = consent.answers(transaction, project.terms, needed.channel, needed.purpose, as_of, ahead=None).subquery(
-            "given"
-        )
+        given = _asked(transaction, project, needed.channel, needed.purpose, as_of)
         relation = relation.outerjoin(given, given.c.person_id == source.person_id)
         may, at = consent.allowed(given.c.given, needed.purpose), given.c.at
         refuses = sa.func.coalesce(sa.not_(given.c.given), sa.false(), type_=sa.Boolean())
@@ -149,10 +158,24 @@ def _candidates(
     )
 
 
+def _last_seen(transaction: Transaction, sync: Sync, field: Compiled) -> sa.ColumnElement[Any]:
+    """Say up to which version of the row the hub has read it; what it wrote itself and read again counts as read."""
+    target = PERSON if sync.from_.table == "source_record" else str(sync.from_.table)
+    return last_seen(transaction, target, field.element.table)
+
+
+def _asked(transaction: Transaction, project: Project, channel: str, purpose: str, as_of: datetime) -> sa.TableClause:
+    """Give what everybody has stated, for all syncs of a run that read from one transaction."""
+    return transaction.hold_once(
+        f"asked_{channel}_{purpose}",
+        lambda: consent.answers(transaction, project.terms, channel, purpose, as_of, ahead=None),
+    )
+
+
 def _hash(sync: Sync, fields: dict[str, Compiled]) -> sa.ColumnElement[str]:
     """Hash the mapped fields with their names and where they go: a sync that changes in these is news."""
     head = BETWEEN.join((sync.to.connection, sync.to.object, *fields))
-    texts = [sa.literal(head, sa.Text()), *(_text(it) for it in fields.values())]
+    texts = [sa.literal(head, sa.Text()), *(_text(it) for name, it in fields.items() if name not in sync.versions)]
     while len(texts) > 1:
         texts = [
             sa.func.concat_ws(text_constant(BETWEEN), *texts[start : start + SO_MANY], type_=sa.Text())
@@ -243,8 +266,7 @@ def _suppressed(
     if sync.on_leaving != "keep":
         people = people.where(candidates.c.inside)
     for batch in transaction.arrow(people):
-        hashes = [marks.of(channel, given) for given in identifiers(channel, batch)]
-        for place, mark in enumerate(hashes):
+        for place, mark in enumerate(marks.of(channel, batch)):
             if mark in known and _stopped(known[mark], consent_asked.purpose, batch.column("at")[place].as_py()):
                 found.append(batch.column("person_id")[place].as_py())
     return transaction.load("suppressed_people", pa.table({"person_id": pa.array(found, pa.int64())}))

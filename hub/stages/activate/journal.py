@@ -77,7 +77,9 @@ class Journal:
     _since: float = 0.0
 
     def add(self, operation: Sent, rows: pa.RecordBatch, results: Sequence[Result]) -> None:
-        """Note what became of rows (row_key, row_hash, remote_id, known), in their order."""
+        """Note what became of rows (row_key, row_hash, remote_id, known; written, if it comes back), in their order."""
+        import pyarrow as pa
+
         if not self._portion:
             self._since = self.clock()
         count = len(results)
@@ -87,7 +89,9 @@ class Journal:
         if taken < count:
             self.counts["not_synced"] += count - taken
             self.reasons.update(reason for status, reason, _ in told if status != "accepted")
-        self._portion.append(_Noted(operation, rows.select(NOTED), told if set(told) != {PLAIN} else None))
+        written = rows.column("written") if "written" in rows.schema.names else pa.nulls(count, pa.string())
+        noted = rows.select(NOTED).append_column("written", written)
+        self._portion.append(_Noted(operation, noted, told if set(told) != {PLAIN} else None))
         self._rows += count
         if self._rows >= PORTION or self.clock() - self._since > SECONDS:
             self.write()
@@ -111,10 +115,10 @@ class Journal:
             remote_id = sa.func.coalesce(rows.c.new_id, rows.c.remote_id)
             transaction.execute(
                 sa.insert(state).from_select(
-                    ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at"],
-                    sa.select(sa.literal(self.sync), rows.c.row_key, rows.c.row_hash, remote_id, at).where(
-                        accepted, rows.c.operation.not_in(TAKES_OUT)
-                    ),
+                    ["sync", "row_key", "row_hash", "remote_id", "acknowledged_at", "written"],
+                    sa.select(
+                        sa.literal(self.sync), rows.c.row_key, rows.c.row_hash, remote_id, at, rows.c.written
+                    ).where(accepted, rows.c.operation.not_in(TAKES_OUT)),
                 )
             )
             transaction.execute(
@@ -130,6 +134,7 @@ class Journal:
                     ),
                 )
             )
+            reach("rows written, not committed")
         reach("rows acknowledged")
 
     def forget(self, keys: Sequence[str]) -> None:
@@ -165,7 +170,7 @@ class _Noted:
 
 
 def _as_table(portion: Sequence[_Noted]) -> pa.Table:
-    """Put calls together: NOTED, operation, result, reason, new_id."""
+    """Put calls together: NOTED, written, operation, result, reason, new_id."""
     import pyarrow as pa
 
     table, text = pa.Table.from_batches([noted.rows for noted in portion]), pa.string()

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from hub.contracts import Destination, Row
 from hub.errors import ConfigurationError, RejectedError, suggest
+from hub.failpoints import reach
 from hub.project import Project
 from hub.project.sync import Sync
 from hub.stages.activate.deliver import deliver
@@ -116,6 +117,7 @@ def write_plan(plan: Plan, file: Path) -> None:
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            reach("plan begun, not written")
             out.write(text)
     except OSError as error:
         raise ConfigurationError(f"{file} can't be written: {error.strerror}") from None
@@ -161,8 +163,10 @@ def apply_plan(
             if planned.guard:
                 what = f"sync {sync.sync}: {planned.guard}"
                 stores.ledger.hand_work.add("override", sync.to.connection, "", what, by, stores.as_of, override)
+                reach("override noted, nothing sent")
             way = Way("plan", planned.data, bool(planned.guard), limit, person_id)
             ways.append((sync, way))
+    reach("plan holds, nothing sent")
     outcomes = {sync.sync: outcome for sync, outcome in run_ways(stores, ways)}
     return [refused.get(planned.sync) or _applied(planned.sync, outcomes[planned.sync]) for planned in plan.syncs]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hub.contracts import Capabilities, Destination, Operation, Result, Row, SyncBatch
+from hub.failpoints import reach
 from hub.project.sync import Leaving, Sync
 from hub.project.sync_check import WRITES, for_refusers, taking_out
 from hub.row_json import rows_as_json
@@ -99,6 +100,7 @@ class Shipment:
 def call(destination: Destination, sync: Sync, batch: Batch) -> Answer:
     """Hand one batch to a destination, and give one result per row, in their order."""
     ready = as_sync_batch(sync, batch)
+    reach("rows about to go")
     if sync.mode == "fill_empty" and batch.sent == "update":
         return _fill_empty(destination, sync, ready.rows)
     return deliver_rows(ready.keys, lambda: destination.sync(ready))

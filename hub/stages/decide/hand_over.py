@@ -57,7 +57,8 @@ def _give(transaction: Transaction, ledger: Ledger, project: Project, planned: d
             decision.c.connection,
             decision.c.channel,
             decision.c.purpose,
-            decision.c.record_id,
+            # the ledger holds no personal data, and the name of a record may be an address
+            sa.func.md5(decision.c.record_id, type_=sa.Text()).label("record"),
             parts.c.hash.label("template"),
             parts.c.priority,
             decision.c.consent_key,

@@ -8,12 +8,14 @@ The first way that the project names goes first, then what more people did, then
 key. Only products that exist and that meet `products:` count; what the person bought is left out.
 
 Neighbours are counted per product and the best of them kept, so what is looked at per person does not grow with the
-size of the shop. Orders and viewers with a great many products say little about any two, and are cut.
+size of the shop. Orders and viewers with a great many products say little about any two, and are cut. People are
+looked at again when they did something, when that fell out of a window, or when the list of a product that they start
+from is another one (`recommended_before`): it comes to the same as looking at everybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +28,9 @@ from hub.people.built_in import NOT_COUNTING
 from hub.people.recommendations import product_scope
 from hub.project import Project
 from hub.project.recommendations import RecommendationsFile, Way
+from hub.stages.enrich.recommended_before import Before, marked
 from hub.warehouse import Transaction
+from hub.warehouse.digest import digest
 
 LARGEST_ORDER = 50
 """Products in one order; larger ones are left out."""
@@ -39,19 +43,20 @@ NEIGHBOURS = 10
 
 
 def keep_recommendations(transaction: Transaction, project: Project, as_of: datetime) -> int:
-    """Make the table `recommendation` hold what suits each person now; what stays the same is not written again.
+    """Make the table `recommendation` hold what suits each person now; who is not touched by news is left as they are.
 
     Returns how many there are. Without a recommendations.yaml there are none.
     """
     kept = transaction.table("recommendation")
     if project.recommendations is None:
-        transaction.execute(sa.delete(kept))
+        Before(transaction, None).forget()
         return 0
-    found = transaction.hold("recommended", _Recommending(transaction, project, project.recommendations, as_of).best())
+    touched, found = _Recommending(transaction, project, project.recommendations, as_of).found()
     same = sa.and_(found.c.person_id == kept.c.person_id, found.c.rank == kept.c.rank)
-    transaction.execute(sa.delete(kept).where(~sa.exists().where(same)))
+    mine = kept.c.person_id.in_(sa.select(touched.c.person_id))
+    transaction.execute(sa.delete(kept).where(mine, ~sa.exists().where(same)))
     transaction.merge(kept, found)
-    return transaction.count(found)
+    return transaction.count(kept)
 
 
 def recommended_from(transaction: Transaction, project: Project) -> list[sa.ColumnElement[datetime]]:
@@ -70,21 +75,49 @@ class _Recommending:
     asked: RecommendationsFile
     as_of: datetime
 
-    def best(self) -> sa.Select[Any]:
-        """Select the recommendations of everybody."""
-        product = self.transaction.hold("product_known", self._products())
-        bought = self.transaction.hold("product_bought", self._bought(product))
-        ways: Mapping[Way, Callable[[sa.TableClause, sa.TableClause], sa.Select[Any]]] = {
+    def found(self) -> tuple[sa.TableClause, sa.TableClause]:
+        """Hold whose recommendations may have changed (person_id), and the recommendations of these."""
+        hold = self.transaction.hold
+        product = hold("product_known", self._products())
+        bought = hold("product_bought", self._bought(product))
+        makers: Mapping[Way, Callable[[sa.TableClause, sa.TableClause], _Found]] = {
             "bought_together": self._bought_together,
             "also_viewed": self._also_viewed,
             "favourite_category": self._of_favourite_category,
         }
+        ways = {way: makers[way](product, bought) for way in self.asked.by}
+        viewed = [found.start for way, found in ways.items() if way == "also_viewed"]
+        people = hold("person_now", self._people(product, bought, viewed))
+        lists = hold("list_now", sa.union_all(*(_marks(way, found, product) for way, found in ways.items())))
+        before = Before(self.transaction, self.asked)
+        touched = before.touched(people, lists, [_starts(way, found, product) for way, found in ways.items()])
         candidates = [
             sa.select(sa.literal_column(str(place)).label("place"), *held.c)
-            for place, way in enumerate(self.asked.by)
-            for held in [self.transaction.hold(f"candidate_{way}", ways[way](product, bought))]
+            for place, (way, found) in enumerate(ways.items())
+            for held in [hold(f"candidate_{way}", found.candidates(touched))]
         ]
-        return self._told(self._ranked(sa.union_all(*candidates).subquery("candidate"), bought), product)
+        ranked = self._ranked(sa.union_all(*candidates).subquery("candidate"), bought)
+        recommended = hold("recommended", self._told(ranked, product))
+        before.keep(people, lists, self.as_of)
+        return touched, recommended
+
+    def _people(self, product: sa.TableClause, bought: sa.TableClause, viewed: Sequence[sa.TableClause]) -> sa.Select:
+        """Select a number for all that a person did: person_id, mark. What falls out of a window changes it."""
+        lately, again = self._since, self.asked.again_after
+        windows = [lately] if again is None else [lately, self._ago(again)]
+        inside = [sa.case((bought.c["at"] >= since, 1), else_=0) for since in windows]
+        did: list[tuple[sa.TableClause, list[sa.ColumnElement[Any]]]]
+        did = [(bought, [sa.extract("epoch", bought.c["at"]), *inside])]
+        did += [(seen, [seen.c.newest]) for seen in viewed]
+        rows = sa.union_all(
+            *(
+                sa.select(
+                    table.c.person_id, digest(sa.literal(table.name), product.c.mark, *values).label("row")
+                ).join_from(table, product, product.c.number == table.c.number)
+                for table, values in did
+            )
+        ).subquery("did")
+        return sa.select(rows.c.person_id, marked(rows.c.row).label("mark")).group_by(rows.c.person_id)
 
     @property
     def _since(self) -> datetime:
@@ -96,7 +129,7 @@ class _Recommending:
         return (now.replace(hour=0, minute=0, second=0, microsecond=0) - length).astimezone(UTC)
 
     def _products(self) -> sa.Select[Any]:
-        """Select the products: number, connection, product_key, name, category, offered."""
+        """Select the products: number, connection, product_key, name, category, offered, mark."""
         product = self.transaction.table("product")
         offered: sa.ColumnElement[bool] = sa.true()
         if self.asked.products is not None:
@@ -109,6 +142,7 @@ class _Recommending:
             sa.func.coalesce(product.c.name, product.c.source_key).label("name"),
             product.c.category,
             offered.label("offered"),
+            digest(product.c.connection, product.c.source_key, sa.func.coalesce(product.c.category, "")).label("mark"),
         )
 
     def _bought(self, product: sa.TableClause) -> sa.Select[Any]:
@@ -148,9 +182,9 @@ class _Recommending:
         placed = sa.select(*rows.c, place.label("newest")).subquery("placed")
         return sa.select(*placed.c).where(placed.c.newest <= at_most)
 
-    # the three ways: person_id, number, people, because (a product's number), category
+    # the three ways
 
-    def _bought_together(self, product: sa.TableClause, bought: sa.TableClause) -> sa.Select[Any]:
+    def _bought_together(self, product: sa.TableClause, bought: sa.TableClause) -> _Found:
         lately = bought.c["at"] >= self._since
         # an order belongs to one shop: keys of two shops may be the same
         shop = product.c.connection
@@ -173,18 +207,22 @@ class _Recommending:
             .group_by(bought.c.person_id, bought.c.number)
             .subquery("last_bought")
         )
-        start = self._newest(last, STARTING_POINTS).subquery("start")
-        return _from(start, neighbours)
+        start = self.transaction.hold("start_bought", self._newest(last, STARTING_POINTS))
+        return _Found(start, neighbours, lambda touched: _from(_of(start, touched), neighbours))
 
-    def _also_viewed(self, product: sa.TableClause, bought: sa.TableClause) -> sa.Select[Any]:
+    def _also_viewed(self, product: sa.TableClause, bought: sa.TableClause) -> _Found:
         viewed = self.transaction.hold("product_viewed", self._viewed(product))
         other = viewed.alias("other")
         pair = viewed.c.person_id == other.c.person_id
         neighbours = self._neighbours(viewed, other, pair, sa.func.count(), product, "viewed_with")
-        start = sa.select(viewed).where(viewed.c.newest <= STARTING_POINTS).subquery("start")
-        had = viewed.alias("had")
-        saw_it = sa.and_(had.c.person_id == start.c.person_id, had.c.number == neighbours.c.other)
-        return _from(start, neighbours).where(~sa.exists().where(saw_it))
+
+        def candidates(touched: sa.TableClause) -> sa.Select[Any]:
+            start = _of(viewed, touched, viewed.c.newest <= STARTING_POINTS)
+            had = viewed.alias("had")
+            saw_it = sa.and_(had.c.person_id == start.c.person_id, had.c.number == neighbours.c.other)
+            return _from(start, neighbours).where(~sa.exists().where(saw_it))
+
+        return _Found(viewed, neighbours, candidates)
 
     def _neighbours(
         self,
@@ -219,7 +257,7 @@ class _Recommending:
         columns = (placed.c.number, placed.c.other, placed.c.people)
         return self.transaction.hold(name, sa.select(*columns).where(placed.c.place <= NEIGHBOURS))
 
-    def _of_favourite_category(self, product: sa.TableClause, bought: sa.TableClause) -> sa.Select[Any]:
+    def _of_favourite_category(self, product: sa.TableClause, bought: sa.TableClause) -> _Found:
         category = [product.c.connection, product.c.category]
         rows = self.transaction.hold(
             "bought_of_category",
@@ -247,18 +285,17 @@ class _Recommending:
             .having(people >= self.asked.least)
             .subquery("popular")
         )
-        mine = sa.and_(popular.c.connection == chosen.c.connection, popular.c.category == chosen.c.category)
-        return (
-            sa.select(
-                chosen.c.person_id,
-                popular.c.number,
-                popular.c.people,
-                sa.cast(sa.null(), sa.BigInteger()).label("because"),
-                chosen.c.category,
-            )
-            .join_from(chosen, popular, mine)
-            .where(chosen.c.place == 1, popular.c.place <= NEIGHBOURS)
-        )
+        best = self.transaction.hold("start_category", sa.select(chosen).where(chosen.c.place == 1))
+        lists = self.transaction.hold("popular_of", sa.select(popular).where(popular.c.place <= NEIGHBOURS))
+
+        def candidates(touched: sa.TableClause) -> sa.Select[Any]:
+            start = _of(best, touched)
+            mine = sa.and_(lists.c.connection == start.c.connection, lists.c.category == start.c.category)
+            because = sa.cast(sa.null(), sa.BigInteger()).label("because")
+            columns = (start.c.person_id, lists.c.number, lists.c.people, because, start.c.category)
+            return sa.select(*columns).join_from(start, lists, mine)
+
+        return _Found(best, lists, candidates)
 
     # the choice
 
@@ -297,6 +334,54 @@ class _Recommending:
             ranked.c.people,
             _in_words(way, because, ranked.c.people).label("reason"),
         ).select_from(ranked.join(product, product.c.number == ranked.c.number).outerjoin(start, of_start))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one way found.
+
+    `start` (person_id, and number, or connection and category) is where people start from; `lists` (number, other,
+    people; or connection, category, number, people) what they find there; `candidates` selects person_id, number,
+    people, because (a product's number) and category for some of the people.
+    """
+
+    start: sa.TableClause
+    lists: sa.TableClause
+    candidates: Callable[[sa.TableClause], sa.Select[Any]]
+
+
+def _starts(way: Way, found: _Found, product: sa.TableClause) -> sa.Select[Any]:
+    """Select the lists that people start from: person_id, way, connection, name."""
+    start, called = found.start, sa.literal(way).label("way")
+    if "category" in start.c:
+        return sa.select(start.c.person_id, called, start.c.connection, start.c.category.label("name"))
+    name = product.c.product_key.label("name")
+    return sa.select(start.c.person_id, called, product.c.connection, name).join_from(
+        start, product, product.c.number == start.c.number
+    )
+
+
+def _marks(way: Way, found: _Found, product: sa.TableClause) -> sa.Select[Any]:
+    """Select a number for each list: way, connection, name, mark."""
+    lists, called = found.lists, sa.literal(way).label("way")
+    if "category" in lists.c:
+        group = [lists.c.connection, lists.c.category]
+        mark = marked(product.c.mark, lists.c.people)
+        source = lists.join(product, product.c.number == lists.c.number)
+        return (
+            sa.select(called, group[0], group[1].label("name"), mark.label("mark")).select_from(source).group_by(*group)
+        )
+    its = product.alias("its")
+    mark = marked(product.c.name, its.c.mark, lists.c.people)
+    source = lists.join(product, product.c.number == lists.c.number).join(its, its.c.number == lists.c.other)
+    group = [product.c.connection, product.c.product_key]
+    return sa.select(called, group[0], group[1].label("name"), mark.label("mark")).select_from(source).group_by(*group)
+
+
+def _of(start: sa.TableClause, touched: sa.TableClause, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+    """Select where some of the people start from."""
+    mine = start.c.person_id.in_(sa.select(touched.c.person_id))
+    return sa.select(start).where(mine, *conditions).subquery("start")
 
 
 def _from(start: sa.FromClause, neighbours: sa.TableClause) -> sa.Select[Any]:

@@ -61,6 +61,12 @@ def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
     return passed_on
 
 
+def complete_pending(lake: Lake, connection: str, work: Path) -> None:
+    """Load what a killed run extracted, without asking the system for more."""
+    with dlt_settings():
+        _complete_pending(lake, connection, work)
+
+
 def _complete_pending(lake: Lake, connection: str, work: Path) -> None:
     """Load the package that a killed run extracted, so that its rows and its cursors count.
 

@@ -13,11 +13,13 @@ from types import MappingProxyType
 
 from hub.errors import HubError
 from hub.lake import Lake
+from hub.ledger import Erased, Ledger
 from hub.project import Project
 from hub.report import Report
 from hub.stages.map.believed import map_if_believed
 from hub.stages.map.connection import ConnectionMapping, Outcome, plugin_functions
 from hub.stages.map.groups import seen
+from hub.stages.map.keep_out import KeepOut
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
 from hub.stages.map.quality import StoppedError, keep_findings
@@ -41,6 +43,9 @@ __all__ = [
     "replay",
 ]
 
+AGAIN = "again"
+"""Stands for the request where a mark was learned from a re-import."""
+
 
 def map_loads(
     warehouse: Warehouse,
@@ -48,6 +53,7 @@ def map_loads(
     lake: Lake,
     as_of: datetime,
     accepted: Mapping[str, str] = MappingProxyType({}),
+    ledger: Ledger | None = None,
 ) -> Report:
     """Map what is new in the lake, one transaction per connection.
 
@@ -55,8 +61,9 @@ def map_loads(
     stopped one is told again, without mapping it, until something changes that could let it go on.
     `accepted` says per connection up to which load package a person takes what came, whatever checks say. Mapping twice
     changes nothing. Counts: rows mapped, superseded by a newer version, in quarantine, left out by `where`, warned of;
-    checks of any kind that are not met; and per table.
+    checks of any kind that are not met; and per table. With a `ledger`, rows about people who were erased are kept out.
     """
+    erased = Erased(ledger.erasures.marks(), (project.key, *project.former_keys)) if ledger is not None else None
     with warehouse.begin() as transaction:
         known, stopped_before = seen(transaction), stopped(transaction)
     connections = dict.fromkeys([*(mapped.connection for mapped in project.mappings), *known])
@@ -73,10 +80,15 @@ def map_loads(
             with warehouse.begin() as transaction:
                 rejected = show_rejected(transaction, data, connection)
                 work = ConnectionMapping(transaction, project, data, connection, as_of, plugins)
+                if erased:
+                    work.keep_out = KeepOut(erased)
                 findings, outcome = map_if_believed(work, known.get(connection, {}), accept)
                 turned = keep_findings(transaction, findings, as_of, outcome.work)
                 if before is not None:
                     go_on(transaction, connection)
+                if ledger is not None and work.keep_out is not None and work.keep_out.rows:
+                    ledger.erasures.mark(AGAIN, work.keep_out.learned)
+                    work.keep_out.let_go(transaction, lake, connection)
         except StoppedError as error:
             failures.append(f"{connection}: {error}")
             with warehouse.begin() as transaction:
@@ -103,7 +115,9 @@ def map_loads(
             "left out": total.left_out,
             "warnings": total.warned,
             "unreadable values": total.notes,
+            **({"kept out": total.kept_out} if total.kept_out else {}),
             "checks not met": unmet,
+            **({"echoes": total.echoes} if total.echoes else {}),
             **dict(sorted(total.tables.items())),
         }
         if total.work
@@ -121,5 +135,7 @@ def _add(total: Outcome, outcome: Outcome) -> None:
     total.left_out += outcome.left_out
     total.warned += outcome.warned
     total.notes += outcome.notes
+    total.echoes += outcome.echoes
+    total.kept_out += outcome.kept_out
     total.tables.update(outcome.tables)
     total.work = total.work or outcome.work

@@ -15,13 +15,16 @@ from hub.contracts import Function, Notation
 from hub.errors import ConfigurationError, InternalError, Problem
 from hub.expressions import Scope
 from hub.lake import Load
+from hub.people.coming_back import Return, returns_to
 from hub.project import Project
 from hub.project.project import MappedTable
 from hub.registry import Registry
 from hub.stages.map import groups as planning
 from hub.stages.map import quarantine, store
 from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
+from hub.stages.map.echoes import came_back, put_back
 from hub.stages.map.groups import Group, Seen, Task
+from hub.stages.map.keep_out import KeepOut
 from hub.stages.map.newest import mark_older
 from hub.stages.map.quality import Judge
 from hub.stages.map.raw import RawData, names_of
@@ -41,6 +44,12 @@ _TEMPORARY = (
     "map_statements",
     "map_answers",
     "map_spread",
+    "map_echo_found",
+    "map_new_echoes",
+    "map_echoes",
+    "map_overruled",
+    "map_erased",
+    "map_erased_text",
 )
 
 
@@ -55,6 +64,10 @@ class Outcome:
     left_out: int = 0
     warned: int = 0
     notes: int = 0
+    echoes: int = 0
+    """Rows, among those superseded or mapped, that told only what the hub itself had written."""
+    kept_out: int = 0
+    """Of those left out, the rows about people who were erased."""
     tables: Counter[str] = field(default_factory=Counter)
     work: bool = False
 
@@ -99,6 +112,9 @@ class ConnectionMapping:
     """The tables that had rows of this connection before."""
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
     lookups: set[str] = field(default_factory=set)
+    news: bool = False
+    """Whether anything is known now that was not; an echo alone is no news, to no stage below."""
+    keep_out: KeepOut | None = None
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,7 +142,8 @@ class ConnectionMapping:
         self._repair(own)
         if any(group.former for group in work):
             store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds)
-        self._remember(work)
+        if self.news or any(group.former for group in work):
+            self._remember(work)
         for name in (*_TEMPORARY, *self.lookups):
             self.transaction.execute(DropTable(sa.Table(name, sa.MetaData()), if_exists=True))
         return self.outcome
@@ -156,6 +173,11 @@ class ConnectionMapping:
         forbidden = leave_out(self.transaction, rows, self.connection, task.fingerprint, self.as_of)
         if forbidden.key:
             return [self._placed(task.mapped, MappingProblem(("key",), KEY_REASON))]
+        if self.keep_out is not None:
+            self.outcome.kept_out += self.keep_out.take_out(self.transaction, rows)
+        found = put_back(self.transaction, rows, self._returns(task.mapped), self.connection, stored)
+        self.outcome.echoes += found.echoes
+        self.news = self.news or found.overruled or not found.only_echoes
         mark_older(self.transaction, rows, self.connection, stored)
         self.judge.measure(rows, task.fingerprint, stored)
         store.store_rows(self.transaction, rows, self.connection, stored)
@@ -179,7 +201,11 @@ class ConnectionMapping:
         names = names_of(raw, present, known, loads, self.project.hub.timezone, strict)
         scope = scope_of(names, self.project, self.connection, self.as_of, self.plugins)
         translation, problems = translate(mapped, self.project.schema, scope, self.project.identity)
+        translation.came_back.update(came_back(self._returns(mapped), names))
         return raw, translation, [self._placed(mapped, problem) for problem in problems]
+
+    def _returns(self, mapped: MappedTable) -> Sequence[Return]:
+        return list(returns_to(self.project, self.connection, mapped.mapping.from_))
 
     def _placed(self, mapped: MappedTable, problem: MappingProblem) -> Problem:
         """Name the place of a mistake in its file; or by its keys where the mapping comes from no file."""

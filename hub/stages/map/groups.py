@@ -130,7 +130,7 @@ def forget_loads(transaction: Transaction, connection: str, target: str) -> None
 
 
 def _in_order(by_target: Mapping[str, Sequence[MappedTable]]) -> list[str]:
-    """Order the targets as written, but after those they go through."""
+    """Order the targets as written, but after those they go through; people first: they tell who is kept out."""
     ordered: list[str] = []
 
     def visit(target: str, above: frozenset[str]) -> None:
@@ -142,6 +142,6 @@ def _in_order(by_target: Mapping[str, Sequence[MappedTable]]) -> list[str]:
                 visit(person["through"], above | {target})
         ordered.append(target)
 
-    for target in by_target:
+    for target in sorted(by_target, key=lambda it: it != "person"):
         visit(target, frozenset())
     return ordered

@@ -1,4 +1,4 @@
-"""Newest: which rows are older versions of a row, in the same load packages or in the store.
+"""Newest: which rows are older versions of a row, in the same load packages or in the store; or its echo, and no news.
 
 The newest source time wins; without one a row counts as older than any. Among equals the later load package wins, then
 the later row. So the result does not depend on the order of arrival.
@@ -40,6 +40,8 @@ def mark_older(transaction: Transaction, rows: Rows, connection: str, stored: bo
     if rows.failed:
         repeated = [table.c["_reason"].is_not(None), table.c["_key"].is_not(None)]
         parts.append(_losers(table, repeated, [table.c["_key"], table.c["_reason"], table.c["_load"]]))
+    if rows.echoes is not None:
+        parts.append(sa.select(rows.echoes.c["_load"], rows.echoes.c["_row"]).where(rows.echoes.c.whole))
     if not parts:
         return
     query = sa.union(*parts).subquery()

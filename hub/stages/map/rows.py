@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,13 +33,15 @@ class Rows:
 
     Per rule: `c_<column>` values (`u_<n>` unreadable and left empty), `i_<n>` identifiers (`o_<n>` as written, `n_<n>`
     unreadable), `gi_<n>` and so on for guests, `_person` (the key of the person's record), `s_<n>_...` statements,
-    `w_<n>` checks that a row fails and stays. `older` holds (`_load`, `_row`) of rows that a newer version supersedes.
+    `w_<n>` checks that a row fails and stays, `b_<column>` marks of what the hub may have written. `older` holds
+    (`_load`, `_row`) of rows that a newer version supersedes, `echoes` of those that tell only what the hub wrote.
     """
 
     translation: Translation
     table: sa.TableClause
     counts: Sequence[LoadCount]
     older: sa.TableClause | None = None
+    echoes: sa.TableClause | None = None
     superseded: dict[str, int] = field(default_factory=dict)
     """How many good rows are older versions, per load."""
     superseded_failed: dict[str, int] = field(default_factory=dict)
@@ -53,6 +55,14 @@ class Rows:
     def good(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
         """Give relation and conditions of all rows that did not fail, older versions included."""
         return self.table, [self.table.c["_reason"].is_(None)] if self.failed else []
+
+    def stating(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
+        """Give relation and conditions of the rows whose statements count: an echo states nothing."""
+        source, conditions = self.good()
+        if self.echoes is None:
+            return source, conditions
+        same = sa.and_(self.echoes.c["_load"] == self.table.c["_load"], self.echoes.c["_row"] == self.table.c["_row"])
+        return source.outerjoin(self.echoes, same), [*conditions, self.echoes.c["_row"].is_(None)]
 
     def fresh(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
         """Give relation and conditions of the newest good row per key."""
@@ -81,6 +91,16 @@ def read(transaction: Transaction, translation: Translation, raw: sa.FromClause,
     return Rows(translation, table, _count(transaction, translation, table))
 
 
+def whose(transaction: Transaction, translation: Translation, raw: sa.FromClause, connection: str) -> sa.Subquery:
+    """Say whose each raw row is, also of those that the mapping leaves out: columns as of `Rows`, computed when asked.
+
+    `_record` is there where rows of the table belong to people.
+    """
+    everything = replace(translation, where=None)
+    fill(transaction, raw, everything.lookups)
+    return _judged(transaction, everything, _given(everything, raw), connection).subquery("whose")
+
+
 def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
     """Compute every expression once per raw row."""
     columns: list[sa.ColumnElement[Any]] = [
@@ -98,6 +118,7 @@ def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
         columns.append(statement.says.label(f"s_{position}"))
         columns.append(statement.dated.label(f"s_{position}_dated"))
         columns += [element.label(f"s_{position}_{name}") for name, element in statement.computed.items()]
+    columns += [element.label(name) for name, element in translation.came_back.items()]
     columns += [condition.label(f"f_{number}") for number, (condition, _) in enumerate(_failures(translation))]
     columns += [condition.label(f"u_{number}") for number, (condition, _) in enumerate(translation.left_empty)]
     query = sa.select(*columns).select_from(joined(raw, translation.lookups))
@@ -176,6 +197,11 @@ def _record(translation: Translation, given: sa.Subquery, connection: str) -> sa
         ways.append((value.is_not(None), text_constant(f"{connection}:{rule.type}:") + value))
     null = sa.cast(sa.null(), sa.Text())
     return sa.case(*ways, else_=null) if ways else null
+
+
+def count_again(transaction: Transaction, rows: Rows) -> list[LoadCount]:
+    """Count anew after rows were taken out."""
+    return _count(transaction, rows.translation, rows.table)
 
 
 def _count(transaction: Transaction, translation: Translation, table: sa.TableClause) -> list[LoadCount]:

@@ -178,7 +178,7 @@ def _store_statement(
     transaction: Transaction, rows: Rows, connection: str, position: int, rule: StatementRule, dated: bool
 ) -> None:
     table = rows.table
-    source, conditions = rows.good()
+    source, conditions = rows.stating()
     says, at, has_moment = table.c[f"s_{position}"], table.c[f"s_{position}_at"], table.c[f"s_{position}_dated"]
     seconds = sa.cast(sa.cast(sa.func.floor(sa.extract("epoch", at)), sa.BigInteger()), sa.Text())
     kind = ":".join(rule.constants[name] for name in ("channel", "purpose", "message_type") if name in rule.constants)

@@ -109,6 +109,8 @@ class Translation:
     left_empty: list[tuple[sa.ColumnElement[bool], str]] = field(default_factory=list)
     """Values that can't be read and cost only themselves: the rows, and what quarantine notes."""
     lookups: list[Lookup] = field(default_factory=list)
+    came_back: dict[str, sa.ColumnElement[str]] = field(default_factory=dict)
+    """Marks of raw columns that the hub may have written itself, and raw keys by which it knows the row."""
 
 
 def translate(

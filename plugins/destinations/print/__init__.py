@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from hub.contracts import Capabilities, Check, Destination, Message, PostalRecipient, Result
+from hub.contracts import Capabilities, Check, Destination, Erasable, Message, PostalRecipient, Result
 from hub.errors import HubError, RejectedError, TemporaryError
 from hub.hookspecs import hookimpl
 from hub.normalise.address import PostalAddress, address_lines, why_unaddressable
 from plugins.destinations.print.config import PrintConfig
 from plugins.destinations.print.drop import Drop, open_drop
 from plugins.destinations.print.letters import Letter, Press, Sheet
-from plugins.destinations.print.manifest import Entry, write_manifest
+from plugins.destinations.print.manifest import Entry, without, write_manifest
 
 if TYPE_CHECKING:
     from hub.contracts import Plugin
@@ -84,6 +84,30 @@ class Print(Destination):
                 outcomes |= {item.letter.id: _later(item.letter.id, error) for item in letters}
         return [outcomes[message.id] for message in batch]
 
+    @property
+    def can_erase(self) -> bool:
+        """Letters that lie in the drop still, where each has a file of its own."""
+        return self.config.files == "letter"
+
+    def erase(self, records: Sequence[Erasable]) -> Sequence[Result]:
+        """Take letters out of the drop and of its manifests; what the printer took is not there any more."""
+        if not self.can_erase:
+            return super().erase(records)
+        ids = {record.key for record in records}
+        try:
+            with open_drop(self.config, self.place.folder) as drop:
+                there = drop.names()
+                for id_ in sorted(ids):
+                    drop.remove(_file_of(id_))
+                for name in there:
+                    if name.startswith("letters-") and name.endswith(".csv"):
+                        left = without(drop.get(name), ids)
+                        if left is not None:
+                            drop.put(name, left)
+        except TemporaryError as error:
+            return [_later(record.key, error) for record in records]
+        return [Result(record.key, "accepted") for record in records]
+
     def preview(self, message: Message) -> Mapping[str, bytes]:
         """Set one letter, and put it nowhere."""
         letter = self._addressed(message).letter
@@ -136,7 +160,7 @@ class Print(Destination):
             except RejectedError as error:
                 outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
                 continue
-            name = f"{quote(item.letter.id, safe='')}.pdf"
+            name = _file_of(item.letter.id)
             drop.put(name, pdf)
             entries.append(Entry(item.letter.id, name, 1, item.recipient))
         return entries
@@ -184,6 +208,10 @@ def _name_of(items: Sequence[_Addressed] | Sequence[Entry]) -> str:
 
 def _later(identity: str, error: TemporaryError) -> Result:
     return Result(identity, "later", reason=str(error))
+
+
+def _file_of(id_: str) -> str:
+    return f"{quote(id_, safe='')}.pdf"
 
 
 @hookimpl

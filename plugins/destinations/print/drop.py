@@ -39,6 +39,15 @@ class Drop(Protocol):
     def look(self) -> str:
         """Say in words what is there, changing nothing. Raises TemporaryError."""
 
+    def names(self) -> list[str]:
+        """List the files that the printer has not taken yet. Raises TemporaryError."""
+
+    def get(self, name: str) -> bytes:
+        """Read a file. Raises TemporaryError."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there. Raises TemporaryError."""
+
 
 def open_drop(config: PrintConfig, project: Path) -> Drop:
     """Choose the drop that the configuration names."""
@@ -77,6 +86,24 @@ class FolderDrop:
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             raise TemporaryError(f"the drop {self._folder} can't be written")
         return f"the drop {self._folder} can be written"
+
+    def names(self) -> list[str]:
+        """List the folder."""
+        return sorted(path.name for path in self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def get(self, name: str) -> bytes:
+        """Read a file."""
+        try:
+            return (self._folder / name).read_bytes()
+        except OSError as error:
+            raise TemporaryError(f"the drop can't be read: {error.strerror}") from None
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise TemporaryError(f"the drop can't be written: {error.strerror}") from None
 
 
 class SftpDrop:
@@ -140,6 +167,21 @@ class SftpDrop:
         with self._failures():
             self._open().listdir(str(self._folder))
         return f"{self._place} is ready"
+
+    def names(self) -> list[str]:
+        """List the folder."""
+        with self._failures():
+            return sorted(self._open().listdir(str(self._folder)))
+
+    def get(self, name: str) -> bytes:
+        """Download a file."""
+        with self._failures(), self._open().open(str(self._folder / name), "rb") as file:
+            return bytes(file.read())
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        with self._failures(), contextlib.suppress(FileNotFoundError):
+            self._open().remove(str(self._folder / name))
 
     def _rename(self, temporary: str, final: str) -> None:
         """Replace in one step; servers without that extension lose the old file for a moment."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from hub.contracts import PostalRecipient
@@ -39,4 +39,15 @@ def write_manifest(entries: Sequence[Entry]) -> bytes:
         writer.writerow(
             (entry.id, entry.file, entry.first_page, to.name, to.street, *house, to.postcode, to.city, to.country)
         )
+    return text.getvalue().encode()
+
+
+def without(manifest: bytes, ids: Collection[str]) -> bytes | None:
+    """Give a manifest without some letters; None where it announces none of them."""
+    header, *lines = csv.reader(io.StringIO(manifest.decode(), newline=""))
+    kept = [line for line in lines if line[0] not in ids]
+    if len(kept) == len(lines):
+        return None
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows([header, *kept])
     return text.getvalue().encode()

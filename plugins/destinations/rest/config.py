@@ -25,6 +25,8 @@ from hub.units import Duration
 OF_A_ROW = frozenset({"key", "remote_id", "object", "fields"})
 OF_A_MAIL = frozenset({"id", "uuid", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
 
+OF_AN_ERASURE = frozenset({"key", "id", "email", "phone", "object"})
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -133,6 +135,29 @@ class WrittenObject(_Part):
             request = getattr(self, operation)
             if request is not None:
                 yield operation, request
+
+
+class Erase(Request):
+    """How a record is erased: {id} is the API's own name for it, {key} the hub's, {email} and {phone} its addresses."""
+
+    takes_time: bool = Field(False, description="The API takes the request, and erases in its own time.")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        used = placeholders([self.path, self.query, list(self.headers.values()), self.body])
+        for name in sorted(used - OF_AN_ERASURE):
+            near = suggest(name, OF_AN_ERASURE)
+            known = ", ".join(sorted(OF_AN_ERASURE))
+            raise ValueError(f"a record to erase has no value {{{name}}}.{near or f' It has: {known}'}")
+        if not used - {"object"}:
+            raise ValueError("the request must name the record: {id}, {email}, {phone} or {key}")
+        return self
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Name the values that a record must have for this request."""
+        used = placeholders([self.path, self.query, list(self.headers.values()), self.body])
+        return frozenset(used - {"object"})
 
 
 class Question(Request):

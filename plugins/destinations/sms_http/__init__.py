@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from base64 import b64encode
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Result
-from hub.errors import RejectedError
+from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Pushed, Received, Result
+from hub.errors import ConfigurationError, RejectedError
 from hub.hookspecs import hookimpl
 from hub.normalise.phone import parse_phone
 from hub.normalise.sms import sms_parts
-from hub.outgoing import NoAnswerError, NotSentError, Outgoing, reason_of, status_of
-from hub.templated import filled, parsed, text_at
+from hub.outgoing import NoAnswerError, NotSentError, Outgoing, clean_reason, reason_of, status_of
+from hub.templated import filled, parsed, text_at, value_at
+from plugins.destinations.sms_http import pushes
 from plugins.destinations.sms_http.config import SmsHttpConfig
+from plugins.destinations.sms_http.pushes import PushesConfig
+from plugins.destinations.sms_http.signatures import judge
 
 if TYPE_CHECKING:
     from hub.contracts import Plugin
@@ -31,8 +36,9 @@ class SmsHttp(Destination):
     """
 
     name = "sms_http"
-    summary = "Sends text messages through a provider's HTTP API."
+    summary = "Sends text messages through a provider's HTTP API; takes delivery reports and STOP answers."
     config_model = SmsHttpConfig
+    default_mapping = Path(__file__).parents[3] / "mappings" / "sms_http.yaml"
     proven = "Kannel 1.4.5, 2026-11-22"
     config: SmsHttpConfig
 
@@ -52,8 +58,10 @@ class SmsHttp(Destination):
         """Open a connection; the sign-in shows only with a message, and none is sent."""
         with self._outgoing() as provider:
             try:
+                if self.config.pushes is not None:
+                    self._address(self.config.pushes)
                 provider.reach()
-            except NotSentError as error:
+            except (NotSentError, ConfigurationError) as error:
                 return Check(False, str(error))
             return Check(True, f"{provider.host} can be reached; its sign-in shows with the first message")
 
@@ -78,6 +86,13 @@ class SmsHttp(Destination):
                     results.append(Result(message.id, "unknown", reason=str(error)))
         return results
 
+    def webhook(self, request: Pushed) -> Received:
+        """Take a delivery report, or an answer: STOP and the like are refusals of text messages."""
+        if self.config.pushes is None:
+            raise ConfigurationError(f"{self.place.connection}: say under `pushes` who may push, and how it reads")
+        judge(request, self.config.pushes, self._address(self.config.pushes))
+        return pushes.read(request, self.config.pushes)
+
     def _send(self, message: Message, provider: Outgoing) -> Result:
         try:
             values = self._values(message)
@@ -85,16 +100,21 @@ class SmsHttp(Destination):
             return Result(message.id, "rejected", reason=str(error))
         secrets = {name: secret.get_secret_value() for name, secret in self.config.secrets.items()}
         values |= secrets
-        headers = {name: secret.get_secret_value() for name, secret in self.config.headers.items()}
+        headers = {name: secret.get_secret_value() for name, secret in self.config.headers.items()} | self._login()
         content, kind = self._content(values)
-        query = {name: str(value) for name, value in filled(self.config.query, values).items()}
+        query = {name: str(value) for name, value in _given(filled(self.config.query, values)).items()}
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
         status = status_of(answer, self.config.retriable)
+        if status == "accepted" and self.config.error_at and value_at(self.config.error_at, parsed(answer.body)):
+            said = clean_reason(
+                answer.body.decode("utf-8", "replace"), values["phone"], values["text"], *secrets.values()
+            )
+            return Result(message.id, "rejected", reason=f"an answer of {answer.status} with an error: {said}")
         remote_id = text_at(self.config.id_at, parsed(answer.body)) if status == "accepted" else ""
         reason = reason_of(answer, values["phone"], values["text"], *secrets.values())
         return Result(message.id, status, remote_id, reason, answer.retry_after if status == "later" else None)
 
-    def _values(self, message: Message) -> dict[str, str]:
+    def _values(self, message: Message) -> dict[str, Any]:
         """Give what the fields may hold. Raises RejectedError where the message is not sent."""
         text = unicodedata.normalize("NFC", message.content.get("text", "").strip())
         if not text:
@@ -110,18 +130,48 @@ class SmsHttp(Destination):
             "text": text,
             "sender": self.config.sender,
             "coding": "0" if size.encoding == "GSM-7" else "2",
+            "receipt_url": self._receipt_url(message),
         }
 
-    def _content(self, values: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    def _receipt_url(self, message: Message) -> str | None:
+        """Give where the delivery report of a message goes; None where nobody said where the hub is."""
+        taken = self.config.pushes
+        if taken is None or taken.receipts is None or not (taken.url or self.place.public_url):
+            return None
+        return f"{self._address(taken)}?{urlencode({'message': message.id})}"
+
+    def _address(self, taken: PushesConfig) -> str:
+        """Give the address that takes pushes. Raises ConfigurationError where nobody said where the hub is."""
+        base = taken.url or self.place.public_url
+        if not base:
+            raise ConfigurationError(
+                f"{self.place.connection}: delivery reports and STOP answers need the `public_url` of hub.yaml, "
+                "or `url` under `pushes`"
+            )
+        secret = f"/{taken.secret.get_secret_value()}" if taken.signed == "address" else ""
+        return f"{base}/in/{self.place.connection}{secret}"
+
+    def _login(self) -> dict[str, str]:
+        if self.config.user is None or self.config.password is None:
+            return {}
+        written = f"{self.config.user}:{self.config.password.get_secret_value()}"
+        return {"Authorization": f"Basic {b64encode(written.encode()).decode()}"}
+
+    def _content(self, values: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
         if not self.config.body:
             return b"", {}
-        body = filled(self.config.body, values)
+        body = _given(filled(self.config.body, values))
         if self.config.encoding == "form":
             return urlencode(body).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
         return json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
 
     def _outgoing(self) -> Outgoing:
         return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what has no value."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def reachable(message: Message) -> str:

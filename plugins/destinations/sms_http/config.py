@@ -11,8 +11,9 @@ from hub.errors import ConfigurationError, suggest
 from hub.outgoing import check_url
 from hub.templated import placeholders
 from hub.units import Duration, Rates
+from plugins.destinations.sms_http.pushes import PushesConfig
 
-VALUES = ("id", "phone", "digits", "text", "sender", "coding")
+VALUES = ("id", "phone", "digits", "text", "sender", "coding", "receipt_url")
 
 
 class SmsHttpConfig(ConnectionConfig):
@@ -23,6 +24,8 @@ class SmsHttpConfig(ConnectionConfig):
     headers: dict[str, SecretStr] = Field(
         default_factory=dict, description='Headers of every request: {Authorization: "Bearer ${SMS_KEY}"}.'
     )
+    user: str | None = Field(None, description="The name to sign in with (basic), and its `password`.")
+    password: SecretStr | None = None
     secrets: dict[str, SecretStr] = Field(
         default_factory=dict, description="Secrets by a name of your own, for providers that want them in the body."
     )
@@ -30,7 +33,9 @@ class SmsHttpConfig(ConnectionConfig):
         default_factory=dict,
         description="The fields of the request. {phone} is +31612345678, {digits} the same without plus, {text} the "
         "message, {id} our reference, {coding} 0 where the text fits the alphabet of telephones and 2 where it needs "
-        "UCS-2, {sender} and the names under `secrets` what is written there.",
+        "UCS-2, {sender} and the names under `secrets` what is written there, {receipt_url} the address of the hub "
+        "for the delivery report of this message (see `pushes`); where a field is nothing else, and nobody said where "
+        "the hub is, it is left out.",
     )
     query: dict[str, Any] = Field(
         default_factory=dict, description="The same, behind the question mark of the address."
@@ -38,6 +43,9 @@ class SmsHttpConfig(ConnectionConfig):
     encoding: Literal["json", "form"] = Field("json", description="How the body is written.")
     sender: str = Field("", description="The name or number that a telephone shows.")
     id_at: str = Field("id", description="Where the provider's id stands in its answer: id, or messages.0.id.")
+    error_at: str | None = Field(
+        None, description="Where an answer of 200 holds an error; nothing, 0 or an empty value there means taken."
+    )
     retriable: frozenset[int] = Field(
         frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
     )
@@ -49,6 +57,9 @@ class SmsHttpConfig(ConnectionConfig):
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
     batch_size: int = Field(100, ge=1, description="How many messages go over one connection.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
+    pushes: PushesConfig | None = Field(
+        None, description="Delivery reports and answers (STOP) that the provider pushes to `/in/<connection>`."
+    )
     allow_private: bool = Field(False, description="The provider stands in our own network, or on this machine.")
 
     @field_validator("body", "query")
@@ -68,6 +79,10 @@ class SmsHttpConfig(ConnectionConfig):
             raise ValueError("body or query must hold {phone} or {digits}, and {text}")
         if self.idempotency_window is not None and "id" not in used:
             raise ValueError("idempotency_window needs {id} in body or query: the provider knows a message by it")
+        if "receipt_url" in used and (self.pushes is None or self.pushes.receipts is None):
+            raise ValueError("{receipt_url} needs `pushes` with `receipts`: what comes there must be understood")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("`user` and `password` belong together")
         if self.method == "GET" and self.body:
             raise ValueError("a GET request has no body: write the fields under `query`")
         try:

@@ -7,6 +7,7 @@ complaints.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -16,7 +17,9 @@ from hub.errors import ConfigurationError, TemporaryError
 from hub.hookspecs import hookimpl
 from plugins.destinations.smtp.config import SmtpConfig
 from plugins.destinations.smtp.connection import Connection
+from plugins.destinations.smtp.dkim import Signer
 from plugins.destinations.smtp.mail import Unmailable, compose, message_id_header
+from plugins.destinations.smtp.verp import ReturnPaths
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -52,9 +55,12 @@ class Smtp(Destination):
     def check(self) -> Check:
         """Connect, encrypt and log in, and send nothing; look into the place where bounces arrive."""
         try:
+            signer, _ = self._signer, self._paths
             with Connection(self.config, self.place.folder) as connection:
                 connection.open()
                 ready = f"{connection.place} is ready ({connection.protection})"
+            if signer is not None:
+                ready += f"; mails are signed, and the TXT record of {signer.place} must be: {signer.published}"
             if self.config.bounces is None:
                 return Check(True, ready)
             from plugins.destinations.smtp.bounces import look
@@ -86,12 +92,28 @@ class Smtp(Destination):
             from plugins.destinations.smtp.bounces import bounces
 
             domain, timeout = self.config.sender_domain, self.config.timeout
-            found.append(bounces(self.config.bounces, self.place.folder, domain, timeout))
+            found.append(bounces(self.config.bounces, self.place.folder, domain, timeout, self._paths))
         return found
+
+    @cached_property
+    def _signer(self) -> Signer | None:
+        config = self.config
+        return Signer(config.dkim, config.sender_domain, self.place.folder) if config.dkim is not None else None
+
+    @cached_property
+    def _paths(self) -> ReturnPaths | None:
+        """Give every mail its return path. Raises ConfigurationError without a key to mark them with."""
+        bounces = self.config.bounces
+        if bounces is None or bounces.verp is None:
+            return None
+        if not self.place.key:
+            raise ConfigurationError("HUB_KEY is not set: return paths (`verp`) are marked with a key of your own")
+        return ReturnPaths(self.config.return_address, bounces.verp, self.place.key)
 
     def _send(self, message: Message, connection: Connection) -> Result:
         try:
-            mail = compose(message, self.config, self.unsubscribe_url(message.unsubscribe_token))
+            url = self.unsubscribe_url(message.unsubscribe_token)
+            mail = compose(message, self.config, url, self._signer, self._paths)
         except Unmailable as error:
             return Result(message.id, "rejected", reason=str(error))
         outcome = connection.deliver(mail)

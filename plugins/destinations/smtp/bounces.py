@@ -18,6 +18,7 @@ from plugins.destinations.smtp.config import BouncesConfig
 from plugins.destinations.smtp.imap import Mailbox
 from plugins.destinations.smtp.mail_folder import MailFolder
 from plugins.destinations.smtp.reports import read_report
+from plugins.destinations.smtp.verp import ReturnPaths
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,14 +28,16 @@ TABLE = "reactions"
 PAGE = 500
 
 
-def bounces(config: BouncesConfig, folder: Path, domain: str, timeout: float) -> DltResource:
+def bounces(
+    config: BouncesConfig, folder: Path, domain: str, timeout: float, paths: ReturnPaths | None = None
+) -> DltResource:
     """Give the resource `bounces`, which fills `reactions`; `domain` is that of the hub's Message-IDs."""
 
     @dlt.resource(name="bounces", write_disposition="append")
     def read() -> Iterator[Any]:
         read_until: dict[str, Any] = dlt.current.resource_state().setdefault("read_until", {})
         for page in _pages(place(config, folder, timeout).unread(read_until)):
-            yield from _tables(page, domain)
+            yield from _tables(page, domain, paths)
 
     return read()
 
@@ -65,7 +68,7 @@ def _pages(mails: Iterable[Arrived]) -> Iterator[list[Arrived]]:
         yield page
 
 
-def _tables(mails: Iterable[Arrived], domain: str) -> Iterator[pa.Table]:
+def _tables(mails: Iterable[Arrived], domain: str, paths: ReturnPaths | None) -> Iterator[pa.Table]:
     """Yield the rows, and what can't be read for the table of what is set aside: by its name, without its text."""
     import pyarrow as pa
 
@@ -78,7 +81,7 @@ def _tables(mails: Iterable[Arrived], domain: str) -> Iterator[pa.Table]:
     for mail in mails:
         try:
             mail.must_be_readable()
-            rows.append(read_report(mail.content, domain, mail.at))
+            rows.append(read_report(mail.content, domain, mail.at, paths))
         except RejectedError as error:
             refused.append((str(error), mail.name))
     if rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from email.headerregistry import Address
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -25,6 +26,11 @@ class BouncesConfig(BaseModel):
 
     address: str | None = Field(
         None, description="The envelope sender: where servers send bounces. By default `sender`."
+    )
+    verp: Literal["+", "-", "="] | None = Field(
+        None,
+        description="Give every mail a return path of its own, with the message behind this sign: "
+        "bounces+MESSAGE@... The server of `address` must deliver all of them there (+ is usual).",
     )
     path: Path | None = Field(None, description="A Maildir, or a folder with *.eml files, instead of a server.")
     host: str | None = Field(None, description="The IMAP server.")
@@ -61,6 +67,16 @@ class BouncesConfig(BaseModel):
         return self
 
 
+class DkimConfig(BaseModel):
+    """The signature of mails: with which key, and under which name its public half stands in the DNS."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Path = Field(description="A PEM file with the private key: RSA, or Ed25519. Not in the project's repository.")
+    selector: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", description="The name of the key.")
+    domain: str | None = Field(None, description="Which domain signs; by default that of the sender.")
+
+
 class SmtpConfig(ConnectionConfig):
     """The server, the sender, and where reactions come from."""
 
@@ -79,6 +95,9 @@ class SmtpConfig(ConnectionConfig):
         None,
         description="The https address of your own that takes one-click unsubscribes; the token is added to it. "
         "Without it, the hub's own page takes them where hub.yaml has a `public_url`.",
+    )
+    dkim: DkimConfig | None = Field(
+        None, description="Sign every mail (DKIM): key, selector and domain. Not where the server signs already."
     )
     rate: Rates = Field((), description="The most the server takes: 50/s, or [50/s, 10000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
@@ -140,6 +159,7 @@ class SmtpConfig(ConnectionConfig):
 _MAILBOX = re.compile(r"(?:(?P<name>[^<>\r\n]*)<(?P<bracketed>[^<>\s]+)>|(?P<bare>[^<>\s]+))")
 
 
+@lru_cache(maxsize=64)
 def mailbox(text: str) -> Address:
     """Read `Name <local@domain>`; the name may hold parentheses, as in Mia(ou)m. ValueError if it is no mailbox."""
     written = _MAILBOX.fullmatch(text.strip())

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from email import policy
-from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
-from email.message import EmailMessage
+from email.headerregistry import Address
 from email.utils import format_datetime
 from urllib.parse import quote, unquote
 
 from hub.contracts import EmailRecipient, Message
 from hub.errors import RejectedError
 from hub.normalise.email import normalise_email
+from plugins.destinations.smtp import mime
 from plugins.destinations.smtp.config import SmtpConfig, mailbox
+from plugins.destinations.smtp.dkim import Signer
+from plugins.destinations.smtp.verp import ReturnPaths
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
@@ -35,8 +36,17 @@ class Mail:
     international: bool = False
 
 
-def compose(message: Message, config: SmtpConfig, unsubscribe_url: str) -> Mail:
-    """Make the mail of a message. Raises Unmailable, without personal data in its text."""
+def compose(
+    message: Message,
+    config: SmtpConfig,
+    unsubscribe_url: str,
+    signer: Signer | None = None,
+    paths: ReturnPaths | None = None,
+) -> Mail:
+    """Make the mail of a message, signed where there is a signer, with a return path of its own where there are paths.
+
+    Raises Unmailable, without personal data in its text.
+    """
     recipient = message.recipient
     if not isinstance(recipient, EmailRecipient):
         raise Unmailable("the recipient has no e-mail address")
@@ -45,15 +55,15 @@ def compose(message: Message, config: SmtpConfig, unsubscribe_url: str) -> Mail:
         raise Unmailable("the e-mail address is not valid")
     sender = mailbox(config.sender)
     international = not (address + sender.addr_spec + config.return_address).isascii()
-    rules = _RULES.clone(utf8=international)
-    mail = EmailMessage(policy=rules)
+    rules = mime.UTF8 if international else mime.ASCII
     try:
-        _write_headers(mail, message, config, _named(recipient.name, recipient.email.strip()), unsubscribe_url)
-        _write_parts(mail, message)
-        content = mail.as_bytes()
+        headers = _headers(message, config, _named(recipient.name, recipient.email.strip()), unsubscribe_url)
+        content = mime.head(headers, rules) + _body(message)
     except (ValueError, LookupError) as error:
         raise Unmailable(f"it can't be written as a mail: {_without_values(error)}") from None
-    return Mail(config.return_address, address, content, international)
+    if signer is not None:
+        content = signer.signed(content, message.queued_at)
+    return Mail(paths.of(message.id) if paths is not None else config.return_address, address, content, international)
 
 
 def message_id_header(message_id: str, domain: str) -> str:
@@ -67,52 +77,30 @@ def message_id_of(header: str) -> str:
     return unquote(bare.rpartition("@")[0]) if "@" in bare else bare
 
 
-class _OneLineHeader(UnstructuredHeader):
-    """A header that is never folded: the folding of the standard library would encode a long URL (RFC 2047)."""
-
-    max_count = 1
-
-    def fold(self, *, policy: policy.Policy) -> str:
-        """Write the header on one line."""
-        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
-
-
-_registry = HeaderRegistry()
-for _name in ("list-unsubscribe", "list-unsubscribe-post"):
-    # The stubs ask for a BaseHeader; the registry mixes that in itself.
-    _registry.map_to_type(_name, _OneLineHeader)  # type: ignore[arg-type]
-_RULES = policy.SMTP.clone(header_factory=_registry)
-
-
-def _write_headers(
-    mail: EmailMessage, message: Message, config: SmtpConfig, recipient: Address, unsubscribe_url: str
-) -> None:
+def _headers(
+    message: Message, config: SmtpConfig, recipient: Address, unsubscribe_url: str
+) -> list[tuple[str, str | Address]]:
     subject = message.content.get("subject", "").strip()
     if not subject:
         raise Unmailable("it has no subject")
-    mail["From"] = mailbox(config.sender)
-    mail["To"] = recipient
+    headers: list[tuple[str, str | Address]] = [("From", mailbox(config.sender)), ("To", recipient)]
     if config.reply_to:
-        mail["Reply-To"] = mailbox(config.reply_to)
-    mail["Subject"] = subject
-    mail["Date"] = format_datetime(message.queued_at)
-    mail["Message-ID"] = message_id_header(message.id, config.sender_domain)
+        headers.append(("Reply-To", mailbox(config.reply_to)))
+    headers += [
+        ("Subject", subject),
+        ("Date", format_datetime(message.queued_at)),
+        ("Message-ID", message_id_header(message.id, config.sender_domain)),
+    ]
     if unsubscribe_url:
-        mail["List-Unsubscribe"] = f"<{unsubscribe_url}>"
-        mail["List-Unsubscribe-Post"] = ONE_CLICK
+        headers += [("List-Unsubscribe", f"<{unsubscribe_url}>"), ("List-Unsubscribe-Post", ONE_CLICK)]
+    return headers
 
 
-def _write_parts(mail: EmailMessage, message: Message) -> None:
+def _body(message: Message) -> bytes:
     text, html = message.content.get("text", ""), message.content.get("html", "")
     if not (text or html):
         raise Unmailable("it has neither text nor html")
-    if text:
-        mail.set_content(text, cte="quoted-printable")
-        if html:
-            mail.add_alternative(html, subtype="html", cte="quoted-printable")
-            mail.set_boundary("=_" + hashlib.sha256(message.id.encode()).hexdigest()[:32])
-    else:
-        mail.set_content(html, subtype="html", cte="quoted-printable")
+    return mime.body(text, html, "=_" + hashlib.sha256(message.id.encode()).hexdigest()[:32])
 
 
 def _named(name: str, address: str) -> Address:

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 
 from hub.errors import RejectedError
 from plugins.destinations.smtp.mail import message_id_of
+from plugins.destinations.smtp.verp import ReturnPaths
 
 STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 COMPLAINT = "message/feedback-report"
@@ -25,45 +26,59 @@ RETURNED = frozenset(
 MOST_FIELDS = 1_000
 """More blocks of fields than this are no report about one mail."""
 
+MOST_WORDS = 16 * 1024
+"""So much of what a server writes in its own words is looked through."""
+
 _CODE = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _MESSAGE_ID = re.compile(r"<([^<>\s@]{1,400}@[^<>\s@]{1,255})>")
+_REPLY = re.compile(r"(?:^|[:>])[ \t]*([45])[0-5]\d(?=[ -])", re.MULTILINE)
+_FROM_A_SERVER = re.compile(r"(?i)\b(mailer-daemon|postmaster)@")
 _UNDEFINED = {"5": "5.0.0", "4": "4.0.0"}
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 
 
-def read_report(content: bytes, domain: str, arrived: datetime | None) -> dict[str, str | None]:
+def read_report(
+    content: bytes, domain: str, arrived: datetime | None, paths: ReturnPaths | None = None
+) -> dict[str, str | None]:
     """Turn a mail into a row of `reactions`; `domain` is that of the hub's Message-IDs.
+
+    With `paths`, the address that it came to may say which mail it is about. Then it need not be a report as RFC 3464
+    wants it: where a server just writes what happened, the first code in its words counts.
 
     `bounced` has a code of class 5 (it failed for good), `soft_bounced` one of class 4 (it was given up);
     `delivered`, `complained`, and `delayed` are what they say. Everything else, also a report about a mail of somebody
     else, is `other`, and has no message. Raises RejectedError for what can't be read.
     """
     try:
-        return _read(content, domain, arrived)
+        return _read(content, domain, arrived, paths)
     except RecursionError:
         raise RejectedError("its parts are nested too deeply") from None
     except (ValueError, LookupError, TypeError, AttributeError):
         raise RejectedError("it is no mail that can be read") from None
 
 
-def _read(content: bytes, domain: str, arrived: datetime | None) -> dict[str, str | None]:
+def _read(content: bytes, domain: str, arrived: datetime | None, paths: ReturnPaths | None) -> dict[str, str | None]:
     mail = message_from_bytes(content, policy=policy.compat32)
     if not len(mail):
         raise RejectedError("it has no headers")
     at = arrived or _dated(mail)
     if at is None:
         raise RejectedError("it has no date")
+    came_to = paths.message_in(_addresses(mail)) if paths is not None else None
     kind, code = _meaning(mail)
+    if kind == "other" and came_to is not None:
+        kind, code = _in_words(mail)
     message_id = _message_id(mail, domain) if kind != "other" else None
+    message_key = came_to or (message_id_of(message_id) if message_id else None)
     own = _header(mail, "Message-ID").encode("utf-8", "replace") or content
     return {
         "event_id": hashlib.sha256(own).hexdigest(),
         "message_id": message_id,
-        "type": kind if message_id else "other",
+        "type": kind if message_key else "other",
         "at": at.astimezone(UTC).isoformat(),
         "url": None,
         "code": code,
-        "message_key": message_id_of(message_id) if message_id else None,
+        "message_key": message_key if kind != "other" else None,
     }
 
 
@@ -79,6 +94,24 @@ def _meaning(mail: Message) -> tuple[str, str | None]:
     if mail.get_content_type() == "multipart/report" and _claims(mail) in ("delivery-status", "feedback-report"):
         raise RejectedError("it says that it is a report, and has none that can be read")
     return "other", None
+
+
+def _in_words(mail: Message) -> tuple[str, str | None]:
+    """Judge a bounce that is no report: one that nobody is to answer, by the first code in its words.
+
+    Automatic answers of people (away until Monday) have a sender, and say nothing about the address.
+    """
+    if _header(mail, "Return-Path").strip() != "<>" and not _FROM_A_SERVER.search(_header(mail, "From")):
+        return "other", None
+    text = next((part for part in [mail, *_parts(mail)] if part.get_content_type() == "text/plain"), None)
+    decoded = text.get_payload(decode=True) if text is not None else b""
+    words = decoded[:MOST_WORDS].decode("utf-8", "replace") if isinstance(decoded, bytes) else ""
+    found = _CODE.search(words)
+    plain = _REPLY.search(words)
+    code = found[0] if found else _UNDEFINED.get(plain[1]) if plain else None
+    if code is None or code.startswith("2"):
+        return "other", None
+    return ("bounced" if code.startswith("5") else "delayed"), code
 
 
 def _delivery(recipients: Sequence[tuple[str, str | None]]) -> tuple[str, str | None]:
@@ -120,6 +153,12 @@ def _message_id(mail: Message, domain: str) -> str | None:
             if found.rpartition("@")[2].lower() == domain.lower():
                 return f"<{found}>"
     return None
+
+
+def _addresses(mail: Message) -> Iterator[str]:
+    """Give where it came to, as the servers on the way noted it."""
+    for name in ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To"):
+        yield from (str(value) for value in mail.get_all(name, []))
 
 
 def _references(mail: Message) -> Iterator[str]:

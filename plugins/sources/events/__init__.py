@@ -104,13 +104,17 @@ class Events(Collector):
         """Turn calls into rows, each by its own id; those that consent does not allow are anonymised or left out."""
         found = []
         for call in sent.calls:
-            recognised = self.config.consent == "assumed" or agreed(call, self.config.categories)
+            recognised = self.recognises(call)
             kept = call if recognised else self._without_consent(call, sent.visitor)
             if kept is not None:
                 at = corrected(kept, sent.sent_at, sent.received_at)
                 table, row = row_of(kept, sent.visitor, at, recognised)
                 found.append(Received(id_of(call), {table: [{"message_id": id_of(call), **row}]}))
         return found
+
+    def recognises(self, call: Mapping[str, Any]) -> bool:
+        """Say whether a call carries the consent to be recognised, or the configuration says that it is there."""
+        return self.config.consent == "assumed" or agreed(call, self.config.categories)
 
     def _without_consent(self, call: Mapping[str, Any], visitor: str) -> Mapping[str, Any] | None:
         return anonymous(call, visitor) if self.config.without_consent == "anonymise" else None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.contracts import Capabilities, Check, Destination, Operation, Result, Row, Source, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Erasable, Operation, Result, Row, Source, SyncBatch
 from hub.errors import ConfigurationError, HubError
 from hub.hookspecs import hookimpl
 from hub.log import get
@@ -20,6 +20,7 @@ from plugins.sources.odoo import blacklist
 from plugins.sources.odoo.client import AbsentError, Client, ForbiddenError
 from plugins.sources.odoo.config import OdooConfig
 from plugins.sources.odoo.contacts import CONTACTS, Contacts
+from plugins.sources.odoo.erasing import erase_records
 from plugins.sources.odoo.finding import Match, find
 from plugins.sources.odoo.listings import LISTINGS
 from plugins.sources.odoo.reading import Reading, changed
@@ -116,6 +117,16 @@ class Odoo(Source, Destination):
                 tags = client.ask("res.partner.category", "search", domain=[["name", "=", target]])
                 there = {key: record for key, record in there.items() if set(tags) & set(record["category_id"])}
             return {key: {name: record[name] or None for name in fields} for key, record in there.items()}
+
+    @property
+    def can_erase(self) -> bool:
+        """Contacts, leads and registrations, where the user of the key may delete or change them."""
+        return True
+
+    def erase(self, records: Sequence[Erasable]) -> Sequence[Result]:
+        """Delete them; what the books name is archived, without what is personal."""
+        with Client(self.config) as client:
+            return erase_records(client, self.place.connection, records)
 
     @property
     def _match(self) -> Match:

@@ -11,15 +11,13 @@
 With a cursor only what changed since the last run is asked for and landed; without one a list lands whole when anything
 in it changed. The API's `param` must include the moment it is given (>=), as most do.
 
-`objects` and `mail` say what is sent there, and how its answers read: see `plugins.destinations.rest`.
+`push` says what the API tells by itself. `objects` and `mail` say what is sent there, and how its answers read: see
+`plugins.destinations.rest`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hub.contracts import (
@@ -27,8 +25,11 @@ from hub.contracts import (
     Check,
     ConnectionConfig,
     Destination,
+    Erasable,
     Message,
     Plugin,
+    Pushed,
+    Received,
     Result,
     Sent,
     Source,
@@ -36,16 +37,18 @@ from hub.contracts import (
 )
 from hub.errors import ConfigurationError, HubError
 from hub.hookspecs import hookimpl
-from hub.incremental import Digest, Moment, mark
+from hub.incremental import Digest
 from hub.outgoing import Outgoing
-from hub.templated import value_at
 from plugins.destinations.rest.api import Api
 from plugins.destinations.rest.config import Mail, WrittenObject
+from plugins.destinations.rest.erase import erase_records
 from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
 from plugins.destinations.rest.rows import write_rows
-from plugins.sources.rest.asking import refuse_error, with_values
 from plugins.sources.rest.config import Cursor, RestConfig, RestResource
-from plugins.sources.rest.session import login, paginator_for, session_for, tokens_for
+from plugins.sources.rest.news import news
+from plugins.sources.rest.pages import Pages, known_values, sign_in
+from plugins.sources.rest.pushes import received
+from plugins.sources.rest.session import login, tokens_for
 from plugins.sources.rest.shape import shaped
 
 if TYPE_CHECKING:
@@ -79,8 +82,9 @@ class Rest(Source, Destination):
         """Ask for the first page of every list; without lists, open a connection."""
         found = []
         try:
-            for name, settings in self.config.resources.items():
-                page = next(iter(self._pages(name, settings, settings.cursor)), [])
+            sign_in(self.config, self.place)
+            for name in self.config.resources:
+                page = next(Pages(self.config, self.place, name).since(), [])
                 found.append(f"{name} ({len(page)} on the first page)")
             if not found:
                 with self._outgoing() as outgoing:
@@ -118,6 +122,22 @@ class Rest(Source, Destination):
         with self._outgoing() as outgoing:
             return ask(self._api(outgoing), self.config.mail.ask, sent)
 
+    def webhook(self, request: Pushed) -> Received:
+        """Keep what the API tells by itself, once by what the configuration calls its id."""
+        return received(self.config.push, request)
+
+    @property
+    def can_erase(self) -> bool:
+        """Whether the configuration says how."""
+        return bool(self.config.erase)
+
+    def erase(self, records: Sequence[Erasable]) -> Sequence[Result]:
+        """Erase records, one request each."""
+        if not self.config.erase:
+            return super().erase(records)
+        with self._outgoing() as outgoing:
+            return erase_records(self._api(outgoing), self.config.erase, records)
+
     def unsubscribe_url(self, token: str) -> str:
         """Add the token to the configured address; empty where none is configured."""
         return unsubscribe_url(self.config.mail, token)
@@ -150,147 +170,26 @@ class Rest(Source, Destination):
 
         state = dlt.current.resource_state()
         digest, tables = Digest(), []
-        for page in self._pages(name, settings, None):
+        sign_in(self.config, self.place)
+        known = known_values(self.config, self.place, settings)
+        for page in Pages(self.config, self.place, name).since():
             digest.add(page)
-            tables += [(table, table_of(rows)) for table, rows in shaped(name, settings, page)]
+            tables += [(table, table_of(rows)) for table, rows in shaped(name, settings, page, known)]
         if state.get("digest") != str(digest):
             state["digest"] = str(digest)
             for table, rows in tables:
                 yield dlt.mark.with_table_name(rows, table)
 
     def _changed(self, name: str, settings: RestResource, cursor: Cursor) -> Iterator[Any]:
-        """Yield the items from the last moment on that were not there before, and those without a moment."""
-        import dlt
-
-        for items in self._news(name, settings, cursor):
-            for table, rows in shaped(name, settings, items):
-                yield dlt.mark.with_table_name(rows, table)
-
-    def _news(self, name: str, settings: RestResource, cursor: Cursor) -> Iterator[list[dict[str, Any]]]:
+        """Yield what is new since the last run."""
         import dlt
 
         state = dlt.current.resource_state()
-        last = newest = state.get("last")
-        reading = {"moment": _Again(state.get("moment", {})), "without": _Again(state.get("without", {}))}
-        at_newest = Moment()
-        for page in self._pages(name, settings, cursor, last):
-            fresh = []
-            for item in page:
-                value = item[cursor.field] if cursor.field in item else value_at(cursor.field, item)
-                if value is None or value == last:
-                    fresh.extend(reading["without" if value is None else "moment"].new(item))
-                elif last is None or _later(value, last, name):
-                    fresh.append(item)
-                    if newest is None or _later(value, newest, name):
-                        newest, at_newest = value, Moment()
-                    if value == newest:
-                        at_newest.add([item])
-            yield fresh
-        for group in reading.values():
-            yield group.held_back()
-        state["last"] = newest
-        state["moment"] = reading["moment"].remembered() if newest == last else at_newest.remembered()
-        state["without"] = reading["without"].remembered()
-
-    def _pages(
-        self, name: str, settings: RestResource, cursor: Cursor | None, last: str | int | None = None
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Ask for page after page."""
-        from dlt.sources.helpers.rest_client.client import RESTClient
-
-        params: dict[str, Any] = dict(settings.params)
-        if settings.paginate.size is not None:
-            params[settings.paginate.size_param or "limit"] = settings.paginate.size
-        if (
-            cursor is not None
-            and cursor.param is not None
-            and (last if last is not None else cursor.initial) is not None
-        ):
-            since = last if last is not None else cursor.initial
-            if cursor.after and last is not None:
-                since = _a_second_before(last, name)
-            params[cursor.param] = since if cursor.write == "{value}" else cursor.write.replace("{value}", str(since))
-        asked: dict[str, Any] = {"params": params}
-        if settings.body is not None:
-            asked = {"method": "POST", "json": with_values(settings.body, params)}
-        tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)
-        look = partial(refuse_error, settings)
-        with session_for(self.config.url, self.config.auth, self.config.allow_private, tokens, look) as session:
-            client = RESTClient(self.config.url, headers=dict(self.config.headers), session=session)
-            for page in client.paginate(
-                settings.path,
-                **asked,
-                paginator=paginator_for(settings.paginate, in_body=settings.body is not None),
-                data_selector=settings.data,
-                hooks={"response": []},  # the session looks at the status
-            ):
-                if not all(isinstance(item, dict) for item in page):
-                    raise ConfigurationError(f"{name}: the answer holds no list of items; say where it is in `data`")
-                yield page
-
-
-class _Again:
-    """Items that the last run may have landed already: those it remembers are not new."""
-
-    def __init__(self, before: dict[str, Any]) -> None:
-        self._before = before
-        self._seen = set(before.get("seen", ()))
-        self._now = Moment()
-        self._held: list[dict[str, Any]] = []
-        self._came = False
-
-    def new(self, item: dict[str, Any]) -> list[dict[str, Any]]:
-        """Give the item back if it is new, as far as can be said now."""
-        self._came = True
-        self._now.add([item])
-        if "digest" in self._before:
-            self._held.append(item)
-            return []
-        return [] if mark(item) in self._seen else [item]
-
-    def held_back(self) -> list[dict[str, Any]]:
-        """Give all items that could only be judged together, if they are not the same as before."""
-        return [] if self._before.get("digest") == self.remembered().get("digest") else self._held
-
-    def remembered(self) -> dict[str, Any]:
-        """Give what to remember now; an API that leaves these items out changes nothing."""
-        return self._now.remembered() if self._came else self._before
-
-
-def _a_second_before(moment: str | int, name: str) -> str | int:
-    """Give a moment (ISO 8601 text in the form that it has, or seconds) a second earlier."""
-    if isinstance(moment, int):
-        return moment - 1
-    try:
-        earlier = datetime.fromisoformat(moment) - timedelta(seconds=1)
-    except ValueError:
-        raise ConfigurationError(
-            f"{name}: the cursor's field holds no moments in ISO 8601, which `after` needs"
-        ) from None
-    text = earlier.isoformat(timespec="auto" if "." in moment else "seconds")
-    return text.replace("+00:00", "Z") if moment.endswith("Z") else text
-
-
-def _later(value: Any, than: Any, name: str) -> bool:
-    """Compare two values of the cursor's field; moments with an offset as moments: clocks are put back in autumn."""
-    try:
-        return bool(_in_order(value) > _in_order(than))
-    except TypeError:
-        raise ConfigurationError(
-            f"{name}: the cursor's field holds text and numbers; choose another `cursor`"
-        ) from None
-
-
-_WITH_OFFSET = re.compile(r"\d{4}-\d\d-\d\d[T ].*[+-]\d\d:?\d\d")
-
-
-def _in_order(value: Any) -> Any:
-    if isinstance(value, str) and _WITH_OFFSET.fullmatch(value):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
+        sign_in(self.config, self.place)
+        known = known_values(self.config, self.place, settings)
+        for items in news(Pages(self.config, self.place, name), name, cursor, state):
+            for table, rows in shaped(name, settings, items, known):
+                yield dlt.mark.with_table_name(rows, table)
 
 
 @hookimpl

@@ -1,8 +1,9 @@
-"""Asking by POST: parameters in a body, and the errors that an answer of 200 may hold, as GraphQL's do."""
+"""Asking by POST: parameters in a body; and the answers of 200 that are none: errors, as GraphQL's, or no list."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -34,3 +35,19 @@ def refuse_error(settings: RestResource, where: str, answer: Any) -> None:
     if any(word.lower() in said.lower() for word in settings.busy):
         raise TemporaryError(f"{where}: the API is busy: {said}")
     raise ConfigurationError(f"{where}: an answer of 200 with an error: {said}; mend `body`, or the rights of its user")
+
+
+def refuse_absence(settings: RestResource, where: str, answer: Any) -> None:
+    """Raise where an answer lacks the list that `data` names: an error in a form of its own, or another API."""
+    if settings.data is None or settings.may_lack or not _PLAIN.fullmatch(settings.data):
+        return
+    above, _, last = settings.data.rpartition(".")
+    holder = value_at(above, answer)
+    if holder is not None and not (isinstance(holder, Mapping) and last in holder):
+        raise ConfigurationError(
+            f"{where}: the answer has nothing at '{settings.data}'; mend `data`, or say `may_lack: true` if the API "
+            "leaves an empty list out"
+        )
+
+
+_PLAIN = re.compile(r"[\w-]+(\.[\w-]+)*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -9,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
 from hub.outgoing import check_url
-from hub.units import Rates
-from plugins.destinations.rest.config import Mail, WrittenObject
+from hub.units import Duration, Rates
+from plugins.destinations.rest.config import Erase, Mail, WrittenObject
 
 
 class _Part(BaseModel):
@@ -25,7 +26,9 @@ class Auth(_Part):
     user: str | None = Field(None, description="The user (basic).")
     password: SecretStr | None = Field(None, description="The password (basic).")
     name: str = Field("Authorization", description="The header or parameter of an api_key.")
-    place: Literal["header", "query"] = Field("header", description="Where an api_key goes.")
+    place: Literal["header", "query", "form"] = Field(
+        "header", description="Where an api_key goes; form: lists are asked for by POST, with the key in a form."
+    )
     token_url: str | None = Field(None, description="Where access tokens are handed out (oauth2).")
     client_id: str | None = Field(None, description="Whom the API knows the hub as (oauth2).")
     client_secret: SecretStr | None = Field(None, description="The secret of the client (oauth2).")
@@ -48,8 +51,10 @@ class Auth(_Part):
 class Paginate(_Part):
     """How the API hands out a long list. Paths (`next`, `total`) are JSONPath, such as meta.next."""
 
-    by: Literal["page", "offset", "cursor", "link", "header", "none"] = Field(
-        description="page numbers, offsets, a cursor or link in the answer, a Link header, or none: one page."
+    by: Literal["page", "offset", "cursor", "link", "header", "moment", "none"] = Field(
+        description="page numbers, offsets, a cursor or link in the answer, a Link header, or none: one page. moment: "
+        "each page begins at the moment of the last item before it, so that nothing that changes or goes meanwhile "
+        "moves another out of sight; for a list in the order of its `cursor`."
     )
     param: str | None = Field(None, description="The parameter for the page, the offset or the cursor.")
     size: int | None = Field(None, gt=0, description="How many items a page has.")
@@ -63,6 +68,9 @@ class Paginate(_Part):
         "pages", description="What `total` counts, by page: items, where the API gives its last page again and again."
     )
 
+    within: Literal["offset", "page"] = Field(
+        "offset", description="By moment: what `param` counts where a page is full of items of one moment."
+    )
     until: dict[str, bool] = Field(
         {}, description="What the last answer says, where a link or cursor is always there: {end_of_stream: true}."
     )
@@ -85,9 +93,34 @@ class Cursor(_Part):
     after: bool = Field(
         False, description="The API leaves out the very moment that it is given (>): ask from a second earlier."
     )
+    overlap: Duration | None = Field(
+        None,
+        description="How long a change may take to become visible: so far each run looks back, by the API's clock, and "
+        "lands nothing twice. For fields that hold moments in ISO 8601, or seconds since 1970.",
+    )
     write: str = Field(
         "{value}", pattern=r"\{value\}", description="How the parameter is written: greater-or-equal(updated,{value})."
     )
+
+    @model_validator(mode="after")
+    def _looks_back(self) -> Cursor:
+        if self.overlap is not None and self.overlap <= timedelta(0):
+            raise ValueError("`overlap` is longer than nothing")
+        return self
+
+
+class LookUp(_Part):
+    """A column that another list knows: the name of a product, by its number."""
+
+    list: str = Field(description="The other list.")
+    by: str = Field(description="Where an item says which one of them: product_id.")
+    key: str = Field("id", description="Where those of the other list have their key.")
+    field: str = Field(description="Where they have the value.")
+
+
+_LOOK_UP: Any = Field(
+    {}, description="Columns that another list knows: {product: {list: products, by: product_id, field: name}}."
+)
 
 
 class InnerList(_Part):
@@ -97,6 +130,7 @@ class InnerList(_Part):
     carry: dict[str, str] = Field(
         description="Columns that each entry gets from its item: {order_id: id}; they lead back to it."
     )
+    look_up: dict[str, LookUp] = _LOOK_UP
 
 
 class RestResource(_Part):
@@ -110,8 +144,19 @@ class RestResource(_Part):
     error_at: str | None = Field(None, description="Where an answer of 200 holds an error, as GraphQL's do: errors.")
     busy: list[str] = Field([], description="Words in such an error that mean: later.")
     data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
+    may_lack: bool = Field(
+        False, description="An answer without the list at `data` is an empty list; else it is an error."
+    )
+    for_each: dict[str, str] = Field(
+        {},
+        max_length=1,
+        description="Read it once for every item of another list: {event: events.slug} puts the slug of each of the "
+        "`events` into `{event}` of the path, and into a column `event`.",
+    )
     paginate: Paginate = Field(Paginate(by="none"), description="How to get the pages.")
-    params: dict[str, str | int | bool] = Field({}, description="Parameters of every request.")
+    params: dict[str, str | int | bool | list[str]] = Field(
+        {}, description="Parameters of every request; one with a list is given once for each."
+    )
     cursor: Cursor | None = Field(None, description="How to ask for what is new.")
     flat: bool = Field(
         False, description="Whether objects in an item become columns of their own: billing.email is billing_email."
@@ -119,6 +164,54 @@ class RestResource(_Part):
     lists: dict[str, InnerList] = Field(
         {}, description="Lists inside an item that become tables of their own, such as the lines of an order."
     )
+    look_up: dict[str, LookUp] = _LOOK_UP
+
+    @property
+    def look_ups(self) -> tuple[LookUp, ...]:
+        """Give all that is looked up in other lists, for its items and for the lists inside them."""
+        inner = [found for each in self.lists.values() for found in each.look_up.values()]
+        return (*self.look_up.values(), *inner)
+
+    @model_validator(mode="after")
+    def _goes_by_moments_of_its_cursor(self) -> RestResource:
+        if self.paginate.by == "moment" and (self.cursor is None or self.cursor.param is None):
+            raise ValueError("`by: moment` needs a `cursor` with a `param`")
+        if self.paginate.by == "moment" and self.body is not None:
+            raise ValueError("`by: moment` asks with parameters, not with a `body`")
+        return self
+
+    @model_validator(mode="after")
+    def _is_read_for_each_of_another(self) -> RestResource:
+        for name, source in self.for_each.items():
+            if f"{{{name}}}" not in self.path or not all(source.partition(".")):
+                raise ValueError(f"`for_each` fills {{{name}}} in `path` from a field of a list: {name}: list.field")
+            if self.cursor is not None:
+                raise ValueError("a list that is read `for_each` item of another has no `cursor`")
+        return self
+
+
+class Push(_Part):
+    """What the API tells by itself (a webhook), at `/in/<connection>`."""
+
+    table: str = Field(description="The raw table in which it lands.")
+    id: list[str] = Field(
+        min_length=1, description="Where it says what tells two of them apart: [notification_id], or [id, updated_at]."
+    )
+    data: str = Field("", description="Where the body holds what lands; by default all of it.")
+    signed: Literal["path", "header", "standard"] = Field(
+        description="The secret ends our address (path); a header has the HMAC-SHA-256 of the body (header); or "
+        "Standard Webhooks (standard)."
+    )
+    secret: SecretStr = Field(description="The secret that only the API and the hub know.")
+    header: str = Field("", description="The header with the signature, such as X-WC-Webhook-Signature.")
+    encoding: Literal["base64", "hex"] = Field("base64", description="How the header writes it.")
+    prefix: str = Field("", description="What stands before it in the header, such as sha256=.")
+
+    @model_validator(mode="after")
+    def _names_its_header(self) -> Push:
+        if (self.signed == "header") != bool(self.header):
+            raise ValueError("`signed: header` and `header` go together")
+        return self
 
 
 class RestConfig(ConnectionConfig):
@@ -127,12 +220,21 @@ class RestConfig(ConnectionConfig):
     plugin: Literal["rest"] = "rest"
     url: str = Field(description="What all paths begin with.")
     auth: Auth | None = Field(None, description="How the API knows who asks.")
+    whoami: str | None = Field(
+        None,
+        description="A path that is answered only to those who are signed in, asked before anything is read: for an "
+        "API that answers a wrong key as it answers strangers.",
+    )
     headers: dict[str, str] = Field({}, description="Headers of every request; never secrets.")
     resources: dict[str, RestResource] = Field({}, description="The lists to read, by the name of their table.")
     objects: dict[str, WrittenObject] = Field(
         {}, description="What syncs write, by the name that they use; '*' takes every other name, as {object}."
     )
+    push: Push | None = Field(None, description="What the API sends to us by itself, and how it is told from others.")
     mail: Mail | None = Field(None, description="How the e-mails of scenarios are sent.")
+    erase: list[Erase] = Field(
+        [], description="How a person's record is erased there: requests, of which the first is made that can be."
+    )
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
     rate: Rates = Field((), description="The most the API takes: 10/s, or [10/s, 5000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
@@ -144,8 +246,26 @@ class RestConfig(ConnectionConfig):
 
     @model_validator(mode="after")
     def _does_something(self) -> RestConfig:
-        if not (self.resources or self.objects or self.mail):
-            raise ValueError("say what is read (`resources`) or what is sent (`objects`, `mail`)")
+        if not (self.resources or self.objects or self.mail or self.push):
+            raise ValueError("say what is read (`resources`, `push`) or what is sent (`objects`, `mail`)")
+        return self
+
+    @model_validator(mode="after")
+    def _signs_what_it_writes(self) -> RestConfig:
+        if self.auth is not None and self.auth.place == "form" and (self.objects or self.mail):
+            raise ValueError("`place: form` is for reading; what is written takes its key in a header or the query")
+        return self
+
+    @model_validator(mode="after")
+    def _lists_exist(self) -> RestConfig:
+        for name, settings in self.resources.items():
+            for source in settings.for_each.values():
+                other = source.partition(".")[0]
+                if other not in self.resources or self.resources[other].for_each:
+                    raise ValueError(f"{name}: `for_each` names '{other}', which is no list of its own here")
+            for found in settings.look_ups:
+                if found.list not in self.resources:
+                    raise ValueError(f"{name}: `look_up` names '{found.list}', which is no list here")
         return self
 
     @model_validator(mode="after")

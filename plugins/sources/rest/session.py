@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,14 +14,12 @@ from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
 from hub.oauth import Client, Tokens
 from hub.outgoing import may_be_called
-from hub.templated import value_at
-from plugins.sources.rest.config import Auth, Paginate
+from plugins.sources.rest.config import Auth
 
 if TYPE_CHECKING:
     import socket
 
     import requests
-    from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
 ATTEMPTS = 4
 LONGEST_WAIT = 60.0
@@ -28,16 +28,19 @@ TIMEOUT = 60.0
 
 def session_for(
     url: str, auth: Auth | None, allow_private: bool, tokens: Tokens | None, look: Callable[[str, Any], None]
-) -> requests.Session:
+) -> Any:
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
 
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
-    A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it.
+    A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it. The
+    session's `clock` is the API's at its first answer, None before it.
     """
     import requests
     import tenacity
 
     class PatientSession(requests.Session):
+        clock: datetime | None = None
+
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             retrying = tenacity.Retrying(
                 retry=tenacity.retry_if_exception_type(TemporaryError),
@@ -63,6 +66,7 @@ def session_for(
                 raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
+            self.clock = self.clock or _date(response)
             _refuse(response)
             answer = _parse(response)
             look(where, answer)
@@ -138,16 +142,25 @@ def _where(request: Any) -> str:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
     text = response.headers.get("Retry-After", "")
     if text.isdigit():
         return float(text)
+    until = _moment(text)
+    return None if until is None else max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+
+def _date(response: requests.Response) -> datetime:
+    """Give the API's own clock, or ours where it tells none."""
+    return _moment(response.headers.get("Date", "")) or datetime.now(UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a moment as headers write it."""
     try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        found = parsedate_to_datetime(text)
     except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _pause(state: Any) -> float:
@@ -188,59 +201,17 @@ def _signer(auth: Auth, tokens: Tokens | None) -> Any:
         return HttpBasicAuth(auth.user or "", auth.password.get_secret_value() if auth.password else "")
     if auth.type == "bearer" or tokens is not None:
         return BearerTokenAuth(tokens.access() if tokens is not None else token)
+    if auth.place == "form":
+        return _in_a_form(auth.name, token)
     return APIKeyAuth(auth.name, token, "header" if auth.place == "header" else "query")
 
 
-def paginator_for(settings: Paginate, in_body: bool = False) -> BasePaginator:
-    """Make what asks for page after page; `in_body` says that parameters are paths in the body."""
-    paginator = _paginator(settings, in_body)
-    if settings.until:
-        follow = paginator.update_state
+def _in_a_form(name: str, token: str) -> Any:
+    """Ask by POST, with the key in a form: some APIs refuse keys in addresses, which end up in logs."""
 
-        def follow_or_end(response: requests.Response, data: list[Any] | None = None) -> None:
-            follow(response, data)
-            answer = response.json()
-            if all(value_at(path, answer) is said for path, said in settings.until.items()):
-                paginator._has_next_page = False
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.method = "POST"
+        request.prepare_body({name: token}, None)
+        return request
 
-        paginator.update_state = follow_or_end  # type: ignore[method-assign]  # of any of them alike
-    return paginator
-
-
-def _paginator(settings: Paginate, in_body: bool) -> BasePaginator:
-    from dlt.sources.helpers.rest_client import paginators
-
-    where = "body_path" if in_body else "param"
-    if settings.counts == "items":
-        return _until_all_items(settings)
-    if settings.by == "page":
-        page: dict[str, Any] = {f"page_{where}": settings.param or "page"}
-        return paginators.PageNumberPaginator(base_page=settings.first, total_path=settings.total, **page)
-    if settings.by == "offset":
-        offset: dict[str, Any] = {
-            f"offset_{where}": settings.param or "offset",
-            f"limit_{where}": settings.size_param or "limit",
-        }
-        return paginators.OffsetPaginator(limit=settings.size or 100, total_path=settings.total, **offset)
-    if settings.by == "cursor":
-        cursor: dict[str, Any] = {f"cursor_{where}": settings.param or "cursor"}
-        return paginators.JSONResponseCursorPaginator(settings.next or "next", **cursor)
-    if settings.by == "link":
-        return paginators.JSONLinkPaginator(settings.next or "next")
-    return paginators.HeaderLinkPaginator() if settings.by == "header" else paginators.SinglePagePaginator()
-
-
-def _until_all_items(settings: Paginate) -> BasePaginator:
-    """Ask for as many pages as the items fill: some APIs answer what is beyond with their last page again."""
-    from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
-
-    class Counted(PageNumberPaginator):
-        def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-            super().update_state(response, data)
-            total = value_at(settings.total or "", response.json())
-            if not isinstance(total, int):
-                raise ConfigurationError(f"{_where(response.request)}: no number at `total`, {settings.total}")
-            if (self.current_value - settings.first) * (settings.size or 1) >= total:
-                self._has_next_page = False
-
-    return Counted(base_page=settings.first, page_param=settings.param or "page", total_path=None)
+    return sign

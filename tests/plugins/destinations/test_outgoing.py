@@ -1,16 +1,30 @@
 """Where outgoing calls may go (field rules, section "Security")."""
 
 import socket
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.errors import ConfigurationError
-from hub.outgoing import NotSentError, Outgoing, check_url, clean_reason, may_be_called
+from hub.outgoing import (
+    NoAnswerError,
+    NotSentError,
+    Outgoing,
+    check_url,
+    clean_reason,
+    may_be_called,
+    reason_of,
+    status_of,
+)
 from hub.testing.destinations import closed_port
 
-from .conftest import Api, serve_http, write_certificate
+from .conftest import Api, Reply, serve_http, write_certificate
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
@@ -132,3 +146,51 @@ def test_a_reason_from_outside_is_one_short_line_without_personal_data() -> None
 
 def test_codes_stay_readable_in_a_reason() -> None:
     assert clean_reason("550 5.1.1 mailbox unknown, ticket 4711") == "550 5.1.1 mailbox unknown, ticket 4711"
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("30", (30, 30)),
+        (format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True), (7000, 7200)),
+        ("Wed, 21 Oct 2015 07:26:00 GMT", (0, 0)),
+        ("soon", None),
+        ("", None),
+    ],
+    ids=["seconds", "date", "past", "word", "nothing"],
+)
+def test_how_long_to_wait_is_told_in_seconds_or_as_a_date(api: Api, asked: str, seconds: Any) -> None:
+    api.answer = lambda call: Reply(429, b"", {"Retry-After": asked})
+    with Outgoing(api.url, allow_private=True) as outgoing:
+        found = outgoing.request("GET", b"", {}).retry_after
+    assert found is None if seconds is None else seconds[0] <= found <= seconds[1]
+
+
+def test_what_was_changed_there_goes_again_later(api: Api) -> None:
+    api.answer = lambda call: Reply(412, b"")
+    with Outgoing(api.url, allow_private=True) as outgoing:
+        answer = outgoing.request("PATCH", b"{}", {})
+    assert status_of(answer, ()) == "later"
+    assert "it was changed there since the hub read it" in reason_of(answer)
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"])
+def test_an_answer_that_drips_is_given_up_when_its_whole_time_is_over(start: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(start or b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while True:
+                    connection.sendall(b"y")
+                    time.sleep(0.02)
+
+        threading.Thread(target=drip, daemon=True).start()
+        started = time.monotonic()
+        with (
+            Outgoing(f"http://127.0.0.1:{server.getsockname()[1]}", allow_private=True, timeout=0.1) as outgoing,
+            pytest.raises(NoAnswerError, match="ReadTimeout"),
+        ):
+            outgoing.request("GET", b"", {})
+        assert 0.3 < time.monotonic() - started < 3

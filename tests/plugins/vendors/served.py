@@ -35,10 +35,11 @@ class Answered:
 
 @dataclass
 class Served:
-    """A running API: where it is, and what it was asked."""
+    """A running API: where it is, what it was asked, and what it answered."""
 
     url: str
     asked: list[Asked] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
 
 
 @contextmanager
@@ -55,9 +56,11 @@ def served(vendor: Callable[[Asked], Answered]) -> Iterator[Served]:
             one = Asked(self.command, unquote(parts.path), dict(parse_qsl(parts.query)), headers, body)
             api.asked.append(one)
             answer = vendor(one)
+            api.answered.append(answer)
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_response_only(answer.status)
+            usual = {"Date": self.date_time_string(), "Content-Type": "application/json"}
+            for name, value in {**usual, **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -64,8 +64,8 @@ class Account:
             items = sorted(items, key=lambda item: item["attributes"]["updated"])
         start = int(query.get("page[cursor]", "0"))
         more = urlencode({**query, "page[cursor]": start + 2})
-        following = f"{self.url}/{name}?{more}" if start + 2 < len(items) else None
-        return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, "next": following}})
+        following = {"next": f"{self.url}/{name}?{more}"} if start + 2 < len(items) else {}
+        return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, **following}})
 
     def write(self, data: dict[str, Any]) -> Answered:
         given = data["attributes"]
@@ -74,13 +74,15 @@ class Account:
         if "@" not in given["email"]:
             return refusal(400, "invalid", f"Invalid email address {given['email']}")
         new = given["email"] not in self.profiles
-        known = self.profiles.setdefault(given["email"], {"type": "profile", "id": f"01-{len(self.profiles)}"})
+        id_ = f"01-{len(self.profiles)}"
+        fresh = {"type": "profile", "id": id_, "links": {"self": f"{self.url}/profiles/{id_}"}}
+        known = self.profiles.setdefault(given["email"], fresh)
         known["attributes"] = given
         return Answered(201 if new else 200, {"data": known})
 
 
 def refusal(status: int, code: str, detail: str) -> Answered:
-    return Answered(status, {"errors": [{"id": "0", "status": status, "code": code, "title": code, "detail": detail}]})
+    return Answered(status, {"errors": [{"id": "0", "code": code, "title": code, "detail": detail, "source": {}}]})
 
 
 class AccountWorld(SourceWorld):

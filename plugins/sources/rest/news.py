@@ -1,0 +1,96 @@
+"""What is new in a list: by the moment that its cursor reached, or by a look back from the API's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hub.incremental import LookBack, Moment, mark
+from plugins.sources.rest.config import Cursor
+from plugins.sources.rest.moments import later, stamp
+from plugins.sources.rest.pages import Page, Pages
+from plugins.sources.rest.paging import moment_of
+
+
+def news(pages: Pages, name: str, cursor: Cursor, state: dict[str, Any]) -> Iterator[Page]:
+    """Yield what did not land with the run before, and keep in `state` where the next one goes on."""
+    if cursor.overlap is not None:
+        return _looking_back(pages, name, cursor, cursor.overlap, state)
+    return _from_the_last_moment(pages, name, cursor, state)
+
+
+def _looking_back(pages: Pages, name: str, cursor: Cursor, overlap: timedelta, state: dict[str, Any]) -> Iterator[Page]:
+    """Begin each run `overlap` before the one before it: an item may appear later than its time says.
+
+    A time in the future does not lead astray: the API's clock says up to where everything is known.
+    """
+    look_back: LookBack | None = None
+    for page in pages.since(_since(state)):
+        if look_back is None:
+            look_back = LookBack(state, pages.clock or datetime.now(UTC), overlap)
+        state["counts"] = any(isinstance(moment_of(item, cursor), int) for item in page) or state.get("counts", False)
+        yield list(look_back.fresh(page, lambda item: stamp(moment_of(item, cursor), name)))
+    if look_back is not None:
+        look_back.keep()
+
+
+def _since(state: dict[str, Any]) -> str | int | None:
+    """Give the moment to ask from, in the form of the API: seconds since 1970, or ISO 8601."""
+    if "after" not in state:
+        return None
+    after = datetime.fromisoformat(state["after"]).astimezone(UTC)
+    return int(after.timestamp()) if state.get("counts") else after.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _from_the_last_moment(pages: Pages, name: str, cursor: Cursor, state: dict[str, Any]) -> Iterator[Page]:
+    """Yield the items from the last moment on that were not there before, and those without a moment."""
+    last = newest = state.get("last")
+    reading = {"moment": _Again(state.get("moment", {})), "without": _Again(state.get("without", {}))}
+    at_newest = Moment()
+    for page in pages.since(last):
+        fresh = []
+        for item in page:
+            value = moment_of(item, cursor)
+            if value is None or value == last:
+                fresh.extend(reading["without" if value is None else "moment"].new(item))
+            elif last is None or later(value, last, name):
+                fresh.append(item)
+                if newest is None or later(value, newest, name):
+                    newest, at_newest = value, Moment()
+                if value == newest:
+                    at_newest.add([item])
+        yield fresh
+    for group in reading.values():
+        yield group.held_back()
+    state["last"] = newest
+    state["moment"] = reading["moment"].remembered() if newest == last else at_newest.remembered()
+    state["without"] = reading["without"].remembered()
+
+
+class _Again:
+    """Items that the last run may have landed already: those it remembers are not new."""
+
+    def __init__(self, before: dict[str, Any]) -> None:
+        self._before = before
+        self._seen = set(before.get("seen", ()))
+        self._now = Moment()
+        self._held: list[dict[str, Any]] = []
+        self._came = False
+
+    def new(self, item: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give the item back if it is new, as far as can be said now."""
+        self._came = True
+        self._now.add([item])
+        if "digest" in self._before:
+            self._held.append(item)
+            return []
+        return [] if mark(item) in self._seen else [item]
+
+    def held_back(self) -> list[dict[str, Any]]:
+        """Give all items that could only be judged together, if they are not the same as before."""
+        return [] if self._before.get("digest") == self.remembered().get("digest") else self._held
+
+    def remembered(self) -> dict[str, Any]:
+        """Give what to remember now; an API that leaves these items out changes nothing."""
+        return self._now.remembered() if self._came else self._before

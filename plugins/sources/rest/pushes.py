@@ -1,0 +1,47 @@
+"""What an API tells by itself: who sent it, and what rows it brings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from hub.contracts import Pushed, Received
+from hub.errors import RejectedError
+from hub.incoming import secret_path, signed_body, standard_webhook
+from hub.templated import value_at
+from plugins.sources.rest.config import Push
+
+
+def received(settings: Push | None, request: Pushed) -> Received:
+    """Judge a push and give its rows. Raises UnsignedError and RejectedError."""
+    if settings is None:
+        raise RejectedError("this connection takes no pushes: it has no `push`")
+    _signed(settings, request)
+    body = _body(request)
+    found = value_at(settings.data, body)
+    rows = found if isinstance(found, list) else [found]
+    if not all(isinstance(row, dict) for row in rows):
+        raise RejectedError(f"the push holds no object at '{settings.data}'")
+    told = [value_at(path, body) for path in settings.id]
+    if any(part is None for part in told):
+        raise RejectedError(f"the push does not say {' and '.join(settings.id)}, which tell it from others")
+    id_ = hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+    return Received(id_, {settings.table: rows})
+
+
+def _signed(settings: Push, request: Pushed) -> None:
+    secret = settings.secret.get_secret_value()
+    if settings.signed == "path":
+        secret_path(request, secret)
+    elif settings.signed == "header":
+        signed_body(request, settings.header, secret, encoding=settings.encoding, prefix=settings.prefix)
+    else:
+        standard_webhook(request, secret)
+
+
+def _body(request: Pushed) -> Any:
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise RejectedError("the body is no JSON") from None

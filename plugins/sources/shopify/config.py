@@ -1,0 +1,43 @@
+"""What an admin configures for shopify: the shop, and the tokens of a custom app."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from hub.contracts import ConnectionConfig
+from hub.errors import ConfigurationError
+from hub.outgoing import check_url
+from hub.units import Duration
+
+Name = Literal["customers", "products", "orders", "carts"]
+NAMES: tuple[Name, ...] = ("customers", "products", "orders", "carts")
+
+
+class ShopifyConfig(ConnectionConfig):
+    """A Shopify shop, and an app of its own that may read it."""
+
+    url: str = Field(description="The shop's own address: https://my-shop.myshopify.com.")
+    token: SecretStr = Field(description="The Admin API access token of a custom app.")
+    api_secret: SecretStr | None = Field(
+        None, description="The API secret key of the app: it signs what the shop pushes to `hub serve`."
+    )
+    version: str = Field("2026-10", pattern=r"^20\d\d-(01|04|07|10)$", description="The version of the Admin API.")
+    resources: tuple[Name, ...] = Field(NAMES, description="Which lists to read.")
+    overlap: Duration = Field(
+        timedelta(minutes=10),
+        description="How long a change may take to become visible in the shop: so far each run looks back.",
+    )
+    longest: Duration = Field(timedelta(hours=2), description="How long the shop may take to make one list ready.")
+    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
+    allow_private: bool = Field(False, description="The shop stands in our own network, or on this machine.")
+
+    @model_validator(mode="after")
+    def _address_is_allowed(self) -> Self:
+        try:
+            check_url(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self

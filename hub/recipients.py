@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -41,35 +41,28 @@ def identifier(channel: Channel, address: Address) -> str:
         parts = ("country", "postcode", "house_number", "house_letter", "house_addition")
         return "|".join("".join((address.get(part) or "").split()).upper() for part in parts)
     (column,) = ADDRESS[channel]
-    return _spelled(channel, address[column])
-
-
-def _spelled(channel: Channel, value: str | None) -> str:
-    text = (value or "").strip()
+    text = (address[column] or "").strip()
     return text.lower() if channel == "email" else "".join(sign for sign in text if sign not in " ()./-")
 
 
-def identifiers(channel: Channel, people: pa.RecordBatch) -> Iterable[str]:
-    """Give the same for many people at once: a batch with the columns of the channel's address."""
-    columns = ADDRESS[channel]
-    if len(columns) == 1:
-        return (_spelled(channel, value) for value in people.column(columns[0]).to_pylist())
-    return (identifier(channel, row) for row in people.select(list(columns)).to_pylist())
-
-
 class Marks:
-    """The keyed hashes that suppressions know addresses by, each computed once."""
+    """The keyed hashes that suppressions know addresses by; each address is hashed once."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._known: dict[tuple[Channel, str], str] = {}
+        self._known: dict[Channel, dict[tuple[str | None, ...], str]] = {}
 
-    def of(self, channel: Channel, identifier: str) -> str:
-        """Give the hash of a normalised address. Raises ConfigurationError without a key."""
-        mark = self._known.get((channel, identifier))
-        if mark is None:
-            mark = self._known[channel, identifier] = hashed(self._key, channel, identifier)
-        return mark
+    def of(self, channel: Channel, people: pa.RecordBatch) -> list[str]:
+        """Give the hashes of many people's addresses, in their order, from the columns of the channel's address.
+
+        Raises ConfigurationError without a key.
+        """
+        known, columns = self._known.setdefault(channel, {}), ADDRESS[channel]
+        addresses = list(zip(*(people.column(column).to_pylist() for column in columns), strict=True))
+        for address in set(addresses) - known.keys():
+            given = dict(zip(columns, address, strict=True))
+            known[address] = hashed(self._key, channel, identifier(channel, given))
+        return [known[address] for address in addresses]
 
 
 @dataclass(frozen=True)

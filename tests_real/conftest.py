@@ -133,6 +133,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, outcomes in sorted(_outcomes.items()):
         if name in _missing:
             told = f"not installed: {_missing[name]}"
+        elif not (outcomes["passed"] or outcomes["failed"]):
+            told = f"not run: it needs {', '.join(f'{system} ({why})' for system, why in _missing.items())}"
         elif outcomes["failed"]:
             told = f"FAILED: {outcomes['failed']} of {outcomes.total()} tests"
         else:

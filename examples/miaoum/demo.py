@@ -40,6 +40,7 @@ SAYS: dict[str, str] = {
     "segment": "drawing segments",
     "decide": "deciding who gets what",
     "activate": "sending",
+    "measure": "measuring",
 }
 
 

@@ -60,6 +60,8 @@ def abilities(plugin: Any) -> list[str]:
         able += [
             word for method, word in optional.items() if getattr(plugin, method) is not getattr(Destination, method)
         ]
+    if plugin.receives():
+        able.append("takes pushes")
     return [*able, *(["brings a mapping"] if plugin.default_mapping else [])]
 
 

@@ -63,7 +63,7 @@ class _Own:
     @property
     def referred(self) -> frozenset[str]:
         """Name the tables that others refer to, so that their rows go last."""
-        named = {column.references for table in self.transaction.schema.mapped for column in table.all_columns}
+        named = {column.references for table in self.transaction.schema for column in table.all_columns}
         return frozenset(name for name in named if name is not None)
 
     def of(self, table: Table) -> sa.ColumnElement[bool] | None:
@@ -75,6 +75,7 @@ class _Own:
             for column in table.columns
             if column.references == "source_record" and column.name != "record_id"
         ]
+        conditions += self._by_message(table, stored)
         conditions += [sa.and_(it, self._nobodys(stored)) for it in self._by_reference(table, stored)]
         return sa.or_(*conditions) if conditions else None
 
@@ -99,6 +100,14 @@ class _Own:
                 yield stored.c[name].in_(self.numbers)
         if "record_no" in columns and "record_id" not in columns and "person_id" not in columns:
             yield stored.c.record_no.in_(self.numbers)
+
+    def _by_message(self, table: Table, stored: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+        """Find what is kept of messages and names nobody: by the decision, which does."""
+        decision = self.transaction.table("decision")
+        theirs = sa.select(decision.c.decision_id).where(decision.c.record_id.in_(self.records))
+        for column in table.columns:
+            if column.references == "decision" and not table.personal and "record_id" not in stored.c:
+                yield stored.c[column.name].in_(theirs)
 
     def _by_reference(self, table: Table, stored: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
         for column in table.columns if table.mapped else ():

@@ -7,6 +7,7 @@ aside, it failed) is found by the values that point at these people and at nobod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,12 @@ from hub.stages.map.raw import LakeData
 from hub.stages.map.rows import whose
 from hub.stages.map.translate import Translation
 from hub.warehouse import Transaction
-from hub.warehouse.constructs import text_constant
+from hub.warehouse.constructs import extract_first, text_constant
+
+BETWEEN = "\x1f"
+"""What stands between the values of a row: no value goes on in the next one."""
+SO_MANY = 50
+"""Engines take about a hundred arguments in one call."""
 
 Place = tuple[str, str, str]
 """Connection, raw table, load package."""
@@ -171,16 +177,13 @@ class Search:
         """Note the rows that name the subject and are known to be nobody else's."""
         owners = self._owners
         for connection, table, raw, columns in self._raw_tables():
-            texts = [sa.func.lower(sa.cast(raw.c[name], sa.Text()), type_=sa.Text()) for name in columns]
-            holds = [sa.func.strpos(text, text_constant(it)) > 0 for text in texts for it in subject.texts]
-            if not holds:
-                continue
-            asked = sa.select(raw.c[LOAD_ID], raw.c[ROW], *texts).where(sa.or_(*holds))
+            text = sa.func.lower(_joined([raw.c[name] for name in columns]), type_=sa.Text())
+            said = sa.select(raw.c[LOAD_ID].label("load"), raw.c[ROW].label("row"), text.label("text")).subquery("said")
+            holds = _holds_one_of(said.c.text, subject.texts)
             candidates = [
-                (row[0], int(row[1]))
-                for row in self.transaction.rows(asked)
-                if any(subject.named_in(text) for text in row[2:] if text is not None)
-                and int(row[1]) not in found.rows.get((connection, table, row[0]), ())
+                (row.load, int(row.row))
+                for row in self.transaction.rows(sa.select(said).where(holds))
+                if subject.named_in(row.text) and int(row.row) not in found.rows.get((connection, table, row.load), ())
             ]
             if not candidates:
                 continue
@@ -234,9 +237,11 @@ class Search:
                 loads = self._loads(connection, table)
                 if not loads:
                     continue
-                columns = lake.columns(connection, table, loads)
+                names = [name for name in lake.columns(connection, table, loads) if name not in (LOAD_ID, ROW)]
+                if not names:
+                    continue
                 raw = self._data.relation(self.transaction, table, loads)
-                yield connection, table, raw, [name for name in columns if name not in (LOAD_ID, ROW)]
+                yield connection, table, raw, names
 
     @cached_property
     def _data(self) -> LakeData:
@@ -249,6 +254,23 @@ class Search:
             for load in self._data.loads(connection)
             if table in load.files and (wanted is None or load.load_id in wanted)
         ]
+
+
+def _holds_one_of(text: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Say whether a text holds one of some values: the engine goes through it once, however many they are."""
+    pattern = f"({'|'.join(map(re.escape, values))})"
+    return extract_first(text, text_constant(pattern)).is_not(None)
+
+
+def _joined(columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str]:
+    """Write a row as one text: it is looked through once for each value, however many columns it has."""
+    texts: list[sa.ColumnElement[str]] = [sa.cast(column, sa.Text()) for column in columns]
+    while len(texts) > 1:
+        texts = [
+            sa.func.concat_ws(text_constant(BETWEEN), *texts[start : start + SO_MANY], type_=sa.Text())
+            for start in range(0, len(texts), SO_MANY)
+        ]
+    return texts[0]
 
 
 def _erased_records() -> sa.Select[tuple[str]]:
@@ -290,10 +312,9 @@ def quarantined(transaction: Transaction, subject: Subject, found: RawRows) -> H
     if subject.texts:
         text = sa.func.lower(stored.c.row, type_=sa.Text())
         columns = [stored.c[name] for name in ("connection", "raw_table", "load_id", "source_key")]
-        holds = [sa.func.strpos(text, text_constant(it)) > 0 for it in subject.texts]
         listed += [
             tuple(row[:4])
-            for row in transaction.rows(sa.select(*columns, text).where(sa.or_(*holds)))
+            for row in transaction.rows(sa.select(*columns, text).where(_holds_one_of(text, subject.texts)))
             if subject.named_in(row[4])
         ]
     if not listed:

@@ -57,7 +57,7 @@ def audiences(transaction: Transaction, stores: Stores, subject: Subject, as_of:
 def written(transaction: Transaction, stores: Stores, subject: Subject, as_of: datetime) -> Iterator[Holding]:
     """Give what the hub keeps of rows that syncs wrote of a subject; also of syncs that are no longer there."""
     values = sorted({it.value for it in subject.own})
-    for name in ("audience_state", "sync_change"):
+    for name in ("audience_state", "sync_change", "changed_there"):
         table = transaction.table(name)
         conditions = [
             sa.and_(table.c.sync == sync.sync, theirs)

@@ -742,6 +742,7 @@ OPERATIONS = (
             C("source_key", "text", "The row's key."),
             C("source_time", "timestamp", "When the system says that it changed the row."),
             C("counts_from", "timestamp", "The time from which it counts."),
+            C("record_id", "text", "The record of the person it belongs to.", "source_record"),
         ),
         mapped=False,
         key=("connection", "target", "source_key", "source_time"),

@@ -138,7 +138,13 @@ def _fresh(transaction: Transaction, loads: Sequence[Load]) -> sa.Select:
     columns = [pa.array([load[place] for load in loads], pa.string()) for place in range(3)]
     wanted = transaction.load("wanted_loads", pa.table(columns, names=["connection", "load_id", "type"]))
     event, message, decision = (transaction.table(name) for name in ("message_event", "message", "decision"))
-    mail = _only_email(transaction)
+    new = sa.and_(
+        wanted.c.connection == event.c.connection,
+        wanted.c.load_id == sa.func.coalesce(event.c.load_id, ""),
+        wanted.c.type == event.c.type,
+    )
+    settling = sa.or_(event.c.type != "delivered", event.c.message_key.is_not(None))
+    mail = _only_email(transaction, sa.select(event.c.record_id).join(wanted, new).where(settling))
     known = sa.or_(message.c.source_key.is_not(None), event.c.record_id.is_not(None))
     return (
         sa.select(
@@ -155,14 +161,7 @@ def _fresh(transaction: Transaction, loads: Sequence[Load]) -> sa.Select:
             decision.c.address,
             mail.c.email,
         )
-        .join(
-            wanted,
-            sa.and_(
-                wanted.c.connection == event.c.connection,
-                wanted.c.load_id == sa.func.coalesce(event.c.load_id, ""),
-                wanted.c.type == event.c.type,
-            ),
-        )
+        .join(wanted, new)
         .outerjoin(
             message,
             sa.and_(message.c.connection == event.c.connection, message.c.source_key == event.c.message_key),
@@ -176,12 +175,12 @@ def _fresh(transaction: Transaction, loads: Sequence[Load]) -> sa.Select:
     )
 
 
-def _only_email(transaction: Transaction) -> sa.Subquery:
-    """Give the address of the records that have exactly one: another system's mail to that record went there."""
+def _only_email(transaction: Transaction, records: sa.Select[Any]) -> sa.Subquery:
+    """Give the address of those `records` that have exactly one: another system's mail to that record went there."""
     known = transaction.table("identifier")
     return (
         sa.select(known.c.record_id, sa.func.min(known.c.value).label("email"))
-        .where(known.c.type == "email")
+        .where(known.c.type == "email", known.c.record_id.in_(records))
         .group_by(known.c.record_id)
         .having(sa.func.min(known.c.value) == sa.func.max(known.c.value))
         .subquery("mail")

@@ -28,6 +28,7 @@ class Transaction(ABC):
     def __init__(self, connection: sa.Connection, schema: Schema) -> None:
         self.connection = connection
         self.schema = schema
+        self._held_once: dict[str, sa.TableClause] = {}
 
     def table(self, name: str) -> sa.Table:
         """Return a stored table of the shared schema."""
@@ -71,6 +72,16 @@ class Transaction(ABC):
         self._create_as(f'TEMPORARY TABLE "{name}"', query)
         self._analyze(name)
         return clause(name, query)
+
+    def hold_once(self, name: str, query: Callable[[], sa.Select[Any]]) -> sa.TableClause:
+        """Keep the result of a query that comes to the same throughout this transaction, asked the first time only."""
+        if name not in self._held_once:
+            self._held_once[name] = self.hold(name, query())
+        return self._held_once[name]
+
+    def recall(self, name: str, query: sa.Select[Any]) -> sa.TableClause:
+        """Give the result of a query that only reads: kept, or read anew each time where that is cheaper."""
+        return self.hold(name, query)
 
     def let_go(self, *held: sa.TableClause) -> None:
         """Drop temporary tables that are needed no longer, before the transaction ends."""

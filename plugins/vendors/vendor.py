@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, model_validator
 
-from hub.contracts import ConnectionConfig, Place, Plugin
+from hub.contracts import ConnectionConfig, Destination, Place, Plugin
 from hub.errors import suggest
 from plugins.destinations.sms_http import SmsHttp
 from plugins.destinations.sms_http.config import SmsHttpConfig
@@ -149,7 +149,7 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
         __base__=base,
         **{name: _field(setting) for name, setting in vendor.settings.items()},  # type: ignore[call-overload]
     )
-    model.vendor = vendor
+    model.vendor = vendor  # type: ignore[attr-defined]
     mapping = MAPPINGS / f"{vendor.name}.yaml"
 
     def make(self: Plugin, config: VendorConfig, place: Place) -> None:
@@ -166,9 +166,17 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
             "proven": vendor.proven,
             "config_model": model,
             "default_mapping": mapping if mapping.exists() else spoken.default_mapping,
+            **_unable(vendor),
             "receives": classmethod(lambda _: "push" in vendor.rest if vendor.rest else spoken.receives()),
         },
     )
+
+
+def _unable(vendor: VendorFile) -> dict[str, Any]:
+    """Give the methods of what a file of `rest` does not describe, as a plugin has them that can't do it."""
+    parts = {"send": "mail", "ask": "mail", "unsubscribe_url": "mail", "sync": "objects"}
+    lacking = {method for method, part in parts.items() if vendor.rest and part not in vendor.rest}
+    return {method: getattr(Destination, method) for method in lacking}
 
 
 def _field(setting: Setting) -> tuple[Any, Any]:

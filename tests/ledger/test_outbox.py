@@ -1,5 +1,7 @@
 """The outbox: what may happen to a message, and what may not."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -8,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from hub.errors import InternalError, TemporaryError
-from hub.ledger import Ledger, Settlement, open_ledger, tables
+from hub.ledger import Ledger, Settlement, digest, migrations, open_ledger, tables
+from hub.ledger.ledger import FILE
 from tests.ledger.intent import Intent, handed
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -267,3 +270,30 @@ def test_thousands_of_messages_move_in_one_go(ledger: Ledger) -> None:
     assert ledger.outbox.start(ids, NOW) == set(ids)
     ledger.outbox.settle([Settlement(id_, "accepted") for id_ in ids], NOW)
     assert ledger.outbox.counts() == {"accepted": 1200}
+
+
+def test_a_ledger_that_names_records_gets_digests_in_their_place(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    kept = {
+        "id": "m1",
+        "record_id": "shop:email:anna@example.nl",
+        "queued_at": NOW,
+        "expires_at": NOW,
+        "updated_at": NOW,
+    }
+    texts = ("scenario", "step", "connection", "channel", "purpose", "template", "state")
+    kept |= dict.fromkeys(texts, "x") | {"priority": 1, "attempts": 0}
+    with ledger.engine.begin() as connection:
+        tables.metadata.drop_all(connection)
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+        migrations.upgrade(connection, "0006")
+        connection.execute(sa.insert(sa.table("outbox", *(sa.column(name) for name in kept))).values(**kept))
+    again = open_ledger(url, tmp_path / ".hub")
+    message = again.outbox.get("m1")
+    again.close()
+    assert message is not None
+    assert message.record == digest("shop:email:anna@example.nl")
+    if url == "sqlite":
+        ledger.close()
+        with closing(sqlite3.connect(tmp_path / ".hub" / FILE)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert all(b"anna@example" not in path.read_bytes() for path in (tmp_path / ".hub").glob("ledger*"))

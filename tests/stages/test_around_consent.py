@@ -106,6 +106,18 @@ def test_a_message_that_is_to_be_tried_again_is_looked_at_again_after_a_withdraw
     assert state(shop, message)[0] == "refused"
 
 
+def test_what_was_refused_stays_so_also_if_the_person_agrees_again_in_time(shop: Shop) -> None:
+    record = shop.newcomer(1)
+    message = queued(shop)
+    statements.unsubscribe(shop.ledger, message, SOON)
+    activate(shop.warehouse, shop.ledger, shop.project, LATER)
+    assert state(shop, message)[0] == "refused"
+    shop.consent(record, "email", at=LATER)
+    activate(shop.warehouse, shop.ledger, shop.project, LATER + timedelta(hours=1))
+    assert state(shop, message)[0] == "refused"
+    assert shop.taken("mail") == []
+
+
 def test_a_person_who_is_merged_with_one_who_agrees_stays_refused(shop: Shop) -> None:
     shop.newcomer(1)
     message = queued(shop)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.errors import ConfigurationError
-from hub.ledger import Suppression, hashed, tables
+from hub.ledger import Suppression, digest, hashed, tables
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
 from tests.stages.engagement import CONNECTIONS, KEY, NOW, WELCOME, Shop, shop_in
@@ -37,7 +37,7 @@ def test_a_subscriber_who_can_be_mailed_gets_the_welcome_mail(shop: Shop) -> Non
     assert expires == NOW - timedelta(hours=2) + timedelta(days=14)
     message = shop.ledger.outbox.get(id_)
     assert message is not None
-    assert (message.connection, message.state, message.record_id) == ("mail", "queued", "shop:1")
+    assert (message.connection, message.state, message.record) == ("mail", "queued", digest("shop:1"))
     assert shop.rows("message", "connection", "source_key", "record_id", "campaign", "sent_at") == [
         ("mail", id_, "shop:1", "welcome", NOW)
     ]

@@ -273,3 +273,22 @@ def test_rows_are_known_by_the_id_that_the_system_gave_or_by_a_declared_key(
         assert crm.rows_sent() == 1
         assert crm.run()["map"].counts["echoes"] == 2
         assert crm.rows_sent() == 0
+
+
+def test_the_version_that_goes_along_is_the_last_one_read_echoes_too_and_is_no_difference(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync = {**SCORE, "fields": {"likes": SCORE["fields"]["likes"], "version": "source_time"}}
+    with systems(tmp_path, warehouse, [CRM], [sync], Exact) as crm:
+        its = crm.systems["crm"]
+        its.change("1", **ANNA, likes=None)
+        crm.run()
+        written_at = its.records["1"]["updated_at"]
+        assert its.records["1"]["version"] < written_at
+        assert crm.run()["map"].counts["echoes"] == 2
+        assert crm.rows_sent() == 1
+        its.change("2", **ANNA, likes=None)
+        crm.run()
+        assert (its.records["1"]["likes"], its.records["1"]["version"]) == ("much", written_at)
+        crm.run()
+        assert crm.rows_sent() == 2

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hub.privacy.holdings import holdings
+from hub.privacy.subject import Subject
 from hub.project.models import HubFile
 from hub.project.scenario import Scenario
 from hub.project.segments import Segment
@@ -273,3 +275,16 @@ def test_measured_at_once_or_step_by_step_the_results_are_the_same(shop: Shop) -
     again = replace(shop.project, hub=shop.project.hub.model_copy(update={"costs": {"sms": Decimal(1)}}))
     measure(shop.warehouse, again, NOW)
     assert [*told(shop, "hour", "hour", "sent", "opened"), *told(shop, "all", "sent", "opened")] == stepwise
+
+
+def test_of_somebody_who_is_erased_no_message_is_kept_r40(shop: Shop) -> None:
+    shop = with_results(shop, groups=["gender"])
+    sent = Sent(shop)
+    sent.to(11, gender="F")
+    shop.insert("echo", connection="shop", target="person", source_key="1", record_id="shop:1")
+    run(shop)
+    subject = Subject(records=("shop:1",), numbers=(1,))
+    with shop.warehouse.begin() as transaction:
+        held = {it.name: transaction.count(it.table, it.condition) for it in holdings(transaction, subject)}
+    assert (held["message_outcome"], held["message_group"], held["echo"], held["decision"]) == (1, 1, 1, 1)
+    assert list(held).index("message_outcome") < list(held).index("decision")

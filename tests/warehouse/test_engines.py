@@ -99,6 +99,17 @@ def test_hold_replaces_an_earlier_table_of_that_name(warehouse: Warehouse) -> No
         assert not transaction.exists("it", stored=True)
 
 
+def test_what_is_held_once_is_asked_once_in_a_transaction_and_anew_in_the_next(warehouse: Warehouse) -> None:
+    def asked(number: int) -> int:
+        held = transaction.hold_once("answer", lambda: sa.select(sa.literal(number).label("number")))
+        return int(transaction.scalar(sa.select(held.c.number)))
+
+    with warehouse.begin() as transaction:
+        assert [asked(1), asked(2)] == [1, 1]
+    with warehouse.begin() as transaction:
+        assert asked(2) == 2
+
+
 def test_replace_swaps_a_stored_table_and_its_view_with_other_columns(warehouse: Warehouse) -> None:
     with warehouse.begin() as transaction:
         transaction.replace("trait", sa.select(sa.cast(1, sa.BigInteger()).label("person_id")))
@@ -319,6 +330,20 @@ print("pandas" in sys.modules)
 def test_values_in_statements_do_not_make_the_embedded_engine_load_pandas(tmp_path: Path) -> None:
     told = subprocess.run([sys.executable, "-c", USE_VALUES, tmp_path], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+def test_the_embedded_engine_keeps_keys_as_they_are_and_compresses_the_rest(tmp_path: Path) -> None:
+    warehouse = open_warehouse("duckdb", BUILT_IN, tmp_path / ".hub", [tmp_path])
+    add(warehouse, "sales_order", *(order(str(number), 5, status="paid") for number in range(100)))
+    warehouse.publish()
+    warehouse.close()
+    told = query(
+        tmp_path / ".hub/published.duckdb",
+        "SELECT column_name, compression FROM pragma_storage_info('store.sales_order') WHERE segment_type = 'VARCHAR'",
+    )
+    kept = dict(zip(*(column.to_pylist() for column in told.columns), strict=True))
+    assert kept["source_key"] == kept["record_id"] == "Uncompressed"
+    assert kept["status"] != "Uncompressed"
 
 
 def test_a_reader_of_the_embedded_engine_reads_while_a_run_writes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from hub import consent
 from hub.errors import TemporaryError
-from hub.ledger import EVERY_CHANNEL, Statement, digest
+from hub.ledger import EVERY_CHANNEL, Statement
 from hub.serve.site import Site
 from hub.warehouse import Transaction
 from hub.warehouse.reading import reading
@@ -63,6 +63,7 @@ class Shown:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._lock = Lock()
+        self._taking = Lock()
         self._copy: sqlite3.Connection | None = None
         self._mark = ""
         self._looked_at = self._heard_at = datetime.min.replace(tzinfo=UTC)
@@ -74,11 +75,11 @@ class Shown:
         Names of two people are nobody's. Raises ConfigurationError when nothing is published yet, TemporaryError when
         the ledger or the warehouse does not answer.
         """
+        try:
+            copy = self._fresh(now)
+        except sa.exc.SQLAlchemyError as error:  # of a warehouse that no run has filled, or that is away
+            raise TemporaryError(f"the warehouse can't be read: {type(error).__name__}") from None
         with self._lock:
-            try:
-                copy = self._fresh(now)
-            except sa.exc.SQLAlchemyError as error:  # of a warehouse that no run has filled, or that is away
-                raise TemporaryError(f"the warehouse can't be read: {type(error).__name__}") from None
             at = _written(now)
             found = [copy.execute(_OF, (name, at, at, place)).fetchall() for name in names]
             people = {row[0] for rows in found for row in rows}
@@ -89,9 +90,18 @@ class Shown:
         return [*once][:MOST]
 
     def _fresh(self, now: datetime) -> sqlite3.Connection:
-        """Give the copy, taken again where a run has published since."""
-        if self._copy is not None and _within(LOOKED, self._looked_at, now):
-            return self._copy
+        """Give the copy, taken again where a run has published since; meanwhile the others are given the former one."""
+        former = self._copy
+        if former is not None and _within(LOOKED, self._looked_at, now):
+            return former
+        if not self._taking.acquire(blocking=former is None) and former is not None:
+            return former
+        try:
+            return self._taken(now)
+        finally:
+            self._taking.release()
+
+    def _taken(self, now: datetime) -> sqlite3.Connection:
         project = self._site.project
         with reading(project.hub.engine, project.schema, project.state) as transaction:
             mark = fingerprint(*(seen(transaction, stage) for stage in WRITERS))
@@ -143,7 +153,7 @@ class Shown:
         named = said.record
         if said.message_id is not None:
             message = self._site.ledger.outbox.get(said.message_id)
-            named = digest(message.record_id) if message is not None else None
+            named = message.record if message is not None else None
         row = copy.execute("SELECT person FROM record WHERE digest = ?", (named,)).fetchone()
         return row[0] if row is not None else None
 

@@ -20,7 +20,7 @@ from hub.people.scope import People, person_scope
 from hub.people.synced import Synced, synced
 from hub.project import Project
 from hub.project.sync import PERSON, Sync
-from hub.recipients import ADDRESS, NEEDED, Marks, identifiers
+from hub.recipients import ADDRESS, NEEDED, Marks
 from hub.stages.activate.listed import listed_people
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import earliest, text_constant, utc
@@ -137,9 +137,7 @@ def _candidates(
     if sync.consent is not None:
         assert source.person_id is not None, "the project's check lets consent go with people only"
         needed = sync.consent
-        given = consent.answers(transaction, project.terms, needed.channel, needed.purpose, as_of, ahead=None).subquery(
-            "given"
-        )
+        given = _asked(transaction, project, needed.channel, needed.purpose, as_of)
         relation = relation.outerjoin(given, given.c.person_id == source.person_id)
         may, at = consent.allowed(given.c.given, needed.purpose), given.c.at
         refuses = sa.func.coalesce(sa.not_(given.c.given), sa.false(), type_=sa.Boolean())
@@ -164,6 +162,14 @@ def _last_seen(transaction: Transaction, sync: Sync, field: Compiled) -> sa.Colu
     """Say up to which version of the row the hub has read it; what it wrote itself and read again counts as read."""
     target = PERSON if sync.from_.table == "source_record" else str(sync.from_.table)
     return last_seen(transaction, target, field.element.table)
+
+
+def _asked(transaction: Transaction, project: Project, channel: str, purpose: str, as_of: datetime) -> sa.TableClause:
+    """Give what everybody has stated, for all syncs of a run that read from one transaction."""
+    return transaction.hold_once(
+        f"asked_{channel}_{purpose}",
+        lambda: consent.answers(transaction, project.terms, channel, purpose, as_of, ahead=None),
+    )
 
 
 def _hash(sync: Sync, fields: dict[str, Compiled]) -> sa.ColumnElement[str]:
@@ -260,8 +266,7 @@ def _suppressed(
     if sync.on_leaving != "keep":
         people = people.where(candidates.c.inside)
     for batch in transaction.arrow(people):
-        hashes = [marks.of(channel, given) for given in identifiers(channel, batch)]
-        for place, mark in enumerate(hashes):
+        for place, mark in enumerate(marks.of(channel, batch)):
             if mark in known and _stopped(known[mark], consent_asked.purpose, batch.column("at")[place].as_py()):
                 found.append(batch.column("person_id")[place].as_py())
     return transaction.load("suppressed_people", pa.table({"person_id": pa.array(found, pa.int64())}))

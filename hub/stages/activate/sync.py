@@ -134,7 +134,10 @@ def run_ways(stores: Stores, syncs: Sequence[tuple[Sync, Way]]) -> list[tuple[Sy
 def _run_all(stores: Stores, syncs: Sequence[tuple[Sync, Way]], watch: Watch) -> list[tuple[Sync, Outcome]]:
     plugin = destination_of(stores.project, syncs[0][0])
     pace = Pace(plugin.capabilities.rates, stores.ledger.allowances, syncs[0][0].to.connection)
-    return [(sync, _Run(stores, sync, way, plugin, pace, watch).run()) for sync, way in syncs]
+    with ExitStack() as open_:
+        with stores.lock:
+            reading = open_.enter_context(stores.warehouse.begin())
+        return [(sync, _Run(stores, reading, sync, way, plugin, pace, watch).run()) for sync, way in syncs]
 
 
 def destination_of(project: Project, sync: Sync) -> Destination:
@@ -156,9 +159,13 @@ def compare(
 
 @dataclass
 class _Run:
-    """One sync in one run. What differs is read from one transaction, what is acknowledged written in others."""
+    """One sync in one run. What differs is read from one transaction, what is acknowledged written in others.
+
+    The syncs of a destination read from the same one: what they all ask, it answers once.
+    """
 
     stores: Stores
+    reading: Transaction
     sync: Sync
     way: Way
     destination: Destination
@@ -171,32 +178,31 @@ class _Run:
         if self.watch.is_over:
             self._leave_alone()
             return self.outcome
-        with ExitStack() as open_:
-            with self.stores.lock:
-                reading = open_.enter_context(self.stores.warehouse.begin())
-                # a register may list others tomorrow: who is in it is asked at every run
-                asked = asks_registers(self.stores.project, self.sync, self.stores.as_of)
-                mark = None if asked else _mark(reading, self.stores.ledger, self.sync)
-                if self.way.how == "run" and mark is not None and seen(reading, self._stage) == mark:
-                    return self.outcome
-                before = open_journal(reading, self.sync.sync)
-                differs = compare(reading, self.stores, self.sync, self.destination, self.way.how)
-                if self.way.expected is not None and digest(reading, differs) != self.way.expected:
-                    self.outcome.changed = True
-                    return self.outcome
-            if not self.way.override:
-                self.outcome.held = held_by(self.sync, differs, before.source)
-            journal = Journal(
-                self.stores.warehouse,
-                self.stores.lock,
-                self.sync.sync,
-                before.number,
-                self.stores.as_of,
-                self.way.how,
-                self.outcome.counts,
-                self.outcome.reasons,
-            )
-            self._send(reading, differs, journal)
+        reading = self.reading
+        with self.stores.lock:
+            # a register may list others tomorrow: who is in it is asked at every run
+            asked = asks_registers(self.stores.project, self.sync, self.stores.as_of)
+            mark = None if asked else _mark(reading, self.stores.ledger, self.sync)
+            if self.way.how == "run" and mark is not None and seen(reading, self._stage) == mark:
+                return self.outcome
+            before = open_journal(reading, self.sync.sync)
+            differs = compare(reading, self.stores, self.sync, self.destination, self.way.how)
+            if self.way.expected is not None and digest(reading, differs) != self.way.expected:
+                self.outcome.changed = True
+                return self.outcome
+        if not self.way.override:
+            self.outcome.held = held_by(self.sync, differs, before.source)
+        journal = Journal(
+            self.stores.warehouse,
+            self.stores.lock,
+            self.sync.sync,
+            before.number,
+            self.stores.as_of,
+            self.way.how,
+            self.outcome.counts,
+            self.outcome.reasons,
+        )
+        self._send(reading, differs, journal)
         self._conclude(differs, journal, before.held)
         reach("run of a sync told, not remembered")
         if mark is not None and not self.outcome.stopped and not self._unsent(differs) and not self.outcome.held:

@@ -24,14 +24,14 @@ NEXT_AFTER = ("rejected", "bounced", "refused")
 
 def receipts(warehouse: Warehouse, ledger: Ledger, as_of: datetime) -> int:
     """Write beside decisions why their messages did not arrive; return how many were told for the first time."""
-    import pyarrow as pa
-
     with warehouse.begin() as transaction:
         state, decision = transaction.table("stage_state"), transaction.table("decision")
         since = transaction.scalar(sa.select(state.c.at).where(state.c.stage == STATE))
         failed = ledger.outbox.failed(since or datetime.min.replace(tzinfo=UTC))
         number = 0
         if failed:
+            import pyarrow as pa
+
             columns = {"id": pa.array(list(failed), pa.string()), "state": pa.array(list(failed.values()), pa.string())}
             told = transaction.load("told", pa.table(columns))
             fresh = sa.and_(decision.c.decision_id == told.c.id, decision.c.failed.is_distinct_from(told.c.state))

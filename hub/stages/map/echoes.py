@@ -134,6 +134,7 @@ def _found(transaction: Transaction, rows: Rows, written: Sequence[_Written], co
             table.c["_key"],
             table.c["_time"],
             target.c.source_time.label("counts_from"),
+            (table.c["_record"] if "_record" in table.c else sa.cast(sa.null(), sa.Text())).label("record"),
             alike.whole.label("whole"),
         )
         .select_from(source)
@@ -285,6 +286,7 @@ class _Known:
                 found.c["_key"].label("source_key"),
                 found.c["_time"].label("source_time"),
                 sa.func.min(found.c.counts_from).label("counts_from"),
+                sa.func.min(found.c.record).label("record_id"),
             )
             .where(found.c["_time"] > found.c.counts_from)
             .group_by(found.c["_key"], found.c["_time"]),

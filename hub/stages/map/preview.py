@@ -15,8 +15,7 @@ from hub.project import Project
 from hub.project.project import MappedTable
 from hub.stages.map.connection import ConnectionMapping, plugin_functions
 from hub.stages.map.raw import LakeData
-from hub.stages.map.rows import read
-from hub.stages.map.translate import Translation
+from hub.stages.map.rows import Rows, read
 from hub.warehouse import Transaction, Warehouse
 
 
@@ -54,17 +53,15 @@ def preview_mapping(
         raw, translation, problems = work.translation(mapped, loads)
         if problems:
             raise ConfigurationError(problems)
-        table = read(transaction, translation, raw, mapped.connection).table
-        return _shown(transaction, translation, raw, table, rows)
+        return _shown(transaction, read(transaction, translation, raw, mapped.connection), raw, rows)
 
 
-def _shown(
-    transaction: Transaction, translation: Translation, raw: sa.FromClause, table: sa.TableClause, rows: int
-) -> list[PreviewRow]:
+def _shown(transaction: Transaction, mapped: Rows, raw: sa.FromClause, rows: int) -> list[PreviewRow]:
+    table, translation = mapped.table, mapped.translation
     given = {column.name: column for column in raw.c if column.name not in {LOAD_ID, ROW}}
     made: dict[str, sa.ColumnElement[Any]] = {"source_key": table.c["_key"], "source_time": table.c["_time"]}
-    if "_record" in table.c:
-        made["record_id"] = table.c["_record"]
+    if mapped.record is not None:
+        made["record_id"] = mapped.record
     made |= {column: table.c[f"c_{column}"] for column in translation.columns}
     made |= {
         f"identifier {rule.type}": table.c[f"i_{position}"] for position, rule in enumerate(translation.identifiers)

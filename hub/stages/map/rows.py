@@ -1,4 +1,7 @@
-"""Rows: read the raw rows of one mapping once, into a temporary table of typed values with a reason where they fail."""
+"""Rows: the raw rows of one mapping as typed values, with a reason where they fail.
+
+A temporary table, as several statements look at them; but for rows that say what they say, which DuckDB reads anew.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class LoadCount:
 
 @dataclass
 class Rows:
-    """The temporary table: `_load`, `_row`, `_key`, `_time`, `_record`, `_reason`, and what follows.
+    """The relation: `_load`, `_row`, `_key`, `_time`, `_reason`, and what follows; `record` is whose each row is.
 
     Per rule: `c_<column>` values (`u_<n>` unreadable and left empty), `i_<n>` identifiers (`o_<n>` as written, `n_<n>`
     unreadable), `gi_<n>` and so on for guests, `_person` (the key of the person's record), `s_<n>_...` statements,
@@ -40,6 +43,8 @@ class Rows:
     translation: Translation
     table: sa.TableClause
     counts: Sequence[LoadCount]
+    record: sa.ColumnElement[str] | None = None
+    """The record that a row belongs to, or is; None where rows belong to nobody."""
     older: sa.TableClause | None = None
     echoes: sa.TableClause | None = None
     superseded: dict[str, int] = field(default_factory=dict)
@@ -51,6 +56,12 @@ class Rows:
     def failed(self) -> int:
         """Count the rows that failed."""
         return sum(count.failed for count in self.counts)
+
+    @property
+    def owner(self) -> sa.ColumnElement[str]:
+        """Give the record, of rows that belong to people."""
+        assert self.record is not None, "a mapping whose rows belong to nobody has no identifiers and no statements"
+        return self.record
 
     def good(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
         """Give relation and conditions of all rows that did not fail, older versions included."""
@@ -87,8 +98,9 @@ def read(transaction: Transaction, translation: Translation, raw: sa.FromClause,
     fill(transaction, raw, translation.lookups)
     given = _given(translation, raw)
     query = _judged(transaction, translation, given, connection)
-    table = transaction.hold("map_rows", query)
-    return Rows(translation, table, _count(transaction, translation, table))
+    keep = transaction.recall if translation.is_plain else transaction.hold
+    table = keep("map_rows", query)
+    return Rows(translation, table, _count(transaction, translation, table), _record(translation, table, connection))
 
 
 def whose(transaction: Transaction, translation: Translation, raw: sa.FromClause, connection: str) -> sa.Subquery:
@@ -151,21 +163,17 @@ def _failures(translation: Translation) -> list[tuple[sa.ColumnElement[bool], st
 
 
 def _judged(transaction: Transaction, translation: Translation, given: sa.Subquery, connection: str) -> sa.Select[Any]:
-    """Say for each row whose it is and why it fails, if it does."""
+    """Say for each row why it fails, if it does; and whose it is, where another table says so."""
     source: sa.FromClause = given
-    record: sa.ColumnElement[Any] | None = None
-    if translation.table.name == "source_record":
-        record = text_constant(f"{connection}:") + given.c["_key"]
-    elif translation.through is not None:
+    owned: list[sa.ColumnElement[Any]] = []
+    if translation.through is not None:
         table, column = translation.through
         owner = transaction.table(table).alias("owner")
-        record = owner.c.record_id
+        owned.append(owner.c.record_id.label("_record"))
         source = given.outerjoin(
             owner,
             sa.and_(owner.c.connection == text_constant(connection), owner.c.source_key == given.c[f"c_{column}"]),
         )
-    elif translation.table.personal:
-        record = _record(translation, given, connection)
     kept = [column for column in given.c if not column.name.startswith(("f_", "r_"))]
     reasons: list[tuple[Any, Any]] = [(given.c["_key"].is_(None), text_constant(KEY_IS_EMPTY))]
     for number, (_, message) in enumerate(_failures(translation)):
@@ -175,9 +183,7 @@ def _judged(transaction: Transaction, translation: Translation, given: sa.Subque
         for check in translation.checks
         if not check.warn
     ]
-    columns: list[Any] = [*kept, sa.case(*reasons, else_=sa.cast(sa.null(), sa.Text())).label("_reason")]
-    if record is not None:
-        columns.append(record.label("_record"))
+    columns: list[Any] = [*kept, sa.case(*reasons, else_=sa.cast(sa.null(), sa.Text())).label("_reason"), *owned]
     columns += [
         sa.not_(check.condition.self_group()).label(f"w_{number}")
         for number, check in enumerate(translation.checks)
@@ -186,14 +192,23 @@ def _judged(transaction: Transaction, translation: Translation, given: sa.Subque
     return sa.select(*columns).select_from(source)
 
 
-def _record(translation: Translation, given: sa.Subquery, connection: str) -> sa.ColumnElement[Any]:
-    """Name the record: the person's own, else a bare one for the first identifier that is there."""
+def _record(translation: Translation, table: sa.FromClause, connection: str) -> sa.ColumnElement[str] | None:
+    """Name the record: the person's own, else a bare one for the first identifier that is there.
+
+    It is put together when it is asked for: keeping a long text for each row costs more than doing so.
+    """
+    if translation.table.name == "source_record":
+        return text_constant(f"{connection}:") + table.c["_key"]
+    if translation.through is not None:
+        return table.c["_record"]
+    if not translation.table.personal:
+        return None
     ways: list[tuple[Any, Any]] = []
     if translation.person is not None:
-        person = given.c["_person"]
+        person = table.c["_person"]
         ways.append((person.is_not(None), text_constant(f"{connection}:") + person))
     for position, rule in enumerate(translation.guests):
-        value = given.c[f"gi_{position}"]
+        value = table.c[f"gi_{position}"]
         ways.append((value.is_not(None), text_constant(f"{connection}:{rule.type}:") + value))
     null = sa.cast(sa.null(), sa.Text())
     return sa.case(*ways, else_=null) if ways else null

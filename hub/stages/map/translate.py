@@ -112,6 +112,12 @@ class Translation:
     came_back: dict[str, sa.ColumnElement[str]] = field(default_factory=dict)
     """Marks of raw columns that the hub may have written itself, and raw keys by which it knows the row."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Say whether rows come as they are: nothing is looked up, joined or checked, and no value can fail."""
+        demands = (self.lookups, self.through, self.failures, self.left_empty, self.checks)
+        return not any(demands)
+
 
 def translate(
     mapped: MappedTable, schema: Schema, scope: Scope, identity: IdentityFile

@@ -23,8 +23,10 @@ def attach(
     links: Links,
     people: sa.TableClause,
     rules: Rules,
-) -> sa.TableClause:
+) -> sa.TableClause | None:
     """Return (record_no, person, type, partner) for each anonymous record whose devices know exactly one person.
+
+    None where no record is known by its device.
 
     Anonymous is a record without a name and without any identifier but devices; `partner` is the person's smallest
     record with such a device. `people` gives (record_no, person), `named` the records that say a name.
@@ -35,6 +37,8 @@ def attach(
         "device_value",
         sa.select(ties.c.value_no, ties.c.rank, ties.c.record_no).where(sa.not_(rules.links(ties.c.rank))),
     )
+    if not transaction.count(device):
+        return None
     known = sa.union(
         sa.select(device.c.record_no)
         .join_from(device, values, values.c.record_no == device.c.record_no)

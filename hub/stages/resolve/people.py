@@ -76,13 +76,14 @@ def find_people(
         whose = matched.people
         tied.insert(0, matched.reasons)
     attached = attach(transaction, records, names.records, links, whose, rules)
-    person = sa.func.coalesce(attached.c.person, whose.c.person)
+    person: sa.ColumnElement[int] = whose.c.person
+    if attached is not None:
+        person = sa.func.coalesce(attached.c.person, whose.c.person)
+        tied.insert(0, attached)
     alone = person == number
-    linked_by = sa.case(
-        (alone, sa.null()), else_=sa.func.coalesce(attached.c.type, *(it.c.type for it in tied), type_=sa.Text())
-    )
-    partner = sa.case((alone, sa.null()), else_=sa.func.coalesce(attached.c.partner, *(it.c.partner for it in tied)))
-    source = records.join(whose, whose.c.record_no == number).outerjoin(attached, attached.c.record_no == number)
+    linked_by = sa.case((alone, sa.null()), else_=sa.func.coalesce(*(it.c.type for it in tied), type_=sa.Text()))
+    partner = sa.case((alone, sa.null()), else_=sa.func.coalesce(*(it.c.partner for it in tied)))
+    source = records.join(whose, whose.c.record_no == number)
     for it in tied:
         source = source.outerjoin(it, it.c.record_no == number)
     told = transaction.hold(

@@ -19,6 +19,8 @@ def find_verdicts(transaction: Transaction, records: sa.TableClause, verdicts: p
 
     `verdicts` has low and high (record ids) and same.
     """
+    if not verdicts.num_rows:  # the usual case: nobody need be looked for among all records
+        return transaction.load("verdict_no", _none())
     given = transaction.load("verdict", verdicts)
     one, other = records.alias("one"), records.alias("other")
     numbers = (one.c.record_no, other.c.record_no)
@@ -28,6 +30,12 @@ def find_verdicts(transaction: Transaction, records: sa.TableClause, verdicts: p
         .select_from(given.join(one, one.c.record_id == given.c.low).join(other, other.c.record_id == given.c.high))
         .distinct(),
     )
+
+
+def _none() -> pa.Table:
+    import pyarrow as pa
+
+    return pa.schema([("low", pa.int64()), ("high", pa.int64()), ("same", pa.bool_())]).empty_table()
 
 
 def part(

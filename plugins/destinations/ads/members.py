@@ -59,10 +59,7 @@ def prepared(batch: SyncBatch, identify: Identify, alone: Collection[str]) -> Pr
     results: dict[str, Result] = {}
     for row in batch.rows:
         known = _acknowledged(row)
-        if batch.operation == "remove":
-            new, refused = {}, ""
-        else:
-            new, refused = _identified(row, identify)
+        new, refused = ({}, "") if batch.operation == "remove" else _identified(row, identify)
         if batch.operation == "remove" or refused:
             if known:
                 leaving.append(Member(row.key, {}, known))

@@ -47,7 +47,7 @@ UTF8 = ASCII.clone(utf8=True)
 """For addresses with letters outside ASCII (RFC 6532)."""
 
 
-def head(headers: Iterable[tuple[str, str | Address]], rules: policy.EmailPolicy) -> bytes:
+def head(headers: Iterable[tuple[str, str | Address]], rules: policy.EmailPolicy[Any]) -> bytes:
     """Write headers in their order. Raises ValueError for a line break, which would begin another header."""
     return b"".join(_header(name, value, rules) for name, value in headers)
 
@@ -63,7 +63,7 @@ def body(text: str, html: str, boundary: str) -> bytes:
     return version + alternatives + b"".join(edge + b"\r\n" + part for part in parts) + edge + b"--\r\n"
 
 
-def _header(name: str, value: str | Address, rules: policy.EmailPolicy) -> bytes:
+def _header(name: str, value: str | Address, rules: policy.EmailPolicy[Any]) -> bytes:
     text = str(value)
     line = f"{name}: {text}"
     if text == text.strip() and _is_plain(text) and len(line) <= (rules.max_line_length or 0):

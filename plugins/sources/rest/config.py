@@ -193,7 +193,13 @@ class RestResource(_Part):
 class Push(_Part):
     """What the API tells by itself (a webhook), at `/in/<connection>`."""
 
-    table: str = Field(description="The raw table in which it lands.")
+    table: str | None = Field(
+        None, description="The raw table in which it lands; one that is a list's name gets rows of the list's shape."
+    )
+    topic: str = Field("", description="The header that says what it is about, such as X-WC-Webhook-Topic.")
+    tables: dict[str, str] = Field(
+        {}, description="The raw table by what that header says; what is about something else brings nothing."
+    )
     id: list[str] = Field(
         min_length=1, description="Where it says what tells two of them apart: [notification_id], or [id, updated_at]."
     )
@@ -211,6 +217,12 @@ class Push(_Part):
     def _names_its_header(self) -> Push:
         if (self.signed == "header") != bool(self.header):
             raise ValueError("`signed: header` and `header` go together")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_table(self) -> Push:
+        if (self.table is None) == (not self.tables) or bool(self.topic) != bool(self.tables):
+            raise ValueError("say where it lands: `table`, or `topic` and `tables`")
         return self
 
 
@@ -266,6 +278,14 @@ class RestConfig(ConnectionConfig):
             for found in settings.look_ups:
                 if found.list not in self.resources:
                     raise ValueError(f"{name}: `look_up` names '{found.list}', which is no list here")
+        return self
+
+    @model_validator(mode="after")
+    def _pushes_need_no_look_up(self) -> RestConfig:
+        tables = {self.push.table, *self.push.tables.values()} if self.push is not None else set()
+        for name in tables & self.resources.keys():
+            if name is not None and self.resources[name].look_ups:
+                raise ValueError(f"push: the list '{name}' looks things up, and a push asks nobody: use another table")
         return self
 
     @model_validator(mode="after")

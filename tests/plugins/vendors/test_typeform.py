@@ -1,12 +1,17 @@
 """`typeform` against a server that keeps to the documentation of its Responses API."""
 
+import hmac
+import json
+from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.contracts import Place
+from hub.contracts import Place, Pushed
+from hub.errors import UnsignedError
 from hub.registry import Registry
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
@@ -102,3 +107,25 @@ def test_every_answer_knows_its_response_and_whom_the_hidden_field_names(form: F
     nps, animal = landing.rows("answers")
     assert (nps["token"], nps["email"], nps["number"], nps["field_type"]) == ("t1", "anna@example.nl", 9, "nps")
     assert (animal["token"], animal["choice_label"]) == ("t1", "Kat")
+
+
+def pushed(body: Any, secret: str = "h00k-geheim") -> Pushed:
+    content = json.dumps(body).encode()
+    signature = b64encode(hmac.digest(secret.encode(), content, "sha256")).decode()
+    headers = {"typeform-signature": f"sha256={signature}"}
+    return Pushed("POST", "", {}, headers, content, datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def test_a_pushed_response_brings_its_answers_with_whom_the_hidden_field_names(url: str, tmp_path: Path) -> None:
+    said = {"url": url, "token": TOKEN, "form": "u6nXL7", "webhook_secret": "h00k-geheim", "allow_private": True}
+    typeform = Typeform(Typeform.config_model(**said), Place(CONNECTION, tmp_path))
+    answer = {"type": "number", "number": 9, "field": {"id": "f1", "type": "nps", "ref": "aanbevelen"}}
+    form = {"form_id": "u6nXL7", "token": "t1", "submitted_at": "2026-03-01T10:00:00Z", "answers": [answer]}
+    event = {"event_id": "e1", "event_type": "form_response"}
+    event["form_response"] = {**form, "hidden": {"email": "anna@example.nl"}}  # type: ignore[assignment]
+    received = typeform.webhook(pushed(event))
+    (row,) = received.rows["answers"]
+    assert (row["token"], row["email"], row["number"], row["field_ref"]) == ("t1", "anna@example.nl", 9, "aanbevelen")
+    assert [row["token"] for row in received.rows["responses"]] == ["t1"]
+    with pytest.raises(UnsignedError):
+        typeform.webhook(pushed(event, secret="another"))

@@ -1,12 +1,17 @@
 """`woocommerce` against a server that keeps to the REST API's documentation (v3)."""
 
+import hmac
+import json
+from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.contracts import Destination, Place, Row, SyncBatch
+from hub.contracts import Destination, Place, Pushed, Row, SyncBatch
+from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
@@ -165,6 +170,35 @@ def test_a_coupon_is_made_once_and_taken_back(shop: Shop, url: str, tmp_path: Pa
         (gone,) = shops.sync(SyncBatch("coupons", "delete", [Row("WELKOM-1", remote_id="1")]))
         assert gone.status == "accepted"
     assert shop.coupons == {}
+
+
+def pushed(topic: str, body: Any, secret: str = "h00k-geheim") -> Pushed:
+    content = json.dumps(body).encode()
+    signature = b64encode(hmac.digest(secret.encode(), content, "sha256")).decode()
+    headers = {"x-wc-webhook-topic": topic, "x-wc-webhook-signature": signature}
+    return Pushed("POST", "", {}, headers, content, datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def test_a_pushed_order_brings_the_rows_that_the_list_brings(shop: Shop, url: str, tmp_path: Path) -> None:
+    woo = plugin(url, tmp_path, webhook_secret="h00k-geheim")
+    order = {"id": 7, "date_modified_gmt": "2026-03-01T10:00:00", "date_created_gmt": "2026-03-01T10:00:00"}
+    order |= {"billing": {"email": "anna@example.nl"}, "line_items": [{"id": 71, "quantity": 2}]}
+    received = woo.webhook(pushed("order.updated", order))
+    (row,) = received.rows["orders"]
+    (line,) = received.rows["order_lines"]
+    assert (row["id"], row["billing_email"]) == (7, "anna@example.nl")
+    assert (line["order_id"], line["quantity"]) == (7, 2)
+    assert woo.webhook(pushed("order.updated", order)).id == received.id
+    assert woo.webhook(pushed("order.created", order)).id != received.id
+    assert woo.webhook(pushed("coupon.updated", order)).rows == {}
+
+
+def test_a_push_that_the_shop_did_not_sign_is_refused(url: str, tmp_path: Path) -> None:
+    order = {"id": 7, "date_modified_gmt": "2026-03-01T10:00:00"}
+    with pytest.raises(UnsignedError):
+        plugin(url, tmp_path, webhook_secret="h00k-geheim").webhook(pushed("order.updated", order, secret="another"))
+    with pytest.raises(RejectedError, match="takes no pushes"):
+        plugin(url, tmp_path).webhook(pushed("order.updated", order))
 
 
 def test_a_list_that_the_shop_does_not_have_is_a_mistake_with_a_remedy(url: str) -> None:

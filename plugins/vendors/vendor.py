@@ -149,7 +149,7 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
         __base__=base,
         **{name: _field(setting) for name, setting in vendor.settings.items()},  # type: ignore[call-overload]
     )
-    model.vendor = vendor  # type: ignore[attr-defined]
+    model.vendor = vendor
     mapping = MAPPINGS / f"{vendor.name}.yaml"
 
     def make(self: Plugin, config: VendorConfig, place: Place) -> None:

@@ -9,12 +9,14 @@ import pytest
 
 from hub.contracts import Result
 from hub.ledger import hashed
+from hub.recipients import identifier
 from hub.report import Report
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.stages.feedback import feedback
 from hub.warehouse import Warehouse
 from hub.warehouse.state import seen
+from tests.recovery.mailroom import HOME
 from tests.stages.engagement import KEY, NOW, Shop, shop_in
 from tests.stages.test_decide import visit
 
@@ -105,6 +107,18 @@ def test_what_each_reaction_means(
     settle(shop)
     assert state(shop) == becomes
     assert reasons(shop) == suppressed
+
+
+def test_a_letter_that_came_back_suppresses_its_address_for_letters(warehouse: Warehouse, tmp_path: Path) -> None:
+    with shop_in(tmp_path, warehouse) as shop:
+        shop.newcomer(1, consent=["letter"], **HOME)
+        decide(shop.warehouse, shop.ledger, shop.project, NOW)
+        activate(shop.warehouse, shop.ledger, shop.project, NOW)
+        react(shop, "r1", "bounced", connection="post")
+        assert settle(shop).counts["suppressed"] == 1
+        assert state(shop) == "bounced"
+        mark = hashed(KEY, "letter", identifier("letter", HOME))
+        assert [entry.reason for entry in shop.ledger.suppressions.among([mark])[mark]] == ["bounced"]
 
 
 def test_a_refusal_by_policy_is_counted_for_a_person_to_look_at(shop: Shop) -> None:

@@ -7,8 +7,9 @@ ids, so that a letter sent again replaces its own file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,11 +18,13 @@ from hub.errors import HubError, RejectedError, TemporaryError
 from hub.hookspecs import hookimpl
 from hub.normalise.address import PostalAddress, address_lines, why_unaddressable
 from plugins.destinations.print.config import PrintConfig
-from plugins.destinations.print.drop import Drop, open_drop
+from plugins.destinations.print.drop import Drop, open_drop, open_returns
 from plugins.destinations.print.letters import Letter, Press, Sheet
 from plugins.destinations.print.manifest import Entry, without, write_manifest
 
 if TYPE_CHECKING:
+    from dlt.extract import DltResource
+
     from hub.contracts import Plugin
 
 # Millimetres from the left edge of A4, folded in three, for the windows of Dutch DL and C5/6 envelopes; the height of
@@ -47,6 +50,7 @@ class Print(Destination):
     config_model = PrintConfig
     proven = "OpenSSH 9.2 (Debian bookworm), 2026-11-22; AsyncSSH in every test run"
     config: PrintConfig
+    default_mapping = Path(__file__).parents[3] / "mappings" / "print.yaml"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -55,6 +59,14 @@ class Print(Destination):
         return Capabilities(
             channel="letter", batch_size=self.config.batch_size, idempotency_window=window, one_by_one=True
         )
+
+    def feedback(self) -> Iterable[DltResource]:
+        """Give what the printer and the post report, where the configuration says so."""
+        if self.config.returns is None:
+            return []
+        from plugins.destinations.print.returns import returns
+
+        return [returns(self.config.returns, open_returns(self.config, self.place.folder))]
 
     def check(self) -> Check:
         """Look at the drop, and put nothing there."""

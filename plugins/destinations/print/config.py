@@ -7,10 +7,30 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from hub.contracts import ConnectionConfig
 from hub.units import Duration
+
+
+class Returns(BaseModel):
+    """The files in which the printer and the post report what became of letters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(
+        "returns",
+        description="Where they lie: a folder of the project, or one beside the drop on the printer's server.",
+    )
+    message: str = Field("id", description="The column with the letter's id, as the manifest gives it.")
+    status: str = Field("status", description="The column that says what became of it.")
+    words: dict[str, Literal["sent", "delivered", "bounced", "soft_bounced"]] = Field(
+        {"posted": "sent", "delivered": "delivered", "returned": "bounced"},
+        min_length=1,
+        description="What its words mean; `bounced` is a letter that came back.",
+    )
+    at: str = Field("date", description="The column with the day or moment.")
+    reason: str = Field("reason", description="The column with the reason, if there is one.")
 
 
 class PrintConfig(ConnectionConfig):
@@ -35,6 +55,7 @@ class PrintConfig(ConnectionConfig):
         description="How long a letter sent again replaces its own file: the printer leaves files in the drop, or "
         "takes each name once. Only for `files: letter`.",
     )
+    returns: Returns | None = Field(None, description="What the printer and the post report, as CSV files.")
     batch_size: int = Field(500, ge=1, description="How many letters share a manifest, and with `batch` a PDF.")
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for the SFTP server.")
 

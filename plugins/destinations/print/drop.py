@@ -54,6 +54,14 @@ def open_drop(config: PrintConfig, project: Path) -> Drop:
     return FolderDrop(project / config.folder) if config.server is None else SftpDrop(config)
 
 
+def open_returns(config: PrintConfig, project: Path) -> Drop:
+    """Choose where the printer leaves its reports: in the project, or beside the drop on its server."""
+    folder = config.returns.folder if config.returns is not None else ""
+    if config.server is None:
+        return FolderDrop(project / folder)
+    return SftpDrop(config, PurePosixPath(config.server.path).parent / folder)
+
+
 class FolderDrop:
     """A folder of this machine."""
 
@@ -109,11 +117,11 @@ class FolderDrop:
 class SftpDrop:
     """A folder of an SFTP server, which must show the host key that we know."""
 
-    def __init__(self, config: PrintConfig) -> None:
+    def __init__(self, config: PrintConfig, folder: PurePosixPath | None = None) -> None:
         assert config.server is not None
         self._config = config
         self._server = config.server
-        self._folder = PurePosixPath(config.server.path)
+        self._folder = folder if folder is not None else PurePosixPath(config.server.path)
         self._client: SSHClient | None = None
         self._sftp: SFTPClient | None = None
 

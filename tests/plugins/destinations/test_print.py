@@ -17,7 +17,9 @@ from pypdf import PdfReader
 
 from hub.contracts import EmailRecipient, Message, Place, PostalRecipient
 from hub.errors import ConfigurationError
+from hub.lake import REJECTED
 from hub.testing.destinations import DestinationSuite, closed_port, sample_message
+from hub.testing.sources import Landing
 from plugins.destinations.print import Print
 from plugins.destinations.print.config import PrintConfig
 
@@ -432,3 +434,60 @@ def test_a_mistake_in_the_configuration_says_how_to_mend_it(settings: dict[str, 
 def test_only_letters_with_files_of_their_own_can_be_sent_again() -> None:
     assert make(Path(), kept_for="2 days").capabilities.idempotency_window == timedelta(days=2)
     assert make(Path(), files="batch").capabilities.idempotency_window is None
+
+
+# what the printer and the post report
+
+
+REPORT = "id;status;datum;reden\r\nm1;Retour;05-03-2026;verhuisd\r\nm2;bezorgd;2026-03-04T09:30:00;\r\n"
+DUTCH = {"at": "datum", "reason": "reden", "words": {"verzonden": "sent", "bezorgd": "delivered", "retour": "bounced"}}
+
+
+def reported(config: Mapping[str, Any], folder: Path) -> Landing:
+    return Landing(Print(PrintConfig.model_validate(config), Place("tested", folder)), folder / "hub")
+
+
+def test_returned_and_delivered_letters_are_read_once(tmp_path: Path) -> None:
+    landing = reported({"folder": "out", "returns": {"folder": "back", **DUTCH}}, tmp_path)
+    assert landing.run().loads == ()
+    (tmp_path / "back").mkdir()
+    (tmp_path / "back/maart.csv").write_text(REPORT, encoding="utf-8-sig")
+    (tmp_path / "back/.april.csv.part").write_text("id;sta")
+    assert landing.run().rows == {"returns": 2}
+    assert [(row["message_key"], row["type"], row["at"]) for row in landing.rows("returns")] == [
+        ("m1", "bounced", "2026-03-05"),
+        ("m2", "delivered", "2026-03-04T09:30:00"),
+    ]
+    assert landing.run().loads == ()
+
+
+def test_a_report_that_grew_brings_the_same_events_under_the_same_names(tmp_path: Path) -> None:
+    landing = reported({"folder": "out", "returns": {"folder": "back", **DUTCH}}, tmp_path)
+    (tmp_path / "back").mkdir()
+    file = tmp_path / "back/maart.csv"
+    file.write_text(REPORT)
+    landing.run()
+    file.write_text(REPORT + "m3;verzonden;06-03-2026;\r\n")
+    assert landing.run().rows == {"returns": 3}
+    assert len({row["event_id"] for row in landing.rows("returns")}) == 3
+
+
+def test_a_line_that_cannot_be_read_is_set_aside_with_its_reason(tmp_path: Path) -> None:
+    landing = reported({"folder": "out", "returns": {"folder": "back"}}, tmp_path)
+    (tmp_path / "back").mkdir()
+    lines = ("id,status,date", "m1,returned,2026-02-30", "m2,eaten,2026-03-01", ",returned,2026-03-01")
+    (tmp_path / "back/maart.csv").write_text("\n".join([*lines, "m4,returned,2026-03-01"]))
+    landing.run()
+    assert [row["message_key"] for row in landing.rows("returns")] == ["m4"]
+    reasons = " | ".join(row["reason"] for row in landing.rows(REJECTED))
+    assert "no date such as" in reasons
+    assert "say in `words` what it means" in reasons
+    assert "no id, status or date" in reasons
+
+
+def test_reports_lie_beside_the_drop_on_the_printers_server(sftp: SftpServer, tmp_path: Path) -> None:
+    (sftp.root / "returns").mkdir()
+    (sftp.root / "returns/maart.csv").write_text("id,status,date\nm1,returned,2026-03-05\n")
+    landing = reported(sftp_config(sftp, returns={}), tmp_path)
+    assert landing.run().rows == {"returns": 1}
+    assert landing.run().loads == ()

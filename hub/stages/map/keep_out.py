@@ -117,6 +117,6 @@ def _of_nobody_known(transaction: Transaction, rows: Rows) -> sa.ColumnElement[b
 
 
 def _distinct(transaction: Transaction, column: sa.ColumnElement[Any], among: sa.ColumnElement[bool]) -> Iterator[str]:
-    asked = sa.select(column).where(column.is_not(None), among).distinct()
+    asked = sa.select(column.label("value")).where(column.is_not(None), among).distinct()
     for batch in transaction.arrow(asked):
         yield from batch.column(0).to_pylist()

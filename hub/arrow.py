@@ -93,13 +93,14 @@ def conform(table: pa.Table, known: Mapping[str, pa.DataType]) -> tuple[pa.Table
     """Give the columns the types that are known already, and set aside the rows with a value that does not fit.
 
     Returns the rows that fit, and (reason, row as JSON text) for those that do not. Numbers may widen, whole numbers to
-    fractions for example: then the column comes back with the wider type. Nested values become JSON text.
+    fractions for example: then the column comes back with the wider type. Nested values become JSON text. Null bytes,
+    which mean nothing and which PostgreSQL can't hold, are left out of texts.
     """
     columns: list[pa.ChunkedArray] = []
     wrong: dict[int, str] = {}
     for name, values in zip(table.column_names, table.columns, strict=True):
         wanted = known.get(name)
-        flat = _flat(values)
+        flat = _without_null_bytes(_flat(values))
         if wanted is not None and flat.type != wanted:
             flat, unfit = _cast(flat, wanted)
             for row in unfit:
@@ -119,6 +120,12 @@ def _flat(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return pa.chunked_array([pa.array([as_text(value) for value in values.to_pylist()], pa.string())])
     if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
         return values.cast(pa.string())
+    return values
+
+
+def _without_null_bytes(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_string(values.type) and pc.any(pc.match_substring(values, "\x00")).as_py():
+        return pc.replace_substring(values, "\x00", "")
     return values
 
 

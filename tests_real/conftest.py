@@ -24,6 +24,10 @@ from tests_real.systems.vendure import Vendure
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 
+MINUTES = float(os.environ.get("HUB_REAL_MINUTES", "45"))
+"""After so long no further system is set up: a run in CI has an end. Those left out are named in the last lines."""
+
+_began = time.monotonic()
 _versions: dict[str, str] = {}
 _missing: dict[str, str] = {}
 _seconds: defaultdict[str, float] = defaultdict(float)
@@ -37,6 +41,7 @@ def running(system: Started) -> Iterator[Started]:
     """Install and start a system for the tests that ask for it; without it they can't run, and the run says why."""
     started = time.monotonic()
     try:
+        _is_in_time(started)
         system.install()
     except NotInstalledError as error:
         _missing[system.name] = str(error)
@@ -48,6 +53,11 @@ def running(system: Started) -> Iterator[Started]:
         yield system
     finally:
         system.stop()
+
+
+def _is_in_time(now: float) -> None:
+    if now - _began > MINUTES * 60:
+        raise NotInstalledError(f"the {MINUTES:.0f} minutes of this run were over (HUB_REAL_MINUTES)")
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +114,11 @@ def matomo() -> Iterator[Matomo]:
         yield system
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest to set up last: it is what a run leaves out when its time is over."""
+    items.sort(key=lambda item: "test_pretix" in item.nodeid)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     name = report.nodeid.partition("::")[0].rpartition("/")[2].removeprefix("test_").removesuffix(".py")
     outcomes = _outcomes.setdefault(name, Counter())
@@ -118,6 +133,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, outcomes in sorted(_outcomes.items()):
         if name in _missing:
             told = f"not installed: {_missing[name]}"
+        elif not (outcomes["passed"] or outcomes["failed"]):
+            told = f"not run: it needs {', '.join(f'{system} ({why})' for system, why in _missing.items())}"
         elif outcomes["failed"]:
             told = f"FAILED: {outcomes['failed']} of {outcomes.total()} tests"
         else:

@@ -71,7 +71,8 @@ def test_a_visit_and_what_was_bought_come_in_with_who_was_signed_in(matomo: Mato
     assert (cart["status"], float(cart["total"])) == ("abandoned", 12.5)
     (nobody,) = rows(project, "source_record")
     assert nobody["source_key"] == f"device:{anna}"
-    order = {"idgoal": 0, "ec_id": "ORD-1", "revenue": 25, "ec_items": '[["BR-1","Brokken","voer",12.5,2]]'}
+    bought = '[["BR-1","Brokken","voer",12.5,2]]'
+    order: dict[str, Any] = {"idgoal": 0, "ec_id": "ORD-1", "revenue": 25, "ec_items": bought}
     matomo.track(anna, user="42", url=f"{SHOP}/dank", **order)
     run(project)
     assert "order" in [row["type"] for row in rows(project, "web_event")]

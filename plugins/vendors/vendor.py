@@ -1,4 +1,4 @@
-"""A vendor file: what it says, and the plugin that it makes. It speaks through `rest`, or through `sms_http`.
+"""A vendor file: what it says, and the plugin that it makes. It speaks through `rest`, `sms_http` or `files`.
 
 summary: e-mail marketing: contacts, lists, events
 documentation: https://developers.example.com
@@ -24,6 +24,7 @@ from hub.contracts import ConnectionConfig, Destination, Place, Plugin
 from hub.errors import suggest
 from plugins.destinations.sms_http import SmsHttp
 from plugins.destinations.sms_http.config import SmsHttpConfig
+from plugins.sources.files import Files, FilesConfig
 from plugins.sources.rest import Rest
 from plugins.sources.rest.config import RestConfig
 
@@ -56,11 +57,12 @@ class VendorFile(BaseModel):
     settings: dict[str, Setting]
     rest: dict[str, Any] = {}
     sms_http: dict[str, Any] = {}
+    files: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _settings_are_used(self) -> VendorFile:
-        if bool(self.rest) == bool(self.sms_http):
-            raise ValueError(f"{self.name}: say what `rest` would be told, or what `sms_http` would be")
+        if [bool(self.rest), bool(self.sms_http), bool(self.files)].count(True) != 1:
+            raise ValueError(f"{self.name}: say what one of `rest`, `sms_http` and `files` would be told")
         used, known = set(_SETTING.findall(yaml.safe_dump(self.told))), set(self.settings)
         if used != known:
             raise ValueError(f"{self.name}: settings {sorted(known)}, and {sorted(used)} are used")
@@ -69,12 +71,12 @@ class VendorFile(BaseModel):
     @property
     def told(self) -> dict[str, Any]:
         """Give what the plugin that it speaks through is told."""
-        return self.rest or self.sms_http
+        return self.rest or self.sms_http or self.files
 
     @property
     def plugin(self) -> type[Plugin]:
         """Give the plugin that it speaks through."""
-        return Rest if self.rest else SmsHttp
+        return Rest if self.rest else SmsHttp if self.sms_http else Files
 
 
 class VendorConfig(ConnectionConfig):
@@ -82,18 +84,16 @@ class VendorConfig(ConnectionConfig):
 
     vendor: ClassVar[VendorFile]
 
-    allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
-
     @model_validator(mode="after")
     def _makes_a_connection(self) -> VendorConfig:
         self.made()
         return self
 
-    def made(self) -> RestConfig | SmsHttpConfig:
+    def made(self) -> RestConfig | SmsHttpConfig | FilesConfig:
         """Give the configuration of the plugin behind it. Raises ValueError where a setting does not fit."""
-        model = RestConfig if self.vendor.rest else SmsHttpConfig
+        model = RestConfig if self.vendor.rest else SmsHttpConfig if self.vendor.sms_http else FilesConfig
         try:
-            return model.model_validate({**self.filled(), "allow_private": self.allow_private})
+            return model.model_validate(self.filled())
         except ValidationError as error:
             raise ValueError("; ".join(str(entry["msg"]) for entry in error.errors(include_input=False))) from None
 
@@ -106,7 +106,17 @@ class VendorConfig(ConnectionConfig):
         return filled
 
 
-class ListingConfig(VendorConfig):
+class CalledConfig(VendorConfig):
+    """What every vendor has that is called over HTTP."""
+
+    allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
+
+    def filled(self) -> dict[str, Any]:
+        """Add where it stands."""
+        return {**super().filled(), "allow_private": self.allow_private}
+
+
+class ListingConfig(CalledConfig):
     """What a vendor with lists has besides."""
 
     resources: list[str] | None = Field(None, description="Which of its lists to read; by default all.")
@@ -133,12 +143,13 @@ def read(file: Path) -> VendorFile:
 def plugin_of(vendor: VendorFile) -> type[Plugin]:
     """Make the plugin class of a vendor."""
     spoken = vendor.plugin
+    base: type[VendorConfig] = ListingConfig if vendor.rest else CalledConfig if vendor.sms_http else VendorConfig
     model = create_model(
         f"{vendor.name.title()}Config",
-        __base__=ListingConfig if vendor.rest else VendorConfig,
+        __base__=base,
         **{name: _field(setting) for name, setting in vendor.settings.items()},  # type: ignore[call-overload]
     )
-    model.vendor = vendor  # type: ignore[attr-defined]
+    model.vendor = vendor
     mapping = MAPPINGS / f"{vendor.name}.yaml"
 
     def make(self: Plugin, config: VendorConfig, place: Place) -> None:

@@ -18,7 +18,7 @@ from tests.recovery.kill_test import ENGINES, PLAN, SYNC, WALKS, Outcome, Step, 
 from tests.recovery.mailroom import End
 
 KILLS = 200
-"""About 55 CPU seconds, the start and both shops included."""
+"""About 60 CPU seconds, the start and both shops included."""
 
 ROOT = Path(__file__).parents[2]
 

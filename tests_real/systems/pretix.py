@@ -6,6 +6,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from tests_real.harness import System, free_port, python_packages, run
@@ -66,7 +67,7 @@ class Pretix(System):
         self._key.unlink(missing_ok=True)
         self._postgresql.fresh(self._template, "pretix")
         env = {**os.environ, **self._configured("http://127.0.0.1", self._template)}
-        program = [self._python, "-m", "pretix"]
+        program: list[str | Path] = [self._python, "-m", "pretix"]
         run([*program, "migrate"], "the tables of pretix", env=env, cwd=self.folder, seconds=900)
         first = _FIRST_STEPS.format(path=str(self._key))
         run([*program, "shell", "-c", first], "an organiser in pretix", env=env, cwd=self.folder)
@@ -82,8 +83,8 @@ class Pretix(System):
         self._postgresql.fresh("pretix_run", "pretix", self._template)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        options = ["--bind", f"127.0.0.1:{port}", "--threads", "2", "--chdir", self.folder]
-        command = [self._python, "-m", "gunicorn", "pretix.wsgi", *options]
+        options: list[str | Path] = ["--bind", f"127.0.0.1:{port}", "--threads", "2", "--chdir", self.folder]
+        command: list[str | Path] = [self._python, "-m", "gunicorn", "pretix.wsgi", *options]
         self.serve("server", command, self._configured(self.url, "pretix_run")).wait_until(self._answers, 120)
 
     def _answers(self) -> bool:

@@ -95,7 +95,7 @@ class Redmine(System):
 
     def _ruby(self, name: str, *arguments: str) -> None:
         program = self._app / "bin" / name if name == "rails" else self._programs / name
-        command = [self._programs / "ruby3.1", program, *arguments]
+        command: list[str | Path] = [self._programs / "ruby3.1", program, *arguments]
         run(command, f"{name} of Redmine", cwd=self._app, env={**os.environ, **self._env})
 
     def _answers(self) -> bool:

@@ -29,18 +29,19 @@ def _looking_back(pages: Pages, name: str, cursor: Cursor, overlap: timedelta, s
     for page in pages.since(_since(state)):
         if look_back is None:
             look_back = LookBack(state, pages.clock or datetime.now(UTC), overlap)
-        state["counts"] = any(isinstance(moment_of(item, cursor), int) for item in page) or state.get("counts", False)
+        for moment in (moment_of(item, cursor) for item in page[:1]):
+            state["counts"] = isinstance(moment, int)
         yield list(look_back.fresh(page, lambda item: stamp(moment_of(item, cursor), name)))
     if look_back is not None:
         look_back.keep()
 
 
 def _since(state: dict[str, Any]) -> str | int | None:
-    """Give the moment to ask from, in the form of the API: seconds since 1970, or ISO 8601."""
-    if "after" not in state:
+    """Give the moment to ask from, in the form of the API: seconds since 1970, or ISO 8601; None until it is known."""
+    if "after" not in state or "counts" not in state:
         return None
     after = datetime.fromisoformat(state["after"]).astimezone(UTC)
-    return int(after.timestamp()) if state.get("counts") else after.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return int(after.timestamp()) if state["counts"] else after.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _from_the_last_moment(pages: Pages, name: str, cursor: Cursor, state: dict[str, Any]) -> Iterator[Page]:

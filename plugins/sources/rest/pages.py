@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from plugins.sources.rest.session import session_for, tokens_for
 from plugins.sources.rest.shape import Known
 
 Page = list[dict[str, Any]]
+RECENT = 10_000
+"""So many items of a list are remembered while it is read by moments."""
 
 
 class Pages:
@@ -109,9 +111,11 @@ def _session(config: RestConfig, place: Place, look: Callable[[str, Any], None])
 
 
 def _without_repetitions(pages: Iterator[Page]) -> Iterator[Page]:
-    """Leave out what the page before held: each begins at the moment with which that ended."""
-    former: Sequence[str] = ()
+    """Leave out what came already: each page begins at the moment with which the one before ended, or just before."""
+    recent: dict[str, None] = {}
     for page in pages:
-        known, marks = frozenset(former), [mark(item) for item in page]
-        yield [item for item, one in zip(page, marks, strict=True) if one not in known]
-        former = marks
+        marks = [mark(item) for item in page]
+        yield [item for item, one in zip(page, marks, strict=True) if one not in recent]
+        recent.update(dict.fromkeys(marks))
+        if len(recent) > 2 * RECENT:
+            recent = dict.fromkeys(list(recent)[-RECENT:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -99,8 +100,8 @@ def _until_all_items(settings: Paginate) -> BasePaginator:
 def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
     """Ask for what follows the moment of the last item; its items come again, and are known by then.
 
-    Only where a page is full of items of the moment it began with, it goes on by offset or page, within that moment.
-    Without `total` the end is a page without items.
+    Only where a page does not get beyond the moment it began with, it goes on by offset or page. (Some APIs cut
+    moments to seconds, and give those of the second before as well.) Without `total` the end is a page without items.
     """
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
@@ -108,6 +109,7 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
 
     class ByMoment(BasePaginator):
         moment: Any = None
+        former: Any = None
         read = 0
         page = settings.first
 
@@ -117,15 +119,17 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
                 self._has_next_page = False
                 return
             where = urlsplit(str(response.url)).path
-            last = moment_of(data[-1], cursor)
-            if last is None or (self.moment is not None and later(self.moment, last, where)):
+            stamps = [self.former, *(moment_of(item, cursor) for item in (data[0], data[-1]))]
+            _, first, last = stamps
+            if first is None or last is None or _falls([one for one in stamps if one is not None], where):
                 raise ConfigurationError(
                     f"{where}: the list is not in the order of {cursor.field}, which `by: moment` needs"
                 )
-            if last == self.moment:
-                self.page += 1
+            if self.moment is None or later(last, self.moment, where):
+                self.moment, self.former, self.read, self.page = last, None, 0, settings.first
             else:
-                self.moment, self.read, self.page = last, 0, settings.first
+                self.former = last
+                self.page += 1
 
         def update_request(self, request: requests.Request) -> None:
             if self.moment is None or not self._has_next_page:
@@ -138,6 +142,10 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
                 asked[param] = self.read if settings.within == "offset" else self.page
 
     return ByMoment()
+
+
+def _falls(moments: list[Any], where: str) -> bool:
+    return any(later(one, other, where) for one, other in pairwise(moments))
 
 
 def moment_of(item: Any, cursor: Cursor) -> Any:

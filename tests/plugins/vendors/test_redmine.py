@@ -1,7 +1,7 @@
 """`redmine` against a server that answers as a Redmine 5.0 does; tests_real runs it against a real one."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ FILTERS = {"status_id", "sort", "limit", "offset", "updated_on"}
 
 
 class Desk:
-    """Users and public tickets. Its pages hold two, however many one asks for; strangers may read the tickets."""
+    """Users and public tickets. Its pages hold two, however many one asks for; strangers may read the tickets.
+
+    It cuts moments to seconds, and answers `>=` with those of the second before as well.
+    """
 
     def __init__(self) -> None:
         self.users: list[dict[str, Any]] = []
@@ -36,7 +39,7 @@ class Desk:
             return self.page("users", self.users, asked) if known else Answered(401, b"")
         if asked.path == "/issues.json" and asked.query.keys() <= FILTERS:
             assert asked.query["sort"] == "updated_on:asc"
-            since = asked.query.get("updated_on", ">=").removeprefix(">=")
+            since = a_second_before(asked.query.get("updated_on", ">=0001-01-01T00:00:01Z").removeprefix(">="))
             found = [one for one in self.tickets.values() if one["updated_on"] >= since]
             return self.page("issues", sorted(found, key=lambda one: (one["updated_on"], one["id"])), asked)
         return Answered(404, b"")
@@ -47,6 +50,10 @@ class Desk:
         newest = max((one["updated_on"] for one in self.tickets.values()), default="2026-01-01T00:00:00Z")
         self.after_each_page()
         return Answered(200, answer, {"Date": format_datetime(datetime.fromisoformat(newest), usegmt=True)})
+
+
+def a_second_before(stamp: str) -> str:
+    return (datetime.fromisoformat(stamp) - timedelta(seconds=1)).isoformat().replace("+00:00", "Z")
 
 
 class DeskWorld(SourceWorld):

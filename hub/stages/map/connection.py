@@ -49,6 +49,7 @@ _TEMPORARY = (
     "map_echoes",
     "map_overruled",
     "map_erased",
+    "map_rows_left",
     "map_erased_text",
 )
 
@@ -174,7 +175,7 @@ class ConnectionMapping:
         if forbidden.key:
             return [self._placed(task.mapped, MappingProblem(("key",), KEY_REASON))]
         if self.keep_out is not None:
-            self.outcome.kept_out += self.keep_out.take_out(self.transaction, rows)
+            self.outcome.kept_out += self.keep_out.take_out(self.transaction, rows, self.connection)
         found = put_back(self.transaction, rows, self._returns(task.mapped), self.connection, stored)
         self.outcome.echoes += found.echoes
         self.news = self.news or found.overruled or not found.only_echoes

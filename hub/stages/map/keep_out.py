@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hub.lake import Lake
 from hub.ledger import Erased, Mark
 from hub.ledger.erasures import RECORD
-from hub.stages.map.rows import Rows, count_again
+from hub.stages.map.rows import Rows, take_out
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 
@@ -33,25 +33,23 @@ class KeepOut:
     _records: set[str] = field(default_factory=set)
     _keys: dict[str, set[str]] = field(default_factory=dict)
 
-    def take_out(self, transaction: Transaction, rows: Rows) -> int:
+    def take_out(self, transaction: Transaction, rows: Rows, connection: str) -> int:
         """Take rows about the erased out of those that are mapped now; give their number."""
         if not self.erased:
             return 0
         table = rows.table
-        conditions = [*self._by_record(transaction, table), *self._by_identifier(transaction, rows)]
+        conditions = [*self._by_record(transaction, rows), *self._by_identifier(transaction, rows)]
         conditions += self._by_reference(transaction, rows)
         if not conditions:
             return 0
-        columns = [table.c["_load"], table.c["_row"], table.c["_key"]]
-        columns += [table.c["_record"]] if "_record" in table.c else []
+        columns: list[sa.ColumnElement[Any]] = [table.c["_load"], table.c["_row"], table.c["_key"]]
+        columns += [rows.record.label("_record")] if rows.record is not None else []
         found = transaction.hold("map_erased", sa.select(*columns).where(sa.or_(*conditions)))
         for row in transaction.rows(sa.select(found)):
             self._note(rows, row._mapping)
-        same = sa.and_(found.c["_load"] == table.c["_load"], found.c["_row"] == table.c["_row"])
-        transaction.execute(sa.delete(table).where(sa.exists(sa.select(found.c["_row"]).where(same))))
         number = transaction.count(found)
         if number:
-            rows.counts = count_again(transaction, rows)
+            take_out(transaction, rows, found, connection)
         return number
 
     def let_go(self, transaction: Transaction, lake: Lake, connection: str) -> None:
@@ -70,18 +68,18 @@ class KeepOut:
             among, kept = sa.select(loaded.c.text), transaction.table("lookup_value")
             transaction.execute(sa.delete(kept).where(sa.or_(kept.c.input.in_(among), kept.c.output.in_(among))))
 
-    def _by_record(self, transaction: Transaction, table: sa.TableClause) -> Iterator[sa.ColumnElement[bool]]:
-        if "_record" not in table.c:
+    def _by_record(self, transaction: Transaction, rows: Rows) -> Iterator[sa.ColumnElement[bool]]:
+        record = rows.record
+        if record is None:
             return
-        record = table.c["_record"]
-        new = _distinct(transaction, record, _of_nobody_known(transaction, table))
+        new = _distinct(transaction, record, _of_nobody_known(transaction, rows))
         known = self.erased.among(RECORD, new) | self._records
         if known:
             yield record.in_([text_constant(name) for name in sorted(known)])
 
     def _by_identifier(self, transaction: Transaction, rows: Rows) -> Iterator[sa.ColumnElement[bool]]:
         table = rows.table
-        new = _of_nobody_known(transaction, table)
+        new = _of_nobody_known(transaction, rows)
         for prefix, rules in (("i", rows.translation.identifiers), ("gi", rows.translation.guests)):
             for place, rule in enumerate(rules):
                 value = table.c[f"{prefix}_{place}"]
@@ -95,7 +93,7 @@ class KeepOut:
             keys = self._keys.get(column.references or "")
             if keys and f"c_{column.name}" in table.c:
                 theirs = table.c[f"c_{column.name}"].in_([text_constant(key) for key in sorted(keys)])
-                yield sa.and_(theirs, _of_nobody_known(transaction, table))
+                yield sa.and_(theirs, _of_nobody_known(transaction, rows))
 
     def _note(self, rows: Rows, row: Any) -> None:
         mapped = rows.translation.mapped
@@ -109,16 +107,16 @@ class KeepOut:
                 self.learned.append(self.erased.learn(RECORD, name))
 
 
-def _of_nobody_known(transaction: Transaction, table: sa.TableClause) -> sa.ColumnElement[bool]:
+def _of_nobody_known(transaction: Transaction, rows: Rows) -> sa.ColumnElement[bool]:
     """Say that a row is about nobody whom the hub has: only such rows are looked at, so it costs what is new."""
-    if "_record" not in table.c:
+    if rows.record is None:
         return sa.true()
     source = transaction.table("source_record")
-    known = sa.exists(sa.select(source.c.record_id).where(source.c.record_id == table.c["_record"]))
+    known = sa.exists(sa.select(source.c.record_id).where(source.c.record_id == rows.record))
     return sa.not_(known)
 
 
 def _distinct(transaction: Transaction, column: sa.ColumnElement[Any], among: sa.ColumnElement[bool]) -> Iterator[str]:
-    asked = sa.select(column).where(column.is_not(None), among).distinct()
+    asked = sa.select(column.label("value")).where(column.is_not(None), among).distinct()
     for batch in transaction.arrow(asked):
         yield from batch.column(0).to_pylist()

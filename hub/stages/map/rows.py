@@ -110,7 +110,11 @@ def whose(transaction: Transaction, translation: Translation, raw: sa.FromClause
     """
     everything = replace(translation, where=None)
     fill(transaction, raw, everything.lookups)
-    return _judged(transaction, everything, _given(everything, raw), connection).subquery("whose")
+    judged = _judged(transaction, everything, _given(everything, raw), connection).subquery("judged")
+    record = _record(everything, judged, connection)
+    if record is None or "_record" in judged.c:
+        return judged
+    return sa.select(*judged.c, record.label("_record")).subquery("whose")
 
 
 def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
@@ -214,9 +218,14 @@ def _record(translation: Translation, table: sa.FromClause, connection: str) -> 
     return sa.case(*ways, else_=null) if ways else null
 
 
-def count_again(transaction: Transaction, rows: Rows) -> list[LoadCount]:
-    """Count anew after rows were taken out."""
-    return _count(transaction, rows.translation, rows.table)
+def take_out(transaction: Transaction, rows: Rows, found: sa.TableClause, connection: str) -> None:
+    """Go on without some rows (`_load`, `_row`): what is left is kept, for the relation may be one that only reads."""
+    table = rows.table
+    same = sa.and_(found.c["_load"] == table.c["_load"], found.c["_row"] == table.c["_row"])
+    left = sa.select(table).where(~sa.exists(sa.select(found.c["_row"]).where(same)))
+    rows.table = transaction.hold("map_rows_left", left)
+    rows.record = _record(rows.translation, rows.table, connection)
+    rows.counts = _count(transaction, rows.translation, rows.table)
 
 
 def _count(transaction: Transaction, translation: Translation, table: sa.TableClause) -> list[LoadCount]:

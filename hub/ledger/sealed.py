@@ -46,10 +46,6 @@ def unseal(keys: Sequence[bytes], sealed: bytes, place: str) -> bytes:
 def _cipher(key: bytes) -> AESGCM:
     if not key:
         raise ConfigurationError("HUB_KEY is not set: what is pushed waits sealed, with a secret of your own")
-    try:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    except ModuleNotFoundError:
-        raise ConfigurationError(
-            "what waits in the ledger is sealed, and that needs a package more: `pip install 'schakel[serve]'`"
-        ) from None
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     return AESGCM(hmac.digest(key, b"sealed 1", "sha256"))

@@ -82,12 +82,10 @@ class Signer:
 
 def _key(path: Path) -> tuple[bytes, Sign, str]:
     """Read a private key: its algorithm, how it signs, and what is published of it."""
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
-    except ImportError:
-        raise ConfigurationError("dkim: signing needs the package `cryptography`: pip install schakel[dkim]") from None
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):

@@ -55,8 +55,8 @@ def vendor(module: str) -> str:
 
 
 def speaks(file: Path) -> set[str]:
-    """Vendors of which a file tells everything are told to the plugins `rest` and `sms_http`."""
-    return {"rest", "sms_http"} if file.parent.name == "vendors" else set()
+    """Vendors of which a file tells everything are told to the plugins `rest`, `sms_http` and `files`."""
+    return {"rest", "sms_http", "files"} if file.parent.name == "vendors" else set()
 
 
 def test_there_are_plugins_to_look_at() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.ledger import State, open_ledger, reading_ledger, tables
+from hub.ledger import State, digest, open_ledger, reading_ledger, tables
 from hub.people import NobodyError, PersonFile, explain, find_person
 from hub.project import Project
 from hub.stages.enrich import enrich
@@ -173,7 +173,7 @@ def test_a_file_tells_of_each_message_what_became_of_it_while_a_run_is_writing(
     url = "sqlite" if its.hub.engine == "duckdb" else its.hub.engine
     writing = open_ledger(url, tmp_path / "ledger")
     intent = {"scenario": "welcome", "step": "1", "connection": "mail", "channel": "email", "purpose": "marketing"}
-    more = {"record_id": "crm:1", "template": "t", "priority": 0, "consent_key": None, "queued_at": MONDAY}
+    more = {"record": digest("crm:1"), "template": "t", "priority": 0, "consent_key": None, "queued_at": MONDAY}
     writing.outbox.add(handed([Intent("m1", expires_at=TUESDAY, **intent, **more)]))  # type: ignore[arg-type]
     if state == "expired":
         writing.outbox.expire(TUESDAY)

@@ -109,7 +109,18 @@ def _row(case: Case, table: Table, place: int, entry: Mapping[str, Any]) -> Comi
         values = {"purpose": "marketing", "given": True, **values}
     time = values.get(table.time or "")
     at = time if isinstance(time, datetime) else _start(case, time) if isinstance(time, date) else None
+    if table.name == "consent" and values["given"] and at is not None:
+        values = {**agreed(case.project, str(values.get("channel")), str(values["purpose"]), at), **values}
     return Coming(table.name, at, values, entry.get(MESSAGE) if table.name == "message_event" else None)
+
+
+def agreed(project: Project, channel: str, purpose: str, at: datetime) -> dict[str, str]:
+    """Say to which words somebody agreed, where the project declares any: the first that were shown then."""
+    for text in project.terms.texts or ():
+        shown = text.since <= at and (text.until is None or at < text.until)
+        if shown and channel in text.channels and text.purpose == purpose:
+            return {"text": text.name, "basis": "consent"}
+    return {}
 
 
 def _start(case: Case, day: date) -> datetime:
@@ -197,9 +208,10 @@ class World:
         whole = {"person_id": number, "record_id": record, "records": 1, "household_head": True, **columns}
         transaction.execute(sa.insert(transaction.table("person")).values(**whole))
         for channel in person.consents:
+            at = start - LONG_BEFORE
             given = {**own, "source_key": f"{person.key}/{channel}", "channel": channel, "purpose": "marketing"}
-            statement = sa.insert(transaction.table("consent"))
-            transaction.execute(statement.values(**given, given=True, at=start - LONG_BEFORE))
+            given |= agreed(self.project, channel, "marketing", at)
+            transaction.execute(sa.insert(transaction.table("consent")).values(**given, given=True, at=at))
 
     def _let_in(self, transaction: Transaction, case: Case, row: Coming, as_of: datetime) -> None:
         values = dict(row.values)

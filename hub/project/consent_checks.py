@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from hub.errors import Problem, suggest
@@ -12,12 +13,17 @@ FILE = "consent-texts.yaml"
 
 WITHOUT_WORDS = ("contract", "legitimate interest")
 
+_REFUSAL = re.compile(r"\s*(?:false|case\s+when\b(?:(?!\bthen\b|\belse\b).)*\bthen\s+false\s+end)\s*", re.I | re.S)
+"""An expression that can only be false, or say nothing."""
+
 
 def consent_problems(project: Project) -> Iterator[Problem]:
     """Find texts that are not declared, and scenarios that ask for a confirmation that nobody could give."""
     for mapped in project.mappings:
         origin = project.origin(mapped)
         for position, said in enumerate(mapped.mapping.consent):
+            if _REFUSAL.fullmatch(said.given):
+                continue  # nobody agrees to anything here
             if said.channel != "all" and said.purpose != "service" and said.basis not in WITHOUT_WORDS:
                 yield from _text(project, origin, ("consent", position), said.text, said.channel, said.purpose)
     for name, scenario in project.scenarios.items():

@@ -204,3 +204,10 @@ def test_no_key_of_hub_yaml_turns_consent_off_or_makes_a_rule_looser() -> None:
 def test_a_statement_in_a_mapping_can_not_say_that_it_needs_no_proof() -> None:
     about = MappingFile.model_json_schema()["$defs"]["ConsentStatement"]
     assert keys(about) == {"channel", "purpose", "given", "at", "text", "basis", "soft_opt_in", "evidence"}
+
+
+def test_a_statement_that_can_only_be_a_refusal_needs_no_declared_text(stating: Any) -> None:
+    stating.change("mappings/till.yaml", "till-news-v2", "till-refusals")
+    assert any("declares no text 'till-refusals'" in problem for problem in stating.problems())
+    stating.change("mappings/till.yaml", "given: news", "given: case when news then false end")
+    assert stating.load().terms.texts is not None

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hub.contracts import Message, Place, Result, Status
 from hub.errors import ConfigurationError, TemporaryError
-from hub.ledger import Suppression, hashed, tables
+from hub.ledger import Suppression, digest, hashed, tables
 from hub.outgoing import NoAnswerError
 from hub.project import Connection
 from hub.report import Report
@@ -165,7 +165,7 @@ def test_a_message_whose_decision_is_gone_does_not_go(shop: Shop) -> None:
 
 def test_a_message_written_into_the_outbox_past_decide_does_not_go(shop: Shop) -> None:
     shop.person(1, email="a@example.nl")
-    shop.ledger.outbox.add(handed([replace(INTENT, id="forged", record_id="shop:1", template="t")]))
+    shop.ledger.outbox.add(handed([replace(INTENT, id="forged", record=digest("shop:1"), template="t")]))
     assert dict(send(shop).counts) == {"refused": 1}
     assert shop.taken("mail") == []
 

@@ -329,5 +329,5 @@ def test_the_ledger_holds_no_personal_data(shop: Shop) -> None:
     run(shop)
     with shop.ledger.engine.begin() as connection:
         text = str([connection.execute(sa.select(table)).all() for table in tables.metadata.tables.values()])
-    assert "shop:1" in text
+    assert digest("shop:1") in text
     assert "anarie" not in text

@@ -68,7 +68,7 @@ def test_every_command_has_help_and_speaks_json(hub: Any) -> None:
 def test_a_new_project_is_in_order(hub: Any, corner: Path) -> None:
     answered = hub("check", "--project", str(corner))
     assert answered.exit_code == 0
-    assert answered.stdout.startswith("Everything is in order: 2 connections, 4 mapped tables, ")
+    assert answered.stdout.startswith("Everything is in order: 2 connections, 5 mapped tables, ")
 
 
 def test_a_new_project_never_overwrites(hub: Any, corner: Path) -> None:

@@ -50,6 +50,7 @@ _TEMPORARY = (
     "map_overruled",
     "map_erased",
     "map_rows_left",
+    "map_rows_kept",
     "map_erased_text",
 )
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from hub.expressions import Name, names_in
 from hub.people.coming_back import MARK, Return, mark_of
 from hub.project.models import TableMapping, Translated
-from hub.stages.map.rows import Rows
+from hub.stages.map.rows import Rows, keep
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 
@@ -52,14 +52,15 @@ def put_back(transaction: Transaction, rows: Rows, returns: Sequence[Return], co
     """
     known = _Known(transaction, rows, connection)
     found, overruled = None, 0
+    if not (returns and stored) and not known.any:
+        return PutBack()
+    keep(transaction, rows, connection)
     if returns and stored:
         written = [_Written(transaction, one, rows) for one in returns]
         found = transaction.hold("map_echo_found", _found(transaction, rows, written, connection))
         known.keep(found)
         overruled = sum(_overrule(transaction, one, rows, connection) for one in written if one.its.owner == "hub")
         transaction.let_go(*(one.state for one in written))
-    elif not known.any:
-        return PutBack()
     rows.echoes = transaction.hold("map_echoes", known.among(found))
     known.apply()
     whole = transaction.count(rows.echoes, rows.echoes.c.whole)
@@ -134,7 +135,7 @@ def _found(transaction: Transaction, rows: Rows, written: Sequence[_Written], co
             table.c["_key"],
             table.c["_time"],
             target.c.source_time.label("counts_from"),
-            (table.c["_record"] if "_record" in table.c else sa.cast(sa.null(), sa.Text())).label("record"),
+            (rows.record if rows.record is not None else sa.cast(sa.null(), sa.Text())).label("record"),
             alike.whole.label("whole"),
         )
         .select_from(source)
@@ -184,8 +185,8 @@ class _Alike:
             same = sa.cast(table.c[f"c_{name}"], stored.type).is_not_distinct_from(stored)
             texts = (rule.from_, rule.else_) if isinstance(rule, Translated) else (rule,)
             parts.append((same, self._by_hub(*texts)))
-        if "_record" in table.c:
-            parts.append((table.c["_record"].is_not_distinct_from(self._target.c.record_id), sa.false()))
+        if self._rows.record is not None:
+            parts.append((self._rows.record.is_not_distinct_from(self._target.c.record_id), sa.false()))
         return parts
 
     def _identifiers(self) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]]:
@@ -196,7 +197,7 @@ class _Alike:
         parts = []
         for kind in dict.fromkeys(rule.type for rule in rules):
             places = [place for place, rule in enumerate(rules) if rule.type == kind]
-            of_record = sa.and_(identifier.c.record_id == table.c["_record"], identifier.c.type == text_constant(kind))
+            of_record = sa.and_(identifier.c.record_id == self._rows.owner, identifier.c.type == text_constant(kind))
             number = sa.select(sa.func.count()).select_from(identifier).where(of_record).scalar_subquery()
             given = sum((sa.case((table.c[f"i_{place}"].is_not(None), 1), else_=0) for place in places), sa.literal(0))
             there = [
@@ -223,7 +224,7 @@ class _Alike:
             stated = self._transaction.table(rule.target)
             mine = sa.and_(
                 stated.c.connection == text_constant(self._connection),
-                stated.c.record_id == table.c["_record"],
+                stated.c.record_id == self._rows.owner,
                 *(stated.c[name] == text_constant(value) for name, value in _about(rule.constants)),
             )
             same_word = stated.c[said] == table.c[f"s_{place}_{said}"]

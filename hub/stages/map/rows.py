@@ -228,6 +228,13 @@ def take_out(transaction: Transaction, rows: Rows, found: sa.TableClause, connec
     rows.counts = _count(transaction, rows.translation, rows.table)
 
 
+def keep(transaction: Transaction, rows: Rows, connection: str) -> None:
+    """Keep the relation where it may be one that only reads, for who is to change it."""
+    if rows.translation.is_plain:
+        rows.table = transaction.hold("map_rows_kept", sa.select(rows.table))
+        rows.record = _record(rows.translation, rows.table, connection)
+
+
 def _count(transaction: Transaction, translation: Translation, table: sa.TableClause) -> list[LoadCount]:
     warnings = [number for number, check in enumerate(translation.checks) if check.warn]
     one: sa.ColumnElement[Any] = sa.literal_column("1")

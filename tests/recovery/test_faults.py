@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.contracts import Place
+from hub.ledger import digest
 from hub.people.traits import plan_traits
 from hub.project import Connection
 from hub.report import Report
@@ -105,12 +106,13 @@ class Line:
     def react(self, people: list[str], type_: str, load: str, as_of: datetime) -> None:
         """Let a reaction to every message come in, and settle it; `stranger` is one to a message that nobody sent."""
         is_stranger = type_ == "stranger"
+        names = {digest(record): record for record in people}
         rows = [
             {
                 "connection": connection,
                 "source_key": f"{load} {message.id}",
                 "load_id": load,
-                "record_id": None if is_stranger else message.record_id,
+                "record_id": None if is_stranger else names[message.record],
                 "message_key": "nobody's" if is_stranger else message.id,
                 "type": "delivered" if is_stranger else type_,
                 "code": "5.1.1" if type_ == "bounced" else None,

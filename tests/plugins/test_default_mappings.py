@@ -41,4 +41,4 @@ def test_every_plugin_with_a_mapping_has_cases_for_it() -> None:
     brought = {
         plugin.plugin.default_mapping.stem for plugin in Registry().plugins.values() if plugin.plugin.default_mapping
     }
-    assert brought - {"kvk", "smtp", "sms_http"} <= set(WITH_CASES)
+    assert brought - {"kvk", "smtp", "sms_http", "print"} <= set(WITH_CASES)

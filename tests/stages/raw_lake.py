@@ -74,7 +74,7 @@ class Mapped:
     def map(self, *texts: str, notation: str = "iso") -> Report:
         """Map what is new; a connection that fails is a failure of the test."""
         report = map_loads(self.warehouse, project(*texts, notation=notation), self.lake, NOON)
-        assert report.failures == ()
+        assert report.failures == (), report.failures
         return report
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:

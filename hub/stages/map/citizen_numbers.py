@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.stages.map.quarantine import NOTED, WHOLE_COLUMN
-from hub.stages.map.rows import Rows
+from hub.stages.map.rows import Rows, keep
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import matches, replace_all, text_constant
 from hub.warehouse.state import remember, seen
@@ -57,6 +57,7 @@ def leave_out(transaction: Transaction, rows: Rows, connection: str, mapping: st
         _report(transaction, rows, connection, mapping, [names[label] for label in news])
     emptied = {column: sa.null() for label in {*known, *news} for column in _columns(rows, label)}
     if emptied:
+        keep(transaction, rows, connection)
         transaction.execute(sa.update(rows.table).values(emptied))
     return Found(len(news))
 

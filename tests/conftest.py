@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from hub.schema import BUILT_IN, Schema
 from hub.warehouse import Warehouse, open_warehouse
@@ -17,6 +18,10 @@ from tests.postgres import admin, server
 # the tools that we build on ask their makers nothing while tests run
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+
+# a machine that is busy is no fault of an example
+settings.register_profile("patient", parent=settings(), deadline=None)
+settings.load_profile("patient")
 
 _numbers = itertools.count(1)
 

@@ -34,14 +34,16 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """Give the URL of a fresh database on a real PostgreSQL."""
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Give the URL of a fresh database on a real PostgreSQL; it goes with the test, so that a run needs little disk."""
     name = f"test_{next(_numbers)}"
     engine = admin(postgres_server)
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name} STRATEGY file_copy"))
+    yield sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
-    return sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["duckdb", "postgresql"])

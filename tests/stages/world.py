@@ -26,6 +26,8 @@ from hub.warehouse import Warehouse
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
+_ROOM = tempfile.TemporaryDirectory(prefix="ledger-")
+"""Where the ledger of tests that decide nothing by hand stands; it goes with the process."""
 _LOADS = (str(number) for number in itertools.count(1))
 """Every row comes in a load package of its own."""
 
@@ -59,7 +61,7 @@ def project(
 
 @cache
 def _silent_ledger() -> Ledger:
-    return open_ledger("sqlite", Path(tempfile.mkdtemp(prefix="ledger-")))
+    return open_ledger("sqlite", Path(_ROOM.name))
 
 
 def resolve(warehouse: Warehouse, its: Project, as_of: datetime) -> Report:

@@ -124,7 +124,7 @@ class Rest(Source, Destination):
 
     def webhook(self, request: Pushed) -> Received:
         """Keep what the API tells by itself, once by what the configuration calls its id."""
-        return received(self.config.push, self.config.resources, request)
+        return received(self.config.push, self.config.resources, self.place, request)
 
     @property
     def can_erase(self) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
 
 ATTEMPTS = 3
+LONGEST_WAIT = 60.0
 CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 
 
@@ -31,7 +32,7 @@ def load_new(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
     import tenacity
 
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(TemporaryError),
+        retry=tenacity.retry_if_exception(_soon_over),
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=_pause,
         reraise=True,
@@ -112,8 +113,13 @@ def _source(connection: str, resources: Sequence[DltResource]) -> DltSource:
     return DltSource(Schema(raw_name(connection)), raw_name(connection), resources)
 
 
+def _soon_over(error: BaseException) -> bool:
+    """Say whether it is worth waiting for: what asks for longer is left to a next run."""
+    return isinstance(error, TemporaryError) and (error.retry_after or 0.0) <= LONGEST_WAIT
+
+
 def _pause(state: Any) -> float:
-    """Wait as long as the other side asks, up to a minute; else half a second, doubling."""
+    """Wait as long as the other side asks; else half a second, doubling."""
     error = state.outcome.exception()
     asked = error.retry_after if isinstance(error, TemporaryError) else None
-    return float(min(asked, 60.0)) if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)
+    return float(asked) if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)

@@ -27,6 +27,7 @@ from hub.contracts import (
     Destination,
     Erasable,
     Message,
+    Place,
     Plugin,
     Pushed,
     Received,
@@ -46,6 +47,7 @@ from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
 from plugins.destinations.rest.rows import write_rows
 from plugins.sources.rest.config import Cursor, RestConfig, RestResource
 from plugins.sources.rest.news import news
+from plugins.sources.rest.pace import Pace
 from plugins.sources.rest.pages import Pages, known_values, sign_in
 from plugins.sources.rest.pushes import received
 from plugins.sources.rest.session import login, tokens_for
@@ -61,6 +63,11 @@ class Rest(Source, Destination):
     name: ClassVar[str] = "rest"
     summary: ClassVar[str] = "any JSON API: lists with pages, cursors and logins; rows and e-mails by templates"
     config_model: ClassVar[type[ConnectionConfig]] = RestConfig
+
+    def __init__(self, config: RestConfig, place: Place) -> None:
+        """Keep the pace of all lists together: they are lists of one API."""
+        super().__init__(config, place)
+        self._pace = Pace(config.rate, place.folder, place.connection)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,9 +89,9 @@ class Rest(Source, Destination):
         """Ask for the first page of every list; without lists, open a connection."""
         found = []
         try:
-            sign_in(self.config, self.place)
+            sign_in(self.config, self.place, self._pace)
             for name in self.config.resources:
-                page = next(Pages(self.config, self.place, name).since(), [])
+                page = next(Pages(self.config, self.place, self._pace, name).since(), [])
                 found.append(f"{name} ({len(page)} on the first page)")
             if not found:
                 with self._outgoing() as outgoing:
@@ -170,9 +177,9 @@ class Rest(Source, Destination):
 
         state = dlt.current.resource_state()
         digest, tables = Digest(), []
-        sign_in(self.config, self.place)
-        known = known_values(self.config, self.place, settings)
-        for page in Pages(self.config, self.place, name).since():
+        sign_in(self.config, self.place, self._pace)
+        known = known_values(self.config, self.place, self._pace, settings)
+        for page in Pages(self.config, self.place, self._pace, name).since():
             digest.add(page)
             tables += [(table, table_of(rows)) for table, rows in shaped(name, settings, page, known)]
         if state.get("digest") != str(digest):
@@ -185,9 +192,9 @@ class Rest(Source, Destination):
         import dlt
 
         state = dlt.current.resource_state()
-        sign_in(self.config, self.place)
-        known = known_values(self.config, self.place, settings)
-        for items in news(Pages(self.config, self.place, name), name, cursor, state):
+        sign_in(self.config, self.place, self._pace)
+        known = known_values(self.config, self.place, self._pace, settings)
+        for items in news(Pages(self.config, self.place, self._pace, name), name, cursor, state):
             for table, rows in shaped(name, settings, items, known):
                 yield dlt.mark.with_table_name(rows, table)
 

@@ -298,7 +298,7 @@ class RestConfig(ConnectionConfig):
         [], description="How a person's record is erased there: requests, of which the first is made that can be."
     )
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
-    rate: Rates = Field((), description="The most the API takes: 10/s, or [10/s, 5000/day].")
+    rate: Rates = Field((), description="The most the API takes, of reading and of writing: 10/s, or [10/s, 5000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
     retriable: frozenset[int] = Field(
         frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."

@@ -15,6 +15,7 @@ from hub.errors import ConfigurationError, TemporaryError
 from hub.oauth import Client, Tokens
 from hub.outgoing import may_be_called
 from plugins.sources.rest.config import Auth
+from plugins.sources.rest.pace import Pace
 
 if TYPE_CHECKING:
     import socket
@@ -27,9 +28,17 @@ TIMEOUT = 60.0
 
 
 def session_for(
-    url: str, auth: Auth | None, allow_private: bool, tokens: Tokens | None, look: Callable[[str, Any], None]
+    url: str,
+    auth: Auth | None,
+    allow_private: bool,
+    tokens: Tokens | None,
+    look: Callable[[str, Any], None],
+    pace: Pace,
 ) -> Any:
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
+
+    Every request keeps the pace, also one that is made again. An API that wants to be left alone for longer than
+    LONGEST_WAIT is: a next run goes on.
 
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
     A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it. The
@@ -43,12 +52,16 @@ def session_for(
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             retrying = tenacity.Retrying(
-                retry=tenacity.retry_if_exception_type(TemporaryError),
+                retry=tenacity.retry_if_exception(_soon_over),
                 stop=tenacity.stop_after_attempt(ATTEMPTS),
                 wait=_pause,
                 reraise=True,
             )
             return retrying(self._once, request, options)
+
+        def _in_turn(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+            with pace.turn():
+                return super().send(request, **{"timeout": TIMEOUT, **options})
 
         def _once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
             where = _where(request)
@@ -57,11 +70,11 @@ def session_for(
                     f"{where}: the API's next page is on another host; it is not asked with our login"
                 )
             try:
-                response = super().send(request, **{"timeout": TIMEOUT, **options})
+                response = self._in_turn(request, options)
                 if response.status_code == 401 and tokens is not None:
                     used = str(request.headers["Authorization"]).removeprefix("Bearer ")
                     request.headers["Authorization"] = f"Bearer {tokens.access(refused=used)}"
-                    response = super().send(request, **{"timeout": TIMEOUT, **options})
+                    response = self._in_turn(request, options)
             except (requests.ConnectionError, requests.Timeout) as error:
                 raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
             if response.status_code == 429 or response.status_code >= 500:
@@ -163,10 +176,13 @@ def _moment(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _soon_over(error: BaseException) -> bool:
+    return isinstance(error, TemporaryError) and (error.retry_after or 0.0) <= LONGEST_WAIT
+
+
 def _pause(state: Any) -> float:
-    error = state.outcome.exception()
-    asked = error.retry_after
-    return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
+    asked = state.outcome.exception().retry_after
+    return float(asked) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
 
 
 def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens | None:

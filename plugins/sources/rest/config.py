@@ -163,6 +163,9 @@ class RestResource(_Part):
     flat: bool = Field(
         False, description="Whether objects in an item become columns of their own: billing.email is billing_email."
     )
+    columns: dict[str, str] = Field(
+        {}, description="What of an item lands, by column: {day: dimensionValues.0.value}. By default all of it."
+    )
     lists: dict[str, InnerList] = Field(
         {}, description="Lists inside an item that become tables of their own, such as the lines of an order."
     )

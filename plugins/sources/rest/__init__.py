@@ -150,7 +150,13 @@ class Rest(Source, Destination):
         return unsubscribe_url(self.config.mail, token)
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        authority = self.place.folder / self.config.authority if self.config.authority is not None else None
+        return Outgoing(
+            self.config.url,
+            allow_private=self.config.allow_private,
+            timeout=self.config.timeout,
+            authority=authority,
+        )
 
     def _api(self, outgoing: Outgoing) -> Api:
         tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)

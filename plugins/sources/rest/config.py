@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -307,6 +308,9 @@ class RestConfig(ConnectionConfig):
         frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
     )
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for the answer to what is sent.")
+    authority: Path | None = Field(
+        None, description="A PEM file with the root certificate of the API, where this machine does not trust it."
+    )
     allow_private: bool = Field(False, description="The API stands in our own network, or on this machine.")
 
     @model_validator(mode="after")

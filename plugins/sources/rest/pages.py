@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from hub.contracts import Place
@@ -109,7 +111,19 @@ def known_values(config: RestConfig, place: Place, pace: Pace, settings: RestRes
 
 def _session(config: RestConfig, place: Place, pace: Pace, look: Callable[[str, Any], None]) -> Any:
     tokens = tokens_for(config.auth, place, config.allow_private)
-    return session_for(config.url, config.auth, config.allow_private, tokens, look, pace)
+    session = session_for(config.url, config.auth, config.allow_private, tokens, look, pace)
+    if config.authority is not None:
+        session.authority = _certificate(place.folder / config.authority)
+    return session
+
+
+def _certificate(file: Path) -> str:
+    """Give the path of a root certificate. Raises ConfigurationError where it is none."""
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError:
+        raise ConfigurationError(f"{file.name} is no file with a certificate (PEM): check `authority`") from None
+    return str(file)
 
 
 def _without_repetitions(pages: Iterator[Page]) -> Iterator[Page]:

@@ -42,13 +42,14 @@ def session_for(
 
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
     A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it. The
-    session's `clock` is the API's at its first answer, None before it.
+    session's `clock` is the API's at its first answer, None before it; its `authority` a file with a root certificate.
     """
     import requests
     import tenacity
 
     class PatientSession(requests.Session):
         clock: datetime | None = None
+        authority: str | None = None
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             retrying = tenacity.Retrying(
@@ -60,6 +61,8 @@ def session_for(
             return retrying(self._once, request, options)
 
         def _in_turn(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+            if self.authority is not None:
+                options = {**options, "verify": self.authority}  # or the environment of this machine goes first
             with pace.turn():
                 return super().send(request, **{"timeout": TIMEOUT, **options})
 

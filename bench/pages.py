@@ -73,9 +73,10 @@ def serve(rows: int) -> None:
             asked = {
                 name: int(values[0]) for name, values in parse_qs(urlsplit(self.path).query).items() if name in WAYS
             }
-            self.answer(
-                asked.get("offset", 0) // ROWS_PER_PAGE + 1 if "offset" in asked else next(iter(asked.values()), 1)
-            )
+            offset = asked.pop("offset", None)
+            beyond = offset is not None and offset % ROWS_PER_PAGE > 0
+            number = next(iter(asked.values()), 1) if offset is None else offset // ROWS_PER_PAGE + 1
+            self.answer(len(pages) + 1 if beyond else number)
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hub.contracts import Channel
+from hub.errors import suggest
 from hub.project.actions import ACTION_KEYS, Action, AddTo, Banner, Post, RemoveFrom, SetFields, Task, expressions_of
 from hub.project.cases import ScenarioCase
 from hub.project.consent_terms import ConsentChannel
@@ -152,7 +153,7 @@ class WaitFor(Form):
 
 def _wait(value: Any) -> Any:
     """A length of time may stand alone."""
-    return {"for": value} if isinstance(value, str) else value
+    return value if isinstance(value, dict | WaitFor) else {"for": value}
 
 
 class Wait(Form):
@@ -189,12 +190,17 @@ def _step(value: Any) -> Any:
     if value in ("stop", "end"):
         return {"end": ""}
     if _key(value) is None:
-        raise ValueError(f"a step is one of {', '.join(f'`{key}`' for key in STEPS)}")
+        near = "".join(suggest(str(key), STEPS) for key in (value if isinstance(value, dict) else [value]))
+        raise ValueError(f"a step is one of {', '.join(f'`{key}`' for key in STEPS)}{near and '.'}{near}")
     return value
 
 
 def _steps(value: Any) -> Any:
-    return [value] if value in ("stop", "end") else value
+    if value in ("stop", "end"):
+        return [value]
+    if not isinstance(value, list | tuple):
+        raise ValueError("write steps as a list, each behind a dash, or `stop`")
+    return value
 
 
 Step = Annotated[
@@ -252,6 +258,12 @@ Split.model_rebuild()
 AnyStep = Send | Wait | If | Split | End | Action
 
 
+def _some_time(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("nothing starts within no time at all: write at least a day, `valid_for: 1 day`")
+    return value
+
+
 def _per(value: Any) -> Any:
     if isinstance(value, str) and not _PER.fullmatch(value):
         raise ValueError("write `person, once`, `person, again after 90 days` or `person, each time`; or a table first")
@@ -298,7 +310,7 @@ class Scenario(Form):
     control_group: Percentage = Field(
         0.0, description="The share of people who enter and get nothing, to compare with."
     )
-    valid_for: Duration = Field(
+    valid_for: Annotated[Duration, AfterValidator(_some_time)] = Field(
         description="A trigger older than this starts nothing, however late it comes in, and a message that could not "
         "be sent within this time after its turn is not sent any more."
     )

@@ -93,6 +93,7 @@ def _side(engine: str, size: int, folder: Path, url: str) -> Side:
     ticked = json.loads(report.read_text("utf-8"))
     side.walls |= {"tick": ticked["tick_seconds"], "idle_tick": ticked["idle_seconds"]}
     python("-m", "bench.benchmarks.engines", project, journey, told)
+    print(json.dumps(side.walls), flush=True)
     side.outcome |= json.loads(told.read_text("utf-8"))
     return side
 
@@ -145,7 +146,9 @@ def came_to(segmented: Path, journey: Path, told: Path) -> None:
     summed = outcome(copy, [column.name for column in traits.c if column.name != "person_id"])
     ticked = load_project(journey, registry())
     _copied(ticked, copy, {"decision": ticked.schema.table("decision"), "enrolment": ticked.schema.table("enrolment")})
-    with duckdb.connect(str(copy), read_only=True) as connection:
+    with duckdb.connect(str(copy)) as connection:
+        # engines write the same JSON with other spaces
+        connection.execute("UPDATE store.decision SET content = json(content), address = json(address)")
         for name in ("transition", "decision", "enrolment"):
             rows = connection.sql(f"SELECT count(*), sum(hash(COLUMNS(*)) % 1000003) FROM store.{name}")
             for column, total in zip(("rows", *rows.columns[1:]), rows.fetchall()[0], strict=True):
@@ -163,7 +166,7 @@ def _copied(project: Project, copy: Path, tables: Mapping[str, sa.FromClause]) -
     ):
         connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA IF NOT EXISTS store")
         for name, table in tables.items():
-            rows = published.arrow(sa.select(*table.c))
+            connection.register("rows", published.arrow(sa.select(*table.c)))
             connection.execute(f"CREATE TABLE store.{name} AS SELECT * FROM rows")
 
 

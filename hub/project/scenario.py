@@ -198,7 +198,8 @@ def _step(value: Any) -> Any:
 def _steps(value: Any) -> Any:
     if value in ("stop", "end"):
         return [value]
-    if not isinstance(value, list | tuple):
+    listed = isinstance(value, list | tuple)
+    if not listed:
         raise ValueError("write steps as a list, each behind a dash, or `stop`")
     return value
 

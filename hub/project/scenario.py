@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from hub.contracts import Channel
 from hub.errors import suggest
@@ -259,12 +259,6 @@ Split.model_rebuild()
 AnyStep = Send | Wait | If | Split | End | Action
 
 
-def _some_time(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("nothing starts within no time at all: write at least a day, `valid_for: 1 day`")
-    return value
-
-
 def _per(value: Any) -> Any:
     if isinstance(value, str) and not _PER.fullmatch(value):
         raise ValueError("write `person, once`, `person, again after 90 days` or `person, each time`; or a table first")
@@ -311,7 +305,7 @@ class Scenario(Form):
     control_group: Percentage = Field(
         0.0, description="The share of people who enter and get nothing, to compare with."
     )
-    valid_for: Annotated[Duration, AfterValidator(_some_time)] = Field(
+    valid_for: Duration = Field(
         description="A trigger older than this starts nothing, however late it comes in, and a message that could not "
         "be sent within this time after its turn is not sent any more."
     )
@@ -327,6 +321,13 @@ class Scenario(Form):
     cases: dict[str, ScenarioCase] = Field(
         default_factory=dict, description="Examples that run as tests (`hub test`), each under a sentence."
     )
+
+    @field_validator("valid_for")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if not value:
+            raise ValueError("nothing starts within no time at all: write at least a day, `valid_for: 1 day`")
+        return value
 
     @model_validator(mode="after")
     def _is_personal(self) -> Self:

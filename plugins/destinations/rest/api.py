@@ -87,6 +87,13 @@ def meaning_of(request: Request, answer: Answer, retriable: Collection[int], per
     return Meaning(status, reason_of(answer, *personal), answer.retry_after if status == "later" else None)
 
 
+def id_in(request: Request, answer: Answer) -> str:
+    """Read the API's own id of what it took; empty where it does not tell."""
+    if request.id_header is not None:
+        return answer.headers.get(request.id_header.lower(), "")
+    return text_at(request.id_at, parsed(answer.body))
+
+
 def words_of(values: Collection[Any]) -> frozenset[str]:
     """Give the words that a reason must not repeat."""
     words = {word for value in values if isinstance(value, str) for word in value.split()}

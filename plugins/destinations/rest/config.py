@@ -80,7 +80,10 @@ class Request(_Part):
     error_at: str | None = Field(
         None, description="Where an answer of 200 holds an error; nothing or an empty value there means taken."
     )
-    busy: frozenset[str] = Field(frozenset(), description="Words in that error that mean: try again later.")
+    refused_at: str | None = Field(
+        None, description="Where an answer of 5xx says why it refused; nothing there leaves it open what was taken."
+    )
+    busy: frozenset[str] = Field(frozenset(), description="Words in such an error that mean: try again later.")
 
 
 class RowRequest(Request):

@@ -23,7 +23,7 @@ from hub.stages.map.keep_out import KeepOut
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
 from hub.stages.map.quality import StoppedError, keep_findings
-from hub.stages.map.quarantine import WHOLE_COLUMN
+from hub.stages.map.quarantine import KEYLESS, WHOLE_COLUMN
 from hub.stages.map.raw import LakeData
 from hub.stages.map.rejected import LANDING, show_rejected
 from hub.stages.map.replay import Choice, Replayed, replay
@@ -31,6 +31,7 @@ from hub.stages.map.stopped import Stopped, go_on, keep_stopped, state, stopped
 from hub.warehouse import Warehouse
 
 __all__ = [
+    "KEYLESS",
     "LANDING",
     "WHOLE_COLUMN",
     "Choice",

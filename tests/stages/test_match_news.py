@@ -34,7 +34,7 @@ TABLES = {
 }
 STORED = ("source_record", "identifier", "address")
 EAGER = {
-    "match": {"join": 0.4, "review": 0.01, "retrain": 1},
+    "match": {"join": 0.4, "review": 0.01, "retrain": 1, "limit": 3},
     "identifiers": {"phone": {"limit": 2}},
 }
 """Rules that leave much to the model."""
@@ -244,3 +244,29 @@ def test_comparing_who_changed_gives_what_comparing_everybody_gives(
     world.run()
     assert world.model == trained
     assert found == world.read()
+
+
+def at_home(count: int) -> list[Person]:
+    """Make people of different names at one address."""
+    return [(id_, {**it, "home": HOME, "email": None}) for id_, it in strangers(count)]
+
+
+def test_a_block_of_too_many_people_compares_nobody_until_it_has_shrunk(world: World) -> None:
+    world.rules = {"match": {"join": 0.5, "review": 0.1, "limit": 10, "retrain": 1, "blocks": [["address"]]}}
+    world.say(*at_home(8))
+    world.run()
+    world.say(*KATELIJNE)
+    world.run()
+    pair = [("crm:1", "shop:1")]
+    assert rows(world.warehouse, "match_link", "low_record", "high_record") == pair
+    world.say(*at_home(9)[8:])
+    world.run()
+    assert rows(world.warehouse, "match_link", "low_record", "high_record") == []
+    crowded = world.read()
+    world.forget()
+    world.run()
+    assert world.read() == crowded
+    world.take_out("town:8")
+    world.run()
+    assert rows(world.warehouse, "match_link", "low_record", "high_record") == pair
+    assert len(rows(world.warehouse, "person", "person_id")) == 9

@@ -21,11 +21,11 @@ from hub.stages.resolve.follow import follow
 from hub.stages.resolve.golden import rewrite_people
 from hub.stages.resolve.match import compare, match
 from hub.stages.resolve.match.kept import forget, kept_model
-from hub.stages.resolve.match.widen import every_number, widen
 from hub.stages.resolve.news import News, find_news, keep, setup
 from hub.stages.resolve.people import ByRules, by_rules, find_people
 from hub.stages.resolve.records import assign, new_numbers, numbered
 from hub.stages.resolve.rules import rules_of
+from hub.stages.resolve.wider import every_number, widen
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -64,7 +64,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         else:
             near = every_number(transaction, news) if news else None
             compared = compare(transaction, matching, model, judged.told, near, as_of)
-            wider = widen(transaction, news, compared.fresh) if news else None
+            wider = widen(transaction, news, compared) if news else None
             if wider is not news:
                 news, judged = wider, judge(wider)
             matched = match(transaction, matching, compared, judged.told)

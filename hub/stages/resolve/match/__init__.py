@@ -36,7 +36,7 @@ class Compared:
     """What comparing gave.
 
     `model`: the one that was kept, or trained now. `fresh`: (low, high, score, reason) of the likely pairs of which
-    one has changed. `changed`: (record_no) of the people who changed: their pairs of before hold no more.
+    one has changed. `changed`: (record_no) of the people who were compared: their pairs of before hold no more.
     """
 
     model: Model
@@ -82,11 +82,32 @@ def compare(
             model = engine.train(common, kept.named_records(transaction), as_of)
             kept.keep_model(transaction, model, as_of)
         keys = transaction.load("match_key_fresh", engine.keys())
-        changed = kept.keep_people(transaction, engine, keys, looked_at)
-        if looked_at is not None:
-            engine.add(kept.meeting(transaction, keys, looked_at))
+        if looked_at is None:
+            changed = kept.keep_people(transaction, engine, keys, None)
+            engine.count_crowds()
+        else:
+            changed = _with_others(transaction, engine, keys, looked_at, rules.limit)
         fresh = transaction.load("match_fresh", engine.score(model))
     return Compared(model, fresh, changed)
+
+
+def _with_others(
+    transaction: Transaction, engine: Engine, keys: sa.TableClause, near: sa.TableClause, limit: int
+) -> sa.TableClause:
+    """Keep those who changed, and let the others in whom they meet; hold (record_no) of all who are compared again.
+
+    Those are also who stand in a block that turned into a crowd, or out of one.
+    """
+    touched = kept.blocks(transaction, keys, near, limit)
+    changed = kept.keep_people(transaction, engine, keys, near)
+    again = touched.turned(transaction)
+    others = kept.meeting(transaction, keys, again, near, limit)
+    engine.add(others, transaction.arrow(sa.select(again.c.record_no)).read_all())
+    standing = transaction.load("match_standing", engine.standing())
+    crowd = kept.crowds(transaction, "match_crowd", sa.select(standing.c.key), limit)
+    engine.load("crowd", transaction.arrow(sa.select(crowd.c.key)).read_all())
+    every = sa.union(sa.select(changed.c.record_no), sa.select(again.c.record_no))
+    return transaction.hold("match_compared", every)
 
 
 def match(transaction: Transaction, rules: MatchRules, compared: Compared, people: Told) -> Matched:

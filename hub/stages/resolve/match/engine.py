@@ -1,8 +1,9 @@
 """The engine: Splink in a DuckDB of its own, in memory, for the length of one run.
 
-Splink compares whatever pairs its blocking rules give of one table, here the people who changed and those who meet
-them in a block; a condition in each rule leaves out the pairs of which neither changed. (Its
-`find_matches_to_new_records` compares new records with a whole table of old ones, and not with each other.)
+Splink compares whatever pairs its blocking rules give of one table: here the people who changed and those who meet
+them in a block. Each block that somebody stands in is a number (a key), so that one rule does for all: who have a key
+in common, and of whom one has changed. (Its `find_matches_to_new_records` compares new records with a whole table of
+old ones, and not with each other.)
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def recipe(rules: MatchRules) -> str:
     return fingerprint(
         rules.blocks,
         list(name_forms(rules.short_names)),
+        rules.limit,
         rules.review,
         fields.COMPARISONS,
         *(file.read_text(encoding="utf-8") for file in (_TOLD, _PEOPLE)),
@@ -112,12 +114,15 @@ class Engine:
         self.connection.execute(_RECALL)
         self._begin(common)
 
-    def add(self, people: pa.Table) -> None:
-        """Add people who did not change: (person, said), as it was kept."""
+    def add(self, people: pa.Table, again: pa.Table) -> None:
+        """Add people who did not change: (person, said), as it was kept. Some of all are compared `again`."""
         self.load("remembered", people)
         self.connection.execute(_RECALL)
         self._derive()
         self.connection.execute("INSERT INTO people FROM derived")
+        self.connection.execute(f"INSERT INTO standing {self._keys('derived')}")
+        self.load("again", again)
+        self.connection.execute("UPDATE people SET changed = true WHERE person IN (SELECT record_no FROM again)")
 
     def _begin(self, common: list[str]) -> None:
         import pyarrow as pa
@@ -125,6 +130,18 @@ class Engine:
         self.load("common", pa.table({"surname": pa.array(common, pa.string())}))
         self._derive()
         self.connection.execute("CREATE TABLE people AS FROM derived")
+        self.connection.execute(f"CREATE TABLE standing AS {self._keys('people')}")
+
+    def _keys(self, people: str) -> str:
+        """Give the SQL for (person, key): a number for each value of each block that they stand in."""
+        parts = []
+        for place, block in enumerate(self.rules.blocks):
+            columns = [COLUMNS[field] for field in block]
+            values = ", ".join(f"it_{column}" for column in columns)
+            among = ", ".join(f"unnest({column}) AS of_{column}(it_{column})" for column in columns)
+            number = f"CAST(md5_number_lower(concat_ws('|', {place}, {values})) >> 1 AS BIGINT)"
+            parts.append(f"SELECT person, {number} AS key FROM {people}, {among}")
+        return " UNION ".join(parts)
 
     def _derive(self) -> None:
         named = "SELECT DISTINCT unnest(said.given_name) AS name FROM newcomer ORDER BY name"
@@ -133,22 +150,25 @@ class Engine:
         self.connection.execute(_PEOPLE.read_text(encoding="utf-8"))
 
     def train(self, common: list[str], records: int, as_of: datetime) -> Model:
-        """Train a model on the people; `records` is how many tell a name."""
+        """Train a model on the people, who are all; `records` is how many tell a name."""
+        self.count_crowds()
+        self._stand()
         return train(self.connection, self._blocking(), common, recipe(self.rules), records, as_of)
 
     def keys(self) -> pa.Table:
-        """Give (record_no, key) of those who changed: a number for each value of each block that they stand in."""
-        parts = []
-        for place, block in enumerate(self.rules.blocks):
-            columns = [COLUMNS[field] for field in block]
-            values = ", ".join(f"it_{column}" for column in columns)
-            among = ", ".join(f"unnest({column}) AS of_{column}(it_{column})" for column in columns)
-            parts.append(
-                f"SELECT DISTINCT person AS record_no, "
-                f"CAST(md5_number_lower(concat_ws('|', {place}, {values})) >> 1 AS BIGINT) AS key "
-                f"FROM people, {among} WHERE changed"
-            )
-        return self._arrow(" UNION ".join(parts))
+        """Give (record_no, key) of those who changed."""
+        return self._arrow(
+            "SELECT person AS record_no, key FROM standing JOIN people USING (person) WHERE changed ORDER BY ALL"
+        )
+
+    def standing(self) -> pa.Table:
+        """Give (key) of all blocks that somebody of them stands in."""
+        return self._arrow("SELECT DISTINCT key FROM standing ORDER BY key")
+
+    def count_crowds(self) -> None:
+        """Find the blocks of more people than the limit, where everybody is here."""
+        crowds = "SELECT key FROM standing GROUP BY key HAVING count(*) > $limit"
+        self.connection.execute(f"CREATE OR REPLACE TABLE crowd AS {crowds}", {"limit": self.rules.limit})
 
     def there(self) -> pa.Table:
         """Give (record_no, changed) of the people."""
@@ -161,17 +181,20 @@ class Engine:
         )
 
     def score(self, model: Model) -> pa.Table:
-        """Give (low, high, score, reason) of the likely pairs of which one changed and who do not contradict."""
+        """Give (low, high, score, reason) of the likely pairs of which one changed and who do not contradict.
+
+        It wants to know the crowds: of `count_crowds`, or loaded as `crowd` (key).
+        """
         from splink import DuckDBAPI, Linker
 
         connection = self.connection
         (news,) = connection.execute("SELECT count(*) FROM people WHERE changed").fetchone() or (0,)
         if not news:
             return self._arrow(_NO_PAIRS)
+        self._stand()
         described = fields.settings(model.m, model.u, self._blocking(), model.probability)
-        linker = Linker(
-            DuckDBAPI(connection=connection).register(connection.table("people")), described, log_level=None
-        )
+        blocked = DuckDBAPI(connection=connection).register(connection.table("blocked"))
+        linker = Linker(blocked, described, log_level=None)
         linker.inference.predict(warning_mode="never").as_duckdbpyrelation().create("predicted")
         return self._arrow(
             "SELECT least(person_l, person_r) AS low, greatest(person_l, person_r) AS high, "
@@ -188,18 +211,21 @@ class Engine:
         return self._arrow("SELECT low, high, score, joined, reason FROM decided ORDER BY ALL")
 
     def _arrow(self, query: str) -> pa.Table:
-        return self.connection.execute(query).fetch_arrow_table()
+        return self.connection.execute(query).to_arrow_table()
+
+    def _stand(self) -> None:
+        """Make the table `blocked`: the people with the keys of their blocks, crowds left out."""
+        self.connection.execute(
+            "CREATE OR REPLACE TABLE blocked AS SELECT people.*, stands.keys FROM people LEFT JOIN "
+            "(SELECT person, list(key) AS keys FROM standing WHERE key NOT IN (FROM crowd) GROUP BY person) AS stands "
+            "USING (person) ORDER BY person"
+        )
 
     def _blocking(self) -> list[Any]:
         """Give the blocks in Splink's terms: only pairs of which one has changed are compared."""
         from splink.blocking_rule_library import CustomRule
 
-        rules = []
-        for block in self.rules.blocks:
-            columns = [COLUMNS[field] for field in block]
-            equal = " AND ".join(f"l.{column} = r.{column}" for column in columns)
-            rules.append(CustomRule(f"{equal} AND (l.changed OR r.changed)", arrays_to_explode=columns))
-        return rules
+        return [CustomRule("l.keys = r.keys AND (l.changed OR r.changed)", arrays_to_explode=["keys"])]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ With these a run compares those who changed, and reads of others only those who 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -62,16 +63,65 @@ def profiles(transaction: Transaction, numbers: sa.Select[Any] | sa.CompoundSele
     return transaction.arrow(told).read_all()
 
 
-def meeting(transaction: Transaction, keys: sa.TableClause, looked_at: sa.TableClause) -> pa.Table:
-    """Give (person, said) of those who were not looked at and meet one of the `keys` (record_no, key) in a block."""
+@dataclass(frozen=True)
+class Blocks:
+    """Which blocks news touches: `touched` (key), those that somebody comes into, or leaves; and the `before` of them.
+
+    `before`: (key) of those that were a crowd, of more than `limit` people.
+    """
+
+    touched: sa.TableClause
+    before: sa.TableClause
+    limit: int
+
+    def turned(self, transaction: Transaction) -> sa.TableClause:
+        """Hold (record_no) of all who stand in a block that became a crowd just now, or is none any more."""
+        key = transaction.table("match_key")
+        now = crowds(transaction, "match_crowd_now", sa.select(self.touched.c.key), self.limit)
+        here, there = sa.select(now.c.key), sa.select(self.before.c.key)
+        other = sa.union(sa.except_(here, there), sa.except_(there, here)).subquery()
+        turned = transaction.hold("match_turned", sa.select(other.c.key))
+        standing = sa.select(key.c.record_no).where(key.c.key.in_(sa.select(turned.c.key))).distinct()
+        return transaction.hold("match_again", standing)
+
+
+def blocks(transaction: Transaction, keys: sa.TableClause, near: sa.TableClause, limit: int) -> Blocks:
+    """Note which blocks those who changed come into (`keys`) or may leave, being `near`; before it is kept."""
     key = transaction.table("match_key")
+    theirs = sa.select(key.c.key).where(key.c.record_no.in_(sa.select(near.c.record_no)))
+    touched = transaction.hold("match_touched", sa.union(sa.select(keys.c.key), theirs))
+    return Blocks(touched, crowds(transaction, "match_crowd_before", sa.select(touched.c.key), limit), limit)
+
+
+def crowds(transaction: Transaction, name: str, keys: sa.Select[Any], limit: int) -> sa.TableClause:
+    """Hold (key) of the blocks, of some, in which more people stand than the limit allows."""
+    key = transaction.table("match_key")
+    many = sa.select(key.c.key).where(key.c.key.in_(keys)).group_by(key.c.key).having(sa.func.count() > limit)
+    return transaction.hold(name, many)
+
+
+def meeting(
+    transaction: Transaction, keys: sa.TableClause, again: sa.TableClause, near: sa.TableClause, limit: int
+) -> pa.Table:
+    """Give (person, said) of those who are not near and meet in a block who changed, or is to be compared `again`.
+
+    `keys` are those of who changed; crowds meet nobody.
+    """
+    key = transaction.table("match_key")
+    theirs = sa.select(key.c.key).where(key.c.record_no.in_(sa.select(again.c.record_no)))
+    asked = transaction.hold("match_asked", sa.union(sa.select(keys.c.key), theirs))
+    crowd = crowds(transaction, "match_crowd_asked", sa.select(asked.c.key), limit)
     found = transaction.hold(
         "match_meeting",
-        sa.select(key.c.record_no)
-        .where(key.c.key.in_(sa.select(keys.c.key)), key.c.record_no.not_in(sa.select(looked_at.c.record_no)))
-        .distinct(),
+        sa.union(
+            sa.select(again.c.record_no),
+            sa.select(key.c.record_no).where(
+                key.c.key.in_(sa.select(asked.c.key)), key.c.key.not_in(sa.select(crowd.c.key))
+            ),
+        ),
     )
-    return profiles(transaction, sa.select(found.c.record_no))
+    beyond = sa.select(found.c.record_no).where(found.c.record_no.not_in(sa.select(near.c.record_no)))
+    return profiles(transaction, beyond)
 
 
 def keep_people(

@@ -77,13 +77,13 @@ def train(
     records: int,
     as_of: datetime,
 ) -> Model:
-    """Train on the table `people`; the same people give the same model."""
+    """Train on the tables `people` and `blocked`; the same people give the same model."""
     from splink import DuckDBAPI, Linker
 
     (count,) = connection.execute("SELECT count(*) FROM people").fetchone() or (0,)
     total = max(1.0, count * (count - 1) / 2)
     m, u, share = prior_m(), prior_u(), min(FIRST_SHARE * count / total, LARGEST_SHARE)
-    table = DuckDBAPI(connection=connection).register(connection.table("people"))
+    table = DuckDBAPI(connection=connection).register(connection.table("blocked"))
     linker = Linker(table, settings(m, None, list(blocking), share), log_level=None)
     if count > 1:
         linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLE, seed=SEED, min_count_per_level=None)

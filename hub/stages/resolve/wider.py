@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from hub.stages.resolve.match import Compared
 from hub.stages.resolve.news import News
 from hub.warehouse import Transaction
 
@@ -16,13 +17,14 @@ def every_number(transaction: Transaction, news: News) -> sa.TableClause:
     return transaction.hold("looked_at_record", sa.union(*parts))
 
 
-def widen(transaction: Transaction, news: News, fresh: sa.TableClause) -> News:
-    """Add whoever hangs together with the ends of fresh pairs (low, high); the same news where nobody does.
+def widen(transaction: Transaction, news: News, compared: Compared) -> News:
+    """Add whoever hangs together with who was compared, or is in a fresh pair; the same news where nobody does.
 
     One step is enough: what a record hung together with before includes whom it was likely one with.
     """
+    fresh, changed = compared.fresh, compared.changed
     near, kept = sa.select(news.records.c.record_no), transaction.table("resolved_record")
-    ends = sa.union(sa.select(fresh.c.low.label("record_no")), sa.select(fresh.c.high)).subquery()
+    ends = sa.union(sa.select(changed.c.record_no), sa.select(fresh.c.low), sa.select(fresh.c.high)).subquery()
     beyond = transaction.hold("beyond_the_news", sa.select(ends.c.record_no).where(ends.c.record_no.not_in(near)))
     if not transaction.count(beyond):
         return news

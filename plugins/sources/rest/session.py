@@ -14,6 +14,7 @@ from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
 from hub.oauth import Client, Tokens
 from hub.outgoing import may_be_called
+from hub.patience import patiently
 from plugins.sources.rest.config import Auth
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import requests
 
 ATTEMPTS = 4
-LONGEST_WAIT = 60.0
 TIMEOUT = 60.0
 
 
@@ -36,19 +36,12 @@ def session_for(
     session's `clock` is the API's at its first answer, None before it.
     """
     import requests
-    import tenacity
 
     class PatientSession(requests.Session):
         clock: datetime | None = None
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-            retrying = tenacity.Retrying(
-                retry=tenacity.retry_if_exception_type(TemporaryError),
-                stop=tenacity.stop_after_attempt(ATTEMPTS),
-                wait=_pause,
-                reraise=True,
-            )
-            return retrying(self._once, request, options)
+            return patiently(ATTEMPTS, 0.25)(self._once, request, options)
 
         def _once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
             where = _where(request)
@@ -161,12 +154,6 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _pause(state: Any) -> float:
-    error = state.outcome.exception()
-    asked = error.retry_after
-    return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
 
 
 def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens | None:

@@ -570,10 +570,21 @@ DERIVED = (
         "What each person looked like when it was last compared by probability.",
         (
             C("record_no", "integer", "The number of the person's oldest record."),
-            C("mark", "text", "Fingerprint of all that its records say."),
+            C("said", "text", "All that its records say, as it is compared: JSON."),
         ),
         mapped=False,
         key=("record_no",),
+    ),
+    Table(
+        "match_key",
+        "derived",
+        "By what each person is found to be compared by probability: who have one of these in common are compared.",
+        (
+            C("record_no", "integer", "The number of the person's oldest record."),
+            C("key", "integer", "What blocks a pair, as a number."),
+        ),
+        mapped=False,
+        key=("record_no", "key"),
     ),
     Table(
         "match_candidate",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.contracts import Destination, Source
-from hub.errors import TemporaryError
 from hub.lake import Lake, raw_name
+from hub.patience import patiently
 from hub.stages.land.failures import failure
 from hub.stages.land.fit import fit_resources
 from hub.stages.land.settings import dlt_settings
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
 
 ATTEMPTS = 3
-LONGEST_WAIT = 60.0
 CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 
 
@@ -29,15 +28,7 @@ def load_new(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
 
     Returns how many rows per table went into the new load package, by the count of those who sent them.
     """
-    import tenacity
-
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_soon_over),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=_pause,
-        reraise=True,
-    )
-    return retrying(_attempt, lake, connection, plugin, work)
+    return patiently(ATTEMPTS)(_attempt, lake, connection, plugin, work)
 
 
 def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Path) -> Counter[str]:
@@ -111,15 +102,3 @@ def _source(connection: str, resources: Sequence[DltResource]) -> DltSource:
     from dlt.extract import DltSource
 
     return DltSource(Schema(raw_name(connection)), raw_name(connection), resources)
-
-
-def _soon_over(error: BaseException) -> bool:
-    """Say whether it is worth waiting for: what asks for longer is left to a next run."""
-    return isinstance(error, TemporaryError) and (error.retry_after or 0.0) <= LONGEST_WAIT
-
-
-def _pause(state: Any) -> float:
-    """Wait as long as the other side asks; else half a second, doubling."""
-    error = state.outcome.exception()
-    asked = error.retry_after if isinstance(error, TemporaryError) else None
-    return float(asked) if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)

@@ -14,6 +14,7 @@ from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
 from hub.oauth import Client, Tokens, service_account
 from hub.outgoing import may_be_called
+from hub.patience import patiently
 from plugins.sources.rest.config import Auth
 from plugins.sources.rest.pace import Pace
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import requests
 
 ATTEMPTS = 4
-LONGEST_WAIT = 60.0
 TIMEOUT = 60.0
 
 
@@ -38,27 +38,20 @@ def session_for(
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
 
     Every request keeps the pace, also one that is made again. An API that wants to be left alone for longer than
-    LONGEST_WAIT is: a next run goes on.
+    a minute is: a next run goes on.
 
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
     A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it. The
     session's `clock` is the API's at its first answer, None before it; its `authority` a file with a root certificate.
     """
     import requests
-    import tenacity
 
     class PatientSession(requests.Session):
         clock: datetime | None = None
         authority: str | None = None
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-            retrying = tenacity.Retrying(
-                retry=tenacity.retry_if_exception(_soon_over),
-                stop=tenacity.stop_after_attempt(ATTEMPTS),
-                wait=_pause,
-                reraise=True,
-            )
-            return retrying(self._once, request, options)
+            return patiently(ATTEMPTS, 0.25)(self._once, request, options)
 
         def _in_turn(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
             if self.authority is not None:
@@ -177,15 +170,6 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _soon_over(error: BaseException) -> bool:
-    return isinstance(error, TemporaryError) and (error.retry_after or 0.0) <= LONGEST_WAIT
-
-
-def _pause(state: Any) -> float:
-    asked = state.outcome.exception().retry_after
-    return float(asked) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
 
 
 def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens | None:

@@ -37,7 +37,7 @@ class Shopify(Source, Destination):
     """A webshop: customers, variants of products, orders with their lines, and abandoned carts."""
 
     name = "shopify"
-    summary = "Shopify webshops: customers, products, orders, abandoned carts; writes tags and fields of customers"
+    summary = "Shopify webshops: customers, products, orders, abandoned carts; writes tags, fields and coupons"
     config_model = ShopifyConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "shopify.yaml"
     proven = "its documentation as of November 2026, played by a server with its schema; unverified against a live shop"
@@ -86,7 +86,7 @@ class Shopify(Source, Destination):
             look_back.keep()
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
-        """Write tags (any name) or fields (`customers`) to customers that are there."""
+        """Write tags (any name), fields (`customers`) or discount codes (`coupons`) of customers that are there."""
         if batch.target == CUSTOMERS and batch.operation != "update":
             raise ConfigurationError(
                 f"{self.place.connection}: customers are made in the shop: write to `customers` with `mode: update`"

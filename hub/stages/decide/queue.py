@@ -284,6 +284,11 @@ def content_of(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement
     return json_object(*values)
 
 
+def _kept_content(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement[Any]:
+    """Give what a decision keeps for the template: nothing where nobody reads it."""
+    return content_of(tick, send, under_way) if tick.project.reads is None else sa.cast(sa.null(), sa.Text())
+
+
 def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Select:
     """Make decision rows. They keep the values for the template as they are now: an attempt repeats the same bytes."""
     under_way = tick.instances()
@@ -301,7 +306,7 @@ def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Selec
         "reason": news.c.reason,
         "consent_key": news.c.consent_key,
         "address": news.c.address,
-        "content": sa.case((news.c.outcome == "queued", content_of(tick, send, under_way))),
+        "content": sa.case((news.c.outcome == "queued", _kept_content(tick, send, under_way))),
         "at": tick.now,
         "expires_at": later(tick, news.c.since, rest=tick.plan.scenario.valid_for),
     }

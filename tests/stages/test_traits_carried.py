@@ -45,7 +45,7 @@ TRAITS: Mapping[str, Mapping[str, Any]] = {
     "days_quiet": {"is": "days_since(last_order_at)"},
     "place": {"rank": "spent_1m", "among": "recent > 0"},
 }
-SCORES = {
+SCORES: Mapping[str, Mapping[str, Any]] = {
     "heat": {
         "half_life": "3 days",
         "parts": {

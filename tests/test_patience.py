@@ -35,10 +35,16 @@ def test_who_is_busy_is_asked_again_after_pauses_that_double(slept: list[float])
     assert slept == [0.5, 1.0, 2.0]
 
 
-def test_who_says_how_long_is_left_alone_so_long_but_never_over_a_minute(slept: list[float]) -> None:
-    asked = (TemporaryError("busy", retry_after) for retry_after in (7.0, 0.0, 3600.0))
+def test_who_says_how_long_is_left_alone_so_long(slept: list[float]) -> None:
+    asked = (TemporaryError("busy", retry_after) for retry_after in (7.0, 0.0, LONGEST_WAIT))
     assert patiently(4)(Answers(*asked, "here")) == "here"
     assert slept == [7.0, 0.0, LONGEST_WAIT]
+
+
+def test_who_asks_for_longer_than_a_run_waits_is_left_to_the_next_run(slept: list[float]) -> None:
+    with pytest.raises(TemporaryError, match="come back tomorrow"):
+        patiently(4)(Answers(TemporaryError("come back tomorrow", LONGEST_WAIT + 1), "never asked"))
+    assert slept == []
 
 
 def test_the_last_error_is_raised_when_the_attempts_are_used_up(slept: list[float]) -> None:

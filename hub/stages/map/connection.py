@@ -37,6 +37,7 @@ STATE = "map"
 _TEMPORARY = (
     "map_rows",
     "map_raw_numbered",
+    "map_raw_aside",
     "map_twice",
     "map_older",
     "map_fresh",
@@ -84,6 +85,7 @@ def scope_of(
         timezone=project.hub.timezone,
         as_of=as_of,
         lookups_allowed=True,
+        stepwise=True,
         plugins=plugins,
     )
 

@@ -74,6 +74,7 @@ def put(transaction: Transaction, rows: Rows, raw: sa.FromClause, connection: st
     """Set the failed rows aside, and note the values that could not be read; give the number of notes."""
     table = rows.table
     translation = rows.translation
+    raw = raw if rows.aside is None else rows.aside
     target = translation.mapped.target
     put_ = partial(_insert, transaction, rows, raw, connection, fingerprint)
     if rows.failed:

@@ -128,7 +128,7 @@ def names_of(
     """Give the names of a relation: `present` columns are in these rows, `known` ones in any load package."""
     names = _names(relation, present, known, timezone)
     if LOADED_AT not in names:
-        names[LOADED_AT] = Name(_loaded_at(relation.c[LOAD_ID], loads), "timestamp")
+        names[LOADED_AT] = Name(_loaded_at(_bare(relation.c[LOAD_ID]), loads), "timestamp")
     return Names(names, open_=not strict)
 
 
@@ -152,8 +152,13 @@ def _names(
         if name not in present:
             names[name] = Name(sa.cast(sa.null(), sql_type(type_)), type_)
         else:
-            names[name] = Name(_element(relation.c[name], present[name], arrow, timezone), type_)
+            names[name] = Name(_element(_bare(relation.c[name]), present[name], arrow, timezone), type_)
     return names
+
+
+def _bare(column: Any) -> Any:
+    """Name a column without its relation: steps are computed on top of it, and expressions read those instead."""
+    return sa.column(column.name, column.type)
 
 
 def _element(column: Any, here: pa.DataType, known: pa.DataType, timezone: str) -> sa.ColumnElement[Any]:

@@ -79,6 +79,8 @@ def test_what_the_model_finds_beyond_the_rules_is_judged_beside_splink(tmp_path:
         assert told[f"{name}_f1"] > 0.8, name
         assert told[f"splink_{name}_f1"] > 0.5, name
     assert told["febrl1_f1"] > told["febrl1_rules_f1"]
+    assert told["day_rows"] > 0
+    assert told["day_ratio"] > told["idle_ratio"] >= 0
 
 
 def test_a_hundred_traits_and_sixty_segments_are_those_of_the_reference(tmp_path: Path) -> None:

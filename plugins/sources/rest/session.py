@@ -17,6 +17,7 @@ from hub.outgoing import may_be_called
 from hub.patience import patiently
 from plugins.sources.rest.config import Auth
 from plugins.sources.rest.pace import Pace
+from plugins.sources.rest.unreachable import why_unreachable
 
 if TYPE_CHECKING:
     import socket
@@ -72,7 +73,7 @@ def session_for(
                     request.headers["Authorization"] = f"Bearer {tokens.access(refused=used)}"
                     response = self._in_turn(request, options)
             except (requests.ConnectionError, requests.Timeout) as error:
-                raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
+                raise TemporaryError(f"{where}: no answer: {why_unreachable(error)}") from None
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
             self.clock = self.clock or _date(response)

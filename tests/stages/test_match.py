@@ -290,11 +290,11 @@ def test_without_news_no_work_and_a_change_scores_only_its_own_pairs(
     match(join=0.5)
     identity = IdentityFile(match=MatchRules(join=0.5))
     assert resolve(warehouse, ledger, replace(project(), identity=identity), NOON).skipped
-    before = dict(rows(warehouse, "match_profile", "record_no", "mark"))
+    before = dict(rows(warehouse, "match_profile", "record_no", "said"))
     links = rows(warehouse, "match_link", "low_record", "high_record", "score", "reason")
     tell(warehouse, said("erp:1", "Berend", "Zuiderwijk", AUTUMN, home="9999ZZ 1"))
     match(join=0.5)
-    after = dict(rows(warehouse, "match_profile", "record_no", "mark"))
+    after = dict(rows(warehouse, "match_profile", "record_no", "said"))
     assert len(after) == len(before) + 1
     assert before.items() <= after.items()
     assert rows(warehouse, "match_link", "low_record", "high_record", "score", "reason") == links
@@ -311,7 +311,9 @@ def test_scoring_what_changed_gives_what_scoring_everybody_gives(
     assert found
     owners = people(warehouse)
     with warehouse.begin() as transaction:
-        for table in ("match_profile", "match_link"):
+        state = transaction.table("stage_state")
+        transaction.execute(sa.delete(state).where(state.c.stage == "resolve:setup"))
+        for table in ("match_profile", "match_key", "match_link"):
             transaction.execute(sa.delete(transaction.table(table)))
     match(join=0.5)
     assert rows(warehouse, "match_link", "low_record", "high_record", "score", "joined", "reason") == found
@@ -388,7 +390,7 @@ def test_a_project_that_matches_no_more_has_only_what_the_rules_say(
     match(join=0.5)
     resolve(warehouse, ledger, project(), NOON)
     assert people(warehouse) == [{"crm:1"}, {"shop:1"}]
-    assert rows(warehouse, "match_link", "low_record") == rows(warehouse, "match_profile", "mark") == []
+    assert rows(warehouse, "match_link", "low_record") == rows(warehouse, "match_profile", "said") == []
     assert models(warehouse) == []
 
 

@@ -20,7 +20,7 @@ from hub.people.window import moment_or_day
 from hub.project import Project
 from hub.schema.shape import SQL_TYPES
 from hub.warehouse import Transaction
-from hub.warehouse.constructs import earliest, latest, local_date, median
+from hub.warehouse.constructs import earliest, latest, local_date, mean, median
 
 APART = ("favourite", "median_interval")
 """The ways that need rows grouped otherwise first."""
@@ -104,9 +104,11 @@ def _aggregate(trait: FactTrait, project: Project, as_of: datetime) -> sa.Column
             return counted(sa.Function("count", sa.distinct(sa.type_coerce(value, sa.Text()))))
         case "ratio":
             return sa.cast(_ratio(trait), type_)
+        case "average":
+            return mean(value if condition is None else sa.case((condition, value)))
         case _ if trait.way == DECAYED:
             return sa.cast(counted(sa.func.sum(_decayed(trait, project, as_of))), type_)
-    function = {"sum": "sum", "average": "avg", "minimum": "min", "maximum": "max"}[trait.way]
+    function = {"sum": "sum", "minimum": "min", "maximum": "max"}[trait.way]
     return sa.cast(counted(sa.Function(function, value)), type_)
 
 

@@ -19,7 +19,7 @@ from hub.stages.map.connection import Outcome, plugin_functions
 from hub.stages.map.groups import seen
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
-from hub.stages.map.quarantine import WHOLE_COLUMN
+from hub.stages.map.quarantine import KEYLESS, WHOLE_COLUMN
 from hub.stages.map.rejected import LANDING
 from hub.stages.map.replay import Choice, Replayed, replay
 from hub.stages.map.stopped import stopped
@@ -27,6 +27,7 @@ from hub.stages.map.together import Round
 from hub.warehouse import Warehouse
 
 __all__ = [
+    "KEYLESS",
     "LANDING",
     "WHOLE_COLUMN",
     "Choice",

@@ -26,11 +26,12 @@ uijt den; uijt ten; uit; uit de; uit den; uit het; uit 't; uit te de; uit ten; u
 van; van de; van de l'; van den; van der; van gen; van het; van la; van 't; van ter; van van de; ver; vom; von;
 von dem; von den; von der; von 't; voor; voor de; voor den; voor in 't; voor 't; vor; vor der; zu; zum; zur
 """
-_PREFIXES = frozenset(" ".join(prefix.split()) for prefix in _PREFIX_LIST.split(";"))
-PREFIX_WORDS = tuple(sorted({word for prefix in _PREFIXES for word in prefix.split()}))
+PREFIXES = frozenset(" ".join(prefix.split()) for prefix in _PREFIX_LIST.split(";"))
+"""All prefixes, in small letters and with one space between their words."""
+PREFIX_WORDS = tuple(sorted({word for prefix in PREFIXES for word in prefix.split()}))
 """The single words that prefixes are made of."""
 
-_LONGEST_PREFIX = max(len(prefix.split()) for prefix in _PREFIXES)
+_LONGEST_PREFIX = max(len(prefix.split()) for prefix in PREFIXES)
 
 
 def initials(given_name: str) -> str:
@@ -45,7 +46,7 @@ def split_prefix(surname: str) -> tuple[str | None, str]:
     """
     words = surname.split()
     for count in range(min(_LONGEST_PREFIX, len(words) - 1), 0, -1):
-        if " ".join(words[:count]).translate(_APOSTROPHES) in _PREFIXES:
+        if " ".join(words[:count]).translate(_APOSTROPHES) in PREFIXES:
             return " ".join(words[:count]), " ".join(words[count:])
     return None, " ".join(words)
 

@@ -68,8 +68,7 @@ class Transaction(ABC):
 
     def hold(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.TableClause:
         """Keep the result of a query in a temporary table `name`, replacing an earlier one, and return it."""
-        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{name}"'))
-        self._create_as(f'TEMPORARY TABLE "{name}"', query)
+        self._renew(name, query)
         self._analyze(name)
         return clause(name, query)
 
@@ -160,6 +159,11 @@ class Transaction(ABC):
 
     @abstractmethod
     def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None: ...
+
+    def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
+        """Make a temporary table in place of an earlier one of its name."""
+        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{name}"'))
+        self._create_as(f'TEMPORARY TABLE "{name}"', query)
 
     def _analyze(self, name: str) -> None:  # noqa: B027 (most engines keep statistics themselves)
         """Give the planner statistics of a temporary table, where the engine does not keep them itself."""

@@ -303,6 +303,21 @@ def test_a_connection_that_fails_does_not_stop_the_others(shop: Mapped) -> None:
     assert shop.rows("source_record", "record_id") == [("crm:1",)]
 
 
+def test_a_connection_that_was_mapped_before_another_one_failed_is_mapped_once(shop: Mapped) -> None:
+    crm = CUSTOMERS.replace("connection: shop", "connection: crm")
+    shop.load("crm", "100.0", customers=[ANNA])
+    shop.load("shop", "100.0", customers=[ANNA])
+    wrong = CUSTOMERS.replace("trim(name)", "trim(naam)")
+    report = map_loads(shop.warehouse, project(crm, wrong), shop.lake, NOON)
+    assert len(report.failures) == 1
+    assert (report.rows_in, report.rows_out) == (1, 1)
+    assert shop.rows("source_record", "record_id") == [("crm:1",)]
+    assert shop.rows("mapped_load", "connection", "rows_mapped") == [("crm", 1)]
+    mended = map_loads(shop.warehouse, project(crm, CUSTOMERS), shop.lake, NOON)
+    assert (mended.failures, mended.rows_in) == ((), 1)
+    assert shop.rows("source_record", "record_id") == [("crm:1",), ("shop:1",)]
+
+
 def test_a_changed_mapping_maps_all_loads_again(shop: Mapped) -> None:
     shop.load("shop", "100.0", orders=[order(1, customer_id=None, billing_email="a@example.nl"), order(2)])
     shop.load("shop", "200.0", orders=[order(2, total="5,00", updated_at="2026-04-01T10:00:00Z"), order(3)])

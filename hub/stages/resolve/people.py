@@ -26,7 +26,7 @@ from hub.warehouse import Transaction
 class People:
     """Whose each record is.
 
-    `records`: (record_id, record_no, person_id, linked_by, partner) for every record.
+    `records`: (record_no, person_id, linked_by, partner) for every record.
     `components`: (record_no, person): the smallest record number among all that it hangs together with over any value,
     devices included, before names are compared.
     """
@@ -89,7 +89,6 @@ def find_people(
     told = transaction.hold(
         "record_person",
         sa.select(
-            records.c.record_id,
             number,
             person.label("person_id"),
             sa.type_coerce(linked_by, sa.Text()).label("linked_by"),

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
-from hub.warehouse.digest import digest
 
 
 def mark_older(transaction: Transaction, rows: Rows, connection: str, stored: bool) -> None:
@@ -23,13 +22,12 @@ def mark_older(transaction: Transaction, rows: Rows, connection: str, stored: bo
     parts: list[sa.Select[Any]] = []
     good = table.c["_reason"].is_(None)
     one: sa.ColumnElement[int] = sa.literal_column("1")
-    # where two different keys have one number they are looked at too, and neither is older
-    number = digest(table.c["_key"])
     twice = transaction.hold(
-        "map_twice", sa.select(number.label("number")).where(good).group_by(number).having(sa.func.count() > one)
+        "map_twice",
+        sa.select(table.c["_key"]).where(good).group_by(table.c["_key"]).having(sa.func.count() > one),
     )
     if transaction.count(twice):
-        parts.append(_losers(table, [good, number.in_(sa.select(twice.c["number"]))], [table.c["_key"]]))
+        parts.append(_losers(table, [good, table.c["_key"].in_(sa.select(twice.c["_key"]))], [table.c["_key"]]))
     if stored:
         target = transaction.table(rows.translation.table.name)
         same = sa.and_(target.c.connection == text_constant(connection), target.c.source_key == table.c["_key"])

@@ -70,17 +70,9 @@ class LakeData:
         files = [path for load in loads for path in load.files[table]]
         columns = self.columns(loads[0].connection, table, loads)
         raw = transaction.raw("map_raw", self.lake.here(files), columns)
-        if len(loads) == 1:
-            raw = _of_one_load(raw, loads[0].load_id)
         if ROW in columns:
             return raw
         return transaction.hold("map_raw_numbered", sa.select(raw, sa.func.row_number().over().label(ROW)))
-
-
-def _of_one_load(raw: sa.FromClause, load_id: str) -> sa.Subquery:
-    """Say of which load package all rows are: a constant is counted and kept for less than a text in each row."""
-    own = text_constant(load_id).label(LOAD_ID)
-    return sa.select(*(own if column.name == LOAD_ID else column for column in raw.c)).subquery("map_raw_of_one")
 
 
 class Names(Mapping[str, Name]):

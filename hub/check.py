@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from hub.errors import ConfigurationError, Problem
+from hub.errors import ConfigurationError, Problem, suggest
 from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
 from hub.lake import Lake
+from hub.links import PAGES
 from hub.people.golden_problems import golden_problems
 from hub.people.groups import grouping_problems
 from hub.people.recommendations import product_scope
@@ -24,11 +25,12 @@ from hub.people.traits import plan_traits, trait_problems
 from hub.project import MappedTable, Origin, Project
 from hub.project.program import program
 from hub.project.quality_checks import table_of
-from hub.project.scenario import Scenario
+from hub.project.scenario import Scenario, Send
 from hub.project.sync import Sync
 from hub.registry import Registry
+from hub.stages.decide.queue import given_to_templates
 from hub.stages.map.problems import problems_of_mapping
-from hub.templates import Renderer, load_template, offers_refusal
+from hub.templates import BLOCKS, Renderer, Template, load_template, offers_refusal
 
 
 def check_project(
@@ -128,12 +130,13 @@ def _value(written: str, scope: Scope, origin: Origin, *path: str | int, conditi
 
 
 def _templates(scenario: Scenario, project: Project, renderer: Renderer) -> Iterator[Problem]:
-    """Parse the templates that a scenario sends."""
+    """Parse the templates that a scenario sends, and look for values that nobody gives them."""
     for _, send in program(scenario).sends:
         for channel in send.by:
             try:
                 template = load_template(project.templates, send.send, channel)
                 renderer.check(template)
+                yield from _unknown_values(scenario, send, template, project, renderer)
                 if scenario.confirms is not None and "confirm_url" not in template.text:
                     message = f"{channel} asks for a confirmation and has no {{{{ confirm_url }}}} to give it by"
                     yield Problem(f"templates/{send.send}", 0, 0, message)
@@ -147,3 +150,17 @@ def _templates(scenario: Scenario, project: Project, renderer: Renderer) -> Iter
                 for problem in error.problems:
                     file = problem.file or f"templates/{send.send}"
                     yield replace(problem, file=file)
+
+
+def _unknown_values(
+    scenario: Scenario, send: Send, template: Template, project: Project, renderer: Renderer
+) -> Iterator[Problem]:
+    """Find values that a template names and that neither the person nor the step that sends it gives."""
+    known = given_to_templates(project.schema, send) | {"salutation", "unsubscribe_url", *PAGES}
+    for used in renderer.uses(template):
+        if used.name not in known:
+            place = f"templates/{used.file}" if used.file.startswith(BLOCKS) else f"templates/{send.send}/{used.file}"
+            remedy = suggest(used.name, known) or (
+                f" Give it in scenario '{scenario.scenario}' under `content:` of the step that sends '{send.send}'"
+            )
+            yield Problem(place, used.line, used.column, f"there is no value '{used.name}'.{remedy}")

@@ -5,6 +5,10 @@
         order = json_object(request)
         return Received(id, {"orders": [order]})
 
+Vendors sign in ways of their own. `SCHEMES` has them by name, as each vendor published them:
+
+    signed_as(request, SCHEMES["zendesk"], self.config.secret.get_secret_value())
+
 Every comparison takes as long for a signature that is nearly right as for one that is not.
 """
 
@@ -13,8 +17,13 @@ from __future__ import annotations
 import binascii
 import hmac
 import json
+import re
 from base64 import b64decode, b64encode
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 from hub.contracts import Pushed
@@ -27,8 +36,62 @@ REFUSALS = "hub_refusals"
 """The raw table of people who want no more of a channel. The hub suppresses their addresses before it answers the push,
 and withdraws their consent for the channel when the rows have landed; a plugin makes them with `refusal`."""
 
-LONGEST_STAMP = 12
+LONGEST_STAMP = 15
 PREFIX = "whsec_"
+
+Clock = Literal["seconds", "milliseconds", "iso", "http"]
+"""How a sender writes a time: seconds or milliseconds since 1970, ISO 8601, or as HTTP writes dates."""
+
+UNSAID = timedelta(days=1)
+"""How far a signature's time may be off where its vendor publishes no limit: longer than anybody repeats a push, and
+much shorter than the hub knows the ids of those that it had."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a sender signs: the header `header` holds the HMAC-SHA-256 of `over`.
+
+    In `over` stand {method}, {url} (the whole address), {body}, and {time}: what the header `time` says, to the letter.
+    """
+
+    header: str
+    over: str = "{body}"
+    encoding: Literal["base64", "hex"] = "base64"
+    prefix: str = ""
+    time: str = ""
+    clock: Clock = "seconds"
+    tolerance: timedelta = TOLERANCE
+
+
+SCHEMES: Mapping[str, Scheme] = MappingProxyType(
+    {
+        "hubspot": Scheme(
+            "X-HubSpot-Signature-v3",
+            "{method}{url}{body}{time}",
+            time="X-HubSpot-Request-Timestamp",
+            clock="milliseconds",
+        ),
+        "klaviyo": Scheme(
+            "Klaviyo-Signature",
+            "{body}{time}",
+            encoding="hex",
+            time="Klaviyo-Timestamp",
+            clock="http",
+            tolerance=UNSAID,
+        ),
+        "shopify": Scheme("X-Shopify-Hmac-Sha256"),
+        "typeform": Scheme("Typeform-Signature", prefix="sha256="),
+        "woocommerce": Scheme("X-WC-Webhook-Signature"),
+        "zendesk": Scheme(
+            "X-Zendesk-Webhook-Signature",
+            "{time}{body}",
+            time="X-Zendesk-Webhook-Signature-Timestamp",
+            clock="iso",
+            tolerance=UNSAID,
+        ),
+    }
+)
+"""How vendors sign, by their documentation of November 2026."""
 
 
 def standard_webhook(request: Pushed, *secrets: str) -> str:
@@ -53,10 +116,26 @@ def signed_body(
     request: Pushed, header: str, *secrets: str, encoding: Literal["base64", "hex"] = "base64", prefix: str = ""
 ) -> None:
     """Verify that a header holds the HMAC-SHA-256 of the body (Shopify, WooCommerce: base64). Raises UnsignedError."""
-    given = request.headers.get(header.lower(), "")
-    expected = [prefix + _digest(_text_key(secret), request.body, encoding) for secret in secrets]
+    signed_as(request, Scheme(header, encoding=encoding, prefix=prefix), *secrets)
+
+
+def signed_as(request: Pushed, scheme: Scheme, *secrets: str, address: str = "") -> None:
+    """Verify a push by a scheme; `address` is where it was sent, for a scheme that signs that too.
+
+    Raises UnsignedError, and ConfigurationError where the scheme needs an address and there is none.
+    """
+    if "{url}" in scheme.over and not address:
+        raise ConfigurationError("the sender signs its address: say in `public_url` where the world reaches the hub")
+    stamp = request.headers.get(scheme.time.lower(), "") if scheme.time else ""
+    values = {"method": request.method.encode(), "url": address.encode(), "body": request.body, "time": stamp.encode()}
+    parts = re.split(r"\{(method|url|body|time)\}", scheme.over)
+    signed = b"".join(values[part] if place % 2 else part.encode() for place, part in enumerate(parts))
+    given = request.headers.get(scheme.header.lower(), "")
+    expected = [scheme.prefix + _digest(_text_key(secret), signed, scheme.encoding) for secret in secrets]
     if not _any_matches([given], expected):
-        raise UnsignedError(f"the signature in the header {header} is not right, or not there")
+        raise UnsignedError(f"the signature in the header {scheme.header} is not right, or not there")
+    if scheme.time:
+        within(request, stamp, scheme.tolerance, scheme.clock)
 
 
 def secret_path(request: Pushed, *secrets: str) -> None:
@@ -65,13 +144,39 @@ def secret_path(request: Pushed, *secrets: str) -> None:
         raise UnsignedError("the address does not end in the secret of this connection")
 
 
-def within(request: Pushed, stamp: str, tolerance: timedelta = TOLERANCE) -> None:
-    """Verify that a signature's time (seconds since 1970) is near our clock. Raises UnsignedError."""
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= LONGEST_STAMP):
-        raise UnsignedError("the time of the signature is no number of seconds")
-    apart = abs(request.received_at.timestamp() - int(stamp))
+def within(request: Pushed, stamp: str, tolerance: timedelta = TOLERANCE, clock: Clock = "seconds") -> None:
+    """Verify that a signature's time is near our clock. Raises UnsignedError."""
+    apart = abs((request.received_at - _moment(stamp, clock)).total_seconds())
     if apart > tolerance.total_seconds():
         raise UnsignedError(f"the signature is {apart:.0f} seconds from our clock, which is too far")
+
+
+def _moment(stamp: str, clock: Clock) -> datetime:
+    """Read a time as a sender writes it; one without a zone is UTC. Raises UnsignedError."""
+    try:
+        if clock == "iso":
+            found = datetime.fromisoformat(stamp)
+        elif clock == "http":
+            found = parsedate_to_datetime(stamp)
+        else:
+            found = datetime.fromtimestamp(_number(stamp) / (1000 if clock == "milliseconds" else 1), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UnsignedError(f"the time of the signature can't be read ({_WRITTEN[clock]})") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _number(stamp: str) -> int:
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= LONGEST_STAMP):
+        raise ValueError
+    return int(stamp)
+
+
+_WRITTEN = {
+    "seconds": "it is no number of seconds",
+    "milliseconds": "it is no number of milliseconds",
+    "iso": "it is not in ISO 8601",
+    "http": "it is no date of HTTP",
+}
 
 
 def refusal(channel: Literal["email", "sms"], address: str, at: str) -> dict[str, Any]:

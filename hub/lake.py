@@ -34,11 +34,24 @@ LOAD_ID = "_dlt_load_id"
 """The column that says in which load package a row came."""
 MENDED = ".mended.parquet"
 """How the files of a load package end that holds a row which a person corrected."""
+MENDS = b"mends"
+"""What the file of such a package says of the row that it replaces, where that one has no key: its `Place`."""
 ROW = "_row"
 """The column that counts the rows of a table within one load package, in the order in which they came."""
 
 _BREAK = re.compile(r"(?<=[^_])(?=[A-Z][a-z]+)|(?<=[a-z0-9])(?=[A-Z])")
 _LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a raw row lies: its load package, and its number among the rows of its table there. It never changes."""
+
+    load_id: str
+    row: int
+
+    def __str__(self) -> str:
+        return f"{self.load_id}#{self.row}"
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,19 @@ class Lake:
         for path in paths:
             self._schema(path)
         return sum(self._rows[path] for path in paths)
+
+    def replaced(self, load: Load, table: str) -> list[Place]:
+        """List the rows without a key that a load package replaces: a person corrected them."""
+        import pyarrow.parquet as parquet
+
+        found = []
+        for path in load.files.get(table, ()) if load.mended else ():
+            with self._filesystem.open(path, "rb") as file:
+                said = (parquet.ParquetFile(file).schema_arrow.metadata or {}).get(MENDS)
+            if said is not None:
+                load_id, _, row = said.decode().partition("#")
+                found.append(Place(load_id, int(row)))
+        return found
 
     def seen(self, name: str) -> str:
         """Give what was noted beside the rows under a name; empty where nothing was."""

@@ -2,7 +2,8 @@
 
 Only whole names are replaced, nothing is evaluated. A text that is one placeholder and nothing else becomes the value
 itself, a number or a list too; within a longer text a value is written as text. `{name:number}`, alone, makes a text
-that holds a whole number one. The entries of the value under a key `+` stand among those beside it.
+that holds a whole number one. The entries of the value under a key `+` stand among those beside it. An object with a
+key `?` is there only where that holds something.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 from uuid import UUID
 
 AMONG = "+"
+ONLY_WITH = "?"
+_ABSENT = object()
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AS_NUMBER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):number\}")
@@ -37,11 +40,15 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
 
     Raises KeyError, which names what has no value, and ValueError for a text that holds no whole number.
     """
+    done = _filled(template, values)
+    return {} if done is _ABSENT else done
+
+
+def _filled(template: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(template, Mapping):
-        done = {name: filled(value, values) for name, value in template.items()}
-        return {**done.pop(AMONG), **done} if AMONG in done else done
+        return _object(template, values)
     if isinstance(template, list):
-        return [filled(value, values) for value in template]
+        return [done for value in template if (done := _filled(value, values)) is not _ABSENT]
     if isinstance(template, str):
         if whole := _PLACEHOLDER.fullmatch(template):
             return values[whole[1]]
@@ -49,6 +56,14 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
             return int(values[number[1]])
         return written(template, values)
     return template
+
+
+def _object(template: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    if ONLY_WITH in template and not _filled(template[ONLY_WITH], values):
+        return _ABSENT
+    named = {name: _filled(value, values) for name, value in template.items() if name != ONLY_WITH}
+    done = {name: value for name, value in named.items() if value is not _ABSENT}
+    return {**done.pop(AMONG), **done} if AMONG in done else done
 
 
 def written(template: str, values: Mapping[str, Any], quote: Callable[[str], str] = str) -> str:

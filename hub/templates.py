@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -73,6 +74,20 @@ def offers_refusal(pinned: str) -> bool:
 def _refusal_in(body: str, channel: Channel, blocks: Mapping[str, str]) -> bool:
     texts = [body, *(text for name, text in blocks.items() if f'"{name}"' in body or f"'{name}'" in body)]
     return any(_REFUSAL.search(text) or (channel == "sms" and _REFUSAL_BY_ANSWER.search(text)) for text in texts)
+
+
+_LETTERS_VALUE = re.compile(r"(?<![\w.])data\.(?!(?:at|keys|len|pairs|values)\b)(\w+)")
+"""A value of a letter: `data.city`. What `data.at("city", default: none)` asks for may be absent."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """A value that a template names, with its place; `file` is a part of the template, or a shared block."""
+
+    name: str
+    file: str
+    line: int
+    column: int
 
 
 class NotRenderedError(RejectedError):
@@ -142,6 +157,31 @@ class Renderer:
         except NotRenderedError as error:
             raise ConfigurationError(str(error)) from None
 
+    def uses(self, template: Template) -> list[Used]:
+        """List the values that a template and the blocks in it name and do not make themselves, each where it stands.
+
+        ConfigurationError says which file names a block that is not there.
+        """
+        from liquid.exceptions import LiquidError
+
+        _, parts = self._compiled(template.text)
+        found: list[Used] = []
+        for file, part in parts.items():
+            if isinstance(part, str):
+                given = _LETTERS_VALUE.finditer(part) if file.endswith(".typ") else ()
+                found += (Used(value[1], file, *_place(part, value.start())) for value in given)
+                continue
+            try:
+                values = part.analyze().globals
+            except LiquidError as error:
+                raise ConfigurationError(f"{file}: {_plain(error)}") from None
+            for name, places in values.items():
+                for span in (place.span for place in places):
+                    text = template.parts.get(span.template_name) or template.blocks[span.template_name]
+                    inside = file if span.template_name == file else f"{BLOCKS}/{span.template_name}"
+                    found.append(Used(name, inside, *_place(text, span.index)))
+        return found
+
     def _compile(self, pinned: str) -> tuple[Channel, dict[str, BoundTemplate | str]]:
         from liquid.exceptions import LiquidError
 
@@ -207,6 +247,12 @@ def _read(file: Path) -> str:
         raise ConfigurationError("a template must be UTF-8 text", file) from None
 
 
+def _place(text: str, index: int) -> tuple[int, int]:
+    """Give line and column, from 1."""
+    before = text[:index]
+    return before.count("\n") + 1, index - before.rfind("\n")
+
+
 def _plain(error: LiquidError) -> str:
     """Say what is wrong and where, in the template's own words: Liquid's texts may quote values."""
     from liquid.exceptions import LiquidSyntaxError, TemplateNotFoundError, UndefinedError, UnknownFilterError
@@ -214,8 +260,7 @@ def _plain(error: LiquidError) -> str:
     token = error.token
     if token is None or token.start_index < 0:
         return str(error.message) if isinstance(error, LiquidSyntaxError) else type(error).__name__
-    before = token.source[: token.start_index]
-    place = f"{before.count(chr(10)) + 1}:{token.start_index - before.rfind(chr(10))}"
+    place = "{}:{}".format(*_place(token.source, token.start_index))
     written = _WRITTEN.match(token.source, token.start_index)
     word = written[0] if written else token.value
     if isinstance(error, UndefinedError):

@@ -42,9 +42,9 @@ def _rates(value: Any) -> Any:
 
 
 def _length_of_time(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, timedelta):
         return value
-    written = _LENGTH.fullmatch(value)
+    written = _LENGTH.fullmatch(value) if isinstance(value, str) else None
     if written is None:
         raise ValueError("write a length of time as a number and a unit: 24 hours, 14 days, 2 weeks")
     return timedelta(**{f"{written[2]}s": int(written[1])})

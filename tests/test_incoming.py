@@ -1,16 +1,18 @@
-"""Who sent a push: Standard Webhooks, a signed body, a secret in the address; and what can't be read."""
+"""Who sent a push: Standard Webhooks, the ways of vendors, a secret in the address; and what can't be read."""
 
 from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from hub.contracts import Pushed
 from hub.errors import ConfigurationError, RejectedError, UnsignedError
-from hub.incoming import json_object, secret_path, signed_body, standard_webhook
+from hub.incoming import SCHEMES, Scheme, json_object, secret_path, signed_as, signed_body, standard_webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + base64.b64encode(b"another secret of ours").decode()
@@ -128,3 +130,127 @@ def test_what_was_pushed_shows_in_no_representation() -> None:
     assert "s3cret" not in shown
     assert "2432232314" not in shown
     assert "v1," not in shown
+
+
+# the ways of vendors
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ADDRESS = "https://hub.example/in/crm"
+BODY = '[{"naam": "één"}]'.encode()
+
+
+def mac(text: bytes) -> bytes:
+    return hmac.digest(b"the secret", text, "sha256")
+
+
+def by_hubspot(at: datetime = NOW, body: bytes = BODY, method: str = "POST", address: str = ADDRESS) -> dict[str, str]:
+    """Sign as its documentation says: method, address, body and milliseconds, in base64."""
+    stamp = str(int(at.timestamp() * 1000))
+    signed = method.encode() + address.encode() + body + stamp.encode()
+    signature = base64.b64encode(mac(signed)).decode()
+    return {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": stamp}
+
+
+def by_zendesk(at: datetime = NOW, body: bytes = BODY) -> dict[str, str]:
+    """Sign as its documentation says: base64(HMACSHA256(TIMESTAMP + BODY))."""
+    stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    signature = base64.b64encode(mac(stamp.encode() + body)).decode()
+    return {"x-zendesk-webhook-signature": signature, "x-zendesk-webhook-signature-timestamp": stamp}
+
+
+def by_klaviyo(at: datetime = NOW, body: bytes = BODY) -> dict[str, str]:
+    """Sign as its documentation says: the body, then the date of HTTP, in hexadecimal."""
+    stamp = format_datetime(at, usegmt=True)
+    return {"klaviyo-signature": mac(body + stamp.encode()).hex(), "klaviyo-timestamp": stamp}
+
+
+def in_base64(header: str, prefix: str = "") -> Callable[..., dict[str, str]]:
+    return lambda body=BODY: {header: prefix + base64.b64encode(mac(body)).decode()}
+
+
+WAYS: dict[str, Callable[..., dict[str, str]]] = {
+    "hubspot": by_hubspot,
+    "klaviyo": by_klaviyo,
+    "shopify": in_base64("x-shopify-hmac-sha256"),
+    "typeform": in_base64("typeform-signature", "sha256="),
+    "woocommerce": in_base64("x-wc-webhook-signature"),
+    "zendesk": by_zendesk,
+}
+WITH_A_TIME = {"hubspot": timedelta(minutes=5), "klaviyo": timedelta(days=1), "zendesk": timedelta(days=1)}
+
+
+def judged(vendor: str, headers: dict[str, str], body: bytes = BODY, method: str = "POST") -> None:
+    signed_as(Pushed(method, "", {}, headers, body, NOW), SCHEMES[vendor], "the secret", address=ADDRESS)
+
+
+def test_every_way_that_is_known_is_tried_here() -> None:
+    assert WAYS.keys() == SCHEMES.keys()
+    assert {name: scheme.tolerance for name, scheme in SCHEMES.items() if scheme.time} == WITH_A_TIME
+
+
+@pytest.mark.parametrize("vendor", WAYS)
+def test_what_a_vendor_signed_passes_and_anything_else_does_not(vendor: str) -> None:
+    right = WAYS[vendor]()
+    judged(vendor, right)
+    signature = SCHEMES[vendor].header.lower()
+    wrong = [
+        (right, BODY + b" "),
+        ({name: value for name, value in right.items() if name != signature}, BODY),
+        ({**right, signature: right[signature].swapcase()}, BODY),
+        ({**right, signature: ""}, BODY),
+        ({**right, signature: "ü"}, BODY),
+        (WAYS[vendor](body=b"[]"), BODY),
+    ]
+    for headers, body in wrong:
+        with pytest.raises(UnsignedError, match=SCHEMES[vendor].header):
+            judged(vendor, headers, body)
+    with pytest.raises(UnsignedError):
+        signed_as(Pushed("POST", "", {}, right, BODY, NOW), SCHEMES[vendor], "another", address=ADDRESS)
+
+
+@pytest.mark.parametrize("vendor", WITH_A_TIME)
+def test_a_vendors_signature_holds_for_a_time(vendor: str) -> None:
+    limit, little = WITH_A_TIME[vendor], timedelta(seconds=2)
+    for at in (NOW - limit + little, NOW + limit - little):
+        judged(vendor, WAYS[vendor](at))
+    for at in (NOW - limit - little, NOW + limit + little):
+        with pytest.raises(UnsignedError, match="too far"):
+            judged(vendor, WAYS[vendor](at))
+
+
+@pytest.mark.parametrize("vendor", WITH_A_TIME)
+def test_the_time_of_a_vendors_signature_is_signed_itself(vendor: str) -> None:
+    old, now = WAYS[vendor](NOW - timedelta(days=3)), WAYS[vendor]()
+    stamp = SCHEMES[vendor].time.lower()
+    with pytest.raises(UnsignedError, match="is not right"):
+        judged(vendor, {**old, stamp: now[stamp]})
+
+
+@pytest.mark.parametrize("vendor", WITH_A_TIME)
+@pytest.mark.parametrize("stamp", ["", "soon", "9" * 400, "1e9"])
+def test_a_vendors_time_that_is_none_is_not_signed(vendor: str, stamp: str) -> None:
+    scheme = SCHEMES[vendor]
+    written = scheme.over.format(method="POST", url=ADDRESS, body="{}", time=stamp).encode()
+    digest = mac(written)
+    signature = digest.hex() if scheme.encoding == "hex" else base64.b64encode(digest).decode()
+    headers = {scheme.header.lower(): signature, scheme.time.lower(): stamp}
+    with pytest.raises(UnsignedError, match="can't be read"):
+        judged(vendor, headers, b"{}")
+
+
+def test_hubspot_signs_the_address_and_the_method_too() -> None:
+    for headers in (by_hubspot(address=ADDRESS + "/more"), by_hubspot(method="PUT")):
+        with pytest.raises(UnsignedError):
+            judged("hubspot", headers)
+    with pytest.raises(ConfigurationError, match="`public_url`"):
+        signed_as(Pushed("POST", "", {}, by_hubspot(), BODY, NOW), SCHEMES["hubspot"], "the secret")
+
+
+def test_a_way_of_another_sender_is_told_in_its_parts() -> None:
+    scheme = Scheme("X-Signature", "v0:{time}:{body}", encoding="hex", prefix="v0=", time="X-Time")
+    stamp = str(int(NOW.timestamp()))
+    signature = "v0=" + mac(f"v0:{stamp}:".encode() + BODY).hex()
+    request = Pushed("POST", "", {}, {"x-signature": signature, "x-time": stamp}, BODY, NOW)
+    signed_as(request, scheme, "the former secret", "the secret")
+    with pytest.raises(ConfigurationError, match="is empty"):
+        signed_as(request, scheme, "")

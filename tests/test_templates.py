@@ -133,3 +133,9 @@ def test_plugins_add_filters() -> None:
 def test_a_wrong_template_is_a_mistake_of_the_configuration() -> None:
     with pytest.raises(ConfigurationError, match=r"email.txt: .*expected tag endif"):
         Renderer().check(email(**{"email.txt": "{% if salutation %}"}))
+
+
+def test_a_letter_tells_the_values_that_it_can_not_do_without() -> None:
+    letter = '#let who = data.at("nobody", default: none)\n#data.city #upper(data.town) metadata.x data.len()'
+    uses = Renderer().uses(Template("letter", {"letter.typ": letter}, {}))
+    assert [(it.name, it.line, it.column) for it in uses] == [("city", 2, 2), ("town", 2, 19)]

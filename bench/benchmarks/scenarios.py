@@ -13,8 +13,12 @@ import shutil
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
 
 from bench.measure import Result, must_agree, python
 from bench.walk import registry
@@ -28,9 +32,7 @@ PROMISED = {"promised_ratio": 3.0, "promised_idle_seconds": 1.0}
 def run(size: int, folder: Path) -> Result:
     """Prepare the same state twice, tick on both sides, compare who came where."""
     shutil.rmtree(folder, ignore_errors=True)
-    project = folder / "project"
-    shutil.copytree(PROJECT, project)
-    (project / ".env").write_text("HUB_KEY=signs-links-that-nobody-gets\n", "utf-8")
+    project = project_in(folder / "project")
     print(f"preparing {size} instances ...", flush=True)
     python("-m", "bench.benchmarks.scenarios", "prepare", project, str(size))
     shutil.copyfile(project / ".hub" / "warehouse.duckdb", folder / "reference.duckdb")
@@ -56,11 +58,15 @@ def run(size: int, folder: Path) -> Result:
     )
 
 
+def project_in(folder: Path) -> Path:
+    """Write the project of the benchmark to a folder, and return the folder."""
+    shutil.copytree(PROJECT, folder)
+    (folder / ".env").write_text("HUB_KEY=signs-links-that-nobody-gets\n", "utf-8")
+    return folder
+
+
 def prepare(folder: Path, size: int) -> None:
     """Fill the project's warehouse as if everybody had got the first mail a week ago."""
-    import duckdb
-
-    from hub.ledger import open_ledger
     from hub.pipeline import workspace
     from hub.project import load_project
     from hub.stages.decide import decide
@@ -68,23 +74,20 @@ def prepare(folder: Path, size: int) -> None:
     from hub.stages.enrich import enrich
 
     project = load_project(folder, registry())
+    (plan,) = plans(project)
+    text = (SQL / "ticks.sql").read_text("utf-8").replace("$size", str(size)).replace("$version", f"'{plan.version}'")
     with workspace(project) as stores:
         enrich(stores.warehouse, project, AS_OF)
         decide(stores.warehouse, stores.ledger, project, AS_OF - timedelta(days=1))
-    open_ledger("sqlite", project.state).close()
-    (plan,) = plans(project)
-    with duckdb.connect(str(project.state / "warehouse.duckdb")) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        text = (SQL / "ticks.sql").read_text("utf-8").replace("$size", str(size))
-        connection.execute(text.replace("$version", f"'{plan.version}'"))
-    with workspace(project) as stores:
+        with stores.warehouse.begin() as transaction:
+            for statement in text.split(";\n"):
+                transaction.execute(sa.text(statement))
         enrich(stores.warehouse, project, AS_OF)
+        stores.warehouse.publish()
 
 
 def tick(folder: Path, report: Path) -> None:
     """Take the two ticks with the hub."""
-    import duckdb
-
     from hub.pipeline import workspace
     from hub.project import load_project
     from hub.stages.decide import decide
@@ -96,8 +99,8 @@ def tick(folder: Path, report: Path) -> None:
         ticked = time.perf_counter()
         decide(stores.warehouse, stores.ledger, project, AS_OF + timedelta(hours=1))
         told = {"tick_seconds": ticked - started, "idle_seconds": time.perf_counter() - ticked}
-    with duckdb.connect(str(project.state / "warehouse.duckdb"), read_only=True) as connection:
-        outcome = _outcome(connection)
+        with stores.warehouse.begin() as transaction:
+            outcome = _outcome(lambda sql: transaction.scalar(sa.text(sql)))
     report.write_text(json.dumps({**told, "outcome": outcome}), "utf-8")
 
 
@@ -126,16 +129,17 @@ def reference(folder: Path, report: Path) -> None:
                     rows,
                 )
         told = {"tick_seconds": time.perf_counter() - started}
-        report.write_text(json.dumps({**told, "outcome": _outcome(connection)}), "utf-8")
+        outcome = _outcome(lambda sql: connection.sql(sql).fetchall()[0][0])
+        report.write_text(json.dumps({**told, "outcome": outcome}), "utf-8")
 
 
-def _outcome(connection: object) -> dict[str, int]:
+def _outcome(ask: Callable[[str], Any]) -> dict[str, int]:
     asked = {
         "stopped": "SELECT count(*) FROM store.enrolment WHERE status = 'stopped'",
         "done": "SELECT count(*) FROM store.enrolment WHERE status = 'done'",
         "queued": "SELECT count(*) FROM store.decision WHERE step = 'reminder' AND outcome = 'queued'",
     }
-    return {name: int(connection.execute(sql).fetchone()[0]) for name, sql in asked.items()}  # type: ignore[attr-defined]
+    return {name: int(ask(sql)) for name, sql in asked.items()}
 
 
 if __name__ == "__main__":

@@ -27,17 +27,9 @@ PROMISED = {"promised_ratio": 1.5, "promised_peak_mib": 6144}
 
 def run(size: int, folder: Path) -> Result:
     """Prepare, run both sides, compare; `more` tells about the stages and about the next day."""
-    project = folder / "project"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "project", project)
-    for kind in ("traits", "segments"):
-        shutil.rmtree(project / kind)
-        shutil.copytree(ROOT / "segments" / kind, project / kind)
-    for kind in ("scenarios", "syncs"):
-        shutil.rmtree(project / kind)
-    (project / ".env").write_text("HUB_KEY=signs-links-that-nobody-gets\n", "utf-8")
     _say(f"generating {size} persons ...")
-    generate(project / "raw", size)
+    project = project_in(folder / "project", size)
     _say("landing, mapping, resolving ...")
     _walk(project, "land", "map", "resolve")
     theirs_file = folder / "reference.duckdb"
@@ -72,6 +64,19 @@ def run(size: int, folder: Path) -> Result:
             **PROMISED,
         },
     )
+
+
+def project_in(folder: Path, size: int) -> Path:
+    """Write the project of the benchmark to a folder, with the raw files of so many persons, and return the folder."""
+    shutil.copytree(ROOT / "project", folder)
+    for kind in ("traits", "segments"):
+        shutil.rmtree(folder / kind)
+        shutil.copytree(ROOT / "segments" / kind, folder / kind)
+    for kind in ("scenarios", "syncs"):
+        shutil.rmtree(folder / kind)
+    (folder / ".env").write_text("HUB_KEY=signs-links-that-nobody-gets\n", "utf-8")
+    generate(folder / "raw", size)
+    return folder
 
 
 def _traits(project: Path) -> list[str]:

@@ -10,6 +10,7 @@ besides (grey pairs for people to decide, going on from here the next day) it le
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -33,8 +34,12 @@ def reference(lake: Path, warehouse: Path) -> dict[str, object]:
         connection.execute("SET force_compression = 'uncompressed'")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET VARIABLE lake = ?", [str(lake)])
+        # half of the processors, as the hub takes, and one transaction: both cost less than DuckDB's defaults
+        connection.execute(f"SET threads = {max(1, (os.cpu_count() or 1) // 2)}")
         started = time.process_time()
+        connection.execute("BEGIN")
         connection.execute(_statements("1_normalise"))
+        connection.execute("COMMIT")
         normalised = time.process_time()
         _resolve(connection)
         resolved = time.process_time()

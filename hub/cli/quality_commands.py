@@ -121,7 +121,7 @@ def quarantine_replay(
 @quarantine_app.command("mend")
 def quarantine_mend(
     connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection that the row came from.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The row's key.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The row's key; #12 of one that has none.")],
     values: Annotated[
         list[str], typer.Option("--set", metavar="COLUMN=VALUE", help="A raw column and its right value; repeat it.")
     ],
@@ -130,6 +130,10 @@ def quarantine_mend(
         str | None,
         typer.Option("--table", "-t", metavar="TABLE", help="The raw table, where several know the key."),
     ] = None,
+    load: Annotated[
+        str | None,
+        typer.Option("--load", "-l", metavar="LOAD", help="The load package, where rows without a key are alike."),
+    ] = None,
     by: By = None,
     project: Project = None,
     json: Json = False,
@@ -137,4 +141,4 @@ def quarantine_mend(
     """Correct a row by hand: it lands once more with your values, and the next run maps it."""
     from hub.cli.quarantine import mend
 
-    answer(json, lambda: mend(project, connection, key, values, table, why, by))
+    answer(json, lambda: mend(project, connection, key, values, table, load, why, by))

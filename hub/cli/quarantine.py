@@ -19,6 +19,7 @@ from hub.published import ask
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hub.lake import Lake, Place
     from hub.quarantine import Ask, Reason, SetAside
     from hub.stages.map import Choice
 
@@ -85,7 +86,14 @@ def replay(folder: Path | None, chosen: Choice, as_of: str | None, why: str, by:
 
 
 def mend(
-    folder: Path | None, connection: str, key: str, values: Sequence[str], table: str | None, why: str, by: str | None
+    folder: Path | None,
+    connection: str,
+    key: str,
+    values: Sequence[str],
+    table: str | None,
+    load: str | None,
+    why: str,
+    by: str | None,
 ) -> Answer:
     """Land a row of quarantine once more, with corrected values; the next run maps it."""
     from hub.lake import Lake
@@ -93,9 +101,10 @@ def mend(
     from hub.stages.land.mend import land_mended, mended_row
 
     project = open_project(folder)
-    wrong = _wrong_row(partial(ask, project), connection, key, table)
+    wrong = _wrong_row(partial(ask, project), connection, key, table, load)
     corrected = _corrected(values)
     lake = Lake(project.lake, project.lake_copies)
+    place = _place(lake, wrong)
     row = mended_row(lake, connection, wrong.raw_table, wrong.row or "{}", corrected)
     at = moment(None, project)
     ledger = open_ledger(project.hub.ledger, project.state)
@@ -104,23 +113,23 @@ def mend(
         ledger.hand_work.add("mend", connection, f"{at.timestamp():.6f}", what, by or getpass.getuser(), at, why)
     finally:
         ledger.close()
-    load_id = land_mended(lake, connection, wrong.raw_table, row, at)
+    load_id = land_mended(lake, connection, wrong.raw_table, row, at, place)
     told = f"Landed the mended row of {wrong.raw_table} as load {load_id}. The next `hub run` maps it."
     data = {"connection": connection, "raw_table": wrong.raw_table, "load_id": load_id, "columns": list(corrected)}
     return Answer(data, lambda console: console.print(told, markup=False))
 
 
-def _wrong_row(asked: Ask, connection: str, key: str, table: str | None) -> SetAside:
-    """Find the newest version of the row that quarantine has."""
+def _wrong_row(asked: Ask, connection: str, key: str, table: str | None, load: str | None) -> SetAside:
+    """Find the newest version of the row that quarantine has; of rows without a key, the one of that load."""
     from hub.quarantine import rows_of
-    from hub.stages.map import LANDING, WHOLE_COLUMN, Choice
+    from hub.stages.map import KEYLESS, LANDING, WHOLE_COLUMN, Choice
 
-    if key.startswith("#") or key == WHOLE_COLUMN:
-        raise RejectedError("a row without a key can't be told from others: mend it in the system that sends it")
+    if key == WHOLE_COLUMN:
+        raise RejectedError("that is a whole column, and no row: `hub quarantine list` says what to change")
     found = [
         row
         for row in rows_of(asked, Choice(connection=connection, key=key), None, values=True)
-        if row.target != LANDING and table in (None, row.raw_table)
+        if row.target != LANDING and table in (None, row.raw_table) and load in (None, row.load_id)
     ]
     tables = sorted({row.raw_table for row in found})
     if len(tables) != 1:
@@ -130,7 +139,26 @@ def _wrong_row(asked: Ask, connection: str, key: str, table: str | None) -> SetA
         raise RejectedError(
             f"{connection} has {'several rows' if tables else 'no row'} of that key in quarantine{named}"
         )
+    loads = sorted({row.load_id for row in found}, key=float)
+    if key.startswith(KEYLESS) and len(loads) > 1:
+        raise RejectedError(
+            f"{connection} has several rows {key}, which have no key and count within their load: say --load, one of "
+            f"{', '.join(loads)}; `hub quarantine show --key '{key}' --values` shows them"
+        )
     return max(found, key=lambda row: float(row.load_id))
+
+
+def _place(lake: Lake, wrong: SetAside) -> Place | None:
+    """Tell where a row without a key lies; one that has a key is known by that."""
+    from hub.lake import ROW, Place
+    from hub.stages.map import KEYLESS
+
+    if not wrong.source_key.startswith(KEYLESS):
+        return None
+    loads = [load for load in lake.loads(wrong.connection) if load.load_id == wrong.load_id]
+    if not loads or ROW not in lake.columns(wrong.connection, wrong.raw_table, loads):
+        raise RejectedError("nothing in the lake tells this row from others: mend it in the system that sends it")
+    return Place(wrong.load_id, int(wrong.source_key.removeprefix(KEYLESS)))
 
 
 def _corrected(values: Sequence[str]) -> Mapping[str, str]:

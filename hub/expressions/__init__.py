@@ -21,6 +21,7 @@ from hub.expressions.scope import (
     RowsFunction,
     Scope,
     ScopeFunction,
+    Step,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "RowsFunction",
     "Scope",
     "ScopeFunction",
+    "Step",
     "assign",
     "compile_condition",
     "compile_expression",

@@ -54,11 +54,12 @@ def assign(written: str, scope: Scope, to: ExpressionType) -> Compiled:
     """
     compiler = _Compiler(scope)
     given = compiler.value(parse(written))
-    value, failures = convert(given, to, scope)
+    value, failures = convert(given, to, scope, compiler.found.once)
     compiler.found.failures.extend(failures)
     if to == "text" and given.type == "text" and not given.is_constant and not given.never_blank:
         blank = text_constant("")
-        value = Value(sa.case((sa.func.ltrim(value.element) != blank, value.element)), "text", value.column)
+        once = compiler.found.once(value.element)
+        value = Value(sa.case((sa.func.ltrim(once) != blank, once)), "text", value.column)
     if to == "number":
         value = Value(sa.cast(value.element, NUMBER), "number", value.column)
     return compiler.compiled(value)
@@ -91,13 +92,16 @@ class _Compiler:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.found = Found()
+        self.found = Found(stepwise=scope.stepwise)
 
     def compiled(self, value: Value) -> Compiled:
         failures = tuple(
             Failure(_where_null(value.element, failure.condition), failure.message) for failure in self.found.failures
         )
-        return Compiled(value.element, value.type, tuple(self.found.lookups), failures, frozenset(self.found.names))
+        found = self.found
+        return Compiled(
+            value.element, value.type, tuple(found.lookups), tuple(found.steps), failures, frozenset(found.names)
+        )
 
     def value(self, node: exp.Expression) -> Value:
         handler = _NODES.get(type(node))

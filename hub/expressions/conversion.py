@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from hub.contracts import Notation
-from hub.expressions.scope import Element, ExpressionError, ExpressionType, Failure, Scope
+from hub.expressions.scope import Element, ExpressionError, ExpressionType, Failure, Once, Scope
 from hub.expressions.values import INTEGER, NUMBER, TEXT, Value, is_blank, sql_type, text
 from hub.warehouse.constructs import local_date, matches, replace_all, text_constant, try_cast
 
@@ -45,7 +45,11 @@ _NAMES: Final[dict[ExpressionType, str]] = {
 }
 
 
-def convert(value: Value, to: ExpressionType, scope: Scope) -> tuple[Value, tuple[Failure, ...]]:
+def _itself(element: Element) -> Element:
+    return element
+
+
+def convert(value: Value, to: ExpressionType, scope: Scope, once: Once = _itself) -> tuple[Value, tuple[Failure, ...]]:
     """Give a value as another type. Raises ExpressionError where no rule leads there."""
     if value.type == to:
         return value, ()
@@ -54,7 +58,7 @@ def convert(value: Value, to: ExpressionType, scope: Scope) -> tuple[Value, tupl
     if to == "text":
         return Value(as_text(value, scope), "text", value.column), ()
     if value.type == "text" and to in _NAMES:
-        element = _from_text(value, to, scope)
+        element = once(_from_text(value, to, scope))
         return Value(element, to, value.column), (unread(value.element, element, _NAMES[to]),)
     element_or_none = _between(value, to, scope)
     if element_or_none is None:

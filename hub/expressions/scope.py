@@ -88,7 +88,8 @@ class Scope:
 
     `names` may be qualified (`product.species`). `lists` are the translations for lookup('list', x). `plugins` are
     functions that libraries compute; they and e-mail, phone and name functions need `lookups_allowed`. Moments without
-    a time zone are local in `timezone`; numbers and dates in text are written in `notation`.
+    a time zone are local in `timezone`; numbers and dates in text are written in `notation`. With `stepwise`, what an
+    expression needs several times comes as `Compiled.steps`, for who computes them before the expression.
     """
 
     names: Mapping[str, Name]
@@ -97,22 +98,44 @@ class Scope:
     timezone: str = "Europe/Amsterdam"
     as_of: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     lookups_allowed: bool = False
+    stepwise: bool = False
     region: str = "NL"
     lists: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     plugins: Mapping[str, Function] = field(default_factory=dict)
 
 
-Fast = Callable[[Element], tuple[Element, sa.ColumnElement[bool]]]
+Once = Callable[[Element], Element]
+"""From an element that is needed several times to the one that stands for it, computed once where that can be done."""
+
+Fast = Callable[[Element, Once], tuple[Element, sa.ColumnElement[bool]]]
 """From an input to the value as the engine computes it, and the condition under which that is certainly right."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A value that several parts of an expression need: to be computed once per row, under its name, before them.
+
+    Engines compute what stands twice in a CASE twice. Steps of the same name are one and the same; one that needs
+    another one comes after it.
+    """
+
+    name: str
+    element: Element = field(compare=False)
+
+    @property
+    def column(self) -> Element:
+        """Give the column that stands for it."""
+        return sa.column(self.name, self.element.type)
 
 
 @dataclass(frozen=True)
 class Lookup:
     """Values that are computed once per distinct input: by the engine where `fast` decides, else by `call`.
 
-    Fill the temporary table `name` (columns `input`, `output`) for every `input` of the rows where `needed` holds, and
-    join it to the rows on `condition`. What `call` gives is kept in `store.lookup_value` under `function`. Lookups of
-    the same name are one and the same.
+    Either fill the temporary table `name` (columns `NAME_input` and `NAME_output`) for every `input` of the rows where
+    `needed` holds, and join it to the rows on `condition`; or compute `output` by `fast`, and do so for the rows that
+    it leaves open. What `call` gives is kept in `store.lookup_value` under `function`. Lookups of the same name are one
+    and the same.
     """
 
     name: str
@@ -130,15 +153,20 @@ class Lookup:
         return _values(self.name)
 
     @property
+    def output(self) -> Element:
+        """Give the column of the value: of a name of its own, so that it needs no table before it."""
+        return sa.column(f"{self.name}_output", sa.Text())
+
+    @property
     def condition(self) -> sa.ColumnElement[bool]:
         """Give the join condition."""
-        return self.table.c.input == self.input
+        return self.table.c[f"{self.name}_input"] == self.input
 
 
 @cache
 def _values(name: str) -> sa.TableClause:
     """Give the one table of a name: SQLAlchemy tells tables apart by the object."""
-    return sa.table(name, sa.column("input", sa.Text()), sa.column("output", sa.Text()))
+    return sa.table(name, sa.column(f"{name}_input", sa.Text()), sa.column(f"{name}_output", sa.Text()))
 
 
 @dataclass(frozen=True)
@@ -160,5 +188,6 @@ class Compiled:
     element: Element
     type: ExpressionType
     lookups: tuple[Lookup, ...] = ()
+    steps: tuple[Step, ...] = ()
     failures: tuple[Failure, ...] = ()
     names: frozenset[str] = frozenset()

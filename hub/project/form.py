@@ -98,7 +98,7 @@ def _told(
     path: KeyPath, entries: list[Any], model: type[BaseModel], document: Document, root: KeyPath
 ) -> Iterator[Problem]:
     kinds = list(dict.fromkeys(kind for entry in entries if (kind := _kind(entry))))
-    name = path[-1] if path else document.file
+    name = next((part for part in reversed(path) if not isinstance(part, int)), document.file)
     if len(kinds) and any(entry["loc"][-1:] == ("[key]",) for entry in entries):
         yield document.at_key((*root, *path), f"the key '{name}' must be {' or '.join(kinds)}: put it in quotes")
     elif kinds:

@@ -13,13 +13,13 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
 def _length(value: Any) -> Any:
-    if isinstance(value, str) and not _LENGTH.fullmatch(value.strip()):
+    if not isinstance(value, str) or not _LENGTH.fullmatch(value.strip()):
         raise ValueError("write a length of time as a number and a unit: 7 days, 36 hours, 2 weeks")
-    return " ".join(value.split()) if isinstance(value, str) else value
+    return " ".join(value.split())
 
 
 def _clock(value: Any) -> Any:
-    if isinstance(value, str) and not _CLOCK.fullmatch(value):
+    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
         raise ValueError('write a time of day in quotes, with two digits each: "09:00"')
     return value
 
@@ -36,10 +36,17 @@ Clock = Annotated[
 """A time of day."""
 
 
+def with_unit(value: Any) -> Any:
+    """Refuse a bare number, alone or in a list: it could be days as well as weeks."""
+    if any(isinstance(one, int | float) for one in (value if isinstance(value, list) else [value])):
+        raise ValueError("write a length of time as a number and a unit: 90 days, 2 weeks")
+    return value
+
+
 def _loses(value: Any) -> Any:
-    if isinstance(value, str) and value not in _LOSES and not _LENGTH.fullmatch(value.strip()):
+    if not isinstance(value, str) or (value not in _LOSES and not _LENGTH.fullmatch(value.strip())):
         raise ValueError(f"write {', '.join(_LOSES)}, or a length of time: 3 days")
-    return " ".join(value.split()) if isinstance(value, str) else value
+    return " ".join(value.split())
 
 
 _LOSES = ("wait", "drop", "next channel")

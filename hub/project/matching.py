@@ -42,11 +42,16 @@ class MatchRules(Form):
         "surname, given name, postcode, city or street; given name and surname with postcode or city; given name or "
         "surname with street and city.",
     )
+    limit: int = Field(
+        250,
+        ge=2,
+        description="A block of more people than this compares nobody: what so many share tells nobody apart.",
+    )
     short_names: dict[str, list[str]] = Field(
         default_factory=dict, description="Short forms of given names, added to the hub's own: `charlotte: [lotte]`."
     )
     retrain: Percentage = Field(
-        0.5, description="The model is trained again when the number of people has changed by this share."
+        0.5, description="The model is trained again when the number of records with a name has changed by this share."
     )
 
     @model_validator(mode="after")

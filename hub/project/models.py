@@ -39,9 +39,9 @@ def _expression(value: Any) -> Any:
 
 def _duration(value: Any) -> Any:
     """Read `14 days`, `36 hours`, `2 weeks`."""
-    if not isinstance(value, str):
+    if isinstance(value, timedelta):
         return value
-    amount, _, unit = value.strip().partition(" ")
+    amount, _, unit = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
     units = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7}
     days = units.get(unit.strip().removesuffix("s"))
     if not amount.isdigit() or days is None:
@@ -49,14 +49,17 @@ def _duration(value: Any) -> Any:
     return timedelta(days=int(amount) * days)
 
 
-def _percentage(value: Any) -> Any:
+def percentage(value: Any) -> Any:
     """Read `10%` as 0.1."""
+    share = value
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
-            return float(value.strip()[:-1]) / 100
+            share = float(value.strip()[:-1]) / 100
         except ValueError:
             raise ValueError("write a percentage as a number with a percent sign: 10%") from None
-    return value
+    if isinstance(share, int | float) and not 0 <= share <= 1:
+        raise ValueError("a percentage is from 0% to 100%: write 10%")
+    return share
 
 
 Expression = Annotated[
@@ -70,7 +73,7 @@ Duration = Annotated[
 ]
 Percentage = Annotated[
     float,
-    BeforeValidator(_percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]),
+    BeforeValidator(percentage, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]),
     Field(ge=0, le=1),
 ]
 StatedChannel = Literal["email", "sms", "letter", "phone", "ads", "all"]

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from hub.contracts import Channel
+from hub.errors import suggest
 from hub.project.actions import ACTION_KEYS, Action, AddTo, Banner, Post, RemoveFrom, SetFields, Task, expressions_of
 from hub.project.cases import ScenarioCase
 from hub.project.consent_terms import ConsentChannel
@@ -152,7 +153,7 @@ class WaitFor(Form):
 
 def _wait(value: Any) -> Any:
     """A length of time may stand alone."""
-    return {"for": value} if isinstance(value, str) else value
+    return value if isinstance(value, dict | WaitFor) else {"for": value}
 
 
 class Wait(Form):
@@ -189,12 +190,18 @@ def _step(value: Any) -> Any:
     if value in ("stop", "end"):
         return {"end": ""}
     if _key(value) is None:
-        raise ValueError(f"a step is one of {', '.join(f'`{key}`' for key in STEPS)}")
+        near = "".join(suggest(str(key), STEPS) for key in (value if isinstance(value, dict) else [value]))
+        raise ValueError(f"a step is one of {', '.join(f'`{key}`' for key in STEPS)}{near and '.'}{near}")
     return value
 
 
 def _steps(value: Any) -> Any:
-    return [value] if value in ("stop", "end") else value
+    if value in ("stop", "end"):
+        return [value]
+    listed = isinstance(value, list | tuple)
+    if not listed:
+        raise ValueError("write steps as a list, each behind a dash, or `stop`")
+    return value
 
 
 Step = Annotated[
@@ -314,6 +321,13 @@ class Scenario(Form):
     cases: dict[str, ScenarioCase] = Field(
         default_factory=dict, description="Examples that run as tests (`hub test`), each under a sentence."
     )
+
+    @field_validator("valid_for")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if not value:
+            raise ValueError("nothing starts within no time at all: write at least a day, `valid_for: 1 day`")
+        return value
 
     @model_validator(mode="after")
     def _is_personal(self) -> Self:

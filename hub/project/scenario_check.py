@@ -176,7 +176,8 @@ def _action(step: AnyStep, path: Path, origin: Origin, scenario: Scenario) -> It
             )
     for key, given in lengths.items():
         if given is not None and length(given) == (0, timedelta()):
-            yield origin.at_value(*path, key, message=f"`{key}` is no time at all: leave it out")
+            remedy = "say how long it is shown" if isinstance(step, Banner) else "leave it out"
+            yield origin.at_value(*path, key, message=f"`{key}` is no time at all: {remedy}")
 
 
 def _telling(step: Banner, path: Path, origin: Origin) -> Iterator[Problem]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from hub.project.lengths import with_unit
 from hub.project.models import Duration, Expression, Form
 
 
@@ -14,7 +15,9 @@ class ScorePart(Form):
 
     of: str = Field(description="The table whose rows count.")
     where: Expression | None = Field(None, description="Only rows that meet this condition.")
-    within: str | None = Field(None, description="Only rows of the last so many days: 90 days, or 90 days of COLUMN.")
+    within: Annotated[str | None, BeforeValidator(with_unit)] = Field(
+        None, description="Only rows of the last so many days: 90 days, or 90 days of COLUMN."
+    )
     weight: Expression = Field(description="What a row of today adds: a number, or an expression over the row.")
     half_life: Duration | None = Field(
         None, description="After how long a row counts half; the score's own where absent."

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from hub.project.cases import SegmentCase
-from hub.project.models import Expression, Form, Percentage
+from hub.project.models import Expression, Form, Percentage, percentage
 
 
 def _share(value: Any) -> Any:
-    """Read `10%`, or a whole number of people; 0.1 could be meant as either."""
-    if value == 0 or isinstance(value, float) or (isinstance(value, str) and not value.strip().endswith("%")):
+    """Read `10%`, or a whole number of people; 0.1 could be meant as either, and nobody is no segment."""
+    written = isinstance(value, str) and value.strip().endswith("%")
+    if (isinstance(value, float | str) and not written) or (percentage(value) if written else value) == 0:
         raise ValueError("write a whole number of people, or a percentage: 1000, 10%")
     return value
 

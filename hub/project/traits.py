@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from hub.project.lengths import with_unit
 from hub.project.models import Expression, Form
 
 AGGREGATES = (
@@ -63,7 +64,7 @@ class Trait(Form):
     )
     among: Expression | None = Field(None, description="For rank: only among people who meet this condition.")
     where: Expression | None = Field(None, description="Only rows that meet this condition.")
-    within: str | list[str] | None = Field(
+    within: Annotated[str | list[str] | None, BeforeValidator(with_unit)] = Field(
         None,
         description="Only rows of the last so many days, weeks, months or years: 90 days, or 90 days of COLUMN. A list "
         "gives a trait for each, such as NAME_90d.",

@@ -174,8 +174,12 @@ PEOPLE = (
         "What a register said about an organisation, each time it was asked; the newest answer counts.",
         (
             C("asked", "text", "The question: what was known of the organisation, such as `kvk=12345678`."),
-            C("status", "text", "found, absent, or rejected: the question can't be answered as it is."),
-            C("reason", "text", "Why it was rejected."),
+            C(
+                "status",
+                "text",
+                "found, absent, rejected: it can't be asked so, or changed: somebody told of a change at looked_up_at.",
+            ),
+            C("reason", "text", "Why it was rejected, or what changed."),
             C("kvk", "text", "KvK number, 8 digits."),
             C("branch", "text", "Number of the main branch (vestiging), 12 digits."),
             C("name", "text", "Name in the register."),
@@ -566,10 +570,21 @@ DERIVED = (
         "What each person looked like when it was last compared by probability.",
         (
             C("record_no", "integer", "The number of the person's oldest record."),
-            C("mark", "text", "Fingerprint of all that its records say."),
+            C("said", "text", "All that its records say, as it is compared: JSON."),
         ),
         mapped=False,
         key=("record_no",),
+    ),
+    Table(
+        "match_key",
+        "derived",
+        "By what each person is found to be compared by probability: who have one of these in common are compared.",
+        (
+            C("record_no", "integer", "The number of the person's oldest record."),
+            C("key", "integer", "What blocks a pair, as a number."),
+        ),
+        mapped=False,
+        key=("record_no", "key"),
     ),
     Table(
         "match_candidate",

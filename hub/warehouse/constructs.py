@@ -123,6 +123,31 @@ def _arg_max_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
     return f"arg_max({value}, {order})"
 
 
+class mean(FunctionElement[Any]):
+    """`mean(number)`: the aggregate average, to four decimals exactly.
+
+    DuckDB's own average of decimals is a floating-point number: one that lies in the middle of two of four decimals, as
+    a sixteenth of an amount often does, may be rounded the wrong way.
+    """
+
+    name = "mean"
+    inherit_cache = True
+    type = sa.Numeric(18, 4)
+
+
+@compiles(mean)
+def _mean_postgresql(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = _arguments(element, compiler, keywords)
+    return f"CAST(avg({value}) AS NUMERIC(18, 4))"
+
+
+@compiles(mean, "duckdb")
+def _mean_duckdb(element: Any, compiler: Compiler, **keywords: Any) -> str:
+    (value,) = _arguments(element, compiler, keywords)
+    twice = f"(CAST(abs(sum({value})) * 20000 AS HUGEINT) + count({value})) // (2 * count({value}))"
+    return f"CAST(CAST(({twice}) * sign(sum({value})) AS DECIMAL(38, 4)) * 0.0001 AS DECIMAL(18, 4))"
+
+
 class median(FunctionElement[float]):
     """`median(number)`: the aggregate median, interpolated."""
 

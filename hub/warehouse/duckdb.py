@@ -55,7 +55,8 @@ class DuckDBTransaction(Transaction):
         from hub.warehouse.arrow import sql_columns
 
         columns = sql_columns(data.schema)
-        self._raw.register("incoming", data)
+        # as a stream: asked to register a table, `duckdb` looks whether it is one of pandas, and imports that
+        self._raw.register("incoming", data.__arrow_c_stream__())
         self._raw.execute(f'DROP TABLE IF EXISTS "{name}"')
         self._raw.execute(f'CREATE TEMPORARY TABLE "{name}" AS SELECT * FROM incoming')
         self._raw.unregister("incoming")

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, c
 
 from hub.contracts import ConnectionConfig, Destination, Place, Plugin
 from hub.errors import suggest
+from hub.units import Rates
 from plugins.destinations.sms_http import SmsHttp
 from plugins.destinations.sms_http.config import SmsHttpConfig
 from plugins.sources.files import Files, FilesConfig
@@ -111,10 +112,14 @@ class CalledConfig(VendorConfig):
     """What every vendor has that is called over HTTP."""
 
     allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
+    rate: Rates | None = Field(
+        None, description="How fast it may be asked, where your plan allows more or less than usual: 20/s."
+    )
 
     def filled(self) -> dict[str, Any]:
-        """Add where it stands."""
-        return {**super().filled(), "allow_private": self.allow_private}
+        """Add where it stands, and how fast it may be asked."""
+        told = super().filled()
+        return {**told, "allow_private": self.allow_private, **({} if self.rate is None else {"rate": self.rate})}
 
 
 class ListingConfig(CalledConfig):

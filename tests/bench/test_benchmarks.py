@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main, names, run
+from bench.benchmarks import print as press
 from bench.benchmarks import simulate
 
 FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_mib"]
@@ -32,6 +33,16 @@ def test_a_benchmark_measures_both_sides(name: str, also: set[str], tmp_path: Pa
     assert told["reference_cpu_seconds"] > 0
     assert told["peak_mib"] > 10
     assert also <= told.keys()
+
+
+def test_letters_are_set_on_both_sides_and_what_a_press_keeps_does_not_grow(tmp_path: Path) -> None:
+    told = json.loads(run("print", 20, tmp_path).as_line())
+    assert list(told)[: len(FORM)] == FORM
+    assert told["letters_per_cpu_second"] > 0
+    assert told["batch_letters_per_cpu_second"] > told["letters_per_cpu_second"]
+    press.draw(tmp_path / "assets")
+    one, many = (press.cost("batch", size, tmp_path / str(size), tmp_path, 10) for size in (10, 80))
+    assert many.peak_mib < 1.5 * one.peak_mib
 
 
 def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path: Path) -> None:
@@ -68,6 +79,8 @@ def test_what_the_model_finds_beyond_the_rules_is_judged_beside_splink(tmp_path:
         assert told[f"{name}_f1"] > 0.8, name
         assert told[f"splink_{name}_f1"] > 0.5, name
     assert told["febrl1_f1"] > told["febrl1_rules_f1"]
+    assert told["day_rows"] > 0
+    assert told["day_ratio"] > told["idle_ratio"] >= 0
 
 
 def test_a_hundred_traits_and_sixty_segments_are_those_of_the_reference(tmp_path: Path) -> None:

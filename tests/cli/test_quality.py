@@ -170,7 +170,8 @@ def test_a_row_mended_by_hand_returns_and_says_who_mended_it(shop: Shop) -> None
         (("2", "--set", "dbo=1"), "customers of shop has no column 'dbo'. Did you mean 'dob'?"),
         (("2", "--set", "dob"), "write --set column=value"),
         (("9", "--set", "dob=1"), "shop has no row of that key in quarantine"),
-        (("#9", "--set", "id=1"), "a row without a key can't be told from others"),
+        (("#9", "--set", "id=1"), "shop has no row of that key in quarantine"),
+        (("*", "--set", "id=1"), "that is a whole column, and no row"),
     ],
 )
 def test_what_can_not_be_mended_is_refused_before_anything_lands(
@@ -183,6 +184,36 @@ def test_what_can_not_be_mended_is_refused_before_anything_lands(
     assert told in done.stderr
     assert len(Lake(shop.folder / "lake").loads("shop")) == before
     assert shop.acts() == []
+
+
+def test_a_row_without_a_key_is_mended_by_its_place_and_leaves_quarantine(shop: Shop) -> None:
+    keyless = BERT.removeprefix("2").replace("31-02", "28-02")
+    shop.write("data/customers.csv", HEAD + ANNA + keyless)
+    shop.run()
+    shop.write("data/customers.csv", HEAD + CARLA.replace("?", "v") + keyless)
+    shop.run()
+    shown = shop.told("quarantine", "show", "--reason", "key is empty")
+    assert [it["source_key"] for it in shown] == ["#2", "#2"]
+    first, second = (it["load_id"] for it in shown)
+    mend = ("quarantine", "mend", "shop", "#2", "--set", "id=2", "--why", "found in the till")
+    assert f"several rows #2, which have no key and count within their load: say --load, one of {first}, {second}" in (
+        " ".join(shop.hub(*mend).stderr.split())
+    )
+    shop.told(*mend, "--load", first)
+    shop.run()
+    people = "SELECT source_key, surname FROM source_record ORDER BY 1"
+    three = [{"source_key": key, "surname": name} for key, name in (("1", "Wit"), ("2", "Bruin"), ("3", "Groen"))]
+    assert shop.ask(people) == three
+    left = shop.told("quarantine", "show", "--reason", "key is empty")
+    assert [it["load_id"] for it in left] == [second]
+    # a changed mapping reads all rows again: what was mended stays out
+    shop.write("mappings/shop.yaml", MAPPING.replace("trim(surname)", "upper(trim(surname))"))
+    shop.run()
+    assert [it["load_id"] for it in shop.told("quarantine", "show", "--reason", "key is empty")] == [second]
+    shop.told(*mend)
+    shop.run()
+    assert shop.told("quarantine", "list") == []
+    assert [row["surname"] for row in shop.ask(people)] == ["WIT", "BRUIN", "GROEN"]
 
 
 def test_a_connection_that_was_stopped_goes_on_when_a_person_accepts_it(shop: Shop) -> None:

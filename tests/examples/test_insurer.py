@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 
 import pytest
 
@@ -26,6 +27,28 @@ MEMBERS = (
 )
 POLICIES = "nummer;lidnummer;polis;vanaf;stand;gewijzigd", "P5;5;Basis;01-01-2024;opgezegd;01-04-2026 09:00"
 
+ACROSS_THE_CLOCK = (
+    "2026-09-30 10:00",
+    "2026-10-01 09:59",
+    "2026-10-01 10:00",
+    "2026-10-26 10:00",
+    "2027-01-01 10:00",
+    "2027-01-04 09:59",
+    "2027-01-04 10:00",
+)
+KEES = (
+    MEMBERS[0],
+    "11;heer;Kees;Bos;kees@example.nl;Dorpsstraat;11;3811 AB;Amersfoort;ja;nee;ja;01-09-2026 09:30;01-09-2026 09:30",
+)
+HIS_POLICY = POLICIES[0], "P11;11;Basis;01-01-2024;loopt;01-09-2026 09:00"
+HIS_CALLS = (
+    "id;lidnummer;op;onderwerp",
+    *(
+        f"G11{number};11;{at};opzeggen"
+        for number, at in enumerate(("29-09-2026 10:00", "30-09-2026 09:00", "30-12-2026 10:00", "31-12-2026 09:00"))
+    ),
+)
+
 
 @pytest.fixture(scope="module")
 def insurer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
@@ -35,6 +58,17 @@ def insurer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
             if day == "2026-04-01 09:59":
                 opened.add("leden-2026-04-01.csv", *MEMBERS)
                 opened.add("polissen-2026-04-01.csv", *POLICIES)
+            opened.run(day)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def autumn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    """Kees thinks of leaving before both quarters between which the clock goes back, on 25 October."""
+    with example("insurer", tmp_path_factory.mktemp("autumn")) as opened:
+        for file, lines in (("leden", KEES), ("polissen", HIS_POLICY), ("gesprekken", HIS_CALLS)):
+            opened.add(f"{file}-2026-09-01.csv", *lines)
+        for day in ACROSS_THE_CLOCK:
             opened.run(day)
         yield opened
 
@@ -52,6 +86,22 @@ def test_r24_on_the_first_day_of_a_quarter_high_risks_are_written_to_once(insure
 
 def test_r24_new_years_day_is_no_working_day(insurer: Example) -> None:
     assert times(insurer, "Jaap") == ["2026-01-02 10:00"]
+
+
+def test_r24_quarters_begin_at_midnight_on_the_wall_on_both_sides_of_the_clock_going_back(autumn: Example) -> None:
+    """In summer the first of October begins at ten in the evening UTC, in winter the first of January at eleven.
+
+    Ten is ten on the wall after it too: New Year's Day is a holiday and a Friday, so the next mail goes on Monday.
+    """
+    assert times(autumn, "Kees") == ["2026-10-01 10:00", "2027-01-04 10:00"]
+    entered = autumn.ask("""
+        select e.entered_at from enrolment e join source_record r on r.record_id = e.record_id
+        join person p on p.person_id = r.person_id where e.scenario = 'stay' and p.given_name = 'Kees' order by 1
+    """)
+    assert [row["entered_at"].astimezone(UTC).isoformat() for row in entered] == [
+        "2026-09-30T22:00:00+00:00",
+        "2026-12-31T23:00:00+00:00",
+    ]
 
 
 def test_r24_who_is_still_in_doubt_a_quarter_later_is_written_to_again(insurer: Example) -> None:

@@ -69,3 +69,43 @@ def test_a_scenario_that_starts_from_its_own_tasks_again_and_again_is_a_mistake(
     assert told(shop) == []
     shop.change(FILE, "content: {orders: orders}", "content: {orders: orders}\n  - task: Ring\n    to: desk")
     assert told(shop) == ["scenarios/thanks.yaml:5:1: scenarios start each other in a circle: thanks -> thanks"]
+
+
+MAIL = """{{ salutation }} {{ given_name }}, {{ orders }} {% assign x = city %}{{ x }}
+{{ order }} {% for one in lines %}{{ one.total }} {{ forloop.index }}{% endfor %}{% if nickname %}!{% endif %}
+{% render "footer.txt", shop: "Ede" %} {{ unsubscribe_url }}"""
+TEMPLATES = {
+    "thanks/email.txt": MAIL,
+    "blocks/footer.txt": "{{ shop }} {{ preferences_url }}\n{{ town }}",
+    "blocks/unused.txt": "{{ nobody_asks }}",
+}
+
+
+def test_a_value_that_nobody_gives_a_template_is_told_with_its_place(shop: Any) -> None:
+    for name, text in TEMPLATES.items():
+        shop.write(f"templates/{name}", text)
+    give = " Give it in scenario 'thanks' under `content:` of the step that sends 'thanks'"
+    assert told(shop) == [
+        f"templates/blocks/footer.txt:2:4: there is no value 'town'.{give}",
+        "templates/thanks/email.txt:2:4: there is no value 'order'. Did you mean 'orders'?",
+        f"templates/thanks/email.txt:2:27: there is no value 'lines'.{give}",
+        f"templates/thanks/email.txt:2:88: there is no value 'nickname'.{give}",
+    ]
+    shop.change(
+        FILE, "content: {orders: orders}", "content: {orders: 1, order: 2, lines: city, nickname: city, town: city}"
+    )
+    assert told(shop) == []
+
+
+def test_recommendations_are_a_value_where_the_step_asks_for_them(shop: Any) -> None:
+    shop.write("recommendations.yaml", "at_most: 4\n")
+    shop.write("templates/thanks/email.txt", "{% for product in recommendations %}{{ product.name }}{% endfor %}")
+    (problem,) = told(shop)
+    assert problem.startswith("templates/thanks/email.txt:1:19: there is no value 'recommendations'.")
+    shop.change(FILE, "content: {orders: orders}", "content: {orders: orders}\n    recommendations: 3")
+    assert told(shop) == []
+
+
+def test_a_block_that_is_not_there_is_told(shop: Any) -> None:
+    shop.write("templates/thanks/email.txt", 'Dag {% render "foter.txt" %}')
+    assert told(shop) == ['templates/thanks: email.txt: 1:15: there is no block "foter.txt"']

@@ -290,11 +290,11 @@ def test_without_news_no_work_and_a_change_scores_only_its_own_pairs(
     match(join=0.5)
     identity = IdentityFile(match=MatchRules(join=0.5))
     assert resolve(warehouse, ledger, replace(project(), identity=identity), NOON).skipped
-    before = dict(rows(warehouse, "match_profile", "record_no", "mark"))
+    before = dict(rows(warehouse, "match_profile", "record_no", "said"))
     links = rows(warehouse, "match_link", "low_record", "high_record", "score", "reason")
     tell(warehouse, said("erp:1", "Berend", "Zuiderwijk", AUTUMN, home="9999ZZ 1"))
     match(join=0.5)
-    after = dict(rows(warehouse, "match_profile", "record_no", "mark"))
+    after = dict(rows(warehouse, "match_profile", "record_no", "said"))
     assert len(after) == len(before) + 1
     assert before.items() <= after.items()
     assert rows(warehouse, "match_link", "low_record", "high_record", "score", "reason") == links
@@ -388,7 +388,7 @@ def test_a_project_that_matches_no_more_has_only_what_the_rules_say(
     match(join=0.5)
     resolve(warehouse, ledger, project(), NOON)
     assert people(warehouse) == [{"crm:1"}, {"shop:1"}]
-    assert rows(warehouse, "match_link", "low_record") == rows(warehouse, "match_profile", "mark") == []
+    assert rows(warehouse, "match_link", "low_record") == rows(warehouse, "match_profile", "said") == []
     assert models(warehouse) == []
 
 

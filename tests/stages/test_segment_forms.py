@@ -329,7 +329,8 @@ def test_a_circle_over_sets_is_told() -> None:
         ({"where": "true", "sample": 0.5}, "write a whole number of people, or a percentage"),
         ({"where": "true", "sample": "some"}, "write a whole number of people, or a percentage"),
         ({"where": "true", "sample": 0}, "write a whole number of people, or a percentage"),
-        ({"where": "true", "sample": "120%"}, "less than or equal to 1"),
+        ({"where": "true", "sample": "120%"}, "a percentage is from 0% to 100%"),
+        ({"where": "true", "sample": "0%"}, "write a whole number of people, or a percentage"),
     ],
 )
 def test_a_segment_of_no_form_is_refused(given: dict[str, Any], told: str) -> None:

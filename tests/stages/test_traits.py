@@ -171,6 +171,8 @@ def test_a_member_of_a_family_may_not_take_the_name_of_another_trait() -> None:
         ({"of": "order_line", "count": True, "per": {"a": ["x"], "b": ["y"]}}, "write `per` as one expression"),
         ({"of": "order_line", "count": True, "per": {"a": []}}, "write `per` as one expression"),
         ({"of": "order_line", "count": True, "within": []}, "the list of windows is empty"),
+        ({"of": "order_line", "count": True, "within": 90}, "a number and a unit: 90 days"),
+        ({"of": "order_line", "count": True, "within": ["1 year", 90]}, "a number and a unit: 90 days"),
     ],
 )
 def test_a_trait_of_no_form_is_refused(trait: dict[str, Any], told: str) -> None:

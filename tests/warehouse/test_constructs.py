@@ -26,6 +26,7 @@ from hub.warehouse.constructs import (
     latest,
     local_date,
     matches,
+    mean,
     median,
     replace_all,
     row_json,
@@ -47,6 +48,7 @@ TESTED = {
     "latest",
     "local_date",
     "matches",
+    "mean",
     "median",
     "replace_all",
     "row_json",
@@ -205,6 +207,26 @@ def test_latest_takes_values_that_a_condition_with_constants_leaves(warehouse: W
     query = sa.select(latest(only, given.c.b, only)).scalar_subquery()
     with warehouse.begin() as transaction:
         assert transaction.scalar(sa.select(query)) == "a"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        (["21920.01", *["0"] * 39], "548.0003"),
+        (["39979.02", *["0"] * 15], "2498.6888"),
+        (["18203.94", *["0"] * 79], "227.5493"),
+        (["-21920.01", *["0"] * 39], "-548.0003"),
+        (["99999999.9999", "99999999.9998"], "99999999.9999"),
+        (["1", "2", None], "1.5"),
+        (["0", "0"], "0"),
+        ([None], None),
+    ],
+)
+def test_a_mean_in_the_middle_of_two_numbers_is_rounded_away_from_nought(
+    warehouse: Warehouse, numbers: list[str | None], expected: str | None
+) -> None:
+    given = rows(*((number and Decimal(number),) for number in numbers), types=(sa.Numeric(18, 4),))
+    assert value(warehouse, sa.select(mean(given.c.a)).scalar_subquery()) == (expected and Decimal(expected))
 
 
 @pytest.mark.parametrize(("numbers", "expected"), [([1, 2, 9], 2), ([1, 2], 1.5), ([7, None], 7), ([None], None)])

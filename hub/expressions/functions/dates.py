@@ -34,7 +34,7 @@ _ONE = sa.literal_column("1", SQL_INTEGER)
 def _date(call: Call) -> Value:
     if len(call) == 1 or call.arguments[0].type != "text":
         return call.give(call.convert(0, "date").element, "date")
-    result = parse_format(call[0], call.arguments[1], sa.Date())
+    result = call.once(parse_format(call[0], call.arguments[1], sa.Date()))
     call.found.failures.append(unread(call[0], result, "not a date"))
     return call.give(result, "date")
 
@@ -53,7 +53,7 @@ def _timestamp(call: Call) -> Value:
     if parts is not None:
         result = counted_moment(call[0], parts)
     else:
-        result = local_moment(parse_format(call[0], call.arguments[1], sa.DateTime()), call.scope)
+        result = call.once(local_moment(parse_format(call[0], call.arguments[1], sa.DateTime()), call.scope))
     call.found.failures.append(unread(call[0], result, "not a date and time"))
     return call.give(result, "timestamp")
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from hub.expressions.conversion import convert
-from hub.expressions.scope import Element, ExpressionError, ExpressionType, Failure, Fast, Lookup, Scope
+from hub.expressions.scope import Element, ExpressionError, ExpressionType, Failure, Fast, Lookup, Scope, Step
 from hub.expressions.values import Value, is_blank
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -37,6 +37,22 @@ class Found:
     names: set[str] = field(default_factory=set)
     guards: list[sa.ColumnElement[bool]] = field(default_factory=list)
     """The conditions of the `case` branches around: elsewhere nothing needs to be looked up."""
+    stepwise: bool = False
+    steps: list[Step] = field(default_factory=list)
+
+    def once(self, element: Element) -> Element:
+        """Give what stands for an element that is needed several times; itself where nobody computes steps.
+
+        What a library is asked comes after all steps, so that nothing made of it can be one.
+        """
+        asked = {lookup.output.name for lookup in self.lookups}
+        parts = [part for part in sa.sql.visitors.iterate(element) if isinstance(part, sa.ColumnClause)]
+        if not self.stepwise or element in parts or any(part.name in asked for part in parts):
+            return element
+        step = Step(f"step_{sha256(_written(element).encode()).hexdigest()[:16]}", element)
+        if step not in self.steps:
+            self.steps.append(step)
+        return step.column
 
 
 @dataclass(frozen=True)
@@ -65,9 +81,13 @@ class Call:
 
     def convert(self, position: int, to: ExpressionType) -> Value:
         """Give an argument as another type, and keep where it could not be read."""
-        value, failures = convert(self.arguments[position], to, self.scope)
+        value, failures = convert(self.arguments[position], to, self.scope, self.once)
         self.found.failures.extend(failures)
         return value
+
+    def once(self, element: Element) -> Element:
+        """Give what stands for an element that is needed several times."""
+        return self.found.once(element)
 
     def give(self, element: Element, type_: ExpressionType, never_blank: bool = False) -> Value:
         """Give the result."""
@@ -90,7 +110,7 @@ class Call:
         lookup = Lookup(name, function, call, input_, needed, fast, depends)
         if lookup not in self.found.lookups:
             self.found.lookups.append(lookup)
-        output = lookup.table.c.output
+        output = lookup.output
         if message:
             self.found.failures.append(Failure(sa.and_(needed, output.is_(None)), message))
         return self.give(output, "text", never_blank=True)

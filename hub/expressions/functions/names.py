@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hub.expressions.functions.function import TEXT, Call, Subject
-from hub.expressions.scope import Element
+from hub.expressions.scope import Element, Once
 from hub.expressions.values import Value
 from hub.warehouse.constructs import matches, replace_all, text_constant
 
@@ -31,16 +31,16 @@ def _initials_of(call: Call) -> Value:
     return call.ask("initials", _initials, call[0], _one_initial, message="")
 
 
-def _no_prefix(surname: Element) -> tuple[Element, sa.ColumnElement[bool]]:
+def _no_prefix(surname: Element, _: Once) -> tuple[Element, sa.ColumnElement[bool]]:
     return sa.cast(sa.null(), sa.Text()), _has_no_prefix(surname)
 
 
-def _whole_surname(surname: Element) -> tuple[Element, sa.ColumnElement[bool]]:
+def _whole_surname(surname: Element, _: Once) -> tuple[Element, sa.ColumnElement[bool]]:
     spaced = replace_all(sa.func.trim(surname), text_constant("[ ]+"), text_constant(" "))
     return spaced, matches(sa.func.trim(surname), text_constant(_PLAIN_WORDS))
 
 
-def _one_initial(given_name: Element) -> tuple[Element, sa.ColumnElement[bool]]:
+def _one_initial(given_name: Element, _: Once) -> tuple[Element, sa.ColumnElement[bool]]:
     name = sa.func.trim(given_name)
     first = sa.func.left(name, sa.literal_column("1"), type_=sa.Text())
     return first + text_constant("."), matches(name, text_constant(_ONE_NAME))

@@ -114,7 +114,7 @@ def _regex(call: Call) -> Value:
     pattern = _pattern(call)
     if re.compile(pattern).groups < 1:
         raise ExpressionError("put parentheses around the part of the pattern to take", call.arguments[1].column)
-    return call.give(extract_first(call[0], text_constant(pattern)), "text")
+    return call.give(call.once(extract_first(call[0], text_constant(pattern))), "text")
 
 
 def _pattern(call: Call) -> str:

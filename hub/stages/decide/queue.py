@@ -21,6 +21,7 @@ from hub.project.lengths import length, moves
 from hub.project.program import Op
 from hub.project.scenario import Send
 from hub.recipients import ADDRESS
+from hub.schema import Schema
 from hub.stages.decide.arbitrate import CAPPED, OUTRANKED, arbitrate
 from hub.stages.decide.channels import choose
 from hub.stages.decide.hand_over import expect_hand_over
@@ -273,15 +274,30 @@ def content_of(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement
     """Give the values for the template as JSON: the person's columns, recommendations, and what `content:` says."""
     content = send.content or {}
     values: list[Any] = []
-    for column in tick.transaction.schema["person"].all_columns:
-        if column.name not in NOT_FOR_TEMPLATES | content.keys():
-            values += [sa.literal(column.name), tick.people.relation.c[column.name]]
+    for name in _of_the_person(tick.transaction.schema):
+        if name not in content:
+            values += [sa.literal(name), tick.people.relation.c[name]]
     if send.recommendations is not None and "recommendations" not in content:
         listed = recommended(tick.transaction.schema, tick.people.person_id, send.recommendations)
         values += [sa.literal("recommendations"), listed]
     for name, expression in content.items():
         values += [sa.literal(name), compile_expression(expression, under_way.scope).element]
     return json_object(*values)
+
+
+def _kept_content(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement[Any]:
+    """Give what a decision keeps for the template: nothing where nobody reads it."""
+    return content_of(tick, send, under_way) if tick.project.reads is None else sa.cast(sa.null(), sa.Text())
+
+
+def given_to_templates(schema: Schema, send: Send) -> frozenset[str]:
+    """Name the values that `content_of` gives."""
+    listed = {"recommendations"} if send.recommendations is not None else set()
+    return frozenset({*_of_the_person(schema), *listed, *(send.content or {})})
+
+
+def _of_the_person(schema: Schema) -> list[str]:
+    return [column.name for column in schema["person"].all_columns if column.name not in NOT_FOR_TEMPLATES]
 
 
 def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Select:
@@ -301,7 +317,7 @@ def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Selec
         "reason": news.c.reason,
         "consent_key": news.c.consent_key,
         "address": news.c.address,
-        "content": sa.case((news.c.outcome == "queued", content_of(tick, send, under_way))),
+        "content": sa.case((news.c.outcome == "queued", _kept_content(tick, send, under_way))),
         "at": tick.now,
         "expires_at": later(tick, news.c.since, rest=tick.plan.scenario.valid_for),
     }

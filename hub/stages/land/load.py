@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.contracts import Destination, Source
-from hub.errors import TemporaryError
 from hub.lake import Lake, raw_name
+from hub.patience import patiently
 from hub.stages.land.failures import failure
 from hub.stages.land.fit import fit_resources
 from hub.stages.land.settings import dlt_settings
@@ -28,15 +28,7 @@ def load_new(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
 
     Returns how many rows per table went into the new load package, by the count of those who sent them.
     """
-    import tenacity
-
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(TemporaryError),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=_pause,
-        reraise=True,
-    )
-    return retrying(_attempt, lake, connection, plugin, work)
+    return patiently(ATTEMPTS)(_attempt, lake, connection, plugin, work)
 
 
 def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Path) -> Counter[str]:
@@ -110,10 +102,3 @@ def _source(connection: str, resources: Sequence[DltResource]) -> DltSource:
     from dlt.extract import DltSource
 
     return DltSource(Schema(raw_name(connection)), raw_name(connection), resources)
-
-
-def _pause(state: Any) -> float:
-    """Wait as long as the other side asks, up to a minute; else half a second, doubling."""
-    error = state.outcome.exception()
-    asked = error.retry_after if isinstance(error, TemporaryError) else None
-    return float(min(asked, 60.0)) if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)

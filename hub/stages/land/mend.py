@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import RejectedError, suggest
-from hub.lake import LOAD_ID, MENDED, ROW, Lake
+from hub.lake import LOAD_ID, MENDED, MENDS, ROW, Lake, Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,8 +37,13 @@ def mended_row(lake: Lake, connection: str, table: str, row: str, values: Mappin
     return pa.table({name: pa.array([_typed(name, given.get(name), type_)], type_) for name, type_ in columns.items()})
 
 
-def land_mended(lake: Lake, connection: str, table: str, row: pa.Table, as_of: datetime) -> str:
-    """Land one mended row; give its load package. What is killed before the end is not there."""
+def land_mended(
+    lake: Lake, connection: str, table: str, row: pa.Table, as_of: datetime, instead_of: Place | None = None
+) -> str:
+    """Land one mended row; give its load package. What is killed before the end is not there.
+
+    `instead_of` is the place of the wrong row where it has no key: by that alone it leaves quarantine.
+    """
     import pyarrow as pa
     import pyarrow.parquet as parquet
     from fsspec.core import url_to_fs
@@ -47,6 +52,8 @@ def land_mended(lake: Lake, connection: str, table: str, row: pa.Table, as_of: d
     filesystem, root = url_to_fs(lake.url)
     folder = f"{root}/{lake.dataset_name(connection)}"
     data = row.append_column(LOAD_ID, pa.array([load_id])).append_column(ROW, pa.array([1], pa.int64()))
+    if instead_of is not None:
+        data = data.replace_schema_metadata({MENDS: str(instead_of).encode()})
     with filesystem.open(f"{folder}/{table}/{load_id}{MENDED}", "wb") as file:
         parquet.write_table(data, file)
     filesystem.makedirs(f"{folder}/_dlt_loads", exist_ok=True)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TABLE = "answers"
 """The raw table in which answers land."""
 KEPT = ("found", "absent", "rejected")
+CHANGED = "changed"
+"""The status of a row by which somebody else tells that a company changed in the register, at `looked_up_at`."""
 PORTION = 100
 
 
@@ -113,7 +115,10 @@ class Answers(Source):
 
 
 def ask(warehouse: Warehouse, project: Project, connection: Connection, as_of: datetime) -> Answers:
-    """Choose what to ask one look-up in this run: what was never asked first, then what expired longest ago."""
+    """Choose what to ask one look-up in this run: what was never asked first, then what expired longest ago.
+
+    An answer expires early when its company is told to have changed since.
+    """
     lookup = connection.open()
     assert isinstance(lookup, Lookup)
     limits = lookup.limits
@@ -141,21 +146,37 @@ def ask(warehouse: Warehouse, project: Project, connection: Connection, as_of: d
             .subquery()
         )
         held = (
-            sa.select(profile.c.asked, sa.func.max(profile.c.expires_at).label("until"))
+            sa.select(
+                profile.c.asked,
+                sa.func.max(profile.c.expires_at).label("expires"),
+                sa.func.max(profile.c.looked_up_at).label("at"),
+                sa.func.max(profile.c.kvk).label("kvk"),
+            )
             .where(profile.c.connection == connection.name)
             .group_by(profile.c.asked)
             .subquery()
         )
+        changed = (
+            sa.select(profile.c.kvk, sa.func.max(profile.c.looked_up_at).label("at"))
+            .where(profile.c.status == CHANGED)
+            .group_by(profile.c.kvk)
+            .subquery()
+        )
+        stale = sa.case((changed.c.at > held.c.at, changed.c.at))
+        until = sa.case((sa.and_(stale.is_not(None), stale < held.c.expires), stale), else_=held.c.expires)
+        company = sa.func.coalesce(held.c.kvk, known.c.kvk) if "kvk" in names else held.c.kvk
         due = transaction.hold(
             "due_question",
             sa.select(
                 known.c.asked,
                 sa.func.min(known.c.way).label("way"),
                 *(sa.func.min(known.c[name]).label(name) for name in names),
-                sa.func.min(held.c.until).label("until"),
+                sa.func.min(until).label("until"),
             )
-            .select_from(known.outerjoin(held, held.c.asked == known.c.asked))
-            .where(known.c.asked.is_not(None), sa.or_(held.c.until.is_(None), held.c.until <= as_of))
+            .select_from(
+                known.outerjoin(held, held.c.asked == known.c.asked).outerjoin(changed, changed.c.kvk == company)
+            )
+            .where(known.c.asked.is_not(None), sa.or_(until.is_(None), until <= as_of))
             .group_by(known.c.asked),
         )
         total = transaction.count(due)

@@ -11,26 +11,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from hub.errors import HubError
 from hub.lake import Lake
-from hub.ledger import Erased, Ledger
+from hub.ledger import Ledger
 from hub.project import Project
 from hub.report import Report
-from hub.stages.map.believed import map_if_believed
-from hub.stages.map.connection import ConnectionMapping, Outcome, plugin_functions
+from hub.stages.map.connection import Outcome, plugin_functions
 from hub.stages.map.groups import seen
-from hub.stages.map.keep_out import KeepOut
 from hub.stages.map.preview import PreviewRow, preview_mapping
 from hub.stages.map.problems import problems_of_mapping
-from hub.stages.map.quality import StoppedError, keep_findings
-from hub.stages.map.quarantine import WHOLE_COLUMN
-from hub.stages.map.raw import LakeData
-from hub.stages.map.rejected import LANDING, show_rejected
+from hub.stages.map.quarantine import KEYLESS, WHOLE_COLUMN
+from hub.stages.map.rejected import LANDING
 from hub.stages.map.replay import Choice, Replayed, replay
-from hub.stages.map.stopped import Stopped, go_on, keep_stopped, state, stopped
+from hub.stages.map.stopped import stopped
+from hub.stages.map.together import Round
 from hub.warehouse import Warehouse
 
 __all__ = [
+    "KEYLESS",
     "LANDING",
     "WHOLE_COLUMN",
     "Choice",
@@ -43,9 +40,6 @@ __all__ = [
     "replay",
 ]
 
-AGAIN = "again"
-"""Stands for the request where a mark was learned from a re-import."""
-
 
 def map_loads(
     warehouse: Warehouse,
@@ -55,7 +49,7 @@ def map_loads(
     accepted: Mapping[str, str] = MappingProxyType({}),
     ledger: Ledger | None = None,
 ) -> Report:
-    """Map what is new in the lake, one transaction per connection.
+    """Map what is new in the lake, in one transaction; in one per connection once one of them fails.
 
     A connection that fails, or that a check stops, is left as it was, and told in `failures`; the others go on. A
     stopped one is told again, without mapping it, until something changes that could let it go on.
@@ -63,46 +57,17 @@ def map_loads(
     changes nothing. Counts: rows mapped, superseded by a newer version, in quarantine, left out by `where`, warned of;
     checks of any kind that are not met; and per table. With a `ledger`, rows about people who were erased are kept out.
     """
-    erased = Erased(ledger.erasures.marks(), (project.key, *project.former_keys)) if ledger is not None else None
     with warehouse.begin() as transaction:
         known, stopped_before = seen(transaction), stopped(transaction)
     connections = dict.fromkeys([*(mapped.connection for mapped in project.mappings), *known])
     plugins = plugin_functions(project)
+    work = Round(warehouse, project, lake, as_of, accepted, ledger, known, stopped_before, plugins)
+    mapped, failures = work.map(list(connections))
     total = Outcome()
-    failures: list[str] = []
     unmet = 0
-    for connection in connections:
-        data, accept, before = LakeData(lake), accepted.get(connection), stopped_before.get(connection)
-        try:
-            if before is not None and before.state == state(project, data, known, connection, accept, as_of):
-                failures.append(f"{connection}: {before.words}")
-                continue
-            with warehouse.begin() as transaction:
-                rejected = show_rejected(transaction, data, connection)
-                work = ConnectionMapping(transaction, project, data, connection, as_of, plugins)
-                if erased:
-                    work.keep_out = KeepOut(erased)
-                findings, outcome = map_if_believed(work, known.get(connection, {}), accept)
-                turned = keep_findings(transaction, findings, as_of, outcome.work)
-                if before is not None:
-                    go_on(transaction, connection)
-                if ledger is not None and work.keep_out is not None and work.keep_out.rows:
-                    ledger.erasures.mark(AGAIN, work.keep_out.learned)
-                    work.keep_out.let_go(transaction, lake, connection)
-        except StoppedError as error:
-            failures.append(f"{connection}: {error}")
-            with warehouse.begin() as transaction:
-                keep_findings(transaction, error.findings, as_of)
-                now = state(project, data, known, connection, accept, as_of)
-                keep_stopped(transaction, connection, Stopped(now, str(error)), as_of)
-        except HubError as error:
-            failures.append(f"{connection}: {error}")
-        except Exception as error:  # noqa: BLE001 - an engine's error may quote values: name its kind only
-            failures.append(f"{connection}: mapping failed with {type(error).__name__}")
-        else:
-            _add(total, outcome)
-            unmet += sum(not finding.met for finding in findings)
-            total.work = total.work or rejected or turned
+    for one in mapped:
+        _add(total, one.outcome)
+        unmet += sum(not finding.met for finding in one.findings)
     return Report(
         stage="map",
         rows_in=total.rows,

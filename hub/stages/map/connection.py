@@ -37,6 +37,7 @@ STATE = "map"
 _TEMPORARY = (
     "map_rows",
     "map_raw_numbered",
+    "map_raw_aside",
     "map_twice",
     "map_older",
     "map_fresh",
@@ -84,6 +85,7 @@ def scope_of(
         timezone=project.hub.timezone,
         as_of=as_of,
         lookups_allowed=True,
+        stepwise=True,
         plugins=plugins,
     )
 
@@ -188,6 +190,9 @@ class ConnectionMapping:
         store.store_statements(self.transaction, rows, self.connection)
         quarantine.release(self.transaction, rows, self.connection, task.fingerprint)
         notes = forbidden.columns + quarantine.put(self.transaction, rows, raw, self.connection, task.fingerprint)
+        source = task.mapped.mapping.from_
+        for load in self.data.loads(self.connection):
+            quarantine.let_out(self.transaction, self.connection, source, self.data.replaced(load, source))
         self._count(task, rows, notes)
         return []
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.lake import LOAD_ID, ROW
+from hub.lake import LOAD_ID, ROW, Place
 from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import row_json, text_constant
 
+KEYLESS = "#"
+"""How the name of a row without a key begins: its number within its load package follows."""
 COLUMNS = ["connection", "raw_table", "target", "source_key", "reason", "row", "load_id", "mapping", "effect"]
 SET_ASIDE = "set aside"
 NOTED = "noted"
@@ -43,6 +45,20 @@ def release(transaction: Transaction, rows: Rows, connection: str, fingerprint: 
     transaction.execute(sa.delete(stored).where(*here, stored.c.source_key.in_(keys)))
 
 
+def let_out(transaction: Transaction, connection: str, raw_table: str, replaced: Iterable[Place]) -> None:
+    """Let rows without a key out in whose place a person put mended ones."""
+    stored = transaction.table("quarantine")
+    for place in replaced:
+        transaction.execute(
+            sa.delete(stored).where(
+                stored.c.connection == text_constant(connection),
+                stored.c.raw_table == text_constant(raw_table),
+                stored.c.load_id == text_constant(place.load_id),
+                stored.c.source_key == text_constant(f"{KEYLESS}{place.row}"),
+            )
+        )
+
+
 def forget(transaction: Transaction, connection: str, mappings: Iterable[str]) -> None:
     """Take out everything that former mappings put there."""
     stored = transaction.table("quarantine")
@@ -58,6 +74,7 @@ def put(transaction: Transaction, rows: Rows, raw: sa.FromClause, connection: st
     """Set the failed rows aside, and note the values that could not be read; give the number of notes."""
     table = rows.table
     translation = rows.translation
+    raw = raw if rows.aside is None else rows.aside
     target = translation.mapped.target
     put_ = partial(_insert, transaction, rows, raw, connection, fingerprint)
     if rows.failed:
@@ -96,7 +113,9 @@ def _insert(
 ) -> None:
     table = rows.table
     same = sa.and_(raw.c[LOAD_ID] == table.c["_load"], raw.c[ROW] == table.c["_row"])
-    key = sa.func.coalesce(table.c["_key"], text_constant("#") + sa.cast(table.c["_row"], sa.Text()), type_=sa.Text())
+    key = sa.func.coalesce(
+        table.c["_key"], text_constant(KEYLESS) + sa.cast(table.c["_row"], sa.Text()), type_=sa.Text()
+    )
     values = [
         text_constant(connection),
         text_constant(rows.translation.mapped.mapping.from_),

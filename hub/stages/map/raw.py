@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hub.expressions import ExpressionType, Name
 from hub.expressions.conversion import moment_value
 from hub.expressions.values import sql_type
-from hub.lake import LOAD_ID, ROW, Lake, Load
+from hub.lake import LOAD_ID, ROW, Lake, Load, Place
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 
@@ -39,6 +39,9 @@ class RawData(Protocol):
     def count(self, load: Load, table: str) -> int:
         """Count the rows of a table in a load package."""
 
+    def replaced(self, load: Load, table: str) -> Sequence[Place]:
+        """List the rows without a key that a load package replaces."""
+
     def relation(self, transaction: Transaction, table: str, loads: Sequence[Load]) -> sa.FromClause:
         """Give the rows of a table in some load packages, with `_dlt_load_id` and `_row`."""
 
@@ -64,6 +67,10 @@ class LakeData:
     def count(self, load: Load, table: str) -> int:
         """Read the number of rows from the files' footers."""
         return self.lake.count(load.files.get(table, ()))
+
+    def replaced(self, load: Load, table: str) -> Sequence[Place]:
+        """Read it from the files' footers."""
+        return self.lake.replaced(load, table)
 
     def relation(self, transaction: Transaction, table: str, loads: Sequence[Load]) -> sa.FromClause:
         """Give the files as a relation; rows that were landed without a number get one."""
@@ -121,7 +128,7 @@ def names_of(
     """Give the names of a relation: `present` columns are in these rows, `known` ones in any load package."""
     names = _names(relation, present, known, timezone)
     if LOADED_AT not in names:
-        names[LOADED_AT] = Name(_loaded_at(relation.c[LOAD_ID], loads), "timestamp")
+        names[LOADED_AT] = Name(_loaded_at(_bare(relation.c[LOAD_ID]), loads), "timestamp")
     return Names(names, open_=not strict)
 
 
@@ -145,8 +152,13 @@ def _names(
         if name not in present:
             names[name] = Name(sa.cast(sa.null(), sql_type(type_)), type_)
         else:
-            names[name] = Name(_element(relation.c[name], present[name], arrow, timezone), type_)
+            names[name] = Name(_element(_bare(relation.c[name]), present[name], arrow, timezone), type_)
     return names
+
+
+def _bare(column: Any) -> Any:
+    """Name a column without its relation: steps are computed on top of it, and expressions read those instead."""
+    return sa.column(column.name, column.type)
 
 
 def _element(column: Any, here: pa.DataType, known: pa.DataType, timezone: str) -> sa.ColumnElement[Any]:

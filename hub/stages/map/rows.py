@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.lake import LOAD_ID, ROW
-from hub.stages.map.lookups import fill, joined
+from hub.stages.map.lookups import deciding, fill, joined, open_, stepped
 from hub.stages.map.translate import IdentifierRule, Translation
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
@@ -47,6 +47,8 @@ class Rows:
     """The record that a row belongs to, or is; None where rows belong to nobody."""
     older: sa.TableClause | None = None
     echoes: sa.TableClause | None = None
+    aside: sa.TableClause | None = None
+    """The raw rows that may be set aside or noted; None where they were not kept apart."""
     superseded: dict[str, int] = field(default_factory=dict)
     """How many good rows are older versions, per load."""
     superseded_failed: dict[str, int] = field(default_factory=dict)
@@ -95,12 +97,45 @@ class Rows:
 
 def read(transaction: Transaction, translation: Translation, raw: sa.FromClause, connection: str) -> Rows:
     """Evaluate a mapping over its raw rows and count what failed."""
-    fill(transaction, raw, translation.lookups)
-    given = _given(translation, raw)
-    query = _judged(transaction, translation, given, connection)
-    keep = transaction.recall if translation.is_plain else transaction.hold
-    table = keep("map_rows", query)
-    return Rows(translation, table, _count(transaction, translation, table), _record(translation, table, connection))
+    aside = None
+    if translation.lookups:
+        table, aside = _decided(transaction, translation, raw, connection)
+    else:
+        source = stepped(raw, translation.steps)
+        query = _judged(transaction, translation, _given(translation, source, source), connection)
+        keep = transaction.recall if translation.is_plain else transaction.hold
+        table = keep("map_rows", query)
+    record = _record(translation, table, connection)
+    return Rows(translation, table, _count(transaction, translation, table), record, aside=aside)
+
+
+def _decided(
+    transaction: Transaction, translation: Translation, raw: sa.FromClause, connection: str
+) -> tuple[sa.TableClause, sa.TableClause | None]:
+    """Evaluate a mapping by what the engine decides, then once more where it needs a library.
+
+    Gives the rows, and apart the raw rows of those that were left open, or failed.
+    """
+    lookups = translation.lookups
+    source = stepped(raw, [*translation.steps, *deciding(lookups)])
+    left_open = sa.or_(*(open_(lookup) for lookup in lookups)).label("_open")
+    query = _judged(transaction, translation, _given(translation, source, source, left_open), connection)
+    table = transaction.hold("map_rows", query)
+    noted = [column for column in table.c if column.name.startswith(("n_", "gn_", "u_"))]
+    doubtful = sa.or_(table.c["_open"], table.c["_reason"].is_not(None), *noted)
+    if not transaction.count(table, doubtful):
+        return table, None
+    same = sa.and_(raw.c[LOAD_ID] == table.c["_load"], raw.c[ROW] == table.c["_row"])
+    aside = transaction.hold("map_raw_aside", sa.select(*raw.c).select_from(table.join(raw, same)).where(doubtful))
+    if transaction.count(table, table.c["_open"]):
+        source = stepped(aside, translation.steps)
+        fill(transaction, source, lookups)
+        decided = sa.false().label("_open")
+        given = _given(translation, source, joined(source, lookups), decided)
+        again = _judged(transaction, translation, given, connection)
+        transaction.execute(sa.delete(table).where(doubtful))
+        transaction.execute(sa.insert(table).from_select([column.name for column in again.selected_columns], again))
+    return table, aside
 
 
 def whose(transaction: Transaction, translation: Translation, raw: sa.FromClause, connection: str) -> sa.Subquery:
@@ -109,21 +144,26 @@ def whose(transaction: Transaction, translation: Translation, raw: sa.FromClause
     `_record` is there where rows of the table belong to people.
     """
     everything = replace(translation, where=None)
-    fill(transaction, raw, everything.lookups)
-    judged = _judged(transaction, everything, _given(everything, raw), connection).subquery("judged")
+    source = stepped(raw, everything.steps)
+    fill(transaction, source, everything.lookups)
+    given = _given(everything, source, joined(source, everything.lookups))
+    judged = _judged(transaction, everything, given, connection).subquery("judged")
     record = _record(everything, judged, connection)
     if record is None or "_record" in judged.c:
         return judged
     return sa.select(*judged.c, record.label("_record")).subquery("whose")
 
 
-def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
-    """Compute every expression once per raw row."""
+def _given(
+    translation: Translation, raw: sa.FromClause, source: sa.FromClause, *more: sa.ColumnElement[Any]
+) -> sa.Subquery:
+    """Compute every expression once per raw row; `source` is `raw`, or has what is looked up joined to it."""
     columns: list[sa.ColumnElement[Any]] = [
         raw.c[LOAD_ID].label("_load"),
         raw.c[ROW].label("_row"),
         _required(translation.key).label("_key"),
         _required(translation.time).label("_time"),
+        *more,
     ]
     columns += [element.label(f"c_{name}") for name, element in translation.columns.items()]
     columns += [element.label(f"r_{name}") for name, element in translation.raw_for_checks.items()]
@@ -137,7 +177,7 @@ def _given(translation: Translation, raw: sa.FromClause) -> sa.Subquery:
     columns += [element.label(name) for name, element in translation.came_back.items()]
     columns += [condition.label(f"f_{number}") for number, (condition, _) in enumerate(_failures(translation))]
     columns += [condition.label(f"u_{number}") for number, (condition, _) in enumerate(translation.left_empty)]
-    query = sa.select(*columns).select_from(joined(raw, translation.lookups))
+    query = sa.select(*columns).select_from(source)
     if translation.where is not None:
         query = query.where(translation.where)
     return query.subquery("given")

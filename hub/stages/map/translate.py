@@ -16,6 +16,7 @@ from hub.expressions import (
     Lookup,
     Name,
     Scope,
+    Step,
     assign,
     compile_condition,
     compile_text,
@@ -109,6 +110,8 @@ class Translation:
     left_empty: list[tuple[sa.ColumnElement[bool], str]] = field(default_factory=list)
     """Values that can't be read and cost only themselves: the rows, and what quarantine notes."""
     lookups: list[Lookup] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    """What expressions need several times, in an order in which each comes after those that it needs."""
     came_back: dict[str, sa.ColumnElement[str]] = field(default_factory=dict)
     """Marks of raw columns that the hub may have written itself, and raw keys by which it knows the row."""
 
@@ -195,6 +198,7 @@ class _Translator:
             self._problem(path, error.message, error.column)
             return None
         self.result.lookups.extend(lookup for lookup in compiled.lookups if lookup not in self.result.lookups)
+        self.result.steps.extend(step for step in compiled.steps if step not in self.result.steps)
         return compiled
 
     def _value(self, path: KeyPath, text: str, type_: Type) -> Compiled | None:
@@ -389,7 +393,7 @@ class _Translator:
         names = self._mapped_names()
         for position, rule in enumerate(self.result.identifiers):
             names.setdefault(rule.type, Name(sa.column(f"i_{position}", sa.Text()), "text"))
-        return replace(self.scope, names=names, lookups_allowed=True)
+        return replace(self.scope, names=names, stepwise=False)
 
     def _mapped_names(self) -> dict[str, Name]:
         names: dict[str, Name] = {}
@@ -408,7 +412,7 @@ class _Translator:
             names[name] = Name(sa.column(f"r_{name}", given.element.type), given.type)
             if name in used:
                 self.result.raw_for_checks[name] = given.element
-        return replace(self.scope, names=names, lookups_allowed=True)
+        return replace(self.scope, names=names, stepwise=False)
 
 
 def _scalar(value: str | int | float | bool) -> str:

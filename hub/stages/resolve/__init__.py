@@ -19,14 +19,13 @@ from hub.report import Report
 from hub.stages.resolve.companies import find_companies
 from hub.stages.resolve.follow import follow
 from hub.stages.resolve.golden import rewrite_people
-from hub.stages.resolve.links import find_links
-from hub.stages.resolve.match import forget
-from hub.stages.resolve.names import find_names
-from hub.stages.resolve.news import find_news, keep, setup
-from hub.stages.resolve.people import find_people
+from hub.stages.resolve.match import compare, match
+from hub.stages.resolve.match.kept import forget, kept_model
+from hub.stages.resolve.news import News, find_news, keep, setup
+from hub.stages.resolve.people import ByRules, by_rules, find_people
 from hub.stages.resolve.records import assign, new_numbers, numbered
 from hub.stages.resolve.rules import rules_of
-from hub.stages.resolve.verdicts import find_verdicts
+from hub.stages.resolve.wider import every_number, widen
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -36,8 +35,8 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
 
     Without news from the mapping, from hand or in the rules nothing is done. With news, only records that hang
     together with those that are new, changed or gone are looked at (`rows_in`), with the result of looking at all;
-    after a change of rules or mappings, and with `match`, it is all. Records whose person and reason stay the same are
-    not written.
+    after a change of rules or mappings, and where `match` trains its model, it is all. Records whose person and reason
+    stay the same are not written.
     """
     rules = rules_of(project.identity)
     scoped = project.identity.scoped
@@ -50,15 +49,27 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
             return Report("resolve", skipped=True)
         by_hand = ledger.verdicts.current()
         numbers = new_numbers(transaction, as_of)
-        # whom somebody is likely one with, no value tells: then the rules look at everybody
-        news = find_news(transaction, numbers, by_hand, rules, scoped, form, decided) if matching is None else None
+        model = kept_model(transaction, matching) if matching is not None else None
+        trained = matching is None or model is not None
+        # without a model everybody is compared
+        news = find_news(transaction, numbers, by_hand, rules, scoped, form, decided) if trained else None
+
+        def judge(news: News | None) -> ByRules:
+            records = numbered(transaction, numbers, news.records if news else None)
+            return by_rules(transaction, records, by_hand, rules, scoped, news.aside if news else None)
+
+        judged, matched = judge(news), None
         if matching is None:
             forget(transaction)
-        records = numbered(transaction, numbers, news.records if news else None)
-        names = find_names(transaction, records)
-        verdicts = find_verdicts(transaction, records, by_hand)
-        links = find_links(transaction, records, names.records, verdicts, rules, scoped, news.aside if news else None)
-        people = find_people(transaction, records, names, links, verdicts, rules, matching, as_of)
+        else:
+            near = every_number(transaction, news) if news else None
+            compared = compare(transaction, matching, model, judged.told, near, as_of)
+            wider = widen(transaction, news, compared) if news else None
+            if wider is not news:
+                news, judged = wider, judge(wider)
+            matched = match(transaction, matching, compared, judged.told)
+        records, links, verdicts = judged.records, judged.links, judged.verdicts
+        people = find_people(transaction, judged, matched, rules)
         new, moved = assign(transaction, records, people.records)
         followed = follow(transaction, project.terms, moved, as_of)
         _offer(transaction, people.candidates, records if news else None, as_of)

@@ -304,7 +304,7 @@ class _Rounds:
 
         `written` has the texts where the values are numbers.
         """
-        import pyarrow as pa
+        from hub.warehouse.arrow import numbers
 
         low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
         differing = sa.select(low.label("one"), high.label("other")).where(low != high).distinct().subquery()
@@ -317,7 +317,7 @@ class _Rounds:
                 pair = (one, other) if written is None else (written[abs(one)], written[abs(other)])
                 self.likeness[key] = _SCORES[compare(*pair)]
             scores.append(self.likeness[key])
-        table = met_now.select([0, 1]).append_column("likeness", pa.array(scores, pa.int64()))
+        table = met_now.select([0, 1]).append_column("likeness", numbers(scores))
         return self.transaction.load(f"{name}_likeness", table)
 
     def _edges(self, pairs: sa.TableClause, profiles: sa.TableClause) -> tuple[sa.TableClause, sa.TableClause]:

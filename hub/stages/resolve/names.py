@@ -73,16 +73,18 @@ def _keys(
     """Hold (said, key, number) for every distinct name in a column; return the keys by number."""
     import pyarrow as pa
 
+    from hub.warehouse.arrow import numbers, texts
+
     query = sa.select(said.c[column]).where(said.c[column].is_not(None)).distinct()
     names = [name for batch in transaction.arrow(query) for name in batch.column(0).to_pylist()]
     keys = list(map(key, names))
     distinct = ["", *dict.fromkeys(found for found in keys if found is not None)]
-    numbers = {name: -number if name.endswith(".") else number for number, name in enumerate(distinct)}
+    number_of = {name: -number if name.endswith(".") else number for number, name in enumerate(distinct)}
     table = pa.table(
         {
-            "said": pa.array(names, pa.string()),
-            "key": pa.array(keys, pa.string()),
-            "number": pa.array((None if found is None else numbers[found] for found in keys), pa.int64()),
+            "said": texts(names),
+            "key": texts(keys),
+            "number": numbers([None if found is None else number_of[found] for found in keys]),
         }
     )
     return transaction.load(f"{column}_key", table), distinct

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from hub.project.matching import MatchRules
 from hub.stages.resolve.agreement import Agreed, agree, agrees
 from hub.stages.resolve.candidates import grey_pairs
 from hub.stages.resolve.components import components
 from hub.stages.resolve.devices import attach
-from hub.stages.resolve.links import Links, reasons
-from hub.stages.resolve.match import Matched, match
+from hub.stages.resolve.links import Links, find_links, reasons
+from hub.stages.resolve.match import Matched
 from hub.stages.resolve.match.said import Told
-from hub.stages.resolve.names import Names
+from hub.stages.resolve.names import Names, find_names
 from hub.stages.resolve.rules import Rules
-from hub.stages.resolve.verdicts import part
+from hub.stages.resolve.verdicts import find_verdicts, part
 from hub.warehouse import Transaction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class People:
 
     `records`: (record_no, person_id, linked_by, partner) for every record.
     `components`: (record_no, person): the smallest record number among all that it hangs together with over any value,
-    devices included, before names are compared.
+    devices included, before names are compared; and by probability, where that is asked for.
     """
 
     records: sa.TableClause
@@ -37,30 +39,51 @@ class People:
     counts: dict[str, int]
 
 
-def find_people(
+@dataclass(frozen=True)
+class ByRules:
+    """Who is one person by the rules and by what people decided, among some records; it takes no others to say so.
+
+    `records`: (record_id, record_no, ...) of those looked at. `whose`: (record_no, person). `roots`:
+    (member, root) of who hang together over values that link. `tied`: (record_no, type, partner), the telling
+    ones first.
+    """
+
+    records: sa.TableClause
+    names: Names
+    verdicts: sa.TableClause
+    links: Links
+    whose: sa.TableClause
+    roots: sa.TableClause
+    tied: tuple[sa.TableClause, ...]
+    agreed: Agreed | None
+    parted: int
+
+    @property
+    def told(self) -> Told:
+        """Give what is compared by probability."""
+        values, crowds = self.links.values.given, self.links.crowds
+        return Told(self.records, self.names.records, values, crowds, self.whose, self.verdicts)
+
+
+def by_rules(
     transaction: Transaction,
     records: sa.TableClause,
-    names: Names,
-    links: Links,
-    verdicts: sa.TableClause,
+    by_hand: pa.Table,
     rules: Rules,
-    matching: MatchRules | None,
-    as_of: datetime,
-) -> People:
-    """Say whose each record is: who hangs together, who agree, what people decided, who is likely one, whose visits.
+    scoped: Sequence[str],
+    aside: sa.TableClause | None,
+) -> ByRules:
+    """Say who hang together, who of them agree, and what people decided.
 
-    With `matching`, `records` must be all records: whom somebody is likely one with, no value tells.
+    `records` are what `numbered` gives, `aside` the values that are known to tie nobody, from records beyond these.
     """
+    names = find_names(transaction, records)
+    verdicts = find_verdicts(transaction, records, by_hand)
+    links = find_links(transaction, records, names.records, verdicts, rules, scoped, aside)
     roots = components(transaction, links.edges)
     agreed = agree(transaction, links, names, roots, rules)
-    number = records.c.record_no
-    reason = reasons(transaction, links, rules)
-    whose = hanging = _whose(transaction, "hanging", records, roots, roots.c.member, roots.c.root)
-    if transaction.count(links.visits):
-        every = sa.union_all(*(sa.select(edges.c.high, edges.c.low) for edges in (links.edges, links.visits)))
-        wider = components(transaction, transaction.hold("edge_or_visit", every), "wider")
-        hanging = _whose(transaction, "hanging_wider", records, wider, wider.c.member, wider.c.root)
-    tied = [reason]
+    tied = [reasons(transaction, links, rules)]
+    whose = _whose(transaction, "hanging", records, roots, roots.c.member, roots.c.root)
     if agreed is not None:
         whose = _whose(transaction, "agreeing", whose, agreed.people, agreed.people.c.record_no, agreed.people.c.person)
         tied.insert(0, agreed.reasons)
@@ -69,10 +92,26 @@ def find_people(
         people, own = parted
         whose = _whose(transaction, "parting", whose, people, people.c.record_no, people.c.person)
         tied.insert(0, own)
-    matched = None
-    if matching is not None:
-        told_by_rules = Told(records, names.records, links.values.given, links.crowds, whose, verdicts)
-        matched = match(transaction, matching, told_by_rules, as_of)
+    apart = transaction.count(parted[0]) if parted is not None else 0
+    return ByRules(records, names, verdicts, links, whose, roots, tuple(tied), agreed, apart)
+
+
+def find_people(transaction: Transaction, judged: ByRules, matched: Matched | None, rules: Rules) -> People:
+    """Say whose each record is: by the rules and by hand, then who is likely one, then whose visits.
+
+    `matched` is what comparing those that the rules made gave.
+    """
+    records, names, links, agreed, verdicts = (
+        judged.records,
+        judged.names,
+        judged.links,
+        judged.agreed,
+        judged.verdicts,
+    )
+    number = records.c.record_no
+    hanging = _hanging(transaction, judged, matched)
+    whose, tied = judged.whose, list(judged.tied)
+    if matched is not None:
         whose = matched.people
         tied.insert(0, matched.reasons)
     attached = attach(transaction, records, names.records, links, whose, rules)
@@ -109,10 +148,27 @@ def find_people(
             "blocked_identifiers": links.blocked,
             "refused_pairs": refused,
             "ambiguous_records": agreed.ambiguous if agreed is not None else 0,
-            "parted_by_hand": transaction.count(parted[0]) if parted is not None else 0,
+            "parted_by_hand": judged.parted,
             **(matched.counts if matched is not None else {}),
         },
     )
+
+
+def _hanging(transaction: Transaction, judged: ByRules, matched: Matched | None) -> sa.TableClause:
+    """Hold (record_no, person): the smallest record number of all that a record hangs together with.
+
+    With `matched` those hang together who are likely one, and those of whom somebody decided that they are two: what
+    becomes of the one may change what becomes of the other.
+    """
+    links, roots, name = judged.links, judged.roots, "hanging"
+    tables = [links.visits] if transaction.count(links.visits) else []
+    if matched is not None:
+        tables += [table for table in (matched.pairs, judged.verdicts) if transaction.count(table)]
+    if tables:
+        every = sa.union_all(*(sa.select(edges.c.high, edges.c.low) for edges in (links.edges, *tables)))
+        roots = components(transaction, transaction.hold("every_edge", every), "wider")
+        name = "hanging_wider"
+    return _whose(transaction, name, judged.records, roots, roots.c.member, roots.c.root)
 
 
 def _candidates(

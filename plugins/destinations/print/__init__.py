@@ -1,7 +1,7 @@
 """print: letters as PDF with the address in the window of a Dutch envelope, in the drop of a printer.
 
-Per batch the drop gets the PDFs and then, last, a manifest: `letters-<name>.csv`. File names follow from the messages'
-ids, so that a letter sent again replaces its own file.
+Per batch the drop gets the PDFs and then, last, a manifest: `letters-<name>.csv`, or `.xml`. File names follow from the
+messages' ids, so that a letter sent again replaces its own file.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from hub.hookspecs import hookimpl
 from hub.normalise.address import PostalAddress, address_lines, why_unaddressable
 from plugins.destinations.print.config import PrintConfig
 from plugins.destinations.print.drop import Drop, open_drop, open_returns
-from plugins.destinations.print.letters import Letter, Press, Sheet
-from plugins.destinations.print.manifest import Entry, without, write_manifest
+from plugins.destinations.print.kix import bars_of, kix_of
+from plugins.destinations.print.letters import Letter, Pages, Press, Sheet
+from plugins.destinations.print.manifest import Entry, Form, without, write_manifest
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -33,6 +34,8 @@ _LEFT = {"left": 25.0, "right": 110.0}
 _TOP = 50.0
 _BODY = 98.0
 
+_FORMS: tuple[Form, ...] = ("csv", "xml")
+
 
 @dataclass(frozen=True)
 class _Addressed:
@@ -40,6 +43,11 @@ class _Addressed:
 
     letter: Letter
     recipient: PostalRecipient
+    kix: str
+
+    def at(self, file: str, pages: Pages) -> Entry:
+        """Say where in the drop it lies."""
+        return Entry(self.letter.id, file, pages.first, pages.number, self.kix, self.recipient)
 
 
 class Print(Destination):
@@ -57,7 +65,11 @@ class Print(Destination):
         """Letters; idempotent while files stay in the drop, if each letter has a file of its own."""
         window = self.config.kept_for if self.config.files == "letter" else None
         return Capabilities(
-            channel="letter", batch_size=self.config.batch_size, idempotency_window=window, one_by_one=True
+            channel="letter",
+            batch_size=self.config.batch_size,
+            concurrency=self.config.concurrency,
+            idempotency_window=window,
+            one_by_one=True,
         )
 
     def feedback(self) -> Iterable[DltResource]:
@@ -112,10 +124,11 @@ class Print(Destination):
                 for id_ in sorted(ids):
                     drop.remove(_file_of(id_))
                 for name in there:
-                    if name.startswith("letters-") and name.endswith(".csv"):
-                        left = without(drop.get(name), ids)
-                        if left is not None:
-                            drop.put(name, left)
+                    for form in _FORMS:
+                        if name.startswith("letters-") and name.endswith(f".{form}"):
+                            left = without(drop.get(name), ids, form)
+                            if left is not None:
+                                drop.put(name, left)
         except TemporaryError as error:
             return [_later(record.key, error) for record in records]
         return [Result(record.key, "accepted") for record in records]
@@ -149,7 +162,10 @@ class Print(Destination):
         if reason is not None:
             raise RejectedError(reason)
         lines = address_lines(address, self.config.sent_from)
-        return _Addressed(Letter(message.id, lines, message.content["typst"], message.data, message.queued_at), to)
+        kix = kix_of(address) if self.config.sent_from == "NL" else ""
+        bars = bars_of(kix) if self.config.kix else ""
+        letter = Letter(message.id, lines, bars, message.content["typst"], message.data, message.queued_at)
+        return _Addressed(letter, to, kix)
 
     def _put(self, letters: Sequence[_Addressed], press: Press, drop: Drop) -> dict[str, Result]:
         outcomes: dict[str, Result] = {}
@@ -158,7 +174,8 @@ class Print(Destination):
         else:
             entries = self._put_each(letters, press, drop, outcomes)
         if entries:
-            drop.put(f"letters-{_name_of(entries)}.csv", write_manifest(entries))
+            for form in sorted(self.config.manifest):
+                drop.put(f"letters-{_name_of(entries)}.{form}", write_manifest(entries, form))
         outcomes |= {entry.id: Result(entry.id, "accepted", remote_id=entry.file) for entry in entries}
         return outcomes
 
@@ -174,25 +191,28 @@ class Print(Destination):
                 continue
             name = _file_of(item.letter.id)
             drop.put(name, pdf)
-            entries.append(Entry(item.letter.id, name, 1, item.recipient))
+            entries += [item.at(name, pages) for pages in press.places()]
         return entries
 
     def _put_batch(
         self, letters: Sequence[_Addressed], press: Press, drop: Drop, outcomes: dict[str, Result]
     ) -> list[Entry]:
-        good = _settable(letters, press, outcomes)
-        if not good:
-            return []
+        good: Sequence[_Addressed] = letters
         try:
-            pdf = press.set([item.letter for item in good])
-        except RejectedError as error:
-            reason = f"the letters can't share one file (`files: letter` keeps them apart): {error}"
-            outcomes.update({item.letter.id: Result(item.letter.id, "later", reason=reason) for item in good})
-            return []
+            pdf = press.set([item.letter for item in letters])
+        except RejectedError:
+            good = _settable(letters, press, outcomes)
+            if not good:
+                return []
+            try:
+                pdf = press.set([item.letter for item in good])
+            except RejectedError as error:
+                reason = f"the letters can't share one file (`files: letter` keeps them apart): {error}"
+                outcomes.update({item.letter.id: Result(item.letter.id, "later", reason=reason) for item in good})
+                return []
         name = f"letters-{_name_of(good)}.pdf"
         drop.put(name, pdf)
-        pages = press.first_pages()
-        return [Entry(item.letter.id, name, page, item.recipient) for item, page in zip(good, pages, strict=True)]
+        return [item.at(name, pages) for item, pages in zip(good, press.places(), strict=True)]
 
     def _sheet(self) -> Sheet:
         left = _LEFT[self.config.window]
@@ -200,15 +220,12 @@ class Print(Destination):
 
 
 def _settable(letters: Sequence[_Addressed], press: Press, outcomes: dict[str, Result]) -> Sequence[_Addressed]:
-    """Leave out the letters that can't be set: only where the batch as a whole can't, they are tried one by one."""
-    try:
-        press.set([item.letter for item in letters])
-    except RejectedError:
-        for item in letters:
-            try:
-                press.set([item.letter])
-            except RejectedError as error:
-                outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
+    """Leave out the letters that can't be set, each tried by itself."""
+    for item in letters:
+        try:
+            press.set([item.letter])
+        except RejectedError as error:
+            outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
     return [item for item in letters if item.letter.id not in outcomes]
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from hub.contracts import ConnectionConfig
 from hub.units import Duration
+from plugins.destinations.print.manifest import Form
 
 
 class Returns(BaseModel):
@@ -45,8 +46,12 @@ class PrintConfig(ConnectionConfig):
     files: Literal["letter", "batch"] = Field(
         "letter", description="letter: a PDF per letter; batch: one PDF with all letters of a batch."
     )
+    manifest: frozenset[Form] = Field(
+        frozenset({"csv"}), min_length=1, description="In which forms the manifest is put beside the letters: csv, xml."
+    )
     window: Literal["left", "right"] = Field("left", description="Where the window of the envelope is.")
     return_address: str = Field("", description="One line in small print above the address.")
+    kix: bool = Field(False, description="Print PostNL's KIX code under the addresses in the Netherlands.")
     sent_from: str = Field("NL", pattern="^[A-Z]{2}$", description="Our country: letters to others name theirs.")
     language: str = Field("nl", pattern="^[a-z]{2}$", description="The language of the letters, for hyphenation.")
     assets: Path = Field(Path("templates/assets"), description='Pictures for letters: #asset("logo.svg").')
@@ -57,7 +62,16 @@ class PrintConfig(ConnectionConfig):
     )
     returns: Returns | None = Field(None, description="What the printer and the post report, as CSV files.")
     batch_size: int = Field(500, ge=1, description="How many letters share a manifest, and with `batch` a PDF.")
+    concurrency: int = Field(
+        1, ge=1, le=16, description="How many batches are set and put at once, each over a connection of its own."
+    )
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for the SFTP server.")
+
+    @model_validator(mode="after")
+    def _kix_is_dutch(self) -> Self:
+        if self.kix and self.sent_from != "NL":
+            raise ValueError("kix: PostNL reads these codes, so only for letters that are sent from NL")
+        return self
 
     @model_validator(mode="after")
     def _drop_is_complete(self) -> Self:

@@ -163,9 +163,13 @@ class SftpDrop:
             self._client = self._sftp = None
 
     def put(self, name: str, content: bytes) -> None:
-        """Upload under a temporary name and rename, over a file of that name if there is one."""
+        """Upload under a temporary name and rename, over a file of that name if there is one.
+
+        The parts of a file go without waiting for an answer to each; closing the file waits for all answers.
+        """
         temporary, final = str(self._folder / f".{name}.part"), str(self._folder / name)
         with self._failures(), self._open().open(temporary, "wb") as file:
+            file.set_pipelined(True)
             file.write(content)
         with self._failures():
             self._rename(temporary, final)

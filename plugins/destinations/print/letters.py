@@ -24,14 +24,17 @@ from hub.outgoing import clean_reason
 
 FRAME = Path(__file__).with_name("frame.typ")
 _SHORTEST_WORD = 3
+_KEPT = 11
+"""How many documents after another Typst still has its parts in memory."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """One letter before it is set: the address block, the template and its values."""
+    """One letter before it is set: the address block and the bars under it, the template and its values."""
 
     id: str
     address: tuple[str, ...] = field(repr=False)
+    bars: str = field(repr=False)
     source: str = field(repr=False)
     data: Mapping[str, Any] = field(repr=False)
     date: datetime
@@ -46,6 +49,14 @@ class Sheet:
     body: float
     return_address: str
     language: str
+
+
+@dataclass(frozen=True)
+class Pages:
+    """On which page of a PDF a letter begins, counted from 1, and how many it has."""
+
+    first: int
+    number: int
 
 
 class Press:
@@ -68,20 +79,23 @@ class Press:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._forget()
         self._stack.close()
 
     def set(self, letters: Sequence[Letter]) -> bytes:
         """Set letters into one PDF, each on a new page. The same letters always give the same bytes.
+
+        It is for paper: tags for screen readers are left out, which are a third of it.
 
         Raises RejectedError with what Typst says, without the values.
         """
         moment = min(letter.date for letter in letters).astimezone(UTC).replace(microsecond=0)  # Typst knows no less
         try:
             content = [
-                {"address": letter.address, "source": letter.source, "data": dict(letter.data)} for letter in letters
+                {"address": it.address, "bars": it.bars, "source": it.source, "data": dict(it.data)} for it in letters
             ]
             inputs = {"letters": json.dumps(content, ensure_ascii=False, default=_as_json), "sheet": self._sheet}
-            pdf = self._compiler.compile(format="pdf", sys_inputs=inputs, timestamp=moment)
+            pdf = self._compiler.compile(format="pdf", sys_inputs=inputs, timestamp=moment, pdf_tags=False)
         except typst.TypstError as error:
             raise RejectedError(f"the letter's template: {clean_reason(error.message, *_words(letters))}") from None
         except (TypeError, ValueError):
@@ -90,9 +104,20 @@ class Press:
             raise RejectedError("the letter has no pages")
         return pdf
 
-    def first_pages(self) -> list[int]:
-        """Say on which page each letter of the last PDF begins, counted from 1."""
-        return [place["page"] for place in json.loads(self._compiler.query("<letter>", field="value"))]
+    def places(self) -> list[Pages]:
+        """Say where each letter of the last PDF stands in it."""
+        begins = [place["page"] for place in self._told("<letter>")]
+        ends = [*(page - 1 for page in begins[1:]), *self._told("<end>")]
+        return [Pages(begin, end - begin + 1) for begin, end in zip(begins, ends, strict=True)]
+
+    def _forget(self) -> None:
+        """Set empty sheets until Typst, which remembers its last documents, remembers nothing of ours."""
+        for _ in range(_KEPT):
+            self._compiler.compile(format="pdf", sys_inputs={"letters": "[]", "sheet": self._sheet})
+
+    def _told(self, label: str) -> list[Any]:
+        told: list[Any] = json.loads(self._compiler.query(label, field="value"))
+        return told
 
 
 def _words(letters: Sequence[Letter]) -> set[str]:

@@ -74,17 +74,25 @@ class Meaning:
 
 
 def meaning_of(request: Request, answer: Answer, retriable: Collection[int], personal: Collection[str]) -> Meaning:
-    """Tell it by the status, and by the error that an API may put into an answer of 200."""
+    """Tell it by the status, by the error in an answer of 200, and by the refusal in one of 5xx."""
     if answer.status in request.accepted or text_at(request.code_at, parsed(answer.body)) in request.done:
         return Meaning("accepted")
     status = status_of(answer, retriable)
-    if status == "accepted" and request.error_at is not None:
-        error = value_at(request.error_at, parsed(answer.body))
-        if error:
-            said = clean_reason(_as_said(error), *personal)
-            busy = any(word.lower() in said.lower() for word in request.busy)
-            return Meaning("later" if busy else "rejected", f"an answer of 200 with an error: {said}")
+    place = {"accepted": request.error_at, "unknown": request.refused_at}.get(status)
+    error = value_at(place, parsed(answer.body)) if place is not None else None
+    if error:
+        said = clean_reason(_as_said(error), *personal)
+        busy = any(word.lower() in said.lower() for word in request.busy)
+        told = "an answer of 200 with an error" if status == "accepted" else f"HTTP {answer.status}"
+        return Meaning("later" if busy else "rejected", f"{told}: {said}")
     return Meaning(status, reason_of(answer, *personal), answer.retry_after if status == "later" else None)
+
+
+def id_in(request: Request, answer: Answer) -> str:
+    """Read the API's own id of what it took; empty where it does not tell."""
+    if request.id_header is not None:
+        return answer.headers.get(request.id_header.lower(), "")
+    return text_at(request.id_at, parsed(answer.body))
 
 
 def words_of(values: Collection[Any]) -> frozenset[str]:

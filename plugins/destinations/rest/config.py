@@ -76,10 +76,14 @@ class Request(_Part):
     code_at: str = Field("code", description="Where an error has its code.")
     done: frozenset[str] = Field(frozenset(), description="Codes that mean: it is so already, whatever the status.")
     id_at: str = Field("id", description="Where the API's own id stands in its answer.")
+    id_header: str | None = Field(None, description="The header of its answer that holds it, where no body does.")
     error_at: str | None = Field(
         None, description="Where an answer of 200 holds an error; nothing or an empty value there means taken."
     )
-    busy: frozenset[str] = Field(frozenset(), description="Words in that error that mean: try again later.")
+    refused_at: str | None = Field(
+        None, description="Where an answer of 5xx says why it refused; nothing there leaves it open what was taken."
+    )
+    busy: frozenset[str] = Field(frozenset(), description="Words in such an error that mean: try again later.")
 
 
 class RowRequest(Request):

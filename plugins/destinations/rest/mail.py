@@ -12,7 +12,7 @@ from hub.errors import RejectedError
 from hub.normalise.email import normalise_email
 from hub.outgoing import NoAnswerError, NotSentError
 from hub.templated import parsed, text_at
-from plugins.destinations.rest.api import SILENCES, Api, meaning_of, words_of
+from plugins.destinations.rest.api import SILENCES, Api, id_in, meaning_of, words_of
 from plugins.destinations.rest.config import Mail, Question
 
 
@@ -76,7 +76,7 @@ def _send(api: Api, mail: Mail, message: Message) -> Result:
     answer = api.call(mail, values)
     personal = words_of([values["to"], values["name"], values["text"]])
     meaning = meaning_of(mail, answer, api.retriable, personal)
-    remote_id = text_at(mail.id_at, parsed(answer.body)) if meaning.status == "accepted" else ""
+    remote_id = id_in(mail, answer) if meaning.status == "accepted" else ""
     return Result(message.id, meaning.status, remote_id, meaning.reason, meaning.retry_after)
 
 

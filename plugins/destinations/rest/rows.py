@@ -9,7 +9,7 @@ from hub.contracts import Result, Row, SyncBatch
 from hub.errors import RejectedError
 from hub.outgoing import Answer, NoAnswerError, NotSentError, clean_reason
 from hub.templated import as_text, filled, parsed, text_at, value_at, written
-from plugins.destinations.rest.api import SILENCES, UNWRITABLE, Api, meaning_of, missing, words_of
+from plugins.destinations.rest.api import SILENCES, UNWRITABLE, Api, id_in, meaning_of, missing, words_of
 from plugins.destinations.rest.config import Results, RowRequest
 
 Given = tuple[Row, Mapping[str, Any]]
@@ -76,7 +76,7 @@ def _write_one(api: Api, request: RowRequest, row: Row, values: Mapping[str, Any
     except RejectedError as error:
         return Result(row.key, "rejected", reason=str(error))
     meaning = meaning_of(request, answer, api.retriable, words_of(list(row.fields.values())))
-    remote_id = text_at(request.id_at, parsed(answer.body)) if meaning.status == "accepted" else ""
+    remote_id = id_in(request, answer) if meaning.status == "accepted" else ""
     return Result(row.key, meaning.status, remote_id or row.remote_id, meaning.reason, meaning.retry_after)
 
 

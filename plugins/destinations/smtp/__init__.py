@@ -11,14 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
+from weakref import finalize
 
-from hub.contracts import Capabilities, Check, Destination, Message, Result
+from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Message, Place, Result
 from hub.errors import ConfigurationError, TemporaryError
 from hub.hookspecs import hookimpl
 from plugins.destinations.smtp.config import SmtpConfig
 from plugins.destinations.smtp.connection import Connection
 from plugins.destinations.smtp.dkim import Signer
 from plugins.destinations.smtp.mail import Unmailable, compose, message_id_header
+from plugins.destinations.smtp.pool import Pool
 from plugins.destinations.smtp.verp import ReturnPaths
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Smtp(Destination):
-    """One mail per message, one connection per batch.
+    """One mail per message, over connections that are kept from batch to batch.
 
     SMTP has no idempotency: a mail whose answer was lost is `unknown`, never sent again by itself. The Message-ID
     is the same at every attempt, and leads back to the message.
@@ -40,6 +42,12 @@ class Smtp(Destination):
     proven = "MailDev 2.2.1, 2026-11-22"
     default_mapping = Path(__file__).parents[3] / "mappings" / "smtp.yaml"
     config: SmtpConfig
+
+    def __init__(self, config: ConnectionConfig, place: Place) -> None:
+        """Open nothing yet. When nobody has the object any more, or the process ends, its connections are closed."""
+        super().__init__(config, place)
+        self._pool = Pool(self.config, place.folder)
+        finalize(self, self._pool.close)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -71,7 +79,7 @@ class Smtp(Destination):
 
     def send(self, batch: Sequence[Message]) -> Sequence[Result]:
         """Send one mail per message; a mail that is refused does not keep the others."""
-        with Connection(self.config, self.place.folder) as connection:
+        with self._pool.connection() as connection:
             return [self._send(message, connection) for message in batch]
 
     def unsubscribe_url(self, token: str) -> str:

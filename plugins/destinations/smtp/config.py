@@ -101,7 +101,10 @@ class SmtpConfig(ConnectionConfig):
     )
     rate: Rates = Field((), description="The most the server takes: 50/s, or [50/s, 10000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
-    batch_size: int = Field(100, ge=1, description="How many mails go over one connection.")
+    batch_size: int = Field(100, ge=1, description="How many mails are written down as being sent at once.")
+    mails_per_connection: int = Field(
+        1000, ge=1, description="After so many mails a connection is replaced: many servers take no more over one."
+    )
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for the server.")
     reactions: str | None = Field(
         None, description="JSON Lines files with reactions: a folder's *.jsonl, or any fsspec URL with a pattern."

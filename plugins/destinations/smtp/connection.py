@@ -23,7 +23,10 @@ from plugins.destinations.smtp.mail import Mail
 
 # Answers about us, not about the mail: sign-in or encryption is missing. The mails wait until that is mended.
 _ABOUT_US = frozenset({530, 534, 535, 538})
+_FINE = 250
 _HANGING_UP = 421
+_FAREWELL = 5.0
+"""Seconds to wait for the answer to a farewell."""
 _SHORTEST_HIDDEN = 3
 
 
@@ -41,7 +44,7 @@ class Outcome:
 
 
 class Connection:
-    """Opens at the first mail, and opens again once the server hung up. Use it as a context manager."""
+    """Opens at the first mail, and again once the server hung up or it has carried its mails. A context manager."""
 
     def __init__(self, config: SmtpConfig, folder: Path) -> None:
         """Keep the configuration; files that it names lie in `folder`."""
@@ -49,6 +52,7 @@ class Connection:
         self._folder = folder
         self._server: smtplib.SMTP | None = None
         self._given_up: UnreachableError | None = None
+        self._carried = 0
 
     def __enter__(self) -> Self:
         """Nothing is opened yet."""
@@ -57,10 +61,27 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take leave of the server, if it still listens."""
         if self._server is not None:
             with contextlib.suppress(smtplib.SMTPException, OSError):
+                if self._server.sock is not None:
+                    self._server.sock.settimeout(min(self._config.timeout, _FAREWELL))
                 self._server.quit()
             self._drop()
+
+    @property
+    def is_alive(self) -> bool:
+        """Ask the server whether it is still there: many hang up on who is silent for long."""
+        if self._server is None:
+            return False
+        try:
+            return bool(self._server.noop()[0] == _FINE)
+        except (smtplib.SMTPException, OSError):
+            self._drop()
+            return False
 
     @property
     def place(self) -> str:
@@ -78,9 +99,12 @@ class Connection:
         """Connect, encrypt and log in, if not done yet. Raises UnreachableError, the same one from then on."""
         if self._given_up is not None:
             raise self._given_up
+        if self._carried >= self._config.mails_per_connection:
+            self.close()
         if self._server is None:
             try:
                 self._server = self._connect()
+                self._carried = 0
             except UnreachableError as error:
                 self._given_up = error
                 raise
@@ -92,6 +116,7 @@ class Connection:
             server = self.open()
         except UnreachableError as error:
             return Outcome("later", str(error))
+        self._carried += 1
         if mail.international and not server.has_extn("smtputf8"):
             return Outcome("rejected", "the server takes no addresses with letters outside ASCII (SMTPUTF8)")
         try:

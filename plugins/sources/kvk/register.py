@@ -15,13 +15,13 @@ from typing import Any, Self
 
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import Answer, Outgoing
+from hub.patience import patiently
 from plugins.sources.kvk.config import KvkConfig
 
 ABSENT = {"IPD0005", "IPD0007", "IPD5200"}
 BUSY = {"IPD1002", "IPD1003"}
 WRONG_VALUE = {"IPD0004", "IPD0006", "IPD0010", "IPD1998"}
 ATTEMPTS = 3
-LONGEST_WAIT = 20.0
 
 
 class Register:
@@ -57,15 +57,7 @@ class Register:
         Raises RejectedError for a value that it does not take, TemporaryError when it is away or busy after some
         attempts, ConfigurationError for what an admin must mend.
         """
-        import tenacity
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TemporaryError),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            reraise=True,
-        )
-        found: dict[str, Any] | None = retrying(self._get, path, query)
+        found: dict[str, Any] | None = patiently(ATTEMPTS, 0.25)(self._get, path, query)
         return found
 
     def _get(self, path: str, query: Mapping[str, str] | None) -> dict[str, Any] | None:
@@ -107,9 +99,3 @@ def _codes(answer: Answer) -> set[str]:
     said = _parsed(answer)
     faults = said.get("fout", ()) if isinstance(said, dict) else ()
     return {str(fault.get("code")) for fault in faults if isinstance(fault, dict)}
-
-
-def _wait(state: Any) -> float:
-    error = state.outcome.exception()
-    asked = error.retry_after if isinstance(error, TemporaryError) else None
-    return min(asked, LONGEST_WAIT) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)

@@ -12,14 +12,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-import tenacity
-
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import Answer, NoAnswerError, Outgoing, clean_reason
+from hub.patience import patiently
 from plugins.sources.odoo.config import OdooConfig
 
 ATTEMPTS = 4
-LONGEST_WAIT = 60.0
 BUSY = {408, 425, 429, 502, 503, 504}
 
 
@@ -67,13 +65,7 @@ class Client:
         Raises ConfigurationError for what an admin must mend, AbsentError where this Odoo has no such model,
         ForbiddenError where the user may not see it, TemporaryError when there is no answer after some attempts.
         """
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TemporaryError),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            reraise=True,
-        )
-        return retrying(self.do, model, method, **arguments)
+        return patiently(ATTEMPTS)(self.do, model, method, **arguments)
 
     def do(self, model: str, method: str, **arguments: Any) -> Any:
         """Call a method once. Raises what `ask` raises, and RejectedError with Odoo's reason where it refuses.
@@ -143,9 +135,3 @@ def _parsed(answer: Answer) -> Any:
         return json.loads(answer.body)
     except ValueError:
         return None
-
-
-def _wait(state: Any) -> float:
-    error = state.outcome.exception()
-    asked = error.retry_after if isinstance(error, TemporaryError) else None
-    return min(asked, LONGEST_WAIT) if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)

@@ -27,6 +27,7 @@ from hub.contracts import (
     Destination,
     Erasable,
     Message,
+    Place,
     Plugin,
     Pushed,
     Received,
@@ -46,6 +47,7 @@ from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
 from plugins.destinations.rest.rows import write_rows
 from plugins.sources.rest.config import Cursor, RestConfig, RestResource
 from plugins.sources.rest.news import news
+from plugins.sources.rest.pace import Pace
 from plugins.sources.rest.pages import Pages, known_values, sign_in
 from plugins.sources.rest.pushes import received
 from plugins.sources.rest.session import login, tokens_for
@@ -61,6 +63,11 @@ class Rest(Source, Destination):
     name: ClassVar[str] = "rest"
     summary: ClassVar[str] = "any JSON API: lists with pages, cursors and logins; rows and e-mails by templates"
     config_model: ClassVar[type[ConnectionConfig]] = RestConfig
+
+    def __init__(self, config: RestConfig, place: Place) -> None:
+        """Keep the pace of all lists together: they are lists of one API."""
+        super().__init__(config, place)
+        self._pace = Pace(config.rate, place.folder, place.connection)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,9 +89,9 @@ class Rest(Source, Destination):
         """Ask for the first page of every list; without lists, open a connection."""
         found = []
         try:
-            sign_in(self.config, self.place)
+            sign_in(self.config, self.place, self._pace)
             for name in self.config.resources:
-                page = next(Pages(self.config, self.place, name).since(), [])
+                page = next(Pages(self.config, self.place, self._pace, name).since(), [])
                 found.append(f"{name} ({len(page)} on the first page)")
             if not found:
                 with self._outgoing() as outgoing:
@@ -124,7 +131,7 @@ class Rest(Source, Destination):
 
     def webhook(self, request: Pushed) -> Received:
         """Keep what the API tells by itself, once by what the configuration calls its id."""
-        return received(self.config.push, self.config.resources, request)
+        return received(self.config.push, self.config.resources, self.place, request)
 
     @property
     def can_erase(self) -> bool:
@@ -143,7 +150,13 @@ class Rest(Source, Destination):
         return unsubscribe_url(self.config.mail, token)
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        authority = self.place.folder / self.config.authority if self.config.authority is not None else None
+        return Outgoing(
+            self.config.url,
+            allow_private=self.config.allow_private,
+            timeout=self.config.timeout,
+            authority=authority,
+        )
 
     def _api(self, outgoing: Outgoing) -> Api:
         tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)
@@ -170,9 +183,9 @@ class Rest(Source, Destination):
 
         state = dlt.current.resource_state()
         digest, tables = Digest(), []
-        sign_in(self.config, self.place)
-        known = known_values(self.config, self.place, settings)
-        for page in Pages(self.config, self.place, name).since():
+        sign_in(self.config, self.place, self._pace)
+        known = known_values(self.config, self.place, self._pace, settings)
+        for page in Pages(self.config, self.place, self._pace, name).since():
             digest.add(page)
             tables += [(table, table_of(rows)) for table, rows in shaped(name, settings, page, known)]
         if state.get("digest") != str(digest):
@@ -185,9 +198,9 @@ class Rest(Source, Destination):
         import dlt
 
         state = dlt.current.resource_state()
-        sign_in(self.config, self.place)
-        known = known_values(self.config, self.place, settings)
-        for items in news(Pages(self.config, self.place, name), name, cursor, state):
+        sign_in(self.config, self.place, self._pace)
+        known = known_values(self.config, self.place, self._pace, settings)
+        for items in news(Pages(self.config, self.place, self._pace, name), name, cursor, state):
             for table, rows in shaped(name, settings, items, known):
                 yield dlt.mark.with_table_name(rows, table)
 

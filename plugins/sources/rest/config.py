@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
+from hub.incoming import SCHEMES, Clock, Scheme
 from hub.outgoing import check_url
 from hub.units import Duration, Rates
 from plugins.destinations.rest.config import Erase, Mail, WrittenObject
@@ -161,6 +164,9 @@ class RestResource(_Part):
     flat: bool = Field(
         False, description="Whether objects in an item become columns of their own: billing.email is billing_email."
     )
+    columns: dict[str, str] = Field(
+        {}, description="What of an item lands, by column: {day: dimensionValues.0.value}. By default all of it."
+    )
     lists: dict[str, InnerList] = Field(
         {}, description="Lists inside an item that become tables of their own, such as the lines of an order."
     )
@@ -197,32 +203,80 @@ class Push(_Part):
         None, description="The raw table in which it lands; one that is a list's name gets rows of the list's shape."
     )
     topic: str = Field("", description="The header that says what it is about, such as X-WC-Webhook-Topic.")
+    topic_at: str = Field(
+        "", description="Or where each thing that `data` holds says it, or else the whole body: subscriptionType."
+    )
     tables: dict[str, str] = Field(
-        {}, description="The raw table by what that header says; what is about something else brings nothing."
+        {},
+        description="The raw table by what it is about, where `*` stands for anything: {ticket.*: ticket_events}. What "
+        "is about something else brings nothing.",
     )
     id: list[str] = Field(
-        min_length=1, description="Where it says what tells two of them apart: [notification_id], or [id, updated_at]."
+        min_length=1,
+        description="Where it says what tells two of them apart: [notification_id], or [id, updated_at]; in each thing "
+        "that `data` holds, or else in the whole body.",
     )
+    delivery: str = Field("", description="A header that names the delivery, where that tells two apart as well.")
     data: str = Field("", description="Where the body holds what lands; by default all of it.")
-    signed: Literal["path", "header", "standard"] = Field(
-        description="The secret ends our address (path); a header has the HMAC-SHA-256 of the body (header); or "
-        "Standard Webhooks (standard)."
+    columns: dict[str, dict[str, str]] = Field(
+        {},
+        description="What of each thing lands, by table and column: {contact_events: {contact: objectId}}; in the "
+        "thing, or else in the whole body. Of a table that is not named, all of the thing.",
+    )
+    ping: str | None = Field(
+        None,
+        description="A pattern of a whole body that only asks whether somebody is there, unsigned: it is answered, and "
+        "brings nothing.",
+    )
+    signed: Literal[
+        "path", "header", "standard", "hubspot", "klaviyo", "shopify", "typeform", "woocommerce", "zendesk"
+    ] = Field(
+        description="As that vendor signs; or the secret ends our address (path), Standard Webhooks (standard), or a "
+        "header with an HMAC-SHA-256 (header)."
     )
     secret: SecretStr = Field(description="The secret that only the API and the hub know.")
     header: str = Field("", description="The header with the signature, such as X-WC-Webhook-Signature.")
     encoding: Literal["base64", "hex"] = Field("base64", description="How the header writes it.")
     prefix: str = Field("", description="What stands before it in the header, such as sha256=.")
+    over: str = Field(
+        "{body}", description="What is signed, of {method}, {url}, {body} and {time}, such as {time}.{body}."
+    )
+    time: str = Field("", description="The header that is {time}; a push that is too old is refused.")
+    clock: Clock = Field("seconds", description="How it writes the time: seconds or milliseconds, iso, or http.")
+
+    @property
+    def scheme(self) -> Scheme:
+        """Say how it is signed, where a header holds the signature."""
+        if self.signed == "header":
+            return Scheme(self.header, self.over, self.encoding, self.prefix, self.time, self.clock)
+        return SCHEMES[self.signed]
 
     @model_validator(mode="after")
     def _names_its_header(self) -> Push:
         if (self.signed == "header") != bool(self.header):
             raise ValueError("`signed: header` and `header` go together")
+        own = {"encoding", "prefix", "over", "time", "clock"} & self.model_fields_set
+        if own and self.signed != "header":
+            raise ValueError(f"{', '.join(sorted(own))}: only with `signed: header`; a vendor's way is known")
+        if ("{time}" in self.over) != bool(self.time):
+            raise ValueError("`time` names the header that stands in `over` as {time}")
         return self
 
     @model_validator(mode="after")
     def _has_a_table(self) -> Push:
-        if (self.table is None) == (not self.tables) or bool(self.topic) != bool(self.tables):
-            raise ValueError("say where it lands: `table`, or `topic` and `tables`")
+        told = [bool(self.topic), bool(self.topic_at)].count(True)
+        if (self.table is None) == (not self.tables) or told != bool(self.tables):
+            raise ValueError("say where it lands: `table`, or `tables` and one of `topic` and `topic_at`")
+        for name in self.columns.keys() - {self.table, *self.tables.values()}:
+            raise ValueError(f"`columns` names '{name}', in which nothing lands")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_with_a_pattern(self) -> Push:
+        try:
+            re.compile(self.ping or "")
+        except re.error:
+            raise ValueError("`ping` is no regular expression") from None
         return self
 
 
@@ -248,12 +302,15 @@ class RestConfig(ConnectionConfig):
         [], description="How a person's record is erased there: requests, of which the first is made that can be."
     )
     batch_size: int = Field(500, ge=1, description="How many rows or e-mails go over one connection.")
-    rate: Rates = Field((), description="The most the API takes: 10/s, or [10/s, 5000/day].")
+    rate: Rates = Field((), description="The most the API takes, of reading and of writing: 10/s, or [10/s, 5000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
     retriable: frozenset[int] = Field(
         frozenset({408, 425, 429, 503}), description="Statuses that say: not taken, try again later."
     )
     timeout: float = Field(30.0, gt=0, description="Seconds to wait for the answer to what is sent.")
+    authority: Path | None = Field(
+        None, description="A PEM file with the root certificate of the API, where this machine does not trust it."
+    )
     allow_private: bool = Field(False, description="The API stands in our own network, or on this machine.")
 
     @model_validator(mode="after")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from hub.contracts import Place
@@ -13,6 +15,7 @@ from hub.templated import text_at, value_at
 from plugins.sources.rest.asking import refuse_absence, refuse_error, with_values
 from plugins.sources.rest.config import RestConfig, RestResource
 from plugins.sources.rest.moments import a_second_before, written
+from plugins.sources.rest.pace import Pace
 from plugins.sources.rest.paging import paginator_for
 from plugins.sources.rest.session import session_for, tokens_for
 from plugins.sources.rest.shape import Known
@@ -25,9 +28,10 @@ RECENT = 10_000
 class Pages:
     """The pages of one list, once through. `clock` is the API's own when it gave the first of them."""
 
-    def __init__(self, config: RestConfig, place: Place, name: str) -> None:
+    def __init__(self, config: RestConfig, place: Place, pace: Pace, name: str) -> None:
         self._config = config
         self._place = place
+        self._pace = pace
         self._name = name
         self._settings: RestResource = config.resources[name]
         self.clock: datetime | None = None
@@ -52,7 +56,7 @@ class Pages:
         settings = self._settings
         ((column, source),) = settings.for_each.items()
         other, _, field = source.partition(".")
-        for above in list(Pages(self._config, self._place, other).since()):
+        for above in list(Pages(self._config, self._place, self._pace, other).since()):
             for value in (value_at(field, item) for item in above):
                 for page in self._of(settings, settings.path.replace(f"{{{column}}}", str(value)), settings.params):
                     yield [{**item, column: value} for item in page]
@@ -66,7 +70,7 @@ class Pages:
         asked: dict[str, Any] = {"params": params}
         if settings.body is not None:
             asked = {"method": "POST", "json": with_values(settings.body, params)}
-        with _session(config, self._place, self._look) as session:
+        with _session(config, self._place, self._pace, self._look) as session:
             client = RESTClient(config.url, headers=dict(config.headers), session=session)
             for page in client.paginate(
                 path,
@@ -87,27 +91,39 @@ class Pages:
         refuse_absence(self._settings, where, answer)
 
 
-def sign_in(config: RestConfig, place: Place) -> None:
+def sign_in(config: RestConfig, place: Place, pace: Pace) -> None:
     """Ask what only somebody who is signed in may read, where the configuration names it. Raises ConfigurationError."""
     if config.whoami is None:
         return
-    with _session(config, place, lambda where, answer: None) as session:
+    with _session(config, place, pace, lambda where, answer: None) as session:
         session.get(f"{config.url.rstrip('/')}/{config.whoami.lstrip('/')}", headers=dict(config.headers))
 
 
-def known_values(config: RestConfig, place: Place, settings: RestResource) -> Known:
+def known_values(config: RestConfig, place: Place, pace: Pace, settings: RestResource) -> Known:
     """Read what other lists know, for the columns that a list looks up in them."""
     known: Known = {}
     for found in settings.look_ups:
         if found not in known:
-            items = [item for page in Pages(config, place, found.list).since() for item in page]
+            items = [item for page in Pages(config, place, pace, found.list).since() for item in page]
             known[found] = {text_at(found.key, item): value_at(found.field, item) for item in items}
     return known
 
 
-def _session(config: RestConfig, place: Place, look: Callable[[str, Any], None]) -> Any:
+def _session(config: RestConfig, place: Place, pace: Pace, look: Callable[[str, Any], None]) -> Any:
     tokens = tokens_for(config.auth, place, config.allow_private)
-    return session_for(config.url, config.auth, config.allow_private, tokens, look)
+    session = session_for(config.url, config.auth, config.allow_private, tokens, look, pace)
+    if config.authority is not None:
+        session.authority = _certificate(place.folder / config.authority)
+    return session
+
+
+def _certificate(file: Path) -> str:
+    """Give the path of a root certificate. Raises ConfigurationError where it is none."""
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError:
+        raise ConfigurationError(f"{file.name} is no file with a certificate (PEM): check `authority`") from None
+    return str(file)
 
 
 def _without_repetitions(pages: Iterator[Page]) -> Iterator[Page]:

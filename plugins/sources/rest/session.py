@@ -14,7 +14,9 @@ from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
 from hub.oauth import Client, Tokens
 from hub.outgoing import may_be_called
+from hub.patience import patiently
 from plugins.sources.rest.config import Auth
+from plugins.sources.rest.pace import Pace
 
 if TYPE_CHECKING:
     import socket
@@ -22,33 +24,40 @@ if TYPE_CHECKING:
     import requests
 
 ATTEMPTS = 4
-LONGEST_WAIT = 60.0
 TIMEOUT = 60.0
 
 
 def session_for(
-    url: str, auth: Auth | None, allow_private: bool, tokens: Tokens | None, look: Callable[[str, Any], None]
+    url: str,
+    auth: Auth | None,
+    allow_private: bool,
+    tokens: Tokens | None,
+    look: Callable[[str, Any], None],
+    pace: Pace,
 ) -> Any:
     """Give a session that asks again when the API is busy or stumbles, after as long as it says in Retry-After.
 
+    Every request keeps the pace, also one that is made again. An API that wants to be left alone for longer than
+    a minute is: a next run goes on.
+
     It signs its requests, so it asks the API at `url` only: a link to another host would carry our login there.
     A token that the API no longer takes is replaced once. `look` is given each answer, to find errors in it. The
-    session's `clock` is the API's at its first answer, None before it.
+    session's `clock` is the API's at its first answer, None before it; its `authority` a file with a root certificate.
     """
     import requests
-    import tenacity
 
     class PatientSession(requests.Session):
         clock: datetime | None = None
+        authority: str | None = None
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-            retrying = tenacity.Retrying(
-                retry=tenacity.retry_if_exception_type(TemporaryError),
-                stop=tenacity.stop_after_attempt(ATTEMPTS),
-                wait=_pause,
-                reraise=True,
-            )
-            return retrying(self._once, request, options)
+            return patiently(ATTEMPTS, 0.25)(self._once, request, options)
+
+        def _in_turn(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+            if self.authority is not None:
+                options = {**options, "verify": self.authority}  # or the environment of this machine goes first
+            with pace.turn():
+                return super().send(request, **{"timeout": TIMEOUT, **options})
 
         def _once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
             where = _where(request)
@@ -57,11 +66,11 @@ def session_for(
                     f"{where}: the API's next page is on another host; it is not asked with our login"
                 )
             try:
-                response = super().send(request, **{"timeout": TIMEOUT, **options})
+                response = self._in_turn(request, options)
                 if response.status_code == 401 and tokens is not None:
                     used = str(request.headers["Authorization"]).removeprefix("Bearer ")
                     request.headers["Authorization"] = f"Bearer {tokens.access(refused=used)}"
-                    response = super().send(request, **{"timeout": TIMEOUT, **options})
+                    response = self._in_turn(request, options)
             except (requests.ConnectionError, requests.Timeout) as error:
                 raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
             if response.status_code == 429 or response.status_code >= 500:
@@ -161,12 +170,6 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _pause(state: Any) -> float:
-    error = state.outcome.exception()
-    asked = error.retry_after
-    return float(min(asked, LONGEST_WAIT)) if asked is not None else 0.25 * 2 ** (state.attempt_number - 1)
 
 
 def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens | None:

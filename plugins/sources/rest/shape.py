@@ -28,7 +28,7 @@ def shaped(
             for entry in entries if isinstance(entries, list) else ():
                 one = entry if isinstance(entry, Mapping) else {"value": entry}
                 more = {**carried, **_looked_up(inner.look_up, one, known)}
-                found.append({**_row(settings, one), **more})
+                found.append({**_as_it_is(settings, one), **more})
         if found:
             yield table, found
     if rows:
@@ -36,6 +36,12 @@ def shaped(
 
 
 def _row(settings: RestResource, item: Item) -> Item:
+    if settings.columns:
+        return {column: value_at(path, item) for column, path in settings.columns.items()}
+    return _as_it_is(settings, item)
+
+
+def _as_it_is(settings: RestResource, item: Item) -> Item:
     return dict(_flat(item)) if settings.flat else item
 
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from hub.contracts import Capabilities, Check, Destination, Pushed, Received, Result, Source, SyncBatch
 from hub.errors import ConfigurationError, HubError, RejectedError, TemporaryError
 from hub.hookspecs import hookimpl
-from hub.incoming import json_object, signed_body
+from hub.incoming import SCHEMES, json_object, signed_as
 from hub.incremental import LookBack
 from plugins.sources.shopify.client import Client
 from plugins.sources.shopify.config import Name, ShopifyConfig
 from plugins.sources.shopify.lists import SCOPES, TOPICS, grouped, query_of, rows_of
-from plugins.sources.shopify.pushes import pushed_rows
+from plugins.sources.shopify.pushes import DELETED, deleted_row, pushed_rows
 from plugins.sources.shopify.writes import BATCH, CUSTOMERS, write
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Shopify(Source, Destination):
     """A webshop: customers, variants of products, orders with their lines, and abandoned carts."""
 
     name = "shopify"
-    summary = "Shopify webshops: customers, products, orders, abandoned carts; writes tags and fields of customers"
+    summary = "Shopify webshops: customers, products, orders, abandoned carts; writes tags, fields and coupons"
     config_model = ShopifyConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "shopify.yaml"
     proven = "its documentation as of November 2026, played by a server with its schema; unverified against a live shop"
@@ -86,7 +86,7 @@ class Shopify(Source, Destination):
             look_back.keep()
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
-        """Write tags (any name) or fields (`customers`) to customers that are there."""
+        """Write tags (any name), fields (`customers`) or discount codes (`coupons`) of customers that are there."""
         if batch.target == CUSTOMERS and batch.operation != "update":
             raise ConfigurationError(
                 f"{self.place.connection}: customers are made in the shop: write to `customers` with `mode: update`"
@@ -104,12 +104,16 @@ class Shopify(Source, Destination):
             raise ConfigurationError(
                 f"{self.place.connection}: set `api_secret`: it tells whether a push is the shop's"
             )
-        signed_body(request, "x-shopify-hmac-sha256", self.config.api_secret.get_secret_value())
+        signed_as(request, SCHEMES["shopify"], self.config.api_secret.get_secret_value())
         id_ = request.headers.get("x-shopify-event-id") or request.headers.get("x-shopify-webhook-id", "")
         if not id_:
             raise RejectedError("the header x-shopify-webhook-id is not there")
-        name = TOPICS.get(request.headers.get("x-shopify-topic", ""))
-        return Received(id_, pushed_rows(name, json_object(request)) if name is not None else {})
+        topic, body = request.headers.get("x-shopify-topic", ""), json_object(request)
+        if (table := DELETED.get(topic)) is not None:
+            at = request.headers.get("x-shopify-triggered-at") or request.received_at.isoformat()
+            return Received(id_, {table: [deleted_row(body, at)]})
+        name = TOPICS.get(topic)
+        return Received(id_, pushed_rows(name, body) if name is not None else {})
 
 
 @hookimpl

@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-import tenacity
-
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import Answer, Outgoing, clean_reason
+from hub.patience import patiently
 from plugins.sources.shopify.config import ShopifyConfig
 
 ATTEMPTS = 6
-LONGEST_WAIT = 60.0
 LONGEST_PAUSE = 10.0
 """Seconds between two looks at a bulk operation, at most."""
 UNDER_WAY = ("CREATED", "RUNNING", "CANCELING")
@@ -62,13 +60,7 @@ class Client:
 
         Raises ConfigurationError for what an admin must mend, TemporaryError otherwise.
         """
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TemporaryError),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            reraise=True,
-        )
-        data, _ = retrying(self.once, document, variables)
+        data, _ = patiently(ATTEMPTS)(self.once, document, variables)
         return data
 
     def once(self, document: str, variables: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -170,9 +162,3 @@ def _restored(said: dict[str, Any]) -> float | None:
     if not rate:
         return None
     return float(max(0.1, (cost.get("requestedQueryCost", 0) - status.get("currentlyAvailable", 0)) / rate))
-
-
-def _wait(state: Any) -> float:
-    error = state.outcome.exception()
-    asked = error.retry_after if isinstance(error, TemporaryError) else None
-    return min(asked, LONGEST_WAIT) if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)

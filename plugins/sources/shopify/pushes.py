@@ -12,6 +12,13 @@ from plugins.sources.shopify.lists import Row
 
 Pushed = Mapping[str, Any]
 
+DELETED: Mapping[str, str] = {
+    "customers/delete": "deleted_customers",
+    "customers/redact": "deleted_customers",
+    "orders/delete": "deleted_orders",
+}
+"""Where it lands that something is gone, by topic; `redact` asks those who have data of a customer to erase it."""
+
 
 def pushed_rows(name: Name, item: Pushed) -> dict[str, list[Row]]:
     """Give rows by table. Raises RejectedError for what is no such thing."""
@@ -24,6 +31,14 @@ def pushed_rows(name: Name, item: Pushed) -> dict[str, list[Row]]:
         return {"orders": [_order(item)], "order_lines": lines}
     except (KeyError, TypeError, AttributeError, InvalidOperation):
         raise RejectedError(f"the body is none of Shopify's {name}") from None
+
+
+def deleted_row(item: Pushed, at: str) -> Row:
+    """Give the number of what is gone, and when it went. Raises RejectedError for what names nothing."""
+    id_ = (item.get("customer") or item).get("id")
+    if id_ is None:
+        raise RejectedError("the body names nothing that is gone")
+    return {"id": str(id_), "at": at}
 
 
 def _customer(item: Pushed) -> Row:

@@ -1,4 +1,4 @@
-"""What goes back to a shop: tags of customers, fields of customers, and who no longer wants e-mail."""
+"""What goes back to a shop: tags, fields and coupons of customers, and who no longer wants e-mail."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hub.contracts import Result, Row, Status, SyncBatch
 from hub.errors import TemporaryError
 from hub.outgoing import NoAnswerError, NotSentError, clean_reason
 from plugins.sources.shopify.client import Client
+from plugins.sources.shopify.coupons import COUPONS, write_coupon
 
 BATCH = 25
 """Customers in one request: each adds its cost, and a request may cost 1,000 points at most."""
@@ -24,7 +25,9 @@ _ERRORS = "userErrors { message }"
 
 
 def write(client: Client, batch: SyncBatch) -> list[Result]:
-    """Write rows to customers by their numbers; one request for all of them."""
+    """Write rows to customers by their numbers; one request for all of them, and one for each coupon."""
+    if batch.target == COUPONS:
+        return [_coupon(client, batch, row) for row in batch.rows]
     results: dict[str, Result] = {}
     parts, variables = [], {}
     going = []
@@ -48,6 +51,13 @@ def write(client: Client, batch: SyncBatch) -> list[Result]:
     if parts:
         results |= _sent(client, parts, variables, going)
     return [results[row.key] for row in batch.rows]
+
+
+def _coupon(client: Client, batch: SyncBatch, row: Row) -> Result:
+    found = _NUMBER.fullmatch(row.key)
+    if found is None:
+        return Result(row.key, "rejected", reason="the key is no number of a Shopify customer")
+    return write_coupon(client, batch.operation, row, f"gid://shopify/Customer/{found[1]}")
 
 
 def _sent(

@@ -10,14 +10,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-import tenacity
-
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import Answer, Outgoing, clean_reason
+from hub.patience import patiently
 from plugins.sources.vendure.config import VendureConfig
 
 ATTEMPTS = 4
-LONGEST_WAIT = 60.0
 _LOGIN = """mutation ($username: String!, $password: String!) {
   login(username: $username, password: $password) { __typename ... on ErrorResult { errorCode } }
 }"""
@@ -76,13 +74,7 @@ class Client:
         return data
 
     def _patiently(self, query: str, variables: dict[str, Any]) -> Answer:
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TemporaryError),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            reraise=True,
-        )
-        return retrying(self._once, query, variables)
+        return patiently(ATTEMPTS)(self._once, query, variables)
 
     def _once(self, query: str, variables: dict[str, Any]) -> Answer:
         content = json.dumps({"query": query, "variables": variables}).encode()
@@ -108,9 +100,3 @@ def _said(answer: Answer) -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def _wait(state: Any) -> float:
-    error = state.outcome.exception()
-    asked = error.retry_after if isinstance(error, TemporaryError) else None
-    return min(asked, LONGEST_WAIT) if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)

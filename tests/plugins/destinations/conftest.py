@@ -36,8 +36,25 @@ class Postbox:
     rcpt_answers: dict[str, str] = field(default_factory=dict)
     data_answers: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    lines: dict[Any, Any] = field(default_factory=dict)
+    quits: int = 0
+
+    @property
+    def connections(self) -> int:
+        """Over how many connections mails have come."""
+        return len(self.lines)
+
+    def hang_up(self) -> None:
+        """Close all connections, as a server does with clients that are silent for long."""
+        for line in self.lines.values():
+            line.loop.call_soon_threadsafe(line.transport.close)
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.quits += 1
+        return "221 Bye"
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
+        self.lines[session.peer] = server
         if address in self.rcpt_answers:
             return self.rcpt_answers[address]
         envelope.rcpt_tos.append(address)

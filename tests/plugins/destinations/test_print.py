@@ -1,8 +1,6 @@
 """print into real folders and a real SFTP server."""
 
 import asyncio
-import csv
-import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,17 +13,15 @@ import pytest
 from pydantic import ValidationError
 from pypdf import PdfReader
 
-from hub.contracts import EmailRecipient, Message, Place, PostalRecipient
+from hub.contracts import EmailRecipient, Message, Place
 from hub.errors import ConfigurationError
 from hub.lake import REJECTED
-from hub.testing.destinations import DestinationSuite, closed_port, sample_message
+from hub.testing.destinations import DestinationSuite, closed_port
 from hub.testing.sources import Landing
 from plugins.destinations.print import Print
 from plugins.destinations.print.config import PrintConfig
+from tests.plugins.destinations.letters import ANNA, LUC, letter, make, rows_of, text_of
 
-ANNA = PostalRecipient("Mevrouw A. van der Valk", "Keizerstraat", "103", "", "c", "2583XL", "Scheveningen")
-LUC = PostalRecipient("De heer L. Peeters", "Nieuwstraat", "12", "", "3", "1000", "Brussel", "BE")
-TEMPLATE = "Beste #data.salutation,\n\nWelkom bij *Mia(ou)m*."
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 
 
@@ -148,23 +144,6 @@ class TestPrintOverSftp(DestinationSuite):
     @pytest.fixture
     def taken(self, sftp: SftpServer) -> Callable[[], Sequence[str]]:
         return lambda: [path.stem for path in (sftp.root / "drop").glob("*.pdf")]
-
-
-def make(project: Path, **settings: Any) -> Print:
-    return Print(PrintConfig.model_validate({"folder": "drop", **settings}), Place("post", project))
-
-
-def letter(number: int = 1, to: PostalRecipient = ANNA, source: str = TEMPLATE, **data: Any) -> Message:
-    values = {"salutation": "mevrouw Van der Valk", **data}
-    return replace(sample_message("letter", number), recipient=to, content={"typst": source}, data=values)
-
-
-def text_of(path: Path) -> list[str]:
-    return [page.extract_text() for page in PdfReader(path).pages]
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
 
 
 # what a letter looks like ---------------------------------------------------------------------------------------------

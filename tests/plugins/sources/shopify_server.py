@@ -18,12 +18,15 @@ from typing import Any
 
 import graphql
 
+from tests.plugins.sources.shopify_discounts import Discounts
+
 TOKEN, API_SECRET = "shpat_kattenluik", "shpss_kattenluik"
 Item = dict[str, Any]
 _SINCE = re.compile(r"updated_at:>='([^']+)'")
 
 SCHEMA = graphql.build_schema("""
 scalar DateTime
+scalar Decimal
 scalar Money
 scalar URL
 scalar UnsignedInt64
@@ -74,12 +77,31 @@ type CheckoutLineEdge { node: CheckoutLine! } type CheckoutLineConnection { edge
 type CheckoutEdge { node: AbandonedCheckout! } type CheckoutConnection { edges: [CheckoutEdge!]! }
 type Query {
   node(id: ID!): Node
+  codeDiscountNodeByCode(code: String!): DiscountCodeNode
   currentAppInstallation: AppInstallation!
   customers(query: String): CustomerConnection!
   products(query: String): ProductConnection!
   orders(query: String): OrderConnection!
   abandonedCheckouts(query: String): CheckoutConnection!
 }
+input DiscountCustomersInput { add: [ID!] remove: [ID!] }
+input DiscountContextInput { all: Boolean customers: DiscountCustomersInput }
+input DiscountAmountInput { amount: Decimal appliesOnEachItem: Boolean }
+input DiscountCustomerGetsValueInput { percentage: Float discountAmount: DiscountAmountInput }
+input DiscountItemsInput { all: Boolean }
+input DiscountCustomerGetsInput { items: DiscountItemsInput value: DiscountCustomerGetsValueInput }
+input DiscountCodeBasicInput {
+  title: String code: String startsAt: DateTime endsAt: DateTime usageLimit: Int appliesOncePerCustomer: Boolean
+  context: DiscountContextInput customerGets: DiscountCustomerGetsInput
+}
+type DiscountBuyerAll { all: String! } type DiscountCustomers { customers: [Customer!]! }
+union DiscountContext = DiscountBuyerAll | DiscountCustomers
+type DiscountCodeBasic { title: String! context: DiscountContext! }
+union DiscountCode = DiscountCodeBasic
+type DiscountCodeNode implements Node { id: ID! codeDiscount: DiscountCode! }
+enum DiscountErrorCode { BLANK INVALID TAKEN VALUE_OUTSIDE_RANGE }
+type DiscountUserError { field: [String!] message: String! code: DiscountErrorCode }
+type DiscountPayload { codeDiscountNode: DiscountCodeNode userErrors: [DiscountUserError!]! }
 type UserError { field: [String!] message: String! code: String }
 type BulkPayload { bulkOperation: BulkOperation userErrors: [UserError!]! }
 type Payload { userErrors: [UserError!]! }
@@ -94,6 +116,9 @@ type Mutation {
   metafieldsSet(metafields: [MetafieldsSetInput!]!): Payload
   metafieldsDelete(metafields: [MetafieldIdentifierInput!]!): Payload
   customerEmailMarketingConsentUpdate(input: CustomerEmailMarketingConsentUpdateInput!): Payload
+  discountCodeBasicCreate(basicCodeDiscount: DiscountCodeBasicInput!): DiscountPayload
+  discountCodeBasicUpdate(id: ID!, basicCodeDiscount: DiscountCodeBasicInput!): DiscountPayload
+  discountCodeDeactivate(id: ID!): DiscountPayload
 }
 """)
 
@@ -116,6 +141,7 @@ class Shop:
         self.clock = datetime(2026, 1, 1, tzinfo=UTC)
         self.scopes = ["read_customers", "read_products", "read_orders", "read_all_orders"]
         self.metafields: dict[tuple[str, str], tuple[str, str]] = {}
+        self.discounts = Discounts()
         self.files: dict[str, bytes] = {}
         self.operations: list[Item] = []
         self.looks = 1
@@ -213,6 +239,7 @@ class Shop:
             "metafieldsSet": self.set_fields,
             "metafieldsDelete": self.delete_fields,
             "customerEmailMarketingConsentUpdate": self.consent,
+            **self.discounts.resolvers(),
         }
 
     def answer(self, asked: Item) -> tuple[int, Item]:

@@ -6,6 +6,7 @@ import hmac
 import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -298,6 +299,19 @@ def test_a_push_that_the_app_did_not_sign_is_refused(shop: Shop, tmp_path: Path)
         plugin(shop, tmp_path).webhook(pushed("orders/updated", ORDER, secret="another"))
     with pytest.raises(ConfigurationError, match="api_secret"):
         plugin(shop, tmp_path, api_secret=None).webhook(pushed("orders/updated", ORDER))
+
+
+def test_what_is_deleted_is_a_row_of_its_own_with_the_moment_that_the_shop_tells(shop: Shop, tmp_path: Path) -> None:
+    shops = plugin(shop, tmp_path)
+    told = pushed("orders/delete", {"id": 820982911946154508})
+    (row,) = shops.webhook(replace(told, headers={**told.headers, "x-shopify-triggered-at": AT})).rows["deleted_orders"]
+    assert row == {"id": "820982911946154508", "at": AT}
+    (row,) = shops.webhook(pushed("customers/delete", {"id": 42})).rows["deleted_customers"]
+    assert row == {"id": "42", "at": "2026-03-01T00:00:00+00:00"}
+    redact = {"shop_id": 1, "customer": {"id": 42, "email": "anna@example.nl"}, "orders_to_redact": []}
+    assert shops.webhook(pushed("customers/redact", redact)).rows["deleted_customers"][0]["id"] == "42"
+    with pytest.raises(RejectedError, match="nothing that is gone"):
+        shops.webhook(pushed("orders/delete", {}))
 
 
 def test_a_push_of_another_topic_brings_nothing_and_one_of_another_form_is_refused(shop: Shop, tmp_path: Path) -> None:

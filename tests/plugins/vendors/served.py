@@ -1,12 +1,14 @@
 """A vendor's API on loopback: it keeps to the vendor's documentation, and refuses what that does not know."""
 
 import json
+import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -43,8 +45,8 @@ class Served:
 
 
 @contextmanager
-def served(vendor: Callable[[Asked], Answered]) -> Iterator[Served]:
-    """Serve a vendor's answers until the block ends."""
+def served(vendor: Callable[[Asked], Answered], certificate: Path | None = None) -> Iterator[Served]:
+    """Serve a vendor's answers until the block ends, over TLS where there is a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -73,8 +75,12 @@ def served(vendor: Callable[[Asked], Answered]) -> Iterator[Served]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    api = Served(f"http://127.0.0.1:{server.server_port}")
+    api = Served(f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_port}")
     try:
         yield api
     finally:

@@ -29,6 +29,7 @@ class Profit:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in KEYS}
         self.persons: dict[str, dict[str, Any]] = {}
+        self.failures: list[Answered] = []
 
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"AfasToken {TOKEN}":
@@ -52,12 +53,20 @@ class Profit:
         return Answered(200, {"skip": start, "take": take, "rows": found[start : start + take]})
 
     def updated(self, fields: dict[str, Any]) -> Answered:
+        if self.failures:
+            return self.failures.pop(0)
         if unknown := fields.keys() - FIELDS:
-            return Answered(400, {"externalMessage": f"Onbekend veld: {min(unknown)}"})
+            return refused(f"Onbekend veld: {min(unknown)}")
         if fields["MatchPer"] != "0" or fields["BcCo"] not in self.persons:
-            return Answered(400, {"externalMessage": "De persoon bestaat niet"})
+            return refused("De persoon bestaat niet")
         self.persons[fields["BcCo"]].update(fields)
         return Answered(200, b"")
+
+
+def refused(why: str) -> Answered:
+    """What Profit answers to a request that it could read and does not carry out."""
+    reference = "210EC951277641BB947A3E6D29D71969"
+    return Answered(500, {"externalMessage": why, "errorNumber": -2147180996, "profitLogReference": reference})
 
 
 class ProfitWorld(SourceWorld):
@@ -134,3 +143,24 @@ def test_one_person_that_is_refused_does_not_stop_the_others(profit: Profit, url
     assert [result.status for result in results] == ["rejected", "accepted"]
     assert "De persoon bestaat niet" in results[0].reason
     assert profit.persons["100012"]["EmA2"] == "anna@example.nl"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "reason"),
+    [
+        (refused("Vul een geldig e-mailadres in: anna@example"), "rejected", "HTTP 500: Vul een geldig e-mailadres in"),
+        (refused("Er is een onverwachte fout opgetreden."), "later", "HTTP 500: Er is een onverwachte fout"),
+        (Answered(500, b"<html>Internal Server Error</html>"), "unknown", "HTTP 500"),
+        (Answered(502, {"message": "Bad gateway"}), "unknown", "HTTP 502"),
+        (Answered(503, {"externalMessage": "De omgeving is in onderhoud"}), "later", "HTTP 503"),
+    ],
+)
+def test_a_refusal_by_500_is_told_from_a_failure(
+    profit: Profit, url: str, tmp_path: Path, answer: Answered, status: str, reason: str
+) -> None:
+    profit.persons, profit.failures = {"100012": {}}, [answer]
+    afas: Destination = Afas(config_at(url), Place(CONNECTION, tmp_path))
+    (result,) = afas.sync(SyncBatch("persons", "update", [Row("100012", {"EmA2": "anna@example.nl"})]))
+    assert result.status == status
+    assert reason in result.reason
+    assert "anna" not in result.reason

@@ -9,7 +9,7 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.destinations import DestinationSuite
-from hub.testing.sources import CONNECTION, SourceSuite, SourceWorld
+from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
 
@@ -45,10 +45,10 @@ class Portal:
         if int(query.get("limit", 10)) > 100:
             return refusal(400, "VALIDATION_ERROR", "limit must be at most 100")
         start = int(query.get("after", 0))
-        part = list(self.contacts.values())[start : start + 2]
-        more = (
-            {"paging": {"next": {"after": str(start + 2), "link": "?after="}}} if start + 2 < len(self.contacts) else {}
-        )
+        gone = query.get("archived", "false").lower() == "true"
+        found = [contact for contact in self.contacts.values() if bool(contact.get("archived")) is gone]
+        part = found[start : start + 2]
+        more = {"paging": {"next": {"after": str(start + 2), "link": "?after="}}} if start + 2 < len(found) else {}
         return Answered(200, {"results": part, **more})
 
     def batch(self, way: str, body: dict[str, Any]) -> Answered:
@@ -148,7 +148,7 @@ def test_the_properties_that_are_asked_for_are_a_setting(portal: Portal, tmp_pat
     with served(portal) as api:
         config = HubSpot.config_model(url=api.url, token=TOKEN, properties="email,tier", allow_private=True)
         assert HubSpot(config, Place(CONNECTION, tmp_path)).check().ok
-        assert [asked.query["properties"] for asked in api.asked] == ["email,tier"]
+        assert {asked.query["properties"] for asked in api.asked} == {"email,tier"}
 
 
 def test_one_contact_that_is_refused_does_not_sink_its_batch(portal: Portal, hubspot: Destination) -> None:
@@ -189,3 +189,15 @@ def test_an_erased_contact_is_gone_for_good(portal: Portal, hubspot: Destination
         (gone,) = hubspot.sync(SyncBatch("contacts", "delete", [Row("p1", remote_id=made.remote_id)]))
         assert gone.status == "accepted"
     assert portal.contacts == {}
+
+
+def test_a_contact_that_is_archived_lands_as_archived(portal: Portal, url: str, tmp_path: Path) -> None:
+    moment = "2026-03-01T10:00:00.000Z"
+    portal.contacts["7"] = {"id": "7", "properties": {"email": "a@example.nl"}, "updatedAt": moment, "archived": False}
+    config = HubSpot.config_model(url=url, token=TOKEN, allow_private=True)
+    landing = Landing(HubSpot(config, Place(CONNECTION, tmp_path)), tmp_path)
+    assert landing.run().rows == {"contacts": 1}
+    portal.contacts["7"] |= {"archived": True, "archivedAt": "2026-03-02T10:00:00.000Z"}
+    assert landing.run().rows == {"archived_contacts": 1}
+    assert [row["archived_at"] for row in landing.rows("archived_contacts")] == ["2026-03-02T10:00:00.000Z"]
+    assert landing.run().loads == ()

@@ -59,6 +59,7 @@ class Shop:
             item
             for _, item in sorted(self.lists[name].items())
             if (item.get("date_modified_gmt") or "") > query.get("modified_after", "").removesuffix("Z")
+            and (item.get("status") == "trash") == (query.get("status") == "trash")
         ]
         part = found[(number - 1) * min(size, 2) : number * min(size, 2)]  # small pages, so that there are several
         return Answered(200, part, {"X-WP-Total": str(len(found))})
@@ -172,10 +173,10 @@ def test_a_coupon_is_made_once_and_taken_back(shop: Shop, url: str, tmp_path: Pa
     assert shop.coupons == {}
 
 
-def pushed(topic: str, body: Any, secret: str = "h00k-geheim") -> Pushed:
+def pushed(topic: str, body: Any, secret: str = "h00k-geheim", delivery: str = "d1") -> Pushed:
     content = json.dumps(body).encode()
     signature = b64encode(hmac.digest(secret.encode(), content, "sha256")).decode()
-    headers = {"x-wc-webhook-topic": topic, "x-wc-webhook-signature": signature}
+    headers = {"x-wc-webhook-topic": topic, "x-wc-webhook-signature": signature, "x-wc-webhook-delivery-id": delivery}
     return Pushed("POST", "", {}, headers, content, datetime(2026, 3, 1, tzinfo=UTC))
 
 
@@ -190,6 +191,8 @@ def test_a_pushed_order_brings_the_rows_that_the_list_brings(shop: Shop, url: st
     assert (line["order_id"], line["quantity"]) == (7, 2)
     assert woo.webhook(pushed("order.updated", order)).id == received.id
     assert woo.webhook(pushed("order.created", order)).id != received.id
+    assert woo.webhook(pushed("order.updated", order, delivery="d2")).id != received.id
+    assert woo.webhook(pushed("order.updated", {**order, "id": 8})).id != received.id, "one second, one delivery id"
     assert woo.webhook(pushed("coupon.updated", order)).rows == {}
 
 
@@ -199,6 +202,22 @@ def test_a_push_that_the_shop_did_not_sign_is_refused(url: str, tmp_path: Path) 
         plugin(url, tmp_path, webhook_secret="h00k-geheim").webhook(pushed("order.updated", order, secret="another"))
     with pytest.raises(RejectedError, match="takes no pushes"):
         plugin(url, tmp_path).webhook(pushed("order.updated", order))
+
+
+def test_a_deleted_customer_is_a_row_of_its_own_and_a_deleted_order_is_found_in_the_bin(
+    shop: Shop, url: str, tmp_path: Path
+) -> None:
+    woo = plugin(url, tmp_path, webhook_secret="h00k-geheim")
+    assert woo.webhook(pushed("customer.deleted", {"id": 7})).rows == {"deleted_customers": [{"id": 7}]}
+    assert woo.webhook(pushed("order.deleted", {"id": 7})).rows == {}
+    with pytest.raises(RejectedError, match="does not say id and X-WC-Webhook-Delivery-ID"):
+        woo.webhook(pushed("customer.deleted", {"id": 7}, delivery=""))
+    order = {"id": 7, "status": "processing", "date_modified_gmt": "2026-03-01T10:00:00", "line_items": []}
+    shop.lists["orders"][7] = order
+    landing = Landing(plugin(url, tmp_path, resources=["orders", "trashed_orders"]), tmp_path)  # type: ignore[arg-type]
+    assert landing.run().rows == {"orders": 1}
+    shop.lists["orders"][7] = {**order, "status": "trash", "date_modified_gmt": "2026-03-02T10:00:00"}
+    assert landing.run().rows == {"trashed_orders": 1}
 
 
 def test_a_list_that_the_shop_does_not_have_is_a_mistake_with_a_remedy(url: str) -> None:

@@ -5,7 +5,10 @@ contradicts shows. Splink compares the pairs that blocking gives, in an in-memor
 it is the same on every engine. Above `join` two people are one; between `review` and `join` people decide. What
 somebody decided by hand goes before all of it.
 
-The model is trained once and kept; a pair is scored again only when one of the two people has changed.
+The model is trained once and kept. A run compares those who changed with those who meet them in a block, keeps the
+pairs of the others, and drops those of people who changed or are gone; with one model that gives what comparing
+everybody gives. Who is likely one hangs together: a pair is decided again when anybody that it hangs together with
+has changed.
 """
 
 from __future__ import annotations
@@ -18,16 +21,27 @@ import sqlalchemy as sa
 
 from hub.project.matching import MatchRules
 from hub.stages.resolve.components import components
+from hub.stages.resolve.match import kept
 from hub.stages.resolve.match.engine import Engine
-from hub.stages.resolve.match.said import Told, tell
+from hub.stages.resolve.match.said import Told, never, tell
 from hub.stages.resolve.match.train import Model
 from hub.warehouse import Transaction
-from hub.warehouse.state import remember, seen
 
 KIND = "match"
 """What `linked_by` says of a record that came to its person by probability."""
-MODEL = "match_model"
-"""The state under which the trained model is kept."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What comparing gave.
+
+    `model`: the one that was kept, or trained now. `fresh`: (low, high, score, reason) of the likely pairs of which
+    one has changed. `changed`: (record_no) of the people who were compared: their pairs of before hold no more.
+    """
+
+    model: Model
+    fresh: sa.TableClause
+    changed: sa.TableClause
 
 
 @dataclass(frozen=True)
@@ -35,69 +49,78 @@ class Matched:
     """What became of it.
 
     `people`: (record_no, person) of every record, after joining.
+    `pairs`: (low, high, score, joined, reason) of the likely pairs.
     `reasons`: (record_no, type, partner) for the records that tie the people who were joined.
     `candidates`: low_record, high_record, found_by, score, reason of pairs for the review queue.
     `counts`: pairs joined and to review, and the precision that the model expects of each, in percent.
     """
 
     people: sa.TableClause
+    pairs: sa.TableClause
     reasons: sa.TableClause
     candidates: sa.Select[Any]
     counts: dict[str, int]
 
 
-def match(transaction: Transaction, rules: MatchRules, people: Told, as_of: datetime) -> Matched:
-    """Join people by probability; the same data and model always give the same answer."""
-    kept = seen(transaction, MODEL)
+def compare(
+    transaction: Transaction,
+    rules: MatchRules,
+    model: Model | None,
+    people: Told,
+    looked_at: sa.TableClause | None,
+    as_of: datetime,
+) -> Compared:
+    """Compare those who changed with those who meet them in a block.
+
+    `looked_at` has the numbers of all records that `people` were made of, and of those that are gone; None: all
+    records. Without a `model` one is trained, for which it must be None.
+    """
     with Engine(rules) as engine:
-        tell(transaction, engine, people)
-        model = engine.prepare(Model.from_json(kept) if kept else None)
-        if model.to_json() != kept:
-            remember(transaction, MODEL, model.to_json(), as_of)
-        pairs = transaction.load("match_pair", engine.pairs(model))
-        _keep(transaction, "match_profile", transaction.load("match_mark", engine.marks()), ("record_no", "mark"))
-        counts = engine.counts()
-    _keep(transaction, "match_link", _links(transaction, pairs, people), LINK)
-    return _joined(transaction, pairs, people, counts)
+        tell(transaction, engine, people, looked_at)
+        common = engine.hear(model)
+        if model is None:
+            model = engine.train(common, kept.named_records(transaction), as_of)
+            kept.keep_model(transaction, model, as_of)
+        keys = transaction.load("match_key_fresh", engine.keys())
+        if looked_at is None:
+            changed = kept.keep_people(transaction, engine, keys, None)
+            engine.count_crowds()
+        else:
+            changed = _with_others(transaction, engine, keys, looked_at, rules.limit)
+        fresh = transaction.load("match_fresh", engine.score(model))
+    return Compared(model, fresh, changed)
 
 
-def forget(transaction: Transaction) -> None:
-    """Drop what was kept, for a project that matches no more."""
-    if seen(transaction, MODEL) is not None:
-        state = transaction.table("stage_state")
-        transaction.execute(sa.delete(state).where(state.c.stage == MODEL))
-        for name in ("match_link", "match_profile"):
-            transaction.execute(sa.delete(transaction.table(name)))
+def _with_others(
+    transaction: Transaction, engine: Engine, keys: sa.TableClause, near: sa.TableClause, limit: int
+) -> sa.TableClause:
+    """Keep those who changed, and let the others in whom they meet; hold (record_no) of all who are compared again.
+
+    Those are also who stand in a block that turned into a crowd, or out of one.
+    """
+    touched = kept.blocks(transaction, keys, near, limit)
+    changed = kept.keep_people(transaction, engine, keys, near)
+    again = touched.turned(transaction)
+    others = kept.meeting(transaction, keys, again, near, limit)
+    engine.add(others, transaction.arrow(sa.select(again.c.record_no)).read_all())
+    standing = transaction.load("match_standing", engine.standing())
+    crowd = kept.crowds(transaction, "match_crowd", sa.select(standing.c.key), limit)
+    engine.load("crowd", transaction.arrow(sa.select(crowd.c.key)).read_all())
+    every = sa.union(sa.select(changed.c.record_no), sa.select(again.c.record_no))
+    return transaction.hold("match_compared", every)
 
 
-LINK = ("low_record", "high_record", "score", "joined", "reason")
-
-
-def _links(transaction: Transaction, pairs: sa.TableClause, people: Told) -> sa.TableClause:
-    """Hold the pairs by their records' ids."""
-    one, other = people.records.alias("one"), people.records.alias("other")
-    return transaction.hold(
-        "match_link_next",
-        sa.select(
-            one.c.record_id.label("low_record"),
-            other.c.record_id.label("high_record"),
-            sa.cast(pairs.c.score, sa.Numeric(18, 4)).label("score"),
-            pairs.c.joined,
-            pairs.c.reason,
-        ).select_from(pairs.join(one, one.c.record_no == pairs.c.low).join(other, other.c.record_no == pairs.c.high)),
-    )
-
-
-def _keep(transaction: Transaction, name: str, rows: sa.TableClause, columns: tuple[str, ...]) -> None:
-    """Make a stored table hold exactly these rows, writing only what differs."""
-    table = transaction.table(name)
-    key = table.info["key"]
-    stored, wanted = sa.select(*(table.c[it] for it in columns)), sa.select(*(rows.c[it] for it in columns))
-    fresh = transaction.hold(f"{name}_fresh", sa.except_(wanted, stored))
-    there = sa.exists(sa.select(rows.c[key[0]]).where(*(rows.c[it] == table.c[it] for it in key)))
-    changed = sa.exists(sa.select(fresh.c[key[0]]).where(*(fresh.c[it] == table.c[it] for it in key)))
-    transaction.execute(sa.delete(table).where(sa.or_(sa.not_(there), changed)))
-    transaction.execute(sa.insert(table).from_select(list(columns), sa.select(*(fresh.c[it] for it in columns))))
+def match(transaction: Transaction, rules: MatchRules, compared: Compared, people: Told) -> Matched:
+    """Join people by probability. `people` must hold all that hangs together with the fresh pairs."""
+    before = kept.scored(transaction, people.records, compared.changed)
+    likely = transaction.hold("match_likely", sa.union_all(before, sa.select(*compared.fresh.c)))
+    ends = sa.union(sa.select(likely.c.low), sa.select(likely.c.high))
+    with Engine(rules) as engine:
+        engine.recall(compared.model.common, kept.profiles(transaction, ends))
+        scored, apart = (transaction.arrow(it).read_all() for it in (sa.select(*likely.c), never(people)))
+        pairs = transaction.load("match_pair", engine.decide(compared.model, scored, apart))
+    kept.keep_links(transaction, pairs, people.records)
+    return _joined(transaction, pairs, people, kept.counts(transaction))
 
 
 def _joined(transaction: Transaction, pairs: sa.TableClause, people: Told, counts: dict[str, int]) -> Matched:
@@ -122,7 +145,7 @@ def _joined(transaction: Transaction, pairs: sa.TableClause, people: Told, count
         "match_reason",
         sa.select(best.c.record_no, sa.literal(KIND).label("type"), best.c.partner).where(best.c.place == 1),
     )
-    return Matched(whose, reasons, _candidates(transaction, pairs, people, whose), counts)
+    return Matched(whose, pairs, reasons, _candidates(transaction, pairs, people, whose), counts)
 
 
 def _candidates(transaction: Transaction, pairs: sa.TableClause, people: Told, whose: sa.TableClause) -> sa.Select[Any]:

@@ -14,37 +14,25 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def decide(connection: duckdb.DuckDBPyConnection, join: float, review: float, contradicts: str) -> None:
-    """Make the table `decided`: (low, high, score, reason, joined) of all pairs that are likely enough.
+def decide(connection: duckdb.DuckDBPyConnection, join: float, contradicts: str) -> None:
+    """Make the table `decided`: (low, high, score, reason, joined) of all likely pairs that were not decided by hand.
 
-    Reads `fresh`, the pairs scored now; `scored`, those scored before; `people`, and `never`, what was decided by hand.
-    `contradicts` is the SQL that holds where two people are not one.
+    Reads `scored`, the likely pairs; `people`, who are in them; and `never`, what was decided by hand. `contradicts`
+    is the SQL that holds where two people are not one.
     """
-    connection.execute(f"CREATE TABLE likely AS {_LIKELY}", {"review": review})
+    connection.execute("CREATE TABLE likely AS FROM scored WHERE (low, high) NOT IN (SELECT (low, high) FROM never)")
     connection.execute(f"CREATE TABLE tie AS {_ENDS}", {"join": join})
     connection.execute(f"CREATE TABLE hop AS {gammas(_HOPS)}")
     connection.execute(f"CREATE TABLE apart AS SELECT low, high FROM hop WHERE {contradicts} UNION FROM never")
     connection.execute(f"CREATE TABLE decided AS {_DECIDED}", {"join": join})
 
 
-_LIKELY = """
-SELECT low, high, score, reason
-FROM (
-    SELECT low, high, score, reason FROM fresh WHERE NOT contradicts
-    UNION ALL
-    SELECT low, high, score, reason
-    FROM scored
-    WHERE low IN (SELECT person FROM people WHERE NOT changed)
-        AND high IN (SELECT person FROM people WHERE NOT changed)
-)
-WHERE score >= $review AND (low, high) NOT IN (SELECT (low, high) FROM never)
-"""
-
 _ENDS = """
 SELECT low AS middle, high AS other, low, high, score FROM likely WHERE score >= $join
 UNION ALL
 SELECT high, low, low, high, score FROM likely WHERE score >= $join
 """
+
 
 _HOPS = """
 SELECT DISTINCT one.other AS low, two.other AS high

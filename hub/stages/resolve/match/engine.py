@@ -1,10 +1,17 @@
-"""The engine: Splink in a DuckDB of its own, in memory, for the length of one run."""
+"""The engine: Splink in a DuckDB of its own, in memory, for the length of one run.
+
+Splink compares whatever pairs its blocking rules give of one table: here the people who changed and those who meet
+them in a block. Each block that somebody stands in is a number (a key), so that one rule does for all: who have a key
+in common, and of whom one has changed. (Its `find_matches_to_new_records` compares new records with a whole table of
+old ones, and not with each other.)
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +20,7 @@ from hub.errors import ConfigurationError
 from hub.project.matching import MatchRules
 from hub.stages.resolve.match import model as fields
 from hub.stages.resolve.match.decide import decide
+from hub.stages.resolve.match.forms import formal_names, name_forms
 from hub.stages.resolve.match.train import Model, train
 from hub.warehouse.state import fingerprint
 
@@ -35,11 +43,24 @@ COLUMNS = {
 FREQUENT = 0.001
 """A surname that a larger share of all people bear is a common one."""
 
+_TOLD = Path(__file__).with_name("told.sql")
 _PEOPLE = Path(__file__).with_name("people.sql")
 
 
+def recipe(rules: MatchRules) -> str:
+    """Name all that a model, and what is kept of people, was made by."""
+    return fingerprint(
+        rules.blocks,
+        list(name_forms(rules.short_names)),
+        rules.limit,
+        rules.review,
+        fields.COMPARISONS,
+        *(file.read_text(encoding="utf-8") for file in (_TOLD, _PEOPLE)),
+    )
+
+
 class Engine:
-    """Holds what it is told, prepares a model, and scores pairs. Use it as a context manager."""
+    """Holds people, prepares a model, and scores pairs. Use it as a context manager."""
 
     def __init__(self, rules: MatchRules) -> None:
         self.rules = rules
@@ -59,6 +80,7 @@ class Engine:
         self.connection = self._stack.enter_context(duckdb.connect(":memory:"))
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("SET enable_external_access = false")
+        self.load("name_form", _pairs(name_forms(self.rules.short_names), "formal", "form"))
         return self
 
     def __exit__(
@@ -72,94 +94,138 @@ class Engine:
         self.connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM given_rows')
         self.connection.unregister("given_rows")
 
-    def given_names(self) -> list[str]:
-        """List the distinct given names."""
-        names = "SELECT DISTINCT given_name FROM said_name WHERE given_name IS NOT NULL ORDER BY 1"
-        return [row[0] for row in self.connection.execute(names).fetchall()]
+    def hear(self, model: Model | None) -> list[str]:
+        """Make the table `people` of what was told (`said.tell`); give the surnames that count as common.
 
-    def prepare(self, kept: Model | None) -> Model:
-        """Make the table `people`, and give the model: the one that was kept while it fits, else a new one."""
-        made_for = fingerprint(
-            self.rules.blocks,
-            sorted(self.rules.short_names.items()),
-            self.rules.review,
-            fields.COMPARISONS,
-            _people_sql(),
-        )
-        if kept is not None and kept.made_for == made_for:
-            self._make_people(kept.common)
-            if abs(self._count() - kept.people) <= self.rules.retrain * max(kept.people, 1):
-                return kept
-        common = [row[0] for row in self.connection.execute(_COMMON, [FREQUENT]).fetchall()]
-        self._make_people(common)
-        self.connection.execute("UPDATE people SET changed = true")
-        return train(self.connection, self._blocking(), common, made_for)
-
-    def pairs(self, model: Model) -> pa.Table:
-        """Give (low, high, score, joined, reason) of all pairs from `review` on, kept ones and new ones."""
-        self._score(model)
-        decide(self.connection, self.rules.join, self.rules.review, fields.contradicts(model.families))
-        found = self.connection.execute("SELECT low, high, score, joined, reason FROM decided ORDER BY ALL")
-        return found.fetch_arrow_table()
-
-    def marks(self) -> pa.Table:
-        """Give (record_no, mark): what each person looked like when it was compared."""
-        return self.connection.execute("SELECT person AS record_no, mark FROM people ORDER BY ALL").fetch_arrow_table()
-
-    def counts(self) -> dict[str, int]:
-        """Count the pairs, with the precision that the model expects: the mean of their probabilities, in percent."""
-        query = """
-            SELECT
-                count(*) FILTER (joined),
-                coalesce(round(100 * avg(score) FILTER (joined)), 0),
-                count(*) FILTER (NOT joined),
-                coalesce(round(100 * avg(score) FILTER (NOT joined)), 0)
-            FROM decided
+        Without a model everybody counts as changed: a new one scores everybody anew.
         """
-        found = self.connection.execute(query).fetchone() or (0, 0, 0, 0)
-        names = ("matched_pairs", "matched_expected_precision", "pairs_to_review", "review_expected_precision")
-        return {name: int(value) for name, value in zip(names, found, strict=True)}
+        self.connection.execute(_TOLD.read_text(encoding="utf-8"))
+        if model is None:
+            common = [row[0] for row in self.connection.execute(_COMMON, [FREQUENT]).fetchall()]
+            self.connection.execute("UPDATE newcomer SET changed = true")
+        else:
+            common = model.common
+        self._begin(common)
+        return common
 
-    def _make_people(self, common: list[str]) -> None:
+    def recall(self, common: list[str], people: pa.Table) -> None:
+        """Make the table `people` of (person, said), as it was kept."""
+        self.load("remembered", people)
+        self.connection.execute(_RECALL)
+        self._begin(common)
+
+    def add(self, people: pa.Table, again: pa.Table) -> None:
+        """Add people who did not change: (person, said), as it was kept. Some of all are compared `again`."""
+        self.load("remembered", people)
+        self.connection.execute(_RECALL)
+        self._derive()
+        self.connection.execute("INSERT INTO people FROM derived")
+        self.connection.execute(f"INSERT INTO standing {self._keys('derived')}")
+        self.load("again", again)
+        self.connection.execute("UPDATE people SET changed = true WHERE person IN (SELECT record_no FROM again)")
+
+    def _begin(self, common: list[str]) -> None:
         import pyarrow as pa
 
         self.load("common", pa.table({"surname": pa.array(common, pa.string())}))
-        self.connection.execute(_people_sql())
+        self._derive()
+        self.connection.execute("CREATE TABLE people AS FROM derived")
+        self.connection.execute(f"CREATE TABLE standing AS {self._keys('people')}")
 
-    def _count(self) -> int:
-        (count,) = self.connection.execute("SELECT count(*) FROM people").fetchone() or (0,)
-        return int(count)
-
-    def _blocking(self) -> list[Any]:
-        """Give the blocks in Splink's terms: only pairs of which one has changed are compared."""
-        from splink.blocking_rule_library import CustomRule
-
-        rules = []
-        for block in self.rules.blocks:
+    def _keys(self, people: str) -> str:
+        """Give the SQL for (person, key): a number for each value of each block that they stand in."""
+        parts = []
+        for place, block in enumerate(self.rules.blocks):
             columns = [COLUMNS[field] for field in block]
-            equal = " AND ".join(f"l.{column} = r.{column}" for column in columns)
-            rules.append(CustomRule(f"{equal} AND (l.changed OR r.changed)", arrays_to_explode=columns))
-        return rules
+            values = ", ".join(f"it_{column}" for column in columns)
+            among = ", ".join(f"unnest({column}) AS of_{column}(it_{column})" for column in columns)
+            number = f"CAST(md5_number_lower(concat_ws('|', {place}, {values})) >> 1 AS BIGINT)"
+            parts.append(f"SELECT person, {number} AS key FROM {people}, {among}")
+        return " UNION ".join(parts)
 
-    def _score(self, model: Model) -> None:
-        """Make the table `fresh`: (low, high, score, reason, contradicts) of the pairs that are scored in this run."""
+    def _derive(self) -> None:
+        named = "SELECT DISTINCT unnest(said.given_name) AS name FROM newcomer ORDER BY name"
+        names = [row[0] for row in self.connection.execute(named).fetchall()]
+        self.load("formal", _pairs(formal_names(names, self.rules.short_names), "name", "formal"))
+        self.connection.execute(_PEOPLE.read_text(encoding="utf-8"))
+
+    def train(self, common: list[str], records: int, as_of: datetime) -> Model:
+        """Train a model on the people, who are all; `records` is how many tell a name."""
+        self.count_crowds()
+        self._stand()
+        return train(self.connection, self._blocking(), common, recipe(self.rules), records, as_of)
+
+    def keys(self) -> pa.Table:
+        """Give (record_no, key) of those who changed."""
+        return self._arrow(
+            "SELECT person AS record_no, key FROM standing JOIN people USING (person) WHERE changed ORDER BY ALL"
+        )
+
+    def standing(self) -> pa.Table:
+        """Give (key) of all blocks that somebody of them stands in."""
+        return self._arrow("SELECT DISTINCT key FROM standing ORDER BY key")
+
+    def count_crowds(self) -> None:
+        """Find the blocks of more people than the limit, where everybody is here."""
+        crowds = "SELECT key FROM standing GROUP BY key HAVING count(*) > $limit"
+        self.connection.execute(f"CREATE OR REPLACE TABLE crowd AS {crowds}", {"limit": self.rules.limit})
+
+    def there(self) -> pa.Table:
+        """Give (record_no, changed) of the people."""
+        return self._arrow("SELECT person AS record_no, changed FROM people ORDER BY person")
+
+    def profiles(self) -> pa.Table:
+        """Give (record_no, said) of the newcomers who changed, to be kept."""
+        return self._arrow(
+            "SELECT person AS record_no, CAST(to_json(said) AS VARCHAR) AS said FROM newcomer WHERE changed ORDER BY 1"
+        )
+
+    def score(self, model: Model) -> pa.Table:
+        """Give (low, high, score, reason) of the likely pairs of which one changed and who do not contradict.
+
+        It wants to know the crowds: of `count_crowds`, or loaded as `crowd` (key).
+        """
         from splink import DuckDBAPI, Linker
 
         connection = self.connection
         (news,) = connection.execute("SELECT count(*) FROM people WHERE changed").fetchone() or (0,)
         if not news:
-            connection.execute(_NO_PAIRS)
-            return
+            return self._arrow(_NO_PAIRS)
+        self._stand()
         described = fields.settings(model.m, model.u, self._blocking(), model.probability)
-        linker = Linker(
-            DuckDBAPI(connection=connection).register(connection.table("people")), described, log_level=None
-        )
+        blocked = DuckDBAPI(connection=connection).register(connection.table("blocked"))
+        linker = Linker(blocked, described, log_level=None)
         linker.inference.predict(warning_mode="never").as_duckdbpyrelation().create("predicted")
-        connection.execute(
-            "CREATE TABLE fresh AS SELECT least(person_l, person_r) AS low, greatest(person_l, person_r) AS high, "
-            f"round(match_probability, 4) AS score, {fields.reason()} AS reason, "
-            f"{fields.contradicts(model.families)} AS contradicts FROM predicted"
+        return self._arrow(
+            "SELECT least(person_l, person_r) AS low, greatest(person_l, person_r) AS high, "
+            f"round(match_probability, 4) AS score, {fields.reason()} AS reason "
+            f"FROM predicted WHERE round(match_probability, 4) >= {self.rules.review} "
+            f"AND NOT {fields.contradicts(model.families)} ORDER BY low, high"
         )
+
+    def decide(self, model: Model, likely: pa.Table, never: pa.Table) -> pa.Table:
+        """Give (low, high, score, joined, reason) of likely pairs, except those that `never` (low, high) join."""
+        self.load("scored", likely)
+        self.load("never", never)
+        decide(self.connection, self.rules.join, fields.contradicts(model.families))
+        return self._arrow("SELECT low, high, score, joined, reason FROM decided ORDER BY ALL")
+
+    def _arrow(self, query: str) -> pa.Table:
+        return self.connection.execute(query).to_arrow_table()
+
+    def _stand(self) -> None:
+        """Make the table `blocked`: the people with the keys of their blocks, crowds left out."""
+        self.connection.execute(
+            "CREATE OR REPLACE TABLE blocked AS SELECT people.*, stands.keys FROM people LEFT JOIN "
+            "(SELECT person, list(key) AS keys FROM standing WHERE key NOT IN (FROM crowd) GROUP BY person) AS stands "
+            "USING (person) ORDER BY person"
+        )
+
+    def _blocking(self) -> list[Any]:
+        """Give the blocks in Splink's terms: only pairs of which one has changed are compared."""
+        from splink.blocking_rule_library import CustomRule
+
+        return [CustomRule("l.keys = r.keys AND (l.changed OR r.changed)", arrays_to_explode=["keys"])]
 
 
 @contextmanager
@@ -174,11 +240,26 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _people_sql() -> str:
-    return _PEOPLE.read_text(encoding="utf-8")
+def _pairs(pairs: Iterator[tuple[str, str]], *names: str) -> pa.Table:
+    import pyarrow as pa
+
+    columns = list(zip(*pairs, strict=True)) or [(), ()]
+    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
 
 
-_NO_PAIRS = "CREATE TABLE fresh (low BIGINT, high BIGINT, score DOUBLE, reason TEXT, contradicts BOOLEAN)"
+_SAID = (
+    '{"given_name": ["VARCHAR"], "surname": ["VARCHAR"], "birth_date": ["VARCHAR"], "gender": "VARCHAR", '
+    '"email": ["VARCHAR"], "phone": ["VARCHAR"], '
+    '"home": [{"street": "VARCHAR", "number": "VARCHAR", "postcode": "VARCHAR", "city": "VARCHAR"}]}'
+)
+
+_RECALL = f"""
+CREATE OR REPLACE TABLE newcomer AS
+SELECT person, from_json(said, '{_SAID}') AS said, false AS changed
+FROM remembered
+"""
+
+_NO_PAIRS = "SELECT 0::BIGINT AS low, 0::BIGINT AS high, 0::DOUBLE AS score, '' AS reason LIMIT 0"
 
 _COMMON = """
 SELECT surname

@@ -1,6 +1,5 @@
--- One row per person who has a name: everything that the records of that person say, as lists.
--- Reads said_name (person, given_name, surname, birth_date, gender), said_value (person, type, value),
--- said_home (person, postcode, street, number, city), formal (name, formal), name_form (formal, form), common (surname) and known (person, mark).
+-- What is compared of each newcomer (person, said, changed): lists, derived from what the records of that person say.
+-- Reads formal (name, formal), name_form (formal, form) and common (surname).
 
 CREATE OR REPLACE MACRO near_text(one, other) AS
     CASE
@@ -54,86 +53,60 @@ CREATE OR REPLACE MACRO any_initial(ones, others) AS
 CREATE OR REPLACE MACRO any_turned(ones, others) AS
     len(list_filter(ones, lambda one: list_contains(others, one[1:4] || one[7:8] || one[5:6]))) > 0;
 
-CREATE OR REPLACE TABLE people AS
-WITH names AS (
-    SELECT
-        person,
-        list_sort(list(DISTINCT given_name) FILTER (given_name IS NOT NULL)) AS given_name,
-        list_sort(list(DISTINCT surname) FILTER (surname IS NOT NULL)) AS surname,
-        list_sort(list(DISTINCT strftime(birth_date, '%Y%m%d')) FILTER (birth_date IS NOT NULL)) AS birth_date,
-        CASE WHEN count(DISTINCT gender) = 1 THEN min(gender) END AS gender
-    FROM said_name
-    GROUP BY person
-),
-contacts AS (
-    SELECT
-        person,
-        list_sort(list(DISTINCT value) FILTER (type = 'email')) AS email,
-        list_sort(list(DISTINCT value) FILTER (type = 'phone')) AS phone
-    FROM said_value
-    GROUP BY person
-),
-homes AS (
-    SELECT
-        person,
-        list_sort(list(DISTINCT postcode || ' ' || number) FILTER (postcode || number IS NOT NULL)) AS address,
-        list_sort(list(DISTINCT postcode) FILTER (postcode IS NOT NULL)) AS postcode,
-        list_sort(list(DISTINCT street) FILTER (street IS NOT NULL)) AS street,
-        list_sort(list(DISTINCT city) FILTER (city IS NOT NULL)) AS city,
-        list_sort(list(DISTINCT {'street': street, 'number': number, 'postcode': postcode, 'city': city}) FILTER (street IS NOT NULL)) AS place
-    FROM said_home
-    GROUP BY person
-),
-formals AS (
+-- a list without what is not told; null where nothing is
+CREATE OR REPLACE MACRO told(texts) AS
+    CASE WHEN len(list_distinct(texts)) > 0 THEN list_sort(list_distinct(texts)) END;
+
+CREATE OR REPLACE VIEW derived AS
+WITH formals AS (
     SELECT person, list_sort(list(DISTINCT formal.formal)) AS formal_name
-    FROM said_name
-    JOIN formal ON formal.name = said_name.given_name
+    FROM (SELECT person, unnest(said.given_name) AS given_name FROM newcomer)
+    JOIN formal ON formal.name = given_name
     GROUP BY person
 ),
 forms AS (
     SELECT person, list_sort(list(DISTINCT form)) AS name_form
     FROM (
-        SELECT said_name.person, name_form.form
-        FROM said_name
-        JOIN formal ON formal.name = said_name.given_name
+        SELECT person, name_form.form
+        FROM (SELECT person, unnest(said.given_name) AS given_name FROM newcomer)
+        JOIN formal ON formal.name = given_name
         JOIN name_form ON name_form.formal = formal.formal
         UNION ALL
-        SELECT person, given_name FROM said_name WHERE given_name IS NOT NULL
+        SELECT person, unnest(said.given_name) FROM newcomer
     )
     GROUP BY person
 ),
 words AS (
     SELECT person, list_sort(list(DISTINCT word)) AS surname_word
-    FROM (SELECT person, unnest(string_split(surname, ' ')) AS word FROM said_name WHERE surname IS NOT NULL)
+    FROM (
+        SELECT person, unnest(string_split(surname, ' ')) AS word
+        FROM (SELECT person, unnest(said.surname) AS surname FROM newcomer)
+    )
     GROUP BY person
 )
 SELECT
-    told.*,
-    known.mark IS NULL OR known.mark <> told.mark AS changed
-FROM (
-    SELECT
-        names.*,
-        formal_name,
-        name_form,
-        surname_word,
-        list_has_any(coalesce(surname_word, []), (SELECT coalesce(list(surname), []) FROM common)) AS common_surname,
-        email,
-        phone,
-        address,
-        postcode,
-        street,
-        city,
-        place,
-        md5(concat_ws(
-            '|', names.given_name, names.surname, names.birth_date, gender, email, phone, address, postcode, place
-        )) AS mark
-    FROM names
-    LEFT JOIN contacts USING (person)
-    LEFT JOIN homes USING (person)
-    LEFT JOIN formals USING (person)
-    LEFT JOIN forms USING (person)
-    LEFT JOIN words USING (person)
-    WHERE names.given_name IS NOT NULL OR names.surname IS NOT NULL
-) AS told
-LEFT JOIN known USING (person)
+    person,
+    changed,
+    said.given_name AS given_name,
+    said.surname AS surname,
+    said.birth_date AS birth_date,
+    said.gender AS gender,
+    said.email AS email,
+    said.phone AS phone,
+    formal_name,
+    name_form,
+    surname_word,
+    list_has_any(coalesce(surname_word, []), (SELECT coalesce(list(surname), []) FROM common)) AS common_surname,
+    told(list_transform(said.home, lambda it: it.postcode || ' ' || it.number)) AS address,
+    told(list_transform(said.home, lambda it: it.postcode)) AS postcode,
+    told(list_transform(said.home, lambda it: it.street)) AS street,
+    told(list_transform(said.home, lambda it: it.city)) AS city,
+    CASE
+        WHEN len(list_filter(said.home, lambda it: it.street IS NOT NULL)) > 0
+            THEN list_filter(said.home, lambda it: it.street IS NOT NULL)
+    END AS place
+FROM newcomer
+LEFT JOIN formals USING (person)
+LEFT JOIN forms USING (person)
+LEFT JOIN words USING (person)
 ORDER BY person;

@@ -1,19 +1,14 @@
-"""What is told to the engine: what the records of each person say, and what was decided by hand."""
+"""What is told to the engine: what the records of each person say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from hub.stages.resolve.match.engine import Engine
-from hub.stages.resolve.match.forms import formal_names, name_forms
 from hub.warehouse import Transaction
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -33,24 +28,41 @@ class Told:
     verdicts: sa.TableClause
 
 
-def tell(transaction: Transaction, engine: Engine, people: Told) -> None:
-    """Stream it all as Arrow; only who has a name takes part."""
-    for name, statement in _statements(transaction, people).items():
-        engine.load(name, _table(transaction, statement))
-    keys = engine.given_names()
-    engine.load("formal", _pairs(formal_names(keys, engine.rules.short_names), "name", "formal"))
-    engine.load("name_form", _pairs(name_forms(engine.rules.short_names), "formal", "form"))
+def tell(transaction: Transaction, engine: Engine, people: Told, looked_at: sa.TableClause | None) -> None:
+    """Stream it all as Arrow, and what was kept of those who were looked at (record_no); None: of everybody."""
+    for name, statement in _statements(transaction, people, looked_at).items():
+        engine.load(name, transaction.arrow(statement).read_all())
 
 
-def _statements(transaction: Transaction, people: Told) -> dict[str, sa.Select[Any]]:
+def never(people: Told) -> sa.Select[Any]:
+    """Select (low, high), by number, of the people of whom somebody decided that they are two."""
+    whose, verdicts = people.whose, people.verdicts
+    low, high = whose.alias("low_whose"), whose.alias("high_whose")
+    ends = low.c.person, high.c.person
+    return (
+        sa.select(
+            sa.func.least(*ends, type_=sa.BigInteger()).label("low"),
+            sa.func.greatest(*ends, type_=sa.BigInteger()).label("high"),
+        )
+        .select_from(
+            verdicts.join(low, low.c.record_no == verdicts.c.low).join(high, high.c.record_no == verdicts.c.high)
+        )
+        .where(sa.not_(verdicts.c.same))
+        .distinct()
+    )
+
+
+def _statements(
+    transaction: Transaction, people: Told, looked_at: sa.TableClause | None
+) -> dict[str, sa.Select[Any] | sa.CompoundSelect[Any]]:
     names, values, crowds, whose = people.names, people.values, people.crowds, people.whose
-    address, records = transaction.table("address"), people.records
+    apart = never(people).subquery()
+    address, records, profile = transaction.table("address"), people.records, transaction.table("match_profile")
     postcode = sa.func.replace(sa.func.upper(address.c.postcode), " ", "", type_=sa.Text())
     number = sa.func.concat_ws("-", address.c.house_number, address.c.house_letter, address.c.house_addition)
-    low, high = whose.alias("low_whose"), whose.alias("high_whose")
-    verdicts = people.verdicts
-    link, profile = transaction.table("match_link"), transaction.table("match_profile")
-    one, other = records.alias("one"), records.alias("other")
+    known = sa.select(profile.c.record_no.label("person"), profile.c.said)
+    if looked_at is not None:
+        known = known.where(profile.c.record_no.in_(sa.select(looked_at.c.record_no)))
     return {
         "said_name": sa.select(
             whose.c.person, names.c.given_name, names.c.surname, names.c.birth_date, names.c.gender
@@ -77,34 +89,8 @@ def _statements(transaction: Transaction, people: Told) -> dict[str, sa.Select[A
             )
         )
         .distinct(),
-        "never": sa.select(
-            sa.func.least(low.c.person, high.c.person, type_=sa.BigInteger()).label("low"),
-            sa.func.greatest(low.c.person, high.c.person, type_=sa.BigInteger()).label("high"),
-        )
-        .select_from(
-            verdicts.join(low, low.c.record_no == verdicts.c.low).join(high, high.c.record_no == verdicts.c.high)
-        )
-        .where(sa.not_(verdicts.c.same))
-        .distinct(),
-        "known": sa.select(profile.c.record_no.label("person"), profile.c.mark),
-        "scored": sa.select(
-            one.c.record_no.label("low"),
-            other.c.record_no.label("high"),
-            sa.cast(link.c.score, sa.Double()).label("score"),
-            link.c.joined,
-            sa.func.replace(link.c.reason, "fits several people; ", "", type_=sa.Text()).label("reason"),
-        ).select_from(
-            link.join(one, one.c.record_id == link.c.low_record).join(other, other.c.record_id == link.c.high_record)
+        "said_apart": sa.union_all(
+            sa.select(apart.c.low.label("person"), apart.c.high.label("other")), sa.select(apart.c.high, apart.c.low)
         ),
+        "known": known,
     }
-
-
-def _table(transaction: Transaction, statement: sa.Select[Any]) -> pa.Table:
-    return transaction.arrow(statement).read_all()
-
-
-def _pairs(pairs: Iterator[tuple[str, str]], *names: str) -> pa.Table:
-    import pyarrow as pa
-
-    columns = list(zip(*pairs, strict=True)) or [(), ()]
-    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})

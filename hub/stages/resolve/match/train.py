@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,10 @@ KEPT = {("given_name", 5), ("gender", 1), ("birth_date", 3)}
 
 @dataclass(frozen=True)
 class Model:
-    """What training found; `people` is how many there were, `common` the surnames that many bear."""
+    """What training found, and of what and when: `people` were made of `records` that tell a name.
+
+    `common` are the surnames that many bear.
+    """
 
     m: dict[str, list[float]]
     u: dict[str, list[float]]
@@ -48,9 +52,12 @@ class Model:
     people: int
     common: list[str]
     made_for: str
-    """The fingerprint of the configuration that it was trained for."""
+    """The fingerprint of the configuration that it was trained for, and of how people are compared."""
     families: bool = True
     """Whether relatives who live together are among them."""
+    records: int = 0
+    trained_at: str = ""
+    """The moment of the run that trained it, in ISO form."""
 
     def to_json(self) -> str:
         """Write it as text, for the state that is kept."""
@@ -62,14 +69,21 @@ class Model:
         return cls(**json.loads(text))
 
 
-def train(connection: duckdb.DuckDBPyConnection, blocking: Sequence[Any], common: list[str], made_for: str) -> Model:
-    """Train on the table `people`."""
+def train(
+    connection: duckdb.DuckDBPyConnection,
+    blocking: Sequence[Any],
+    common: list[str],
+    made_for: str,
+    records: int,
+    as_of: datetime,
+) -> Model:
+    """Train on the tables `people` and `blocked`; the same people give the same model."""
     from splink import DuckDBAPI, Linker
 
     (count,) = connection.execute("SELECT count(*) FROM people").fetchone() or (0,)
     total = max(1.0, count * (count - 1) / 2)
     m, u, share = prior_m(), prior_u(), min(FIRST_SHARE * count / total, LARGEST_SHARE)
-    table = DuckDBAPI(connection=connection).register(connection.table("people"))
+    table = DuckDBAPI(connection=connection).register(connection.table("blocked"))
     linker = Linker(table, settings(m, None, list(blocking), share), log_level=None)
     if count > 1:
         linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLE, seed=SEED, min_count_per_level=None)
@@ -82,7 +96,8 @@ def train(connection: duckdb.DuckDBPyConnection, blocking: Sequence[Any], common
     postcodes, births, streets = (_sharing(connection, column) for column in shared)
     u["birth_date"] = _births(u["birth_date"], births, total)
     m, u, share = _maximise(patterns, names, m, u, share, total, postcodes, streets)
-    return Model(m, u, share, count, common, made_for, _families(connection))
+    families = _families(connection)
+    return Model(m, u, share, count, common, made_for, families, records, as_of.isoformat())
 
 
 def _families(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -1,0 +1,115 @@
+"""Pace: how fast lists are asked for: never more in any stretch of a rate's length.
+
+What went in an hour or a day is kept in `.hub/rates/`, so that it counts for the next run too. Rows and e-mails that
+are sent have a pace of their own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hub.errors import TemporaryError
+from hub.units import Rate
+
+PATIENCE = 90.0
+"""Seconds that a run waits for a rate; where it takes longer, a next run goes on."""
+LONG = 3600
+"""Rates over so many seconds or more are remembered from run to run."""
+PARTS = 48
+"""Into so many parts the time of a long rate is cut: what went in one of them comes free at once."""
+
+
+class Pace:
+    """The rates of one connection. Clock and sleep can be given, for a test on a simulated clock."""
+
+    def __init__(
+        self,
+        rates: Sequence[Rate],
+        folder: Path,
+        connection: str,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._recent = {rate: deque[float](maxlen=rate.number) for rate in rates if rate.seconds < LONG}
+        self._long = tuple(rate for rate in rates if rate.seconds >= LONG)
+        self._file = folder / ".hub" / "rates" / f"{connection}.json"
+        self._clock = clock
+        self._sleep = sleep
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until one more request may go, and count it. Raises TemporaryError where that takes too long.
+
+        It counts from when it was answered: nobody knows at which moment before that it arrived there.
+        """
+        while self._recent and (seconds := max(map(self._until, self._recent))) > 0:
+            self._sleep(seconds)
+        if self._long:
+            self._count()
+        try:
+            yield
+        finally:
+            for times in self._recent.values():
+                times.append(self._clock())
+
+    def _until(self, rate: Rate) -> float:
+        """Say how long a short rate has to be waited for; a clock that was set back does not make it longer."""
+        times = self._recent[rate]
+        if len(times) < rate.number:
+            return 0.0
+        return min(times[0] + rate.seconds - self._clock(), float(rate.seconds))
+
+    def _count(self) -> None:
+        """Count one request by the long rates, together with what other processes of this machine ask."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            while (longest := max(map(self._left, self._long)))[0] > 0:
+                seconds, rate = longest
+                if seconds > PATIENCE:
+                    raise TemporaryError(
+                        f"{rate} is used up; a next run goes on in {seconds / 60:.0f} minutes", seconds
+                    )
+                self._sleep(seconds)
+            known = self._known()
+            for rate in self._long:
+                part = str(_part(rate, self._clock()))
+                counts = known.setdefault(str(rate), {})
+                counts[part] = counts.get(part, 0) + 1
+            new = self._file.with_suffix(".new")
+            new.write_text(json.dumps(known), encoding="utf-8")
+            new.replace(self._file)
+
+    def _left(self, rate: Rate) -> tuple[float, Rate]:
+        """Say how long a long rate has to be waited for."""
+        now = self._clock()
+        used = {int(part): number for part, number in self._known().get(str(rate), {}).items()}
+        if sum(used.values()) < rate.number:
+            return 0.0, rate
+        return (min(used) + PARTS + 1) * rate.seconds / PARTS - now, rate
+
+    def _known(self) -> dict[str, dict[str, int]]:
+        """Give what was counted and still counts; what lies in the future is from before the clock was set back."""
+        try:
+            known: dict[str, dict[str, int]] = json.loads(self._file.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        found = {}
+        for rate in self._long:
+            newest = _part(rate, self._clock())
+            counts = known.get(str(rate), {})
+            found[str(rate)] = {
+                part: number for part, number in counts.items() if newest - PARTS <= int(part) <= newest
+            }
+        return found
+
+
+def _part(rate: Rate, now: float) -> int:
+    return math.floor(now * PARTS / rate.seconds)

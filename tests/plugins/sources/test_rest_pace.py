@@ -1,0 +1,152 @@
+"""`rest` keeps to the rates of an API that counts, and waits out one that says it is busy (R7)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.contracts import Place
+from hub.errors import TemporaryError
+from hub.stages.land import load as land
+from hub.testing.sources import CONNECTION, Landing
+from hub.units import Rate
+from plugins.sources.rest import Rest
+from plugins.sources.rest.config import RestConfig
+from plugins.sources.rest.pace import Pace
+from plugins.sources.rest.session import ATTEMPTS
+from tests.plugins.vendors.served import Answered, Asked, Served, served
+
+ITEMS = [{"id": number} for number in range(24)]
+Serve = Callable[[Callable[[Asked], Answered]], Served]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with ExitStack() as stack:
+        yield lambda vendor: stack.enter_context(served(vendor))
+
+
+class Counting:
+    """An API that takes so many requests in any second, and refuses the others; two items a page."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.refused = 0
+        self._times: list[float] = []
+
+    def __call__(self, asked: Asked) -> Answered:
+        now = time.monotonic()
+        self._times = [at for at in self._times if at > now - 1]
+        if len(self._times) >= self.most:
+            self.refused += 1
+            return Answered(429, {"error": "too much"}, {"Retry-After": "1"})
+        self._times.append(now)
+        start = 2 * (int(asked.query.get("page", 1)) - 1)
+        return Answered(200, ITEMS[start : start + 2])
+
+
+def landing(api: Served, folder: Path, **settings: Any) -> Landing:
+    lists = {name: {"path": name, "paginate": {"by": "page"}} for name in ("things", "others")}
+    config = RestConfig.model_validate({"url": api.url, "allow_private": True, "resources": lists, **settings})
+    return Landing(Rest(config, Place(CONNECTION, folder)), folder)
+
+
+def test_an_api_that_counts_never_has_to_refuse_who_keeps_its_rate(serve: Serve, tmp_path: Path) -> None:
+    counting = Counting(most=10)
+    things = landing(serve(counting), tmp_path, rate="10/s")
+    assert things.run().rows == {"things": 24, "others": 24}
+    assert counting.refused == 0
+
+
+def test_without_a_rate_the_api_refuses_and_everything_comes_all_the_same(serve: Serve, tmp_path: Path) -> None:
+    counting = Counting(most=10)
+    things = landing(serve(counting), tmp_path)
+    assert things.run().rows == {"things": 24, "others": 24}
+    assert counting.refused > 0
+
+
+def test_a_storm_of_refusals_ends_the_run_after_a_few_attempts_and_the_next_run_lands_all(
+    serve: Serve, tmp_path: Path
+) -> None:
+    storm = [True]
+    api = serve(lambda asked: Answered(429, {}, {"Retry-After": "0"}) if storm[0] else Counting(99)(asked))
+    things = landing(api, tmp_path)
+    with pytest.raises(TemporaryError, match="the API answers 429"):
+        things.run()
+    assert len(api.asked) == ATTEMPTS * land.ATTEMPTS
+    storm[0] = False
+    assert things.run().rows == {"things": 24, "others": 24}
+
+
+def test_an_api_that_wants_to_be_left_alone_for_an_hour_is(serve: Serve, tmp_path: Path) -> None:
+    api = serve(lambda _: Answered(429, {}, {"Retry-After": "3600"}))
+    with pytest.raises(TemporaryError, match="the API answers 429") as raised:
+        landing(api, tmp_path).run()
+    assert len(api.asked) == 1, "asking sooner would only make it angrier"
+    assert raised.value.retry_after == 3600
+
+
+def test_what_a_day_allows_is_remembered_from_run_to_run(serve: Serve, tmp_path: Path) -> None:
+    api = serve(Counting(most=99))
+    assert landing(api, tmp_path, rate="30/day").run().rows == {"things": 24, "others": 24}
+    asked = len(api.asked)
+    with pytest.raises(TemporaryError, match=r"^tested: 30/day is used up; a next run goes on in \d+ minutes"):
+        landing(api, tmp_path, rate="30/day").run()
+    assert len(api.asked) == 30 > asked
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def times(clock: Clock, folder: Path, number: int, *rates: Rate) -> list[float]:
+    """Say when each of so many requests may go, as seconds after the first."""
+    pace, began = Pace(rates, folder, "shop", lambda: clock.now, clock.sleep), clock.now
+    found = []
+    for _ in range(number):
+        with pace.turn():
+            found.append(round(clock.now - began, 6))
+    return found
+
+
+def test_no_stretch_of_its_length_has_more_than_a_rate_allows(tmp_path: Path) -> None:
+    assert times(Clock(), tmp_path, 7, Rate(3)) == [0, 0, 0, 1, 1, 1, 2]
+    assert times(Clock(), tmp_path, 7, Rate(3), Rate(4, 60)) == [0, 0, 0, 1, 60, 60, 60]
+
+
+def test_a_long_rate_frees_what_went_a_stretch_ago_and_no_sooner(tmp_path: Path) -> None:
+    clock = Clock()
+    assert times(clock, tmp_path, 2, Rate(2, 3600)) == [0, 0]
+    with pytest.raises(TemporaryError, match="2/h is used up"):
+        times(clock, tmp_path, 1, Rate(2, 3600))
+    clock.now += 3600 - 10  # within the patience of a run, counted in parts of 75 seconds
+    (waited,) = times(clock, tmp_path, 1, Rate(2, 3600))
+    assert 10 <= waited <= 10 + 75
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_the_rate(tmp_path: Path) -> None:
+    clock = Clock()
+    pace = Pace([Rate(1, 60), Rate(1, 86_400)], tmp_path, "shop", lambda: clock.now, clock.sleep)
+    with pace.turn():
+        clock.now -= 200_000
+    began = clock.now
+    with pace.turn():
+        assert clock.now - began <= 60
+
+
+def test_a_file_of_counts_that_is_broken_counts_as_none(tmp_path: Path) -> None:
+    clock = Clock()
+    times(clock, tmp_path, 1, Rate(1, 86_400))
+    (tmp_path / ".hub/rates/shop.json").write_text("{", encoding="utf-8")
+    assert times(clock, tmp_path, 1, Rate(1, 86_400)) == [0]

@@ -83,7 +83,7 @@ class Journal:
         if not self._portion:
             self._since = self.clock()
         count = len(results)
-        told = [(result.status, result.reason, result.remote_id) for result in results]
+        told: list[Told] = [(result.status, result.reason, result.remote_id) for result in results]
         plain = told.count(PLAIN) == count
         taken = count if plain else sum(status == "accepted" for status, _, _ in told)
         self.counts["removed" if operation in TAKES_OUT else "synced"] += taken

@@ -32,6 +32,7 @@ connections:
 @pytest.fixture
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write every file that the pages show to one folder, with an empty template for each that is sent."""
+    monkeypatch.setenv("HUB_KEY", "9c1f0b7ae2d84356a1b2c3d4e5f60718")
     monkeypatch.setenv("CRM_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     (tmp_path / "hub.yaml").write_text(HUB, encoding="utf-8")
     for page in PAGES:

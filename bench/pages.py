@@ -1,7 +1,8 @@
 """A JSON API on loopback whose pages are rendered beforehand: `python -m bench.pages ROWS` prints its URL and serves.
 
 It runs in a process of its own, so that serving never counts for the reader. `GET /events?page=N` answers
-`{"data": [...], "next": url-or-null}`, 500 rows a page, in the order of `updated_at`.
+`{"data": [...], "next": url-or-null, "after": N-or-null}`, 500 rows a page, in the order of `updated_at`; `?offset=`
+and `?after=` lead to the same pages, and so does a POST of `{"variables": {"after": N}}`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from bench.generator import AS_OF
 from bench.measure import PROJECT_ROOT
 
 ROWS_PER_PAGE = 500
+WAYS = ("page", "offset", "after")
+END = b'{"data": [], "next": null, "after": null}'
 
 
 @contextmanager
@@ -38,12 +41,15 @@ def render(rows: int, url: str) -> list[bytes]:
     pages = []
     for first in range(0, max(rows, 1), ROWS_PER_PAGE):
         numbers = range(first, min(first + ROWS_PER_PAGE, rows))
-        following = f"{url}/events?page={first // ROWS_PER_PAGE + 2}" if first + ROWS_PER_PAGE < rows else None
-        pages.append(json.dumps({"data": [_row(number) for number in numbers], "next": following}).encode())
+        after = first // ROWS_PER_PAGE + 2 if first + ROWS_PER_PAGE < rows else None
+        following = f"{url}/events?page={after}" if after else None
+        found = {"data": [row(number) for number in numbers], "next": following, "after": after}
+        pages.append(json.dumps(found).encode())
     return pages
 
 
-def _row(number: int) -> dict[str, object]:
+def row(number: int) -> dict[str, object]:
+    """Make one row of its number."""
     return {
         "id": number,
         "email": f"person{number % 5000}@example.nl",
@@ -64,8 +70,20 @@ def serve(rows: int) -> None:
         wbufsize = -1
 
         def do_GET(self) -> None:
-            number = int(parse_qs(urlsplit(self.path).query).get("page", ["1"])[0])
-            body = pages[number - 1]
+            asked = {
+                name: int(values[0]) for name, values in parse_qs(urlsplit(self.path).query).items() if name in WAYS
+            }
+            offset = asked.pop("offset", None)
+            beyond = offset is not None and offset % ROWS_PER_PAGE > 0
+            number = next(iter(asked.values()), 1) if offset is None else offset // ROWS_PER_PAGE + 1
+            self.answer(len(pages) + 1 if beyond else number)
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer(int(asked["variables"].get("after") or 1))
+
+        def answer(self, number: int) -> None:
+            body = pages[number - 1] if number <= len(pages) else END
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -7,6 +7,9 @@
       client_secret: ${CRM_SECRET}
       refresh_token: ${CRM_REFRESH}      # without one: the client signs in as itself (client credentials)
 
+A program may also sign in by a key of its own (RFC 7523), which Google calls a service account: `service_account` names
+the file with it.
+
 Some servers give a new refresh token each time and take every one only once. The newest is kept in `.hub/tokens/`, in
 a file that only its owner may read; another one in the configuration replaces it.
 """
@@ -19,6 +22,7 @@ import json
 import os
 import re
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +37,10 @@ MARGIN = 25.0
 UNSAID = 300.0
 """Seconds that a token is used where the server does not say."""
 
+ASSERTED = 3600
+"""Seconds that a statement of a service account holds: the most that Google takes."""
+
+_KEY_FILE = ("client_email", "private_key_id", "private_key", "token_uri")
 _CODE = re.compile(r"[a-z_]{3,40}")
 _SIGN_IN_AGAIN = "the refresh token is no longer taken: sign in again, and give the hub a new one"
 _MEANINGS = {
@@ -44,6 +52,44 @@ _MEANINGS = {
 
 
 @dataclass(frozen=True)
+class ServiceAccount:
+    """A program's own key (RSA, in PEM), as its file has it."""
+
+    email: str
+    key_id: str
+    key: str = field(repr=False)
+    token_url: str
+
+    def assertion(self, token_url: str, scope: str | None, now: int) -> str:
+        """Say who signs in, for an hour from now, signed with the key (RS256). Raises ConfigurationError."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+        try:
+            key = serialization.load_pem_private_key(self.key.encode(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise ConfigurationError("`service_account`: its private_key can't be read") from None
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise ConfigurationError("`service_account`: its private_key is no RSA key")
+        head = {"alg": "RS256", "typ": "JWT", "kid": self.key_id}
+        says = {"iss": self.email, "aud": token_url, "iat": now, "exp": now + ASSERTED, "scope": scope or ""}
+        signed = f"{_encoded(json.dumps(head).encode())}.{_encoded(json.dumps(says).encode())}"
+        return f"{signed}.{_encoded(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def service_account(file: Path) -> ServiceAccount:
+    """Read a key file, as Google gives it (JSON). Raises ConfigurationError."""
+    try:
+        said = json.loads(file.read_bytes())
+        return ServiceAccount(*(str(said[name]) for name in _KEY_FILE))
+    except FileNotFoundError:
+        raise ConfigurationError(f"`service_account`: there is no file {file.name}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(f"`service_account`: {file.name} is no key file of a service account") from None
+
+
+@dataclass(frozen=True)
 class Client:
     """Who signs in, and where; texts as the configuration has them."""
 
@@ -52,11 +98,13 @@ class Client:
     client_secret: str = field(repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     scope: str | None = None
+    account: ServiceAccount | None = None
 
     @property
     def mark(self) -> str:
         """What tells this sign-in from another one, without its secrets."""
         said = [self.token_url, self.client_id, self.client_secret, self.refresh_token or "", self.scope or ""]
+        said += [self.account.key] if self.account is not None else []
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -91,10 +139,7 @@ class Tokens:
             return answer["access_token"]
 
     def _ask(self, refresh: str | None) -> dict[str, str]:
-        form = {"grant_type": "refresh_token" if refresh else "client_credentials", "client_id": self._client.client_id}
-        form["client_secret"] = self._client.client_secret
-        form |= {"refresh_token": refresh} if refresh else {}
-        form |= {"scope": self._client.scope} if self._client.scope else {}
+        form = self._form(refresh)
         kinds = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         with Outgoing(self._client.token_url, allow_private=self._allow_private) as outgoing:
             try:
@@ -102,6 +147,16 @@ class Tokens:
             except NoAnswerError as error:
                 raise NotSentError(f"the sign-in: {error}") from None  # what we want to send has not left yet
         return _given(answer, f"the sign-in at {outgoing.host}")
+
+    def _form(self, refresh: str | None) -> dict[str, str]:
+        client = self._client
+        if client.account is not None:
+            asserted = client.account.assertion(client.token_url, client.scope, int(time.time()))
+            return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": asserted}
+        form = {"grant_type": "refresh_token" if refresh else "client_credentials", "client_id": client.client_id}
+        form["client_secret"] = client.client_secret
+        form |= {"refresh_token": refresh} if refresh else {}
+        return form | ({"scope": client.scope} if client.scope else {})
 
     def _known(self) -> dict[str, str]:
         try:
@@ -125,6 +180,10 @@ class Tokens:
         with self._file.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _encoded(content: bytes) -> str:
+    return urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def _given(answer: Answer, what: str) -> dict[str, str]:

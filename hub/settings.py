@@ -15,13 +15,13 @@ from pydantic_settings.sources import DotEnvSettingsSource
 
 from hub.log import LogFormat, LogLevel
 
-LEAST_MEMORY = 256_000_000
-"""Bytes. With less, joins over a million people fail."""
+LEAST_MEMORY = 64_000_000
+"""Bytes. A sync of a million rows needs no more; to resolve as many people takes 256 MB."""
 
 
 def _enough(size: ByteSize) -> ByteSize:
     if size < LEAST_MEMORY:
-        raise ValueError("DuckDB needs 256MB at least")
+        raise ValueError("DuckDB needs 64MB at least")
     return size
 
 

@@ -20,6 +20,7 @@ PUBLIC = {
     "hub.normalise",
     "hub.oauth",
     "hub.outgoing",
+    "hub.patience",
     "hub.templated",
     "hub.units",
 }

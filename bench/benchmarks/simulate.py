@@ -1,8 +1,8 @@
 """One year of all scenarios, day by day, on the history of so many persons; promised for 100,000.
 
 Size counts persons. Landing, mapping and resolving are done before and not timed. The reference is one hand-written
-statement for the same scenario: it knows the whole year at once, and nothing of traits, segments and other scenarios,
-which the hub computes anew for every day. Both must tell the same entries and messages.
+statement for the same scenario: it knows the whole year at once, and nothing of other scenarios and the traits that
+they read, which the hub brings up to every day. Both must tell the same entries and messages.
 """
 
 from __future__ import annotations

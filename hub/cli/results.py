@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hub.people.results import Group, Message, Results
+    from hub.people.uplift import Interval
 
 GROUPS = ("group", "ways", "people", "measured", "reached the goal", "share (95%)", "uplift (95%)", "value")
 MESSAGES = (
@@ -27,6 +28,8 @@ MESSAGES = (
     "clicked",
     "reached the goal after it",
     "value",
+    "share (95%)",
+    "uplift (95%)",
     "cost",
 )
 WORDS = ("group", "step", "channel", "variant", "day", "grouped by")
@@ -63,8 +66,8 @@ def _group(group: Group) -> list[str]:
     return [
         _named(group),
         *map(_number, (group.ways, group.people, group.over, group.conversions)),
-        f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})" if rate is not None else "",
-        f"{uplift.value:+.1%} ({uplift.low:+.1%} to {uplift.high:+.1%})" if uplift is not None else "",
+        _share(rate),
+        _share(uplift, "+"),
         _amount(group.revenue),
     ]
 
@@ -75,10 +78,15 @@ def _named(group: Group) -> str:
 
 def _message(message: Message) -> list[str]:
     if message.people is None:
-        return [message.step, message.channel, *["hidden"] * 2, *[""] * 7]
+        return [message.step, message.channel, *["hidden"] * 2, *[""] * 9]
     counts = (message.messages, message.people, message.failed, message.delivered, message.opened, message.clicked)
     numbers = map(_number, (*counts, message.conversions))
-    return [message.step, message.channel, *numbers, _amount(message.revenue), _amount(message.cost)]
+    shares = _share(message.rate), _share(message.uplift, "+")
+    return [message.step, message.channel, *numbers, _amount(message.revenue), *shares, _amount(message.cost)]
+
+
+def _share(found: Interval | None, sign: str = "") -> str:
+    return f"{found.value:{sign}.1%} ({found.low:{sign}.1%} to {found.high:{sign}.1%})" if found is not None else ""
 
 
 def _number(number: int | None) -> str:

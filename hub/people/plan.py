@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from hub.expressions import Compiled, ExpressionType
 from hub.people.facts import PersonFacts
+from hub.people.window import Window
 from hub.schema.shape import SQL_TYPES, STORE
 
 DECAYED = "decayed"
@@ -24,8 +25,9 @@ REASON = "_reason"
 class FactTrait:
     """A trait computed from a person's rows of one table; `condition` has both `where` and `within`.
 
-    `since` is the window over the rows before they are narrowed, so that older ones need not be read. Names with a
-    dot are parts of scores: they are computed like traits and kept by nobody.
+    `since` is the window over the rows before they are narrowed, so that older ones need not be read; `where` holds
+    the conditions apart from the window, and `window` the window and the column that it is over. Names with a dot are
+    parts of scores: they are computed like traits and kept by nobody.
     """
 
     name: str
@@ -38,6 +40,8 @@ class FactTrait:
     since: sa.ColumnElement[bool] | None = None
     used: frozenset[str] = frozenset()
     half_life: timedelta | None = None
+    where: tuple[sa.ColumnElement[bool], ...] = ()
+    window: tuple[Window, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,27 @@ class TraitPlan:
         for name in self.by_scorers:
             found |= {name: "number", name + REASON: "text"}
         return found
+
+    def narrowed(self, read: Collection[str], uses: Mapping[str, Collection[str]]) -> TraitPlan:
+        """Give the plan of the traits that are read, and of those that they build on.
+
+        `uses` says what each score of a scorer looks at.
+        """
+        by_scorers = tuple(name for name in self.by_scorers if {name, name + REASON} & set(read))
+        wanted = set(read).union(*(uses[name] for name in by_scorers))
+        derived = []
+        for trait in reversed(self.derived):
+            if trait.name in wanted:
+                derived.append(trait)
+                wanted |= trait.needs
+        wanted |= {*by_scorers, *(name + REASON for name in by_scorers)}
+        return replace(
+            self,
+            of_facts=tuple(trait for trait in self.of_facts if trait.name in wanted),
+            derived=tuple(reversed(derived)),
+            scores=tuple(name for name in self.scores if {name, name + REASON} <= wanted),
+            by_scorers=by_scorers,
+        )
 
     def table(self) -> sa.TableClause:
         """Give the stored table of traits: person_id and one column per trait."""

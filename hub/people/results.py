@@ -8,10 +8,10 @@ people are not told, and none that would give such a one away (R39).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -50,7 +50,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Message:
-    """What became of the messages of one step by one channel. `conversions` and `revenue` came after the message."""
+    """What became of the messages of one step by one channel. `conversions` and `revenue` came after the message.
+
+    `rate` and `uplift` are about the ways that got it and whose time is over, from their entry on, as those of a group
+    are. Who gets a step or a channel is not drawn by lot, as a control group and the ways of a split are.
+    """
 
     step: str
     channel: str
@@ -63,6 +67,11 @@ class Message:
     conversions: int | None
     revenue: Decimal | None
     cost: Decimal | None
+    rate: Interval | None
+    uplift: Interval | None = None
+
+
+Measured = TypeVar("Measured", Group, Message)
 
 
 @dataclass(frozen=True)
@@ -93,14 +102,14 @@ def results(transaction: Transaction, project: Project, name: str) -> Results:
         as_of,
         _told(scenario.goal) if scenario.goal is not None else None,
         tuple(_compared(group, control) for group in groups),
-        tuple(measuring.messages(project.hub.costs)),
+        tuple(_compared(message, control) for message in measuring.messages(project.hub.costs)),
     )
 
 
-def _compared(group: Group, control: Interval | None) -> Group:
-    if group.group == CONTROL or group.rate is None or control is None:
-        return group
-    return Group(**{**vars(group), "uplift": difference(group.rate, control)})
+def _compared(measured: Measured, control: Interval | None) -> Measured:
+    if measured.rate is None or control is None or (isinstance(measured, Group) and measured.group == CONTROL):
+        return measured
+    return replace(measured, uplift=difference(measured.rate, control))
 
 
 def _told(goal: Goal) -> str:
@@ -169,9 +178,14 @@ class _Measuring:
             reacted, reacted.c.message_key == decision.c.decision_id
         )
         if self.hits is not None:
-            after = self._after(self.hits)
-            source = source.outerjoin(after, after.c.decision_id == decision.c.decision_id)
+            after, over = self._after(self.hits), ways.c.ends_at <= self.now
+            reached = sa.select(self.hits.c.enrolment_id).distinct().subquery("reached")
+            source = source.outerjoin(after, after.c.decision_id == decision.c.decision_id).outerjoin(
+                reached, reached.c.enrolment_id == ways.c.enrolment_id
+            )
             columns += [
+                sa.func.count(ways.c.enrolment_id.distinct()).filter(over).label("over"),
+                sa.func.count(reached.c.enrolment_id.distinct()).filter(over).label("reached"),
                 sa.func.count(after.c.decision_id).label("conversions"),
                 sa.func.sum(after.c.value).label("revenue"),
             ]
@@ -211,12 +225,14 @@ class _Measuring:
 
     def _message(self, row: Mapping[str, Any], costs: Mapping[Any, Decimal]) -> Message:
         if row["people"] < self.fewest:
-            return Message(row["step"], row["channel"], *[None] * 9)
+            return Message(row["step"], row["channel"], *[None] * 10)
         worth = self.scenario.goal is not None and self.scenario.goal.value is not None
         each = costs.get(row["channel"])
+        over = row.get("over")
         return Message(
             **{name: row[name] for name in ("step", "channel", "messages", "people", "failed", *REACTIONS)},
             conversions=row.get("conversions"),
             revenue=(row["revenue"] or Decimal()) if worth else None,
             cost=each * row["messages"] if each is not None else None,
+            rate=share(row["reached"], over) if over else None,
         )

@@ -105,6 +105,17 @@ def tables_named(written: str) -> frozenset[str]:
     return frozenset(found | ({audiences.TABLE} if any(name == "in_audience" for name, _ in calls) else set()))
 
 
+def segments_named(written: str) -> frozenset[str]:
+    """Name the segments that a condition asks for. Raises ExpressionError for wrong syntax."""
+    calls = (call for call in parse(written).find_all(exp.Anonymous) if str(call.this).lower() == ASKED)
+    return frozenset(str(it.this) for call in calls for it in call.expressions if isinstance(it, exp.Literal))
+
+
+def segments_asked(segment: Segment) -> frozenset[str]:
+    """Name the segments that a segment asks for. Raises ExpressionError for wrong syntax."""
+    return frozenset(asked for _, asked in _asked(segment))
+
+
 def drawn(name: str, share: float, record_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Draw a part of the people by a hash of segment and person: who is drawn stays drawn."""
     if share >= 1:
@@ -138,7 +149,7 @@ def _compile(project: Project, scope: Scope, found: Found) -> None:
     waiting: dict[str, frozenset[str]] = {}
     for name, segment in project.segments.items():
         try:
-            waiting[name] = frozenset(asked for _, asked in _asked(segment))
+            waiting[name] = segments_asked(segment)
         except ExpressionError as error:
             tell(name, "where", error.message, error.column)
     failed = set(project.segments) - set(waiting)
@@ -209,6 +220,4 @@ def _asked(segment: Segment) -> Iterator[tuple[str, str]]:
     for key, names in (("any", segment.any), ("all", segment.all), ("except", segment.except_)):
         for name in names or ():
             yield key, name
-    for call in parse(segment.where or "true").find_all(exp.Anonymous):
-        if str(call.this).lower() == ASKED:
-            yield from (("", str(it.this)) for it in call.expressions if isinstance(it, exp.Literal))
+    yield from (("", asked) for asked in segments_named(segment.where or "true"))

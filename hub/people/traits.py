@@ -50,9 +50,10 @@ _NUMBERS = ("integer", "number")
 
 
 def plan_traits(project: Project, as_of: datetime) -> TraitPlan:
-    """Plan all traits of a project. Raises ConfigurationError with every mistake.
+    """Plan all traits of a project, or those that it reads. Raises ConfigurationError with every mistake.
 
-    The stages of a run ask for the same plan one after the other: the last one is kept.
+    The stages of a run ask for the same plan one after the other, and a simulated day for that of the day before: the
+    last two are kept.
     """
     return _planned(_Same(project), as_of)
 
@@ -70,13 +71,15 @@ class _Same:
         return id(self.project)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _planned(of: _Same, as_of: datetime) -> TraitPlan:
     planning = _Planning(of.project, as_of)
     plan = planning.plan()
     if planning.problems:
         raise ConfigurationError(planning.problems)
-    return plan
+    if of.project.reads is None:
+        return plan
+    return plan.narrowed(of.project.reads, {name: of.project.scores[name].uses for name in plan.by_scorers})
 
 
 def trait_problems(project: Project, as_of: datetime) -> list[Problem]:
@@ -284,6 +287,7 @@ class _Planning:
     ) -> FactTrait:
         """Add the conditions and the window, and say which names are used."""
         elements = [it.element for it in conditions if it is not None]
+        where = tuple(elements)
         compiled = [it for it in (trait.value, trait.weight, *conditions) if it is not None]
         used = frozenset().union(*(it.names for it in compiled))
         since = None
@@ -295,7 +299,7 @@ class _Planning:
             used |= {column}
         known = frozenset(used & trait.facts.names.keys())
         condition = sa.and_(*elements) if elements else None
-        return replace(trait, condition=condition, since=since, used=known)
+        return replace(trait, condition=condition, since=since, used=known, where=where, window=window)
 
     # scores
 

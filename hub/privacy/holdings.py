@@ -19,7 +19,7 @@ from hub.schema.shape import STORE
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import text_constant
 
-KEPT_FOR_RESOLVE = frozenset({"resolved_record", "resolved_key"})
+KEPT_FOR_RESOLVE = frozenset({"resolved_record", "resolved_key", "match_key"})
 """Numbers only: by them the next resolve knows who is gone, and takes them out."""
 
 

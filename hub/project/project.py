@@ -109,6 +109,9 @@ class Project:
     scores: Mapping[str, Score] = field(default_factory=dict)
     scorers: Mapping[str, Scorer] = field(default_factory=dict, compare=False)
     """The scorers that scores name in `by:`."""
+    reads: frozenset[str] | None = None
+    """The traits that somebody reads, where only numbers are asked for: no other one is computed, and messages keep no
+    content. None: everything is read."""
     key: bytes = field(repr=False, default=b"")
     """The signing key (HUB_KEY): the links in messages, and suppression hashes."""
     former_keys: tuple[bytes, ...] = field(repr=False, default=())

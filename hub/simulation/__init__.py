@@ -50,8 +50,9 @@ def simulate(
         waits = waits_table(world.warehouse)
         for day, as_of in zip(days[1:], moments, strict=True):
             world.reach(as_of)
-            enrich(world.warehouse, world.project, as_of)
-            segment(world.warehouse, world.project, as_of)
+            enrich(world.warehouse, world.project, as_of, facts_stay=True)
+            if world.project.segments:
+                segment(world.warehouse, world.project, as_of)
             decide(world.warehouse, world.ledger, world.project, as_of)
             note_waits(world.warehouse, waits, as_of)
             on_day(day)
@@ -60,7 +61,9 @@ def simulate(
 
 def _remember_segments(world: Scratch, before: datetime) -> None:
     """Know on the first day who was in which segment the day before: they do not enter it then."""
-    enrich(world.warehouse, world.project, before)
+    if not world.project.segments:
+        return
+    enrich(world.warehouse, world.project, before, facts_stay=True)
     segment(world.warehouse, world.project, before)
     with world.warehouse.begin() as transaction:
         transaction.execute(sa.delete(transaction.table("transition")))

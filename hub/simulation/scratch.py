@@ -22,6 +22,7 @@ from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.schema import Table
 from hub.schema.actions import FILLED_BY_DECIDE
+from hub.simulation.needed import needed
 from hub.stages.decide.channels import PHONE_KIND
 from hub.warehouse import Transaction, Warehouse, open_warehouse
 from hub.warehouse.reading import columns_of, reading
@@ -77,7 +78,7 @@ def scratch(project: Project, start: datetime, end: datetime, people: int | None
                 _end_under_way(transaction, start)
                 newcomers = _hold_back_newcomers(transaction, project, start)
         number = everybody if people is None else min(people, everybody)
-        yield Scratch(own, warehouse, ledger, _suppressions(project), newcomers, number, everybody)
+        yield Scratch(needed(own), warehouse, ledger, _suppressions(project), newcomers, number, everybody)
 
 
 @contextmanager

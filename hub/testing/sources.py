@@ -151,6 +151,29 @@ class SourceSuite:
         assert landing.run().rows == {world.table: len(PEOPLE)}
         assert landing.run().loads == ()
 
+    def test_a_run_that_breaks_off_at_any_point_loses_and_doubles_nothing(
+        self, world: SourceWorld, landing: Landing, tmp_path: Path
+    ) -> None:
+        """Break off at the first piece, then at the second, and so on, until a run comes through."""
+        world.write(PEOPLE)
+        for pieces in range(1, _MOST_PIECES):
+            try:
+                Landing(_BreaksOff(landing.plugin, pieces), tmp_path).run()
+            except HubError:
+                assert landing.names(world.table, *world.columns) == [], "what a broken run read must not be seen"
+            else:
+                break
+        assert pieces > 1, "the source brought nothing"
+        assert landing.names(world.table, *world.columns) == sorted((str(row["id"]), row["name"]) for row in PEOPLE)
+        assert landing.run().loads == ()
+
+    def test_many_records_land_each_once(self, world: SourceWorld, landing: Landing) -> None:
+        """Write more than a page or two, many of them in the same moment; then nothing is new."""
+        world.write(CROWD)
+        landing.run()
+        assert landing.names(world.table, *world.columns) == sorted((str(row["id"]), row["name"]) for row in CROWD)
+        assert landing.run().loads == ()
+
     def test_a_new_column_lands_with_its_records(self, world: SourceWorld, landing: Landing) -> None:
         """Let the system grow a column between two runs."""
         world.write(PEOPLE)
@@ -216,6 +239,11 @@ PEOPLE: tuple[Record, ...] = (
     {"id": 3, "name": '陈 🐈 "Mia(ou)m"; a, b', "changed_at": "2026-01-31 23:59:59"},
 )
 LATER: Record = {"id": 4, "name": "Kees Łukasz", "changed_at": "2026-02-01 00:00:00"}
+CROWD: tuple[Record, ...] = tuple(
+    {"id": 1000 + number, "name": f"Somebody {number}", "changed_at": f"2026-01-{1 + number // 30:02d} 09:00:00"}
+    for number in range(120)
+)
+_MOST_PIECES = 100
 
 
 class _Interrupted(Source):
@@ -239,3 +267,27 @@ class _Interrupted(Source):
 
         assert isinstance(self._inner, Source)
         return [*self._inner.resources(), dlt.resource(fail(), name="interruption")]
+
+
+class _BreaksOff(Source):
+    """A source that breaks off at a piece (a row or a table) that it brings, counted from 1."""
+
+    name = "breaks_off"
+
+    def __init__(self, inner: Plugin, at: int) -> None:
+        super().__init__(inner.config, inner.place)
+        self._inner = inner
+        self._left = at
+
+    def check(self) -> Check:
+        return self._inner.check()
+
+    def resources(self) -> Iterable[DltResource]:
+        assert isinstance(self._inner, Source)
+        return [resource.add_map(self._count) for resource in self._inner.resources()]
+
+    def _count(self, piece: Any) -> Any:
+        self._left -= 1
+        if self._left <= 0:
+            raise RuntimeError("broken off")
+        return piece

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -93,6 +93,9 @@ class DuckDBTransaction(Transaction):
         """Say it in one statement: a day has hundreds of these tables."""
         self._create_as(f'OR REPLACE TEMPORARY TABLE "{name}"', query)
 
+    def _begin_again(self, own: duckdb_dialect.Connection) -> None:
+        own.begin()
+
     def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
         compiled = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
         values = [compiled.params[name] for name in compiled.positiontup or ()]
@@ -164,6 +167,28 @@ class DuckDBWarehouse(Warehouse):
     def query(self, statement: str) -> pa.Table:
         """Run a reader's SQL on the published copy."""
         return query(self.published, statement)
+
+    def write_out(self) -> None:
+        """Checkpoint: rows take memory from their commit until then.
+
+        While another transaction writes, DuckDB can't; what is committed is then written out with a later commit.
+        """
+        with self._root.cursor() as own, suppress(duckdb.TransactionException):
+            own.execute("CHECKPOINT")
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """Work in one transaction. Raises ConfigurationError where DuckDB must have more at once than it may."""
+        try:
+            with super().begin() as transaction:
+                yield transaction
+        except (duckdb.OutOfMemoryException, sa.exc.OperationalError) as error:
+            told = getattr(error, "orig", error)
+            if not isinstance(told, duckdb.OutOfMemoryException):
+                raise
+            raise ConfigurationError(
+                "this takes more memory than DuckDB may have: raise HUB_MEMORY, or leave it away for 4 GB"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -72,11 +72,34 @@ class Transaction(ABC):
         self._analyze(name)
         return clause(name, query)
 
-    def hold_once(self, name: str, query: Callable[[], sa.Select[Any]]) -> sa.TableClause:
-        """Keep the result of a query that comes to the same throughout this transaction, asked the first time only."""
+    def hold_once(self, name: str, parts: Callable[[], Sequence[sa.Select[Any]]]) -> sa.TableClause:
+        """Keep the results of queries, put together, that come to the same throughout this transaction: asked once."""
         if name not in self._held_once:
-            self._held_once[name] = self.hold(name, query())
+            first, *others = parts()
+            held = self.hold(name, first)
+            for query in others:
+                self.execute(sa.insert(held).from_select([column.name for column in held.c], query))
+            if others:
+                self._analyze(name)
+            self._held_once[name] = held
         return self._held_once[name]
+
+    def forget_held_once(self) -> None:
+        """Let go of what was held once: nobody asks for it again in this transaction."""
+        self.let_go(*self._held_once.values())
+        self._held_once.clear()
+
+    def end_part(self) -> None:
+        """Commit what was done so far and go on: what was let go gives its memory back, what is held stays.
+
+        For transactions that write nothing but temporary tables: an engine keeps those that were dropped until the end.
+        """
+        own: Any = self.connection.connection.dbapi_connection
+        own.commit()
+        self._begin_again(own)
+
+    def _begin_again(self, own: Any) -> None:  # noqa: B027 (most drivers begin by themselves)
+        """Begin a transaction of the driver."""
 
     def recall(self, name: str, query: sa.Select[Any]) -> sa.TableClause:
         """Give the result of a query that only reads: kept, or read anew each time where that is cheaper."""
@@ -218,6 +241,9 @@ class Warehouse(ABC):
     @abstractmethod
     def query(self, statement: str) -> pa.Table:
         """Run a reader's SQL against what was published, read-only. Raises ConfigurationError on wrong SQL."""
+
+    def write_out(self) -> None:  # noqa: B027 (a server does so by itself)
+        """Bring what was committed from memory into the file, where the engine leaves that for later."""
 
     def close(self) -> None:
         """Let go of the engine."""

@@ -49,6 +49,17 @@ if TYPE_CHECKING:
 PAGE = 20_000
 
 
+_AWAY = {
+    "refused": "nobody listens there: check host and port in `url`",
+    "resolve": "the name does not resolve: check the host in `url`",
+    "name or service not known": "the name does not resolve: check the host in `url`",
+    "certificate": "its certificate is not trusted",
+    "timeout": "it takes too long",
+    "timed out": "it takes too long",
+}
+"""What the drivers say of a server that is not there, and what an admin can check."""
+
+
 class SqlTable(BaseModel):
     """What to bring of one table."""
 
@@ -276,7 +287,8 @@ class Sql(Source, Destination):
                     f"{table}: the database refuses the query ({type(error.orig).__name__}); "
                     "mend `where`, or the user's rights"
                 ) from None
-            raise TemporaryError(f"{where}: the database does not answer ({type(error.orig).__name__})") from None
+            why = next((words for sign, words in _AWAY.items() if sign in text), type(error.orig).__name__)
+            raise TemporaryError(f"{where}: the database does not answer ({why})") from None
 
 
 class _Reader:

@@ -19,8 +19,10 @@ FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_m
     [
         ("files", {"csv_ratio", "parquet_ratio", "csv_rows_per_cpu_second", "parquet_rows_per_cpu_second"}),
         ("rest", {"rows_per_cpu_second", "reference_rows_per_cpu_second"}),
+        ("sources", {"kinds", "peaks"}),
         ("scenarios", {"tick_seconds", "idle_tick_seconds", "reference_tick_seconds", "messages"}),
         ("sync", {"rows_per_cpu_second", "drt_ratio", "unchanged_requests", "changed_rows"}),
+        ("engines", {"equal", "map_and_resolve_seconds", "tick_seconds", "duckdb_tick_seconds"}),
         ("outbox", {"mails_per_cpu_second", "mails_per_second", "parts", "bottleneck", "tenth_peak_mib"}),
         ("startup", {"wall_seconds", "reference_wall_seconds"}),
     ],

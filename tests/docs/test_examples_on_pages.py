@@ -32,6 +32,7 @@ connections:
 @pytest.fixture
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write every file that the pages show to one folder, with an empty template for each that is sent."""
+    monkeypatch.setenv("HUB_KEY", "a key of the tests that is long enough")
     monkeypatch.setenv("CRM_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     (tmp_path / "hub.yaml").write_text(HUB, encoding="utf-8")
     for page in PAGES:

@@ -311,7 +311,9 @@ def test_scoring_what_changed_gives_what_scoring_everybody_gives(
     assert found
     owners = people(warehouse)
     with warehouse.begin() as transaction:
-        for table in ("match_profile", "match_link"):
+        state = transaction.table("stage_state")
+        transaction.execute(sa.delete(state).where(state.c.stage == "resolve:setup"))
+        for table in ("match_profile", "match_key", "match_link"):
             transaction.execute(sa.delete(transaction.table(table)))
     match(join=0.5)
     assert rows(warehouse, "match_link", "low_record", "high_record", "score", "joined", "reason") == found

@@ -155,6 +155,22 @@ def test_messages_tell_their_reactions_conversions_and_cost_r35(days: Calendar) 
     assert (sent.conversions, sent.revenue, sent.cost) == (5, Decimal(50), Decimal(6))
 
 
+def test_each_step_and_channel_is_compared_with_the_control_group_r35(days: Calendar) -> None:
+    ways = Ways(days)
+    ways.enter(20, bought=8)
+    ways.enter(10, bought=10, entered_at=at("2026-04-20 10:00"))  # their time is not over
+    ways.enter(15, bought=3, status="control")
+    more = {"scenario": "welcome", "step": "reminder", "channel": "sms", "outcome": "queued"}
+    for number in range(1, 13):  # eight of them had ordered already, before this
+        own = {"record_id": f"shop:{number}", "enrolment_id": f"way{number}", "decision_id": f"s{number}"}
+        ways._add("decision", **more, **own, at=at("2026-03-20 10:00"))
+    reminder, welcome = ways.measure().messages
+    assert (welcome.step, welcome.channel, welcome.messages, welcome.conversions) == ("welcome", "email", 30, 18)
+    assert (welcome.rate, welcome.uplift) == (share(8, 20), difference(share(8, 20), share(3, 15)))
+    assert (reminder.step, reminder.channel, reminder.messages, reminder.conversions) == ("reminder", "sms", 12, 0)
+    assert (reminder.rate, reminder.uplift) == (share(8, 12), difference(share(8, 12), share(3, 15)))
+
+
 def test_a_scenario_without_a_goal_tells_whom_it_reached(days: Calendar) -> None:
     ways = Ways(days.with_(WELCOME))
     ways.enter(10, bought=5)

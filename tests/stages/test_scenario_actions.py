@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.contracts import Result
+from hub.contracts import Result, Row
+from hub.errors import ConfigurationError
 from hub.project import Connection
 from hub.project.segments import Segment
 from hub.project.traits import Trait
+from hub.report import Report
 from hub.stages.activate import activate
 from hub.stages.decide import decide
 from hub.warehouse import Warehouse
@@ -262,7 +264,7 @@ def test_a_row_that_is_not_taken_now_waits_and_one_that_is_refused_there_keeps_t
     days.shop.answer("ads", lambda rows: [Result(row.key, "later", reason="busy") for row in rows])
     shop = days.shop
     report = activate(shop.warehouse, shop.ledger, shop.project, at("2026-03-02 09:01"))
-    assert report.failures == ("ads: it takes nothing now: busy",)
+    assert report.failures == ("ads: none of 1 rows was taken: 1 x busy",)
     assert posted(days) == [(record, "waiting", None)]
     days.shop.answer("ads", lambda rows: [Result(row.key, "rejected", reason="no such list") for row in rows])
     report = activate(shop.warehouse, shop.ledger, shop.project, at("2026-03-02 09:02"))
@@ -278,6 +280,38 @@ def test_a_row_whose_connection_is_gone_waits_and_the_run_says_so(days: Calendar
     shop = days.with_(doing(POST), connections=left, syncs={}).shop
     report = activate(shop.warehouse, shop.ledger, shop.project, at("2026-03-02 09:01"))
     assert "rows wait for it" in report.failures[0]
+    assert activate(shop.warehouse, shop.ledger, shop.project, at("2026-03-02 09:02")).failures == ()
+
+
+def test_a_system_that_is_down_is_told_once_left_alone_and_tried_with_one_batch(days: Calendar) -> None:
+    days = days.with_(doing(POST), syncs={})
+    for number in range(1, 131):
+        days.subscriber(number, "2026-03-02 08:00")
+    days.run("2026-03-02 09:00")
+    called: list[int] = []
+
+    def is_down(rows: Sequence[Row]) -> Sequence[Result]:
+        called.append(len(rows))
+        raise ConfigurationError("the key is not valid any more")
+
+    shop = days.shop
+    shop.answer("ads", is_down)
+
+    def run(local: str) -> Report:
+        return activate(shop.warehouse, shop.ledger, shop.project, at(local))
+
+    assert run("2026-03-02 09:01").failures == ("ads: the key is not valid any more",)
+    assert called == [100], "the second batch does not go"
+    assert run("2026-03-02 09:01").failures == ()
+    assert called == [100], "it is left alone"
+    assert run("2026-03-02 12:00").failures == (), "still in trouble is no news"
+    assert called == [100, 100], "one batch is the trial"
+    assert [health.trouble for health in shop.ledger.destinations.in_trouble()] == ["configuration"]
+    shop.answer_again("ads")
+    assert run("2026-03-02 18:00").counts["posted"] == 130
+    assert shop.ledger.destinations.in_trouble() == []
+    keys = [entry["key"] for entry in shop.taken("ads")]
+    assert len(keys) == len(set(keys)) == 130
 
 
 def test_a_tick_that_is_killed_in_the_middle_leaves_nothing_and_the_next_does_it_once(

@@ -162,6 +162,17 @@ def test_two_entries_that_are_both_recent_are_both_made_in_one_tick(days: Calend
     assert days.run("2026-03-05 10:00") == {}
 
 
+def test_who_enters_again_while_they_wait_for_a_date_has_two_ways(days: Calendar) -> None:
+    waiting = steps({"wait": {"date": "birth_date + 13149 days"}}, SEND, per="person, again after 5 days")
+    days = days.with_({**waiting, "target": "true", "purpose": "service"})
+    record = days.subscriber(1, "2026-03-01 08:00", birth_date=date(1990, 3, 19))  # until 2026-03-19
+    assert days.run("2026-03-01 10:00")["entered"] == 1
+    days.shop.event(record, at=at("2026-03-07 08:00"))
+    assert days.run("2026-03-07 10:00")["entered"] == 1
+    assert days.status() == [("active", None), ("active", None)]
+    assert days.run("2026-03-19 10:00")["queued"] == 2
+
+
 def test_people_who_merge_while_both_wait_go_on_as_one(days: Calendar) -> None:
     days.subscriber(1, "2026-03-02 08:00")
     days.subscriber(2, "2026-03-02 09:00")

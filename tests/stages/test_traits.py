@@ -133,6 +133,27 @@ def test_a_family_has_a_trait_for_each_value_and_each_window(products: Warehouse
     assert of(products, "shop:1", "likes_1", "likes_2", "lines_1w") == (1, 1, 1)
 
 
+def test_the_own_interval_and_the_last_day_are_told_per_category_and_window(products: Warehouse) -> None:
+    record(products, "shop:1")
+    for number, (category, ago) in enumerate(
+        [("kibble", 90), ("kibble", 60), ("kibble", 46), ("kibble", 2), ("toys", 80), ("toys", 10), ("toys", 10)]
+    ):
+        bought(products, "shop:1", str(number), category, ago, quantity=number)
+    lines = {"of": "order_line", "per": {"product.category": ["kibble", "toys"]}}
+    run(
+        products,
+        {
+            "rhythm": {**lines, "median_interval": True, "within": ["50 days", "1 year"]},
+            "most": {**lines, "favourite": "quantity"},
+            "bought_at": {**lines, "last": "ordered_at"},
+            "idle_days": {"is": "days_since(bought_at_kibble)"},
+        },
+    )
+    assert of(products, "shop:1", "rhythm_kibble_1y", "rhythm_toys_1y") == (30, 70)
+    assert of(products, "shop:1", "rhythm_kibble_50d", "rhythm_toys_50d") == (44, None)
+    assert of(products, "shop:1", "most_kibble", "idle_days") == (3, 2)
+
+
 @pytest.mark.parametrize(
     ("trait", "told"),
     [

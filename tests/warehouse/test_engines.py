@@ -433,3 +433,38 @@ def test_on_postgresql_who_is_under_way_in_a_scenario_is_found_by_an_index(postg
         plan = "\n".join(row[0] for row in transaction.rows(sa.text(f"EXPLAIN {under_way}")))
     warehouse.close()
     assert "Index Cond: ((scenario = 'journey'::text) AND (status = 'active'::text))" in plan
+
+
+def test_on_postgresql_the_planner_learns_of_tables_that_changed_and_of_no_others(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    warehouse = open_warehouse(postgres_url, BUILT_IN, tmp_path / ".hub", [tmp_path])
+    numbers = "generate_series(1, 2000) AS t(i)"
+
+    def known(table: str) -> tuple[int, int]:
+        """Give how many rows the planner counts on, and how often we had the table looked at."""
+        with warehouse.begin() as transaction:
+            (found,) = transaction.rows(
+                sa.text(
+                    "SELECT c.reltuples::bigint, s.analyze_count FROM pg_class AS c "
+                    "JOIN pg_stat_user_tables AS s ON s.relid = c.oid "
+                    f"WHERE s.schemaname = 'store' AND s.relname = '{table}'"
+                )
+            )
+        return found[0], found[1]
+
+    def add(table: str, keys: str) -> None:
+        with warehouse.begin() as transaction:
+            transaction.execute(
+                sa.text(f"INSERT INTO store.{table} (connection, source_key) SELECT 'crm', {keys} FROM {numbers}")
+            )
+        warehouse.publish()
+
+    add("product", "i::text")
+    assert known("product") == (2000, 1)
+    add("cart", "i::text")
+    assert known("cart") == (2000, 1)
+    assert known("product") == (2000, 1)
+    add("product", "'more' || i")
+    assert known("product") == (4000, 2)
+    warehouse.close()

@@ -22,6 +22,7 @@ from hub.project import Project
 from hub.project.sync import PERSON, Sync
 from hub.recipients import ADDRESS, NEEDED, Marks
 from hub.stages.activate.listed import listed_people
+from hub.stages.activate.stretches import stretches
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import earliest, text_constant, utc
 
@@ -29,6 +30,10 @@ BETWEEN, NOTHING = "\x1f", "\x1e"
 """What stands between the values that a hash is over, and for a value that is not there."""
 SO_MANY = 50
 """Engines take about a hundred arguments in one call."""
+PART = 250_000
+"""The statements of about so many people are looked through at once."""
+PARTS = 10
+"""But no more than so many times."""
 
 
 @dataclass(frozen=True)
@@ -166,10 +171,15 @@ def _last_seen(transaction: Transaction, sync: Sync, field: Compiled) -> sa.Colu
 
 def _asked(transaction: Transaction, project: Project, channel: str, purpose: str, as_of: datetime) -> sa.TableClause:
     """Give what everybody has stated, for all syncs of a run that read from one transaction."""
-    return transaction.hold_once(
-        f"asked_{channel}_{purpose}",
-        lambda: consent.answers(transaction, project.terms, channel, purpose, as_of, ahead=None),
-    )
+
+    def parts() -> list[sa.Select[Any]]:
+        asked = consent.answers(transaction, project.terms, channel, purpose, as_of, ahead=None)
+        number, whose = transaction.table("person").c.person_id, asked.selected_columns.person_id
+        bounds = sa.select(sa.func.min(number), sa.func.max(number), sa.func.count(number))
+        ((first, last, people),) = transaction.rows(bounds)
+        return [asked.where(within) for within in stretches(whose, first or 0, last or 0, people, PART, PARTS)]
+
+    return transaction.hold_once(f"asked_{channel}_{purpose}", parts)
 
 
 def _hash(sync: Sync, fields: dict[str, Compiled]) -> sa.ColumnElement[str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PORTION = 20_000
 """After so many rows at the latest they are written down; a kill sends at most so many again."""
+WRITE_OUT = 100_000
+"""After so many rows what was written down leaves the engine's memory."""
 SECONDS = 10.0
 """And after so long, for destinations that take their time."""
 
@@ -74,6 +76,7 @@ class Journal:
     clock: Callable[[], float] = time.monotonic
     _portion: list[_Noted] = field(default_factory=list)
     _rows: int = 0
+    _in_memory: int = 0
     _since: float = 0.0
 
     def add(self, operation: Sent, rows: pa.RecordBatch, results: Sequence[Result]) -> None:
@@ -136,15 +139,20 @@ class Journal:
             )
             reach("rows written, not committed")
         reach("rows acknowledged")
+        self._in_memory += noted.num_rows
+        if self._in_memory >= WRITE_OUT:
+            with self.lock:
+                self.warehouse.write_out()
+            self._in_memory = 0
 
-    def forget(self, keys: Sequence[str]) -> None:
-        """Count rows as never acknowledged: what was written stays there, and is nobody's business any more."""
+    def forget(self, keys: pa.RecordBatch) -> None:
+        """Count rows (row_key) as never acknowledged: what was written stays there, and is nobody's business now."""
         import pyarrow as pa
 
-        if not keys:
+        if not keys.num_rows:
             return
         with self.lock, self.warehouse.begin() as transaction:
-            rows = transaction.load("forgotten", pa.table({"row_key": pa.array(keys, pa.string())}))
+            rows = transaction.load("forgotten", pa.Table.from_batches([keys]))
             state = transaction.table("audience_state")
             transaction.execute(
                 sa.delete(state).where(state.c.sync == self.sync, state.c.row_key.in_(sa.select(rows.c.row_key)))

@@ -2,11 +2,13 @@
 
 A row waits until its system has answered. What a killed run had sent and not written down is sent once more under the
 same key, and changes nothing there. Consent is asked again at the last moment: who withdrew it in between is not sent.
+A destination in trouble is left alone as it is for messages, and told about once.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +26,8 @@ from hub.failpoints import reach
 from hub.ledger import Ledger
 from hub.project import Project
 from hub.stages.activate.deliver import deliver
-from hub.stages.activate.pace import Pace
+from hub.stages.activate.pace import Pace, RunClock
+from hub.stages.activate.watch import Watch
 from hub.warehouse import Transaction, Warehouse
 
 WAITING = "waiting"
@@ -46,9 +49,17 @@ def post_rows(
         waiting = sorted(name for (name,) in transaction.rows(names))
     failures: list[str] = []
     if waiting:
-        lock = Lock()
-        with ThreadPoolExecutor(max_workers=len(waiting), thread_name_prefix="post") as pool:
-            queues = {name: _Queue(warehouse, ledger, project, name, lock, as_of) for name in waiting}
+        lock, clock = Lock(), RunClock(as_of)
+        with (
+            ledger.senders.enter() as sender,
+            ThreadPoolExecutor(max_workers=len(waiting), thread_name_prefix="post") as pool,
+        ):
+            watches = {name: Watch(ledger.destinations, name, clock) for name in waiting}
+            for watch in watches.values():
+                watch.begin(sender)
+            queues = {
+                name: _Queue(warehouse, ledger, project, name, watch, lock, as_of) for name, watch in watches.items()
+            }
             started = {name: pool.submit(copy_context().run, queue.empty) for name, queue in queues.items()}
             for name, future in started.items():
                 future.result()
@@ -99,42 +110,48 @@ class _Queue:
     ledger: Ledger
     project: Project
     connection: str
+    watch: Watch
     warehouse_lock: Lock
     as_of: datetime
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    failure: str = ""
 
     def empty(self) -> None:
-        """Send until nothing waits, or the destination takes nothing more."""
+        """Send until nothing waits, or the destination takes nothing more: then it is left alone for a while."""
         found = self.project.connections.get(self.connection)
         plugin = found.open() if found is not None else None
         operations = plugin.capabilities.operations if isinstance(plugin, Destination) else frozenset()
         operation = next((known for known in OPERATIONS if known in operations), None)
         if not isinstance(plugin, Destination) or operation is None:
-            self.failure = "rows wait for it, but the project has no such destination for rows any more"
+            self.watch.missing("rows")
             return
         pace = Pace(plugin.capabilities.rates, self.ledger.allowances, self.connection)
         for target, rows in self._batches(plugin.capabilities.batch_size):
-            batch = SyncBatch(target, operation, rows)
-            if not pace.take(1):
-                self.failure = "as many went as its rates allow; a next run goes on"
-                return
-            reach("rows about to be posted")
-            answer = deliver([row.key for row in rows], lambda batch=batch: plugin.sync(batch))  # type: ignore[misc]
-            reach("rows posted, answer not written")
-            self._settle(answer.results)
-            reach("rows posted, answer written")
-            self.failure = answer.failure
-            if not self.failure and all(result.status == "later" for result in answer.results):
-                self.failure = f"it takes nothing now: {answer.results[0].reason}"
-            if self.failure:
+            rest = rows
+            while rest and not self.watch.is_over:
+                if pause := self.watch.rest():
+                    time.sleep(pause)
+                number = pace.take(len(rest))
+                if not number:
+                    self.watch.used_up(pace.wait)
+                    return
+                self._post(plugin, SyncBatch(target, operation, rest[:number]))
+                rest = rest[number:]
+            if self.watch.is_over:
                 return
 
+    def _post(self, destination: Destination, batch: SyncBatch) -> None:
+        reach("rows about to be posted")
+        answer = deliver(batch.keys, lambda: destination.sync(batch))
+        reach("rows posted, answer not written")
+        self._settle(answer.results)
+        reach("rows posted, answer written")
+        self.watch.saw_rows(answer)
+
     def failures(self) -> list[str]:
-        """Say what is wrong with the destination, or that no row was taken, with the reasons grouped."""
-        if self.failure:
-            return [self.failure]
+        """Say what is wrong with the destination, where that is news, or that no row was taken, with the reasons."""
+        if self.watch.is_over:
+            return [self.watch.outcome.failure] if self.watch.outcome.failure else []
         failed = sum(self.counts.values()) - self.counts["posted"]
         if failed and not self.counts["posted"]:
             grouped = "; ".join(f"{number} x {reason}" for reason, number in self.reasons.most_common(5))

@@ -17,6 +17,7 @@ from hub.row_json import rows_as_json
 from hub.stages.activate.deliver import Answer, deliver, deliver_rows
 from hub.stages.activate.difference import TAKEN_OUT, WRITTEN, Difference, Kind
 from hub.stages.activate.journal import TAKES_OUT, Sent
+from hub.stages.activate.stretches import stretches
 from hub.warehouse import Transaction
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 READ = 10_000
 """So many rows, or one batch of the destination where that is more, are held in memory at once."""
-SLICE = 100_000
-"""So many rows at least are joined to their fields at once."""
-SLICES = 10
+SLICE = 50_000
+"""About so many rows are joined to their fields at once."""
+SLICES = 20
 """But no more than so many times."""
 JSON = "json"
 """The column with the fields of each row as JSON."""
@@ -66,22 +67,22 @@ class Shipment:
                 yield Batch(sent, operation, rows)
         mine = self._of(WRITTEN, kinds)
         if mine:
-            asked = self.differs.audience.with_fields(changes).where(changes.c.kind.in_(mine))
             operation = WRITES[self.sync.mode]
-            for rows in _regrouped(self._read(transaction, asked, changes), size, tuple(self.sync.fields)):
+            for rows in _regrouped(self._read(transaction, changes, mine), size, tuple(self.sync.fields)):
                 yield Batch(operation, operation, rows)
 
     def _read(
-        self, transaction: Transaction, asked: sa.Select[Any], changes: sa.TableClause
+        self, transaction: Transaction, changes: sa.TableClause, kinds: Sequence[Kind]
     ) -> Iterator[pa.RecordBatch]:
-        """Read rows to write with their fields, so many of them at a time that joining them takes little memory.
-
-        Each slice looks through the tables of the fields once more, so there are never many.
-        """
-        total = sum(self.differs.by_kind.values())
-        slice_ = max(SLICE, -(-total // SLICES))
-        for start in range(0, total, slice_):
-            within = changes.c.place.between(start + 1, start + slice_)
+        """Read rows to write with their fields. Of people, only those are looked through who have a slice's numbers."""
+        of_people = self.sync.of_people
+        place = changes.c.i0 if of_people else changes.c.place
+        number = self.differs.audience.source.identity[0] if of_people else place
+        mine = changes.c.kind.in_(kinds)
+        bounds = sa.select(sa.func.min(place), sa.func.max(place), sa.func.count()).where(mine)
+        ((first, last, rows),) = transaction.rows(bounds)
+        asked = self.differs.audience.with_fields(changes).where(mine)
+        for within in stretches(number, first or 0, last or 0, rows, SLICE, SLICES):
             yield from transaction.arrow(asked.where(within), max(self.capabilities.batch_size, READ))
 
     def forgotten(self, changes: sa.TableClause, kinds: Sequence[Kind] | None = None) -> sa.Select[tuple[str]]:

@@ -137,7 +137,10 @@ def _run_all(stores: Stores, syncs: Sequence[tuple[Sync, Way]], watch: Watch) ->
     with ExitStack() as open_:
         with stores.lock:
             reading = open_.enter_context(stores.warehouse.begin())
-        return [(sync, _Run(stores, reading, sync, way, plugin, pace, watch).run()) for sync, way in syncs]
+        return [
+            (sync, _Run(stores, reading, sync, way, plugin, pace, watch, sync is syncs[-1][0]).run())
+            for sync, way in syncs
+        ]
 
 
 def destination_of(project: Project, sync: Sync) -> Destination:
@@ -161,7 +164,8 @@ def compare(
 class _Run:
     """One sync in one run. What differs is read from one transaction, what is acknowledged written in others.
 
-    The syncs of a destination read from the same one: what they all ask, it answers once.
+    The syncs of a destination read from the same one: what they all ask, it answers once, and the last lets go of it.
+    What was compared is no longer needed when rows go: the transaction ends a part there, so that its memory is free.
     """
 
     stores: Stores
@@ -171,6 +175,7 @@ class _Run:
     destination: Destination
     pace: Pace
     watch: Watch
+    is_last: bool
     outcome: Outcome = field(default_factory=Outcome)
 
     def run(self) -> Outcome:
@@ -190,6 +195,9 @@ class _Run:
             if self.way.expected is not None and digest(reading, differs) != self.way.expected:
                 self.outcome.changed = True
                 return self.outcome
+            if self.is_last:
+                reading.forget_held_once()
+            reading.end_part()
         if not self.way.override:
             self.outcome.held = held_by(self.sync, differs, before.source)
         journal = Journal(
@@ -235,7 +243,8 @@ class _Run:
         journal.tell(**self._source(differs), reason="it was broken off")
         reach("run of a sync begun, nothing sent")
         kept: tuple[Kind, ...] | None = ("refused",) if self.outcome.held else None
-        journal.forget([row.row_key for row in reading.rows(shipment.forgotten(changes, kept))])
+        for keys in reading.arrow(shipment.forgotten(changes, kept)):
+            journal.forget(keys)
         for batch, answer in self._answers(shipment.batches(reading, changes, kept)):
             reach("rows taken, not noted")
             journal.add(batch.sent, batch.rows, answer.results)

@@ -92,9 +92,9 @@ class Watch:
         with self._lock:
             self._fails("limit", "as many went as its rates allow", wait)
 
-    def missing(self) -> None:
-        """Note that messages wait for a destination that is not there."""
-        self._fails("missing", "messages wait for it, but the project has no such destination any more")
+    def missing(self, what: str = "messages") -> None:
+        """Note that messages, or rows, wait for a destination that is not there."""
+        self._fails("missing", f"{what} wait for it, but the project has no such destination any more")
 
     def rest(self) -> float:
         """Give the seconds to wait before the next batch, where it asked for a few."""

@@ -285,6 +285,11 @@ def content_of(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement
     return json_object(*values)
 
 
+def _kept_content(tick: Tick, send: Send, under_way: Instances) -> sa.ColumnElement[Any]:
+    """Give what a decision keeps for the template: nothing where nobody reads it."""
+    return content_of(tick, send, under_way) if tick.project.reads is None else sa.cast(sa.null(), sa.Text())
+
+
 def given_to_templates(schema: Schema, send: Send) -> frozenset[str]:
     """Name the values that `content_of` gives."""
     listed = {"recommendations"} if send.recommendations is not None else set()
@@ -312,7 +317,7 @@ def _decisions(tick: Tick, op: Op, send: Send, news: sa.TableClause) -> sa.Selec
         "reason": news.c.reason,
         "consent_key": news.c.consent_key,
         "address": news.c.address,
-        "content": sa.case((news.c.outcome == "queued", content_of(tick, send, under_way))),
+        "content": sa.case((news.c.outcome == "queued", _kept_content(tick, send, under_way))),
         "at": tick.now,
         "expires_at": later(tick, news.c.since, rest=tick.plan.scenario.valid_for),
     }

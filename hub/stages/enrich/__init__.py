@@ -14,7 +14,8 @@ from hub.people.traits import definitions, plan_traits, tables_read
 from hub.project import Project
 from hub.report import Report
 from hub.schema.actions import FILLED_BY_DECIDE
-from hub.stages.enrich.aggregate import aggregates
+from hub.stages.enrich.aggregate import Aggregates, aggregates
+from hub.stages.enrich.carry import of_touched
 from hub.stages.enrich.derive import derived
 from hub.stages.enrich.recommend import keep_recommendations, recommended_from
 from hub.stages.enrich.satisfaction import keep_satisfaction
@@ -24,11 +25,13 @@ from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
 
-def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
+def enrich(warehouse: Warehouse, project: Project, as_of: datetime, facts_stay: bool = False) -> Report:
     """Make the table `trait` hold one row per person with all traits, and `recommendation` what suits them.
 
     Windows count calendar days in the project's time zone, so that the same data on the same day needs no second run
-    (unless a fact in it is dated between the two moments).
+    (unless a fact in it is dated between the two moments). Where `facts_stay`, as in a simulation, nothing is ever
+    written to this warehouse but by this stage and those after it: only people for whom something happened, or left
+    a window, are computed again, which comes to the same.
     """
     with warehouse.begin() as transaction:
         today = as_of.astimezone(ZoneInfo(project.hub.timezone)).date()
@@ -46,7 +49,10 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         if still_holds(seen(transaction, "enrich"), mark, as_of) and transaction.exists("trait", stored=True):
             return Report("enrich", skipped=True)
         plan = plan_traits(project, as_of)
-        found = aggregates(transaction, project, plan.of_facts, as_of)
+        if facts_stay:
+            found = of_touched(transaction, project, plan, as_of)
+        else:
+            found = Aggregates(aggregates(transaction, project, plan.of_facts, as_of))
         computed = derived(transaction.table("person"), plan, found)
         refused: tuple[str, ...] = ()
         if plan.by_scorers:

@@ -6,7 +6,8 @@ narrowed to what is used of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,21 +29,40 @@ APART = ("favourite", "median_interval")
 DAY = 86_400.0
 
 
+@dataclass(frozen=True)
+class Aggregates:
+    """What was aggregated: for each trait by its name a relation with person_id and a column of that name.
+
+    Of the traits in `touched`, only the people there (person_id) were computed; others have what `before` has, the
+    traits of the run before.
+    """
+
+    found: Mapping[str, sa.FromClause]
+    touched: Mapping[str, sa.FromClause] = field(default_factory=dict)
+    before: Sequence[sa.FromClause] = ()
+
+
 def aggregates(
     transaction: Transaction, project: Project, traits: Sequence[FactTrait], as_of: datetime
 ) -> dict[str, sa.FromClause]:
     """Hold the aggregates: for each trait by its name a relation with person_id and a column of that name."""
     found: dict[str, sa.FromClause] = {}
     for table in dict.fromkeys(trait.facts.table.name for trait in traits):
-        found |= _of_table(transaction, project, [it for it in traits if it.facts.table.name == table], as_of)
+        mine = [it for it in traits if it.facts.table.name == table]
+        found |= aggregates_of(transaction, project, mine, as_of, _rows(transaction, project, mine, as_of), table)
     return found
 
 
-def _of_table(
-    transaction: Transaction, project: Project, traits: Sequence[FactTrait], as_of: datetime
+def aggregates_of(
+    transaction: Transaction,
+    project: Project,
+    traits: Sequence[FactTrait],
+    as_of: datetime,
+    rows: sa.Select[Any],
+    name: str,
 ) -> dict[str, sa.FromClause]:
+    """Hold the aggregates of some rows of one table, which have person_id and what the traits use."""
     facts = traits[0].facts
-    rows = _rows(transaction, project, traits, as_of)
     together = [trait for trait in traits if trait.way not in APART]
     apart = [trait for trait in traits if trait.way in APART]
     person_id = facts.seen.c.person_id
@@ -57,13 +77,11 @@ def _of_table(
         )
         # a scan that nobody else needs streams into its aggregates and is kept nowhere
         query = query if apart else query.add_cte(rows.cte(facts.seen.name))
-        held = transaction.hold(f"trait_of_{facts.table.name}", query)
+        held = transaction.hold(f"trait_of_{name}", query)
         found |= {trait.name: held for trait in together}
     for number, trait in enumerate(apart):
         select = _favourite if trait.way == "favourite" else _median_interval
-        found[trait.name] = transaction.hold(
-            f"trait_apart_{facts.table.name}_{number}", select(trait, project.hub.timezone)
-        )
+        found[trait.name] = transaction.hold(f"trait_apart_{name}_{number}", select(trait, project.hub.timezone))
     return found
 
 

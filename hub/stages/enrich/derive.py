@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from hub.people.plan import DerivedTrait, TraitPlan
 from hub.schema.shape import SQL_TYPES
+from hub.stages.enrich.aggregate import Aggregates
 
 WITHOUT_ROWS = {"count": 0, "distinct": 0, "exists": False}
 """What people without a single row have; other traits are null for them."""
 
 
-def derived(person: sa.Table, plan: TraitPlan, found: Mapping[str, sa.FromClause]) -> sa.Select[Any]:
+def derived(person: sa.Table, plan: TraitPlan, known: Aggregates) -> sa.Select[Any]:
     """Select person_id and all traits, in the order of the plan's types."""
     relation: sa.FromClause = person
-    for held in dict.fromkeys(found.values()):
+    for held in dict.fromkeys([*known.found.values(), *known.touched.values(), *known.before]):
         relation = relation.outerjoin(held, held.c.person_id == person.c.person_id)
     base: list[sa.ColumnElement[Any]] = [column for column in person.c if column.name not in plan.computed]
     for trait in plan.of_facts:
-        value: sa.ColumnElement[Any] = found[trait.name].c[trait.name]
+        value: sa.ColumnElement[Any] = known.found[trait.name].c[trait.name]
         if trait.way in WITHOUT_ROWS:
             value = sa.func.coalesce(value, WITHOUT_ROWS[trait.way])
+        if trait.name in known.touched:
+            is_new = known.touched[trait.name].c.person_id.is_not(None)
+            value = sa.case((is_new, value), else_=known.before[0].c[trait.name])
         base.append(value.label(trait.name))
     layer = sa.select(*base).select_from(relation).subquery("layer_0")
     for number, traits in enumerate(_layers(plan.derived), start=1):

@@ -19,7 +19,7 @@ from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.project.scores import Score
 from hub.schema.shape import SQL_TYPES
-from hub.stages.enrich.aggregate import aggregates
+from hub.stages.enrich.aggregate import Aggregates, aggregates
 from hub.stages.enrich.derive import derived
 from hub.warehouse import Transaction
 
@@ -75,7 +75,7 @@ def _ask(transaction: Transaction, project: Project, score: Score, traits: sa.Fr
 def _as_of(transaction: Transaction, project: Project, moment: datetime) -> sa.FromClause:
     """Hold the traits of an earlier moment, as they can be told today."""
     plan = plan_traits(project, moment)
-    found = aggregates(transaction, project, plan.of_facts, moment)
+    found = Aggregates(aggregates(transaction, project, plan.of_facts, moment))
     return transaction.hold("earlier_traits", derived(transaction.table("person"), plan, found))
 
 

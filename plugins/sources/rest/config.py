@@ -38,6 +38,9 @@ class Auth(_Part):
     refresh_token: SecretStr | None = Field(
         None, description="What a person's consent gave (oauth2); without it the client signs in as itself."
     )
+    service_account: Path | None = Field(
+        None, description="The key file of a service account (JSON), which signs in as itself (oauth2)."
+    )
     scope: str | None = Field(None, description="What the token is to allow, with spaces between (oauth2).")
 
     @model_validator(mode="after")
@@ -46,8 +49,9 @@ class Auth(_Part):
             raise ValueError("basic needs `user` and `password`")
         if self.type in ("bearer", "api_key") and self.token is None:
             raise ValueError(f"{self.type} needs `token`")
-        if self.type == "oauth2" and None in (self.token_url, self.client_id, self.client_secret):
-            raise ValueError("oauth2 needs `token_url`, `client_id` and `client_secret`")
+        own = None not in (self.token_url, self.client_id, self.client_secret)
+        if self.type == "oauth2" and self.service_account is None and not own:
+            raise ValueError("oauth2 needs `token_url`, `client_id` and `client_secret`, or a `service_account`")
         return self
 
 

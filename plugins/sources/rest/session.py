@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
-from hub.oauth import Client, Tokens
+from hub.oauth import Client, Tokens, service_account
 from hub.outgoing import may_be_called
 from hub.patience import patiently
 from plugins.sources.rest.config import Auth
 from plugins.sources.rest.pace import Pace
+from plugins.sources.rest.unreachable import why_unreachable
 
 if TYPE_CHECKING:
     import socket
@@ -72,7 +73,7 @@ def session_for(
                     request.headers["Authorization"] = f"Bearer {tokens.access(refused=used)}"
                     response = self._in_turn(request, options)
             except (requests.ConnectionError, requests.Timeout) as error:
-                raise TemporaryError(f"{where}: no answer ({type(error).__name__})") from None
+                raise TemporaryError(f"{where}: no answer: {why_unreachable(error)}") from None
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))
             self.clock = self.clock or _date(response)
@@ -174,7 +175,13 @@ def _moment(text: str) -> datetime | None:
 
 def tokens_for(auth: Auth | None, place: Place, allow_private: bool) -> Tokens | None:
     """Give what hands out access tokens, where the API is signed in to by OAuth."""
-    if auth is None or auth.type != "oauth2" or auth.client_secret is None:
+    if auth is None or auth.type != "oauth2":
+        return None
+    if auth.service_account is not None:
+        account = service_account(place.folder / auth.service_account)
+        own = Client(auth.token_url or account.token_url, account.email, "", scope=auth.scope, account=account)
+        return Tokens(own, place.folder, place.connection, allow_private=allow_private)
+    if auth.client_secret is None:
         return None
     refresh = auth.refresh_token.get_secret_value() if auth.refresh_token else None
     client = Client(

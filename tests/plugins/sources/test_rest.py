@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
 from hub.incremental import MANY
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 from plugins.sources.rest import Rest
 from plugins.sources.rest.config import RestConfig
 
@@ -73,7 +74,7 @@ def serve():
         api.close()
 
 
-class ApiWorld(SourceWorld):
+class ApiWorld(HttpSourceWorld):
     """An API that wants a token, hands out pages of two, and filters by the time of the last change."""
 
     plugin = Rest
@@ -81,9 +82,12 @@ class ApiWorld(SourceWorld):
 
     def __init__(self, serve):
         self.records = {}
+        self.troubles = []
         self.api = serve(self.answer)
 
     def answer(self, path, parameters, headers):
+        if self.troubles:
+            return self.troubles.pop()
         if headers.get("Authorization") != f"Bearer {TOKEN}":
             return 401, {}, {"error": "who are you?"}
         found = [r for r in self.records.values() if r["changed_at"] >= parameters.get("since", "")]
@@ -111,8 +115,11 @@ class ApiWorld(SourceWorld):
     def write(self, records):
         self.records.update({record["id"]: record for record in records})
 
+    def disturb(self, times, status, headers, body):
+        self.troubles = [(status, headers, body)] * times
 
-class TestRestConforms(SourceSuite):
+
+class TestRestConforms(HttpSourceSuite):
     @pytest.fixture
     def world(self, serve):
         return ApiWorld(serve)

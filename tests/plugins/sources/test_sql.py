@@ -211,7 +211,11 @@ def test_a_value_that_sqlite_holds_in_a_column_of_another_type_is_set_aside(tmp_
     [
         ("nonsense", "`url` is no SQLAlchemy URL"),
         ("nosuch://host/db", "`url` names a database without an installed SQLAlchemy dialect"),
-        ("postgresql://hub:s3same@127.0.0.1:1/shop", "127.0.0.1: the database does not answer"),
+        ("postgresql://hub:s3same@127.0.0.1:1/shop", "127.0.0.1: the database does not answer (nobody listens"),
+        (
+            "postgresql://hub:s3same@nowhere.invalid/shop",
+            "nowhere.invalid: the database does not answer (the name does",
+        ),
         ("sqlite:////nowhere/shop.db", "sqlite: there is no such database; mend `url`"),
     ],
 )

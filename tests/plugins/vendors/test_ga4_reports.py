@@ -8,15 +8,18 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hub.contracts import Place
 from hub.errors import ConfigurationError
 from hub.registry import Registry
 from hub.testing.sources import CONNECTION, Landing
 
+from .accounts import JWT, key_file, says
 from .served import Answered, Asked, Served, served
 
 REFRESH, ACCESS = "1//kattenluik", "ya29.kattenluik"
+SCOPE = "https://www.googleapis.com/auth/analytics.readonly"
 PATH = "/v1beta/properties/123456:runReport"
 FIELDS = {
     "dateRanges",
@@ -44,6 +47,7 @@ class Property:
     def __init__(self) -> None:
         self.events: dict[int, tuple[str, ...]] = {}
         self.busy = 0
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def __call__(self, asked: Asked) -> Answered:
         if asked.path == "/token":
@@ -63,8 +67,10 @@ class Property:
             "client_id": ["hub"],
             "client_secret": ["cl1ent"],
             "refresh_token": [REFRESH],
+            "scope": [SCOPE],
         }
-        if form != right:
+        signed = form["grant_type"] == [JWT] and says(form["assertion"][0], self.key)["scope"] == SCOPE
+        if form != right and not signed:
             return Answered(400, {"error": "invalid_grant", "error_description": "Bad Request"})
         return Answered(200, {"access_token": ACCESS, "expires_in": 3599, "token_type": "Bearer"})
 
@@ -178,3 +184,14 @@ def test_a_refresh_token_that_is_no_longer_taken_is_told(api: Served, tmp_path: 
 def test_a_dimension_that_the_property_lacks_is_a_mistake_of_the_configuration(api: Served, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="the API refuses the request"):
         landing(api, tmp_path, customer="customUser:number").run()
+
+
+def test_a_service_account_signs_in_by_its_key(site: Property, api: Served, tmp_path: Path) -> None:
+    site.events[1] = ("202603021200", "42", "login", "https://winkel.example/", "")
+    key_file(tmp_path / "hub.json", site.key, f"{api.url}/token")
+    own = {"service_account": "hub.json", "client_id": None, "client_secret": None, "refresh_token": None}
+    assert landing(api, tmp_path, **own).run().rows == {"events": 1}
+    key_file(tmp_path / "hub.json", rsa.generate_private_key(public_exponent=65537, key_size=2048), f"{api.url}/token")
+    check = landing(api, tmp_path, **own).plugin.check()
+    assert not check.ok
+    assert "is refused (invalid_grant)" in check.message

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import MeasurementError
-from hub.pipeline import Stage, Work, run
-from hub.project import load_project
-from hub.registry import GROUP, Registry
-from hub.report import Report
+from hub.loading import loading
+
+with loading():  # as `hub run` does
+    from hub.pipeline import Stage, Work, run
+    from hub.project import load_project
+    from hub.registry import GROUP, Registry
+    from hub.report import Report
 
 DESTINATION = EntryPoint("accepting", "bench.destination", GROUP)
 

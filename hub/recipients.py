@@ -41,8 +41,13 @@ def identifier(channel: Channel, address: Address) -> str:
         parts = ("country", "postcode", "house_number", "house_letter", "house_addition")
         return "|".join("".join((address.get(part) or "").split()).upper() for part in parts)
     (column,) = ADDRESS[channel]
-    text = (address[column] or "").strip()
-    return text.lower() if channel == "email" else "".join(sign for sign in text if sign not in " ()./-")
+    return _plain(channel, address[column])
+
+
+def _plain(channel: Channel, text: str | None) -> str:
+    """Give the normalised text of an address that is one column."""
+    stripped = (text or "").strip()
+    return stripped.lower() if channel == "email" else "".join(sign for sign in stripped if sign not in " ()./-")
 
 
 class Marks:
@@ -60,8 +65,11 @@ class Marks:
         known, columns = self._known.setdefault(channel, {}), ADDRESS[channel]
         addresses = list(zip(*(people.column(column).to_pylist() for column in columns), strict=True))
         for address in set(addresses) - known.keys():
-            given = dict(zip(columns, address, strict=True))
-            known[address] = hashed(self._key, channel, identifier(channel, given))
+            if len(columns) == 1:
+                text = _plain(channel, *address)
+            else:
+                text = identifier(channel, dict(zip(columns, address, strict=True)))
+            known[address] = hashed(self._key, channel, text)
         return [known[address] for address in addresses]
 
 

@@ -19,6 +19,7 @@ from hub.cli.people_commands import people
 from hub.cli.quality_commands import quality_app, quarantine_app
 from hub.cli.scenario_commands import scenario
 from hub.cli.sync_commands import apply, plan, sync
+from hub.loading import loading
 
 EXIT_CODES = """
 Exit codes: 0 all went well; 1 finished, but something failed; 2 the configuration, the installation or the command
@@ -90,7 +91,8 @@ def run(
     json: Json = False,
 ) -> None:
     """Run the stages: bring data in, compute, decide, send."""
-    from hub.cli.run import run as work
+    with loading():
+        from hub.cli.run import run as work
 
     answer(json, lambda: work(project, stages or [], as_of, show=not json))
 

@@ -13,6 +13,7 @@ from hub.cli.answer import Answer
 from hub.cli.project import moment, open_project
 from hub.cli.scheduler import flows
 from hub.errors import ConfigurationError
+from hub.loading import loading
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +28,9 @@ def run(folder: Path | None, stages: Sequence[str], as_of: str | None, show: boo
 
     A project with mistakes does not start: half a run of a wrong configuration helps nobody.
     """
-    from hub.check import check_project
+    with loading():
+        from hub import pipeline
+        from hub.check import check_project
 
     project = open_project(folder)
     at = moment(as_of, project)
@@ -37,8 +40,6 @@ def run(folder: Path | None, stages: Sequence[str], as_of: str | None, show: boo
     if os.environ.get("PREFECT_API_URL"):
         report = flows().run_as_flow(project.folder, stages, at)
     else:
-        from hub import pipeline
-
         with _Progress(_quietly(project, show)) as progress:
             report = pipeline.run(project, at, stages, on_progress=progress)
     return Answer(_data(report), lambda console: _table(console, report), 0 if report.ok else 1)

@@ -6,16 +6,21 @@ suppression survives the erasure of everything else about a person, and a re-imp
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from hub.errors import ConfigurationError
 from hub.ledger import tables
 from hub.ledger.upsert import insert_new
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 EVERYTHING = "all"
 """The purpose of a suppression that stops service messages too: the address does not exist."""
@@ -30,7 +35,18 @@ def hashed(key: bytes, channel: str, identifier: str) -> str:
     """Return HMAC-SHA-256(key, channel | normalised identifier) as hex; ConfigurationError without a key."""
     if not key:
         raise ConfigurationError("HUB_KEY is not set: suppressions and unsubscribe links need a secret of your own")
-    return hmac.digest(key, f"{channel}|{identifier}".encode(), "sha256").hex()
+    inner, outer = (begun.copy() for begun in _begun(key))
+    inner.update(f"{channel}|{identifier}".encode())
+    outer.update(inner.digest())
+    return outer.hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _begun(key: bytes) -> tuple[_Hash, _Hash]:
+    """Begin the two hashes of HMAC (RFC 2104) with the key, once: that is two thirds of what an address takes."""
+    size = sha256().block_size
+    padded = (sha256(key).digest() if len(key) > size else key).ljust(size, b"\0")
+    return sha256(bytes(byte ^ 0x36 for byte in padded)), sha256(bytes(byte ^ 0x5C for byte in padded))
 
 
 @dataclass(frozen=True)
@@ -105,8 +121,9 @@ class Suppressions:
         table = tables.suppression
         found: dict[str, list[Suppression]] = {}
         with self._engine.begin() as connection:
-            for row in connection.execute(sa.select(table).order_by(table.c.hash, table.c.purpose)):
-                found.setdefault(row.hash, []).append(Suppression(**row._mapping))
+            columns = (table.c[name] for name in Suppression.__dataclass_fields__)
+            for row in connection.execute(sa.select(*columns).order_by(table.c.hash, table.c.purpose)):
+                found.setdefault(row[0], []).append(Suppression(*row))
         return found
 
     def state(self) -> tuple[int, datetime | None]:

@@ -89,12 +89,12 @@ class DuckDBTransaction(Transaction):
         """Read the lake anew: a column of Parquet that a statement needs costs a third of one in a temporary table."""
         return self.view(f"{name}_anew", query)
 
+    def _begin_again(self, own: duckdb_dialect.Connection) -> None:
+        own.begin()
+
     def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
         """Say it in one statement: a day has hundreds of these tables."""
         self._create_as(f'OR REPLACE TEMPORARY TABLE "{name}"', query)
-
-    def _begin_again(self, own: duckdb_dialect.Connection) -> None:
-        own.begin()
 
     def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
         compiled = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})

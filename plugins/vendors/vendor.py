@@ -13,7 +13,7 @@ rest:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +30,7 @@ from plugins.sources.rest import Rest
 from plugins.sources.rest.config import RestConfig
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SETTING = re.compile(r"\$\{([a-z_]+)\}")
 
 
@@ -64,7 +65,7 @@ class VendorFile(BaseModel):
     def _settings_are_used(self) -> VendorFile:
         if [bool(self.rest), bool(self.sms_http), bool(self.files)].count(True) != 1:
             raise ValueError(f"{self.name}: say what one of `rest`, `sms_http` and `files` would be told")
-        used, known = set(_SETTING.findall(yaml.safe_dump(self.told))), set(self.settings)
+        used, known = set(_used(self.told)), set(self.settings)
         if used != known:
             raise ValueError(f"{self.name}: settings {sorted(known)}, and {sorted(used)} are used")
         return self
@@ -142,7 +143,8 @@ class ListingConfig(CalledConfig):
 
 def read(file: Path) -> VendorFile:
     """Read a vendor file. Raises ValidationError where it is wrong."""
-    return VendorFile.model_validate({"name": file.stem, **yaml.safe_load(file.read_text(encoding="utf-8"))})
+    said = yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 (it is a safe one, written in C)
+    return VendorFile.model_validate({"name": file.stem, **said})
 
 
 def plugin_of(vendor: VendorFile) -> type[Plugin]:
@@ -190,6 +192,18 @@ def _field(setting: Setting) -> tuple[Any, Any]:
         return (kind | None, Field(None, description=setting.description))
     default = ... if setting.default is None else setting.default
     return (kind, Field(default, description=setting.description))
+
+
+def _used(template: Any) -> Iterator[str]:
+    """Give the settings that are put in anywhere."""
+    if isinstance(template, Mapping):
+        for part in (*template.keys(), *template.values()):
+            yield from _used(part)
+    elif isinstance(template, list):
+        for part in template:
+            yield from _used(part)
+    elif isinstance(template, str):
+        yield from _SETTING.findall(template)
 
 
 def _filled(template: Any, settings: Mapping[str, Any]) -> Any:

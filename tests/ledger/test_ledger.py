@@ -1,5 +1,6 @@
 """Opening the ledger; suppressions, reactions, templates and runs."""
 
+import hmac
 import os
 import subprocess
 import sys
@@ -102,6 +103,14 @@ def test_a_hash_depends_on_key_channel_and_value_and_needs_a_key() -> None:
     assert len({same, hashed(b"l", "email", "anna@example.nl"), hashed(b"k", "sms", "anna@example.nl")}) == 3
     with pytest.raises(ConfigurationError, match="HUB_KEY is not set"):
         hashed(b"", "email", "anna@example.nl")
+
+
+@pytest.mark.parametrize("length", [1, 32, 63, 64, 65, 200])
+def test_a_hash_is_the_hmac_of_channel_and_value_whatever_the_length_of_the_key(length: int) -> None:
+    key = bytes(range(1, length + 1))
+    for address in ("anna@example.nl", "", "zoë@example.nl"):
+        wanted = hmac.new(key, f"email|{address}".encode(), "sha256").hexdigest()
+        assert hashed(key, "email", address) == wanted
 
 
 def test_an_address_is_suppressed_once_per_purpose(ledger: Ledger) -> None:

@@ -86,15 +86,16 @@ class Journal:
         if not self._portion:
             self._since = self.clock()
         count = len(results)
-        told: Sequence[Told] = [(result.status, result.reason, result.remote_id) for result in results]
-        taken = sum(status == "accepted" for status, _, _ in told)
+        told: list[Told] = [(result.status, result.reason, result.remote_id) for result in results]
+        plain = told.count(PLAIN) == count
+        taken = count if plain else sum(status == "accepted" for status, _, _ in told)
         self.counts["removed" if operation in TAKES_OUT else "synced"] += taken
         if taken < count:
             self.counts["not_synced"] += count - taken
             self.reasons.update(reason for status, reason, _ in told if status != "accepted")
         written = rows.column("written") if "written" in rows.schema.names else pa.nulls(count, pa.string())
         noted = rows.select(NOTED).append_column("written", written)
-        self._portion.append(_Noted(operation, noted, told if set(told) != {PLAIN} else None))
+        self._portion.append(_Noted(operation, noted, None if plain else told))
         self._rows += count
         if self._rows >= PORTION or self.clock() - self._since > SECONDS:
             self.write()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class People:
     """Whose each record is.
 
-    `records`: (record_id, record_no, person_id, linked_by, partner) for every record.
+    `records`: (record_no, person_id, linked_by, partner) for every record.
     `components`: (record_no, person): the smallest record number among all that it hangs together with over any value,
     devices included, before names are compared; and by probability, where that is asked for.
     """
@@ -128,7 +128,6 @@ def find_people(transaction: Transaction, judged: ByRules, matched: Matched | No
     told = transaction.hold(
         "record_person",
         sa.select(
-            records.c.record_id,
             number,
             person.label("person_id"),
             sa.type_coerce(linked_by, sa.Text()).label("linked_by"),

@@ -101,7 +101,7 @@ def test_hold_replaces_an_earlier_table_of_that_name(warehouse: Warehouse) -> No
 
 def test_what_is_held_once_is_asked_once_in_a_transaction_and_anew_in_the_next(warehouse: Warehouse) -> None:
     def asked(number: int) -> int:
-        held = transaction.hold_once("answer", lambda: sa.select(sa.literal(number).label("number")))
+        held = transaction.hold_once("answer", lambda: [sa.select(sa.literal(number).label("number"))])
         return int(transaction.scalar(sa.select(held.c.number)))
 
     with warehouse.begin() as transaction:

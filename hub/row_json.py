@@ -6,6 +6,7 @@ Numbers with decimals, dates and moments are texts, as JSON has none that would 
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ def rows_as_json(columns: Sequence[pa.Array], names: Sequence[str]) -> pa.Array 
 
     Quotes around a column without gaps are put in with the names, so that most values are copied once.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if not names:
@@ -37,11 +37,11 @@ def rows_as_json(columns: Sequence[pa.Array], names: Sequence[str]) -> pa.Array 
         if quoted and values.null_count:
             values = _quoted(values)
         if values.null_count:
-            values = pc.coalesce(values, pa.scalar("null", pa.string()))
-        parts += [pa.scalar(f"{between}{json.dumps(name, ensure_ascii=False)}: {quote}", pa.string()), values]
+            values = pc.coalesce(values, _text("null"))
+        parts += [_text(f"{between}{json.dumps(name, ensure_ascii=False)}: {quote}"), values]
         between = f"{quote}, "
-    end = pa.scalar(between[:-2] + "}", pa.string())
-    joined: pa.Array = pc.binary_join_element_wise(*parts, end, pa.scalar("", pa.string()))
+    end = _text(between[:-2] + "}")
+    joined: pa.Array = pc.binary_join_element_wise(*parts, end, _text(""))
     return joined
 
 
@@ -63,12 +63,19 @@ def _values(column: pa.Array) -> tuple[pa.Array, bool] | None:
     return None
 
 
-def _quoted(column: pa.Array) -> pa.Array:
+def _text(value: str) -> pa.StringScalar:
+    """Give a text as Arrow; `pa.scalar` would import pandas, where that is installed."""
     import pyarrow as pa
+
+    written = value.encode()
+    return pa.StringArray.from_buffers(1, pa.py_buffer(array("i", [0, len(written)])), pa.py_buffer(written))[0]
+
+
+def _quoted(column: pa.Array) -> pa.Array:
     import pyarrow.compute as pc
 
-    quote = pa.scalar('"', pa.string())
-    return pc.binary_join_element_wise(quote, column, quote, pa.scalar("", pa.string()))
+    quote = _text('"')
+    return pc.binary_join_element_wise(quote, column, quote, _text(""))
 
 
 def _escaped(column: pa.Array) -> pa.Array:
@@ -105,4 +112,4 @@ def _moments(column: pa.Array) -> pa.Array:
     text = pc.replace_substring(pc.replace_substring(text, " ", "T"), ".000000", "")
     if not zoned:
         return text
-    return pc.binary_join_element_wise(text, pa.scalar("+00:00", pa.string()), pa.scalar("", pa.string()))
+    return pc.binary_join_element_wise(text, _text("+00:00"), _text(""))

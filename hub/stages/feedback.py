@@ -88,6 +88,8 @@ def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
     Events in the report: in when new; set aside when neither their message nor their person is known (they stay in
     the file of events, and are counted).
     """
+    from hub.warehouse.arrow import rows_of
+
     stated = take_in(warehouse, ledger, project, as_of)
     with warehouse.begin() as transaction:
         loads = _loads(transaction)
@@ -96,7 +98,7 @@ def feedback(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: date
             return Report("feedback", counts={"stated": stated} if stated else {}, skipped=not stated)
         fresh = transaction.hold("fresh", _fresh(transaction, open_loads))
         withdrawn = _withdraw_consent(transaction, fresh, as_of)
-        events = [event for batch in transaction.arrow(sa.select(fresh)) for event in _events(batch.to_pylist())]
+        events = [event for batch in transaction.arrow(sa.select(fresh)) for event in _events(rows_of(batch))]
     counts = Counter(withdrawn=withdrawn, stated=stated)
     for start in range(0, len(events), PORTION):
         counts.update(_settle(ledger, project, events[start : start + PORTION], as_of))
@@ -135,7 +137,9 @@ def _fresh(transaction: Transaction, loads: Sequence[Load]) -> sa.Select:
     """
     import pyarrow as pa
 
-    columns = [pa.array([load[place] for load in loads], pa.string()) for place in range(3)]
+    from hub.warehouse.arrow import texts
+
+    columns = [texts([load[place] for load in loads]) for place in range(3)]
     wanted = transaction.load("wanted_loads", pa.table(columns, names=["connection", "load_id", "type"]))
     event, message, decision = (transaction.table(name) for name in ("message_event", "message", "decision"))
     new = sa.and_(

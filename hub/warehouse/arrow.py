@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def sql_type(type_: pa.DataType) -> sa.types.TypeEngine[Any]:
@@ -67,6 +70,19 @@ def numbers(values: Sequence[int | None]) -> pa.Int64Array:
     """Give whole numbers as Arrow, without pandas too."""
     written = array("q", [value or 0 for value in values])
     return pa.Int64Array.from_buffers(pa.int64(), len(written), [_present(values), pa.py_buffer(written)])
+
+
+def rows_of(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Give a batch as `to_pylist` does, moments in UTC; without pandas, which Arrow asks about moments with a zone."""
+    columns = (
+        _moments(it) if pa.types.is_timestamp(it.type) and it.type.tz else it.to_pylist() for it in batch.columns
+    )
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _moments(column: pa.Array) -> list[datetime | None]:
+    written = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_pylist()
+    return [None if value is None else EPOCH + timedelta(microseconds=value) for value in written]
 
 
 def _present(values: Sequence[object]) -> pa.Buffer:

@@ -260,6 +260,8 @@ def _suppressed(
     """Give person_id of those who may go and whose address of the sync's channel is suppressed."""
     import pyarrow as pa
 
+    from hub.warehouse.arrow import numbers, rows_of
+
     consent_asked = sync.consent
     channel = next((it for it in ADDRESS if consent_asked is not None and it == consent_asked.channel), None)
     known = ledger.suppressions.everything() if channel is not None else {}
@@ -276,10 +278,12 @@ def _suppressed(
     if sync.on_leaving != "keep":
         people = people.where(candidates.c.inside)
     for batch in transaction.arrow(people):
-        for place, mark in enumerate(marks.of(channel, batch)):
-            if mark in known and _stopped(known[mark], consent_asked.purpose, batch.column("at")[place].as_py()):
-                found.append(batch.column("person_id")[place].as_py())
-    return transaction.load("suppressed_people", pa.table({"person_id": pa.array(found, pa.int64())}))
+        hits = [(place, mark) for place, mark in enumerate(marks.of(channel, batch)) if mark in known]
+        rows = rows_of(batch.select(["person_id", "at"]).take(numbers([place for place, _ in hits])))
+        for row, (_, mark) in zip(rows, hits, strict=True):
+            if _stopped(known[mark], consent_asked.purpose, row["at"]):
+                found.append(row["person_id"])
+    return transaction.load("suppressed_people", pa.table({"person_id": numbers(found)}))
 
 
 def _stopped(suppressions: Sequence[Suppression], purpose: str, given_at: datetime | None) -> bool:

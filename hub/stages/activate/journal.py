@@ -182,15 +182,17 @@ def _as_table(portion: Sequence[_Noted]) -> pa.Table:
     """Put calls together: NOTED, written, operation, result, reason, new_id."""
     import pyarrow as pa
 
+    from hub.warehouse.arrow import texts
+
     table, text = pa.Table.from_batches([noted.rows for noted in portion]), pa.string()
     columns: dict[str, list[pa.Array]] = {name: [] for name in ("operation", "result", "reason", "new_id")}
     for (operation, plain), calls in groupby(portion, lambda noted: (noted.operation, noted.told is None)):
         among = list(calls)
         number = sum(noted.rows.num_rows for noted in among)
         told = [PLAIN] if plain else [it for noted in among for it in noted.told or ()]
-        columns["operation"].append(pa.repeat(pa.scalar(operation, text), number))
+        columns["operation"].append(pa.repeat(texts([operation])[0], number))
         for place, name in enumerate(("result", "reason", "new_id")):
-            values = pa.array([it[place] or None for it in told], text)
+            values = texts([it[place] or None for it in told])
             columns[name].append(pa.repeat(values[0], number) if plain else values)
     for name, chunks in columns.items():
         table = table.append_column(name, pa.chunked_array(chunks, text))

@@ -83,8 +83,10 @@ def last_look(
 def _load(transaction: Transaction, messages: Sequence[Queued]) -> sa.TableClause:
     import pyarrow as pa
 
+    from hub.warehouse.arrow import texts
+
     names = ("id", "channel", "purpose", "scenario", "template")
-    columns = {name: pa.array([getattr(message, name) for message in messages], pa.string()) for name in names}
+    columns = {name: texts([getattr(message, name) for message in messages]) for name in names}
     return transaction.load("looked_at", pa.table(columns))
 
 
@@ -276,15 +278,17 @@ def _objected(
         return {}
     import pyarrow as pa
 
+    from hub.warehouse.arrow import numbers, texts
+
     rows = [(decided[m.id].person_id, addresses[m.id]["postcode"], addresses[m.id]["house_number"]) for m in letters]
-    person_ids, postcodes, numbers = zip(*sorted(set(rows)), strict=True)
+    person_ids, postcodes, house_numbers = zip(*sorted(set(rows)), strict=True)
     asked = transaction.load(
         "letters_looked_at",
         pa.table(
             {
-                "person_id": pa.array(person_ids, pa.int64()),
-                "postcode": pa.array(postcodes, pa.string()),
-                "house_number": pa.array(numbers, pa.string()),
+                "person_id": numbers(person_ids),
+                "postcode": texts(postcodes),
+                "house_number": texts(house_numbers),
             }
         ),
     )

@@ -38,6 +38,8 @@ def listed_people(
         return None
     import pyarrow as pa
 
+    from hub.warehouse.arrow import numbers
+
     channel: Channel = "sms" if sync.consent.channel == CALL else sync.consent.channel  # type: ignore[assignment]
     relation = everybody.relation
     columns = [relation.c[name] for name in ADDRESS[channel] if name != "country"]
@@ -56,5 +58,5 @@ def listed_people(
             asked[row["person_id"]] = Approached(identifier(channel, row), country, f"sync/{sync.sync}")
     answers = consult(project, sync.consent.channel, asked, as_of)
     ledger.consultations.add(answers.proofs)
-    found = {"person_id": pa.array(sorted(answers.refused), pa.int64())}
+    found = {"person_id": numbers(sorted(answers.refused))}
     return transaction.load("listed_people", pa.table(found))

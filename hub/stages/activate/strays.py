@@ -18,6 +18,8 @@ def hold_strays(transaction: Transaction, sync: Sync, destination: Destination) 
     """
     import pyarrow as pa
 
+    from hub.warehouse.arrow import texts
+
     capabilities = destination.capabilities
     if not capabilities.can_read or sync.mode in ("update", "fill_empty"):
         return None
@@ -32,4 +34,4 @@ def hold_strays(transaction: Transaction, sync: Sync, destination: Destination) 
         for start in range(0, len(rows), capabilities.batch_size):
             there = destination.read_back(sync.to.object, rows[start : start + capabilities.batch_size], [])
             found += sorted(there)
-    return transaction.load("strays", pa.table({"row_key": pa.array(found, pa.string())}))
+    return transaction.load("strays", pa.table({"row_key": texts(found)}))

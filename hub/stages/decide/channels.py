@@ -149,6 +149,8 @@ def _keep_phone_kinds(
     """Find out what the numbers reach that may be needed, once per number."""
     import pyarrow as pa
 
+    from hub.warehouse.arrow import texts
+
     lookup = transaction.table("lookup_value")
     known = lookup.alias("known_kind")
     wanted = (
@@ -161,7 +163,7 @@ def _keep_phone_kinds(
     numbers = [number for batch in transaction.arrow(wanted) for number in batch.column(0).to_pylist()]
     if numbers:
         kinds = [(parsed.kind if (parsed := parse_phone(number, "NL")) else "") for number in numbers]
-        fresh = transaction.load("phone_kinds", pa.table({"input": numbers, "output": kinds}))
+        fresh = transaction.load("phone_kinds", pa.table({"input": texts(numbers), "output": texts(kinds)}))
         transaction.execute(
             sa.insert(lookup).from_select(
                 ["function", "input", "output"], sa.select(sa.literal(PHONE_KIND), fresh.c.input, fresh.c.output)
@@ -175,6 +177,8 @@ def suppressed_channels(
     """Give enrolment_id, channel and reason of the addresses that the ledger knows as suppressed."""
     import pyarrow as pa
 
+    from hub.warehouse.arrow import texts
+
     found: list[tuple[str, str, str]] = []
     if not tick.ledger.suppressions.empty():
         consented = (
@@ -187,10 +191,9 @@ def suppressed_channels(
         statement = sa.select(turn.c.enrolment_id, *(column for column in turn.c if column.name in names))
         for batch in tick.transaction.arrow(statement):
             found += _suppressed_among(batch.to_pylist(), given_at, tick, channels)
-    schema = pa.schema([("enrolment_id", pa.string()), ("channel", pa.string()), ("reason", pa.string())])
-    return tick.transaction.load(
-        "suppressed", pa.table([[row[place] for row in found] for place in range(3)], schema=schema)
-    )
+    columns = ("enrolment_id", "channel", "reason")
+    values = {column: texts([row[place] for row in found]) for place, column in enumerate(columns)}
+    return tick.transaction.load("suppressed", pa.table(values))
 
 
 def _suppressed_among(

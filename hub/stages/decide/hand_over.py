@@ -92,15 +92,17 @@ def _parts(
     """Pin the templates of what is due; give hash and priority per scenario, template and channel."""
     import pyarrow as pa
 
+    from hub.warehouse.arrow import numbers, texts
+
     decision = transaction.table("decision")
     columns = (decision.c.scenario, decision.c.template, decision.c.channel)
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
+    priorities: list[int] = []
     for scenario, name, channel in transaction.rows(sa.select(*columns).where(due).distinct().order_by(*columns)):
         template = load_template(project.templates, name, channel)
         ledger.pin({template.hash: template.text})
-        priority = planned[scenario].scenario.priority if scenario in planned else 0
-        rows.append((scenario, name, channel, template.hash, priority))
-    text = ("scenario", "template", "channel", "hash")
-    schema = pa.schema([*((column, pa.string()) for column in text), ("priority", pa.int64())])
-    values = [[row[place] for row in rows] for place in range(len(schema))]
-    return transaction.load("parts", pa.table(values, schema=schema))
+        rows.append((scenario, name, channel, template.hash))
+        priorities.append(planned[scenario].scenario.priority if scenario in planned else 0)
+    said = ("scenario", "template", "channel", "hash")
+    values = {column: texts([row[place] for row in rows]) for place, column in enumerate(said)}
+    return transaction.load("parts", pa.table({**values, "priority": numbers(priorities)}))

@@ -58,7 +58,17 @@ ERASING = (
     "erased everywhere, no receipt",
 )
 """The steps of erasing people, in their order."""
-POINTS = (*ENGAGING, *ERASING)
+RECEIVING = (
+    "push judged, not kept",
+    "push written, not committed",
+    "push kept, not answered",
+    "push answered",
+    "pushes taken, not read",
+    "pushes landed, not let go",
+    "pushes let go",
+)
+"""The steps of what another system pushes, in their order: from its request until it is in the lake."""
+POINTS = (*ENGAGING, *ERASING, *RECEIVING)
 """Every step that has a name."""
 
 _lock = Lock()

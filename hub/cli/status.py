@@ -72,9 +72,16 @@ def _warehouse(project: Project) -> dict[str, Any]:
     )
     try:
         found = {row["name"]: row["rows"] for row in ask(project, counts).to_pylist() if row["rows"]}
-        return {"tables": found, "quarantine": ask(project, aside).to_pylist(), "syncs": _syncs(project)}
+        return {"tables": found, "quarantine": ask(project, aside).to_pylist(), **_going_out(project)}
     except ConfigurationError:
-        return {"tables": {}, "quarantine": [], "syncs": []}
+        return {"tables": {}, "quarantine": [], "syncs": [], "rows_waiting": {}}
+
+
+def _going_out(project: Project) -> dict[str, Any]:
+    """Tell of the syncs, and count the rows that scenarios posted and no system has taken yet, by connection."""
+    waiting = "SELECT destination, count(*) AS rows FROM posted_row WHERE state = 'waiting' GROUP BY 1 ORDER BY 1"
+    rows = {row["destination"]: row["rows"] for row in ask(project, waiting).to_pylist()}
+    return {"syncs": _syncs(project), "rows_waiting": rows}
 
 
 def _syncs(project: Project) -> list[dict[str, Any]]:
@@ -92,14 +99,25 @@ def _to(project: Project, connection: str) -> list[str]:
     return [name for name, sync in project.syncs.items() if sync.to.connection == connection]
 
 
-def _left_alone(it: dict[str, Any], waiting: int) -> str:
+def _left_alone(it: dict[str, Any], messages: int, rows: int) -> str:
     """Say what is wrong with a destination, since when, what waits for it, and when it is tried again."""
     syncs = ", ".join(it["syncs"])
-    what = [f"{waiting:,} messages"] if waiting or not syncs else []
+    what = [f"{messages:,} messages"] if messages or not (rows or syncs) else []
+    what += [f"{rows:,} rows"] if rows else []
     what += [f"sync{'s' if len(it['syncs']) > 1 else ''} {syncs}"] if syncs else []
     waits = "waits" if what == [f"sync {syncs}"] else "wait"
     again = f"the first run after {it['until']:%Y-%m-%d %H:%M} tries it again."
     return f"{it['told']}. {' and '.join(what)} {waits}; {again}"
+
+
+def _waiting_rows(data: dict[str, Any]) -> list[str]:
+    """Say which posted rows wait for a destination that is not in trouble."""
+    alone = {it["connection"] for it in data["left_alone"]}
+    return [
+        f"{rows:,} rows for {name} wait: the next run sends them."
+        for name, rows in data["rows_waiting"].items()
+        if name not in alone
+    ]
 
 
 def _pushed(it: dict[str, Any]) -> str:
@@ -133,7 +151,10 @@ def _show(console: Console, data: dict[str, Any]) -> None:
     for it in data["inbox"]:
         console.print(_pushed(it), style="yellow" if it["dead"] else "", markup=False, soft_wrap=True)
     for it in data["left_alone"]:
-        console.print(_left_alone(it, data["waiting"].get(it["connection"], 0)), style="yellow", markup=False)
+        messages, rows = (data[kind].get(it["connection"], 0) for kind in ("waiting", "rows_waiting"))
+        console.print(_left_alone(it, messages, rows), style="yellow", markup=False)
+    for told in _waiting_rows(data):
+        console.print(told, markup=False)
     for sync in data["syncs"]:
         state = "[red]held[/]" if sync["held"] else "[red]failed[/]" if sync["reason"] else "[green]ok[/]"
         console.print(f"  sync {sync['sync']}  as of {sync['as_of']:%Y-%m-%d %H:%M}  {state}", highlight=False)

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.errors import RejectedError
+from hub.failpoints import reach
 from hub.ledger import tables
 from hub.ledger.sealed import seal, unseal
 from hub.ledger.upsert import insert_new
@@ -91,6 +92,7 @@ class Inbox:
         """Keep pushes, in one transaction; those that are known already stay as they are."""
         with self._engine.begin() as connection:
             insert_new(connection, table, [vars(push) for push in pushes])
+            reach("push written, not committed")
 
     def reach(self) -> None:
         """Look whether the ledger answers."""

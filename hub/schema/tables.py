@@ -453,6 +453,23 @@ ENGAGEMENT = (
         time="at",
     ),
     Table(
+        "ad_audience",
+        "engagement",
+        "What an ad platform says it recognised: of an audience, or of one upload to it; counts, without persons.",
+        (
+            C("audience", "text", "The audience, by its number there."),
+            C("upload", "text", "The upload; empty where the row is about the whole audience."),
+            C("name", "text", "The audience's name there."),
+            C("operation", "text", "What the upload did, in the platform's words."),
+            C("at", "timestamp", "When it was uploaded, where the platform tells."),
+            C("members", "integer", "About how many people the audience has there."),
+            C("received", "integer", "Entries that were uploaded."),
+            C("matched", "integer", "Of these, those in which the platform recognised somebody."),
+            C("invalid", "integer", "Of these, those that it could not read."),
+            C("match_rate", "number", "Which share it recognised, 0 to 1; of a range, the least."),
+        ),
+    ),
+    Table(
         "social_interaction",
         "engagement",
         "A like, comment or share; used for groups, not as facts about a person (R4).",

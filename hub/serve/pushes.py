@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from hub import log
 from hub.contracts import Plugin, Pushed, Received
 from hub.errors import HubError, RejectedError, TemporaryError, UnsignedError
+from hub.failpoints import reach
 from hub.ledger import Push, sealed_push
 from hub.serve import refusals
 from hub.serve.body import body_of
@@ -69,7 +71,9 @@ class Pushes:
             raise _told(name, 500, error) from None
         if any(received.rows.values()):
             _hold_back(self._site.pushes.take(name))
+            reach("push judged, not kept")
             await self._keep(name, push)
+            reach("push kept, not answered")
         return _answer(received)
 
     async def _keep(self, name: str, push: Push) -> None:
@@ -85,7 +89,14 @@ def _hold_back(seconds: int) -> None:
 
 
 def _answer(received: Received) -> Response:
-    return Response(status_code=204) if received.answer is None else PlainTextResponse(received.answer)
+    after = BackgroundTask(_answered)
+    if received.answer is None:
+        return Response(status_code=204, background=after)
+    return PlainTextResponse(received.answer, background=after)
+
+
+async def _answered() -> None:
+    reach("push answered")
 
 
 def _told(connection: str, status: int, error: HubError) -> HTTPException:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from hub.errors import TemporaryError
 from hub.ledger import Ledger, Settlement, open_ledger, sealed_push
+from hub.pipeline import workspace
+from hub.project import load_project
 from tests.ledger.intent import Intent, handed
 
 from .conftest import as_json
@@ -154,3 +157,21 @@ def test_what_was_pushed_and_has_not_landed_is_shown(hub: Any, corner: Path, led
         ("former", 1, True),
         ("shop", 1, False),
     ]
+
+
+def test_rows_that_scenarios_posted_and_nobody_took_yet_are_shown_with_what_is_wrong(
+    hub: Any, corner: Path, ledger: Ledger
+) -> None:
+    posted = [("crm", "waiting"), ("crm", "waiting"), ("crm", "taken"), ("lists", "waiting"), ("lists", "refused")]
+    with workspace(load_project(corner)) as open_:
+        with open_.warehouse.begin() as transaction:
+            for number, (destination, state_) in enumerate(posted):
+                row = {"connection": "hub", "source_key": f"p{number}", "destination": destination, "state": state_}
+                transaction.execute(sa.insert(transaction.table("posted_row")).values(**row, target="t", at=NOW))
+        open_.warehouse.publish(True)
+    ledger.destinations.fails("crm", "later", "HTTP 503", NOW + timedelta(minutes=1), NOW)
+    shown = " ".join(hub("status", "--project", str(corner)).stdout.split())
+    assert "crm takes nothing now since 2026-03-02 09:00: HTTP 503. 2 rows wait; the first run after" in shown
+    assert "1 rows for lists wait: the next run sends them." in shown
+    told = as_json(hub("status", "--json", "--project", str(corner)))
+    assert told["rows_waiting"] == {"crm": 2, "lists": 1}

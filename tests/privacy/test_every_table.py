@@ -18,6 +18,7 @@ from tests.stages.engagement import NOW, shop_in
 EMAIL = "kanarie@example.nl"
 NOBODYS = frozenset(
     {
+        "ad_audience",
         "company",
         "event",
         "mapped_load",

@@ -165,6 +165,23 @@ def test_no_name_of_a_record_is_left_in_the_ledger(warehouse: Warehouse, tmp_pat
         assert shop.ledger.statements.waiting() == []
 
 
+def test_who_is_erased_between_queue_and_send_gets_nothing_and_the_others_do(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with shop_with(tmp_path, warehouse) as (shop, stores):
+        for number in (3, 4):
+            shop.newcomer(number)
+        decide(warehouse, shop.ledger, shop.project, LATER)
+        (id_,) = [it.id for it in shop.ledger.outbox.listed() if it.record == digest("shop:3")]
+        erase(stores, 3)
+        activate(warehouse, shop.ledger, shop.project, LATER)
+        there = {entry["to"]["email"] for entry in shop.taken("mail")}
+        assert there == {f"person{number}@example.nl" for number in (1, 2, 4)}
+        kept = shop.ledger.outbox.get(id_)
+        assert kept is not None
+        assert (kept.record, kept.state, kept.reason) == ("erased", "cancelled", "the person was erased")
+
+
 def test_an_erasure_without_a_key_of_ones_own_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
     with shop_with(tmp_path, warehouse) as (_, stores):
         found = look(stores, [1], NOW)

@@ -19,6 +19,7 @@ from hub.project import Connection
 from hub.report import Report
 from hub.stages.activate import activate
 from hub.stages.decide import decide
+from hub.stages.feedback import feedback
 from hub.tokens import subject_of
 from hub.warehouse import Warehouse
 from tests.ledger.intent import handed
@@ -177,6 +178,22 @@ def test_an_address_suppressed_after_the_decision_gets_nothing(shop: Shop) -> No
     shop.ledger.suppressions.add([Suppression(mark, "marketing", "complained", "mail:1", NOW)])
     assert dict(send(shop, HOUR).counts) == {"refused": 1}
     assert only_message(shop).reason == "suppressed, complained"
+
+
+def test_an_address_that_turned_out_to_be_invalid_while_a_message_waited_gets_nothing(shop: Shop) -> None:
+    for number in (1, 2):
+        shop.newcomer(number, email="family@example.nl")
+    shop.answer("mail", lambda batch: [Result(it.id, ("accepted", "later")[at]) for at, it in enumerate(batch)])
+    assert dict(run(shop).counts) == {"accepted": 1, "later": 1}
+    went = dict(shop.rows("decision", "decision_id", "record_id"))
+    (gone,) = [id_ for id_, state in shop.ledger.outbox.states(list(went)).items() if state == "accepted"]
+    bounce = {"message_key": gone, "record_id": went.pop(gone), "type": "bounced", "code": "5.1.1", "at": NOW}
+    shop.insert("message_event", connection="mail", source_key="e1", load_id="load1", **bounce)
+    feedback(shop.warehouse, shop.ledger, shop.project, NOW + HOUR)
+    assert dict(send(shop, HOUR).counts) == {"refused": 1}
+    (waited,) = (shop.ledger.outbox.get(id_) for id_ in went)
+    assert waited is not None
+    assert waited.reason == "suppressed, bounced 5.1.1"
 
 
 def test_without_a_key_nothing_is_sent(shop: Shop) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hub.contracts import Check, Destination, Plugin, Source
+from hub.failpoints import reach
 from hub.ledger import Inbox
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Pushes(Source):
 
     def let_go(self) -> None:
         """Let go of the content of what has just landed."""
+        reach("pushes landed, not let go")
         self._inbox.landed(self.place.connection, self._batch)
+        reach("pushes let go")
 
     def _pages(self) -> Iterator[Any]:
         import dlt
@@ -62,6 +65,7 @@ class Pushes(Source):
         self._inbox.landed(self.place.connection, state.get("batch", ""))
         self._batch = uuid4().hex
         self._inbox.take(self.place.connection, self._batch)
+        reach("pushes taken, not read")
         for page in self._inbox.read(self.place.connection, self._batch):
             state["batch"] = self._batch
             tables: dict[str, list[dict[str, Any]]] = {}

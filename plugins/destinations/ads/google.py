@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
@@ -71,6 +72,7 @@ class GoogleAds(Destination):
     name = "google_ads"
     summary = "Keeps the members of Google's customer lists by their hashes (Data Manager API); reads match rates."
     config_model = GoogleAdsConfig
+    default_mapping = Path(__file__).parents[3] / "mappings" / "google_ads.yaml"
     proven = (
         "its discovery document (v1, 20261106), played by a server that keeps to it; unverified against the live API"
     )

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -66,6 +67,7 @@ class MetaAds(Destination):
     name = "meta_ads"
     summary = "Keeps the members of Meta's custom audiences by their hashes; reads sizes and match rates."
     config_model = MetaAdsConfig
+    default_mapping = Path(__file__).parents[3] / "mappings" / "meta_ads.yaml"
     proven = "its documentation (v25.0), played by a server that keeps to it; unverified against the live service"
     config: MetaAdsConfig
 

@@ -191,6 +191,7 @@ class Dialect(PGDialect):
     ddl_compiler = DDLCompiler
     preparer = Preparer
     type_compiler_cls = TypeCompiler
+    max_identifier_length = 10_000  # DuckDB has no limit, and systems have long names
     supports_statement_cache = True
     supports_server_side_cursors = False
     use_insertmanyvalues = True

@@ -118,7 +118,8 @@ class PostgreSQLWarehouse(Warehouse):
     name = "postgresql"
 
     def __init__(self, schema: Schema, url: str) -> None:
-        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+        # SQLAlchemy writes names shorter that come within six of the limit, which itself is 63
+        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), max_identifier_length=69)
         try:
             with engine.connect() as connection:
                 version = connection.dialect.server_version_info or (0,)

@@ -30,12 +30,13 @@ def connection_of(name: str) -> dict[str, str]:
     """Fill the keys that the plugin can't do without."""
     fields = Registry().get(name).config_model.model_fields
     known = {"account": "1234567890"}
+    one_of_two = {"ga4_reports": {"service_account": "key.json"}}
     given = {
         key: known.get(key, "https://api.example.com" if "url" in key else "${SOME_SECRET}")
         for key, field in fields.items()
         if field.is_required()
     }
-    return {"plugin": name, **given}
+    return {"plugin": name, **given, **one_of_two.get(name, {})}
 
 
 def test_every_plugin_with_a_mapping_has_cases_for_it() -> None:

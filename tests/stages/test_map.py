@@ -98,6 +98,21 @@ def test_a_customer_becomes_a_record_with_identifiers_and_consent(shop: Mapped) 
     ]
 
 
+@pytest.mark.parametrize("length", [57, 58, 63])
+def test_a_column_may_have_a_name_as_long_as_any_engine_takes(shop: Mapped, length: int) -> None:
+    long = "name_of_a_system_that_spells_everything_out_".ljust(length, "x")
+    born = f"born_{long}"[:length]
+    shop.load("shop", "100.0", customers=[{"id": 1, long: " Anna ", born: "31-12-1990"}])
+    columns = f"{{given_name: trim({long}), birth_date: \"date({born}, 'DD-MM-YYYY')\"}}"
+    shop.map(f"""
+connection: shop
+person: {{from: customers, key: id, columns: {columns}}}
+""")
+    assert shop.rows("source_record", "record_id", "given_name", "birth_date") == [
+        ("shop:1", "Anna", date(1990, 12, 31))
+    ]
+
+
 def test_an_order_belongs_to_its_customer_and_its_lines_follow_it(shop: Mapped) -> None:
     shop.load("shop", "100.0", customers=[ANNA], orders=[order(7)], lines=[{"order_no": 7, "line": 1, "quantity": 2}])
     shop.map(SHOP, notation="nl")

@@ -28,3 +28,5 @@ from hub.testing.registers import RegisterSuite as RegisterSuite  # noqa: E402
 from hub.testing.registers import RegisterWorld as RegisterWorld  # noqa: E402
 from hub.testing.sources import SourceSuite as SourceSuite  # noqa: E402
 from hub.testing.sources import SourceWorld as SourceWorld  # noqa: E402
+from hub.testing.waits import QuickClock as QuickClock  # noqa: E402
+from hub.testing.waits import no_waiting as no_waiting  # noqa: E402

@@ -7,11 +7,11 @@ called on, `context` is what Odoo calls so. An error is an object with the excep
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from hub import patience
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import Answer, NoAnswerError, Outgoing, clean_reason
 from hub.patience import patiently
@@ -90,8 +90,8 @@ class Client:
 
     def _request(self, method: str, path: str, content: bytes) -> Answer:
         if self._pause:
-            time.sleep(max(0.0, self._next - time.monotonic()))
-            self._next = time.monotonic() + self._pause
+            patience.clock.wait(self._next - patience.clock.now())
+            self._next = patience.clock.now() + self._pause
         answer = self._outgoing.request(method, content, self._headers, path=path)
         self.clock = answer.at or self.clock
         return answer

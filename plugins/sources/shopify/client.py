@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from hub import patience
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import Answer, Outgoing, clean_reason
 from hub.patience import patiently
@@ -93,7 +93,7 @@ class Client:
             said = "; ".join(clean_reason(str(error["message"])) for error in started["userErrors"])
             if not any(error.get("code") == "OPERATION_IN_PROGRESS" for error in started["userErrors"]):
                 raise ConfigurationError(f"{self.host}: the shop refuses to make a list ready: {said}")
-            time.sleep(pause)
+            patience.clock.wait(pause)
         raise AssertionError("_pauses ends with an error")
 
     def _finished(self, operation: str) -> str | None:
@@ -106,13 +106,13 @@ class Client:
                 if code == "ACCESS_DENIED":
                     raise ConfigurationError(f"{self.host}: the app may not read this list: give it the scope")
                 raise TemporaryError(f"{self.host}: the shop could not make a list ready ({code})")
-            time.sleep(pause)
+            patience.clock.wait(pause)
         raise AssertionError("_pauses ends with an error")
 
     def _pauses(self, what: str) -> Iterator[float]:
-        until = time.monotonic() + self._config.longest.total_seconds()
+        until = patience.clock.now() + self._config.longest.total_seconds()
         pause = 0.1
-        while time.monotonic() < until:
+        while patience.clock.now() < until:
             yield pause
             pause = min(pause * 1.6, LONGEST_PAUSE)
         raise TemporaryError(f"{self.host}: {what}, after {self._config.longest}: raise `longest`, or try again later")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hub import patience
 from hub.contracts import Place
 from hub.errors import TemporaryError
 from hub.stages.land import load as land
@@ -40,7 +40,7 @@ class Counting:
         self._times: list[float] = []
 
     def __call__(self, asked: Asked) -> Answered:
-        now = time.monotonic()
+        now = patience.clock.now()
         self._times = [at for at in self._times if at > now - 1]
         if len(self._times) >= self.most:
             self.refused += 1
@@ -100,53 +100,60 @@ def test_what_a_day_allows_is_remembered_from_run_to_run(serve: Serve, tmp_path:
     assert len(api.asked) == 30 > asked
 
 
-class Clock:
-    """A clock that only sleeping moves."""
+class Still(patience.Clock):
+    """A clock that only waiting moves."""
 
-    def __init__(self, now: float = 1_000_000.0) -> None:
-        self.now = now
+    def __init__(self) -> None:
+        self.at = 1_000_000.0
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+    def now(self) -> float:
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        self.at += seconds
 
 
-def times(clock: Clock, folder: Path, number: int, *rates: Rate) -> list[float]:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Still:
+    still = Still()
+    monkeypatch.setattr(patience, "clock", still)
+    return still
+
+
+def times(clock: Still, folder: Path, number: int, *rates: Rate) -> list[float]:
     """Say when each of so many requests may go, as seconds after the first."""
-    pace, began = Pace(rates, folder, "shop", lambda: clock.now, clock.sleep), clock.now
+    pace, began = Pace(rates, folder, "shop"), clock.at
     found = []
     for _ in range(number):
         with pace.turn():
-            found.append(round(clock.now - began, 6))
+            found.append(round(clock.at - began, 6))
     return found
 
 
-def test_no_stretch_of_its_length_has_more_than_a_rate_allows(tmp_path: Path) -> None:
-    assert times(Clock(), tmp_path, 7, Rate(3)) == [0, 0, 0, 1, 1, 1, 2]
-    assert times(Clock(), tmp_path, 7, Rate(3), Rate(4, 60)) == [0, 0, 0, 1, 60, 60, 60]
+def test_no_stretch_of_its_length_has_more_than_a_rate_allows(clock: Still, tmp_path: Path) -> None:
+    assert times(clock, tmp_path, 7, Rate(3)) == [0, 0, 0, 1, 1, 1, 2]
+    assert times(clock, tmp_path, 7, Rate(3), Rate(4, 60)) == [0, 0, 0, 1, 60, 60, 60]
 
 
-def test_a_long_rate_frees_what_went_a_stretch_ago_and_no_sooner(tmp_path: Path) -> None:
-    clock = Clock()
+def test_a_long_rate_frees_what_went_a_stretch_ago_and_no_sooner(clock: Still, tmp_path: Path) -> None:
     assert times(clock, tmp_path, 2, Rate(2, 3600)) == [0, 0]
     with pytest.raises(TemporaryError, match="2/h is used up"):
         times(clock, tmp_path, 1, Rate(2, 3600))
-    clock.now += 3600 - 10  # within the patience of a run, counted in parts of 75 seconds
+    clock.at += 3600 - 10  # within the patience of a run, counted in parts of 75 seconds
     (waited,) = times(clock, tmp_path, 1, Rate(2, 3600))
     assert 10 <= waited <= 10 + 75
 
 
-def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_the_rate(tmp_path: Path) -> None:
-    clock = Clock()
-    pace = Pace([Rate(1, 60), Rate(1, 86_400)], tmp_path, "shop", lambda: clock.now, clock.sleep)
+def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_the_rate(clock: Still, tmp_path: Path) -> None:
+    pace = Pace([Rate(1, 60), Rate(1, 86_400)], tmp_path, "shop")
     with pace.turn():
-        clock.now -= 200_000
-    began = clock.now
+        clock.at -= 200_000
+    began = clock.at
     with pace.turn():
-        assert clock.now - began <= 60
+        assert clock.at - began <= 60
 
 
-def test_a_file_of_counts_that_is_broken_counts_as_none(tmp_path: Path) -> None:
-    clock = Clock()
+def test_a_file_of_counts_that_is_broken_counts_as_none(clock: Still, tmp_path: Path) -> None:
     times(clock, tmp_path, 1, Rate(1, 86_400))
     (tmp_path / ".hub/rates/shop.json").write_text("{", encoding="utf-8")
     assert times(clock, tmp_path, 1, Rate(1, 86_400)) == [0]

@@ -105,6 +105,8 @@ class Client:
                 f"{self.host}: Odoo refuses the key (401): make a new one for its user (Preferences, Account Security) "
                 "and put it into `key`"
             )
+        if answer.status >= 500 and not said:
+            raise NoAnswerError(f"{self.host}: Odoo failed (HTTP {answer.status})")
         if answer.status < 400:
             raise ConfigurationError(
                 f"{self.host}: Odoo answers from another address (HTTP {answer.status}): write that one as `url`"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hub.errors import ConfigurationError
 from hub.incremental import LookBack, Moment, mark
 from plugins.sources.rest.config import Cursor
-from plugins.sources.rest.moments import later, stamp
+from plugins.sources.rest.moments import later, same, seconds, stamp
 from plugins.sources.rest.pages import Page, Pages
 from plugins.sources.rest.paging import moment_of
 
@@ -26,12 +27,20 @@ def _looking_back(pages: Pages, name: str, cursor: Cursor, overlap: timedelta, s
     A time in the future does not lead astray: the API's clock says up to where everything is known.
     """
     look_back: LookBack | None = None
+    came, known = 0, 0
     for page in pages.since(_since(state)):
+        came += len(page)
+        known += sum(moment_of(item, cursor) is not None for item in page)
         if look_back is None:
             look_back = LookBack(state, pages.clock or datetime.now(UTC), overlap)
         for moment in (moment_of(item, cursor) for item in page[:1]):
-            state["counts"] = isinstance(moment, int)
+            state["counts"] = seconds(moment) is not None
         yield list(look_back.fresh(page, lambda item: stamp(moment_of(item, cursor), name)))
+    if came and not known:
+        raise ConfigurationError(
+            f"{name}: not one of its {came} items has a moment at '{cursor.field}', so nothing says which of them are "
+            "new; mend `cursor`"
+        )
     if look_back is not None:
         look_back.keep()
 
@@ -53,19 +62,19 @@ def _from_the_last_moment(pages: Pages, name: str, cursor: Cursor, state: dict[s
         fresh = []
         for item in page:
             value = moment_of(item, cursor)
-            if value is None or value == last:
+            if value is None or same(value, last):
                 fresh.extend(reading["without" if value is None else "moment"].new(item))
             elif last is None or later(value, last, name):
                 fresh.append(item)
                 if newest is None or later(value, newest, name):
                     newest, at_newest = value, Moment()
-                if value == newest:
+                if same(value, newest):
                     at_newest.add([item])
         yield fresh
     for group in reading.values():
         yield group.held_back()
     state["last"] = newest
-    state["moment"] = reading["moment"].remembered() if newest == last else at_newest.remembered()
+    state["moment"] = reading["moment"].remembered() if same(newest, last) else at_newest.remembered()
     state["without"] = reading["without"].remembered()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ _START = """mutation ($query: String!) {
   }
 }"""
 _LOOK = """query ($id: ID!) {
-  node(id: $id) { ... on BulkOperation { id status errorCode url } }
+  node(id: $id) { ... on BulkOperation { id status errorCode url objectCount } }
 }"""
 
 
@@ -77,12 +78,27 @@ class Client:
 
     def lines(self, query: str) -> Iterator[dict[str, Any]]:
         """Have the shop make a list ready, and give its lines: objects, each followed by those that belong to it."""
-        url = self._finished(self._started(query))
+        url, count = self._finished(self._started(query))
         if url is None:
             return  # nothing was found
-        # the file lies elsewhere, at an address that is signed itself: our token does not go there
+        done = 0
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                for line in islice(self._file(url), done, None):
+                    yield json.loads(line)
+                    done += 1
+                break
+            except TemporaryError as error:
+                if attempt == ATTEMPTS or (error.retry_after or 0.0) > patience.LONGEST_WAIT:
+                    raise
+                patience.clock.wait(error.retry_after or 0.5 * 2 ** (attempt - 1))
+        if done != count:
+            raise TemporaryError(f"{self.host}: a list of {count} objects came with {done}")
+
+    def _file(self, url: str) -> Iterator[str]:
+        """Read the lines of a list; it lies elsewhere, at an address that is signed: our token does not go there."""
         with Outgoing(url, allow_private=self._config.allow_private, timeout=self._config.timeout) as file:
-            yield from (json.loads(line) for line in file.lines() if line)
+            yield from (line for line in file.lines() if line)
 
     def _started(self, query: str) -> str:
         """Start an operation, once those that are under way are done."""
@@ -96,11 +112,12 @@ class Client:
             patience.clock.wait(pause)
         raise AssertionError("_pauses ends with an error")
 
-    def _finished(self, operation: str) -> str | None:
+    def _finished(self, operation: str) -> tuple[str | None, int]:
+        """Wait for a list: where it lies, and how many lines it has."""
         for pause in self._pauses("the shop is still making a list ready"):
             found = self.ask(_LOOK, id=operation)["node"]
             if found["status"] == "COMPLETED":
-                return str(found["url"]) if found["url"] else None
+                return str(found["url"]) if found["url"] else None, int(found["objectCount"])
             if found["status"] not in UNDER_WAY:
                 code = found["errorCode"] or found["status"]
                 if code == "ACCESS_DENIED":
@@ -123,7 +140,7 @@ class Client:
         if answer.status in (401, 403):
             raise ConfigurationError(f"{self.host}: the shop refuses the token ({answer.status}): check `token`")
         said = _said(answer)
-        if answer.status != 200 or not said:
+        if answer.status != 200 or not said.keys() & {"data", "errors"}:
             raise ConfigurationError(
                 f"{self.host}: this is no Admin API of Shopify (HTTP {answer.status}): check `url` and `version`"
             )

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from hub.contracts import Place, Row, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
-from hub.testing import DestinationSuite, SourceSuite, SourceWorld
+from hub.testing import DestinationSuite, HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import Landing
 from plugins.sources.odoo import Odoo
 from plugins.sources.odoo.config import OdooConfig
@@ -45,16 +45,16 @@ def person(server: OdooServer, name: str, **values: Any) -> int:
     return server.add("res.partner", {"name": name, "email": f"{name.lower()}@example.nl", **values})
 
 
-class OdooWorld(SourceWorld):
+class OdooWorld(HttpSourceWorld):
     plugin = Odoo
     table = "contacts"
     secrets = (KEY, "wr0ng-sleutel")
 
     def __init__(self, server: OdooServer) -> None:
-        self.server = server
+        self.server, self.url = server, server.url
 
     def config(self, **given: Any) -> OdooConfig:
-        return config(self.server, fields={"contacts": ["nickname"]}, **given)
+        return config(self.server, url=self.url, fields={"contacts": ["nickname"]}, **given)
 
     def wrong_config(self) -> OdooConfig:
         return self.config(key="wr0ng-sleutel")
@@ -69,8 +69,11 @@ class OdooWorld(SourceWorld):
             self.server.add("res.partner", {**values, "write_date": record["changed_at"]})
             self.server.clock = max(self.server.clock, datetime.fromisoformat(record["changed_at"]).replace(tzinfo=UTC))
 
+    def remove(self, id_: int) -> None:
+        del self.server.records["res.partner"][id_]
 
-class TestOdooConformsAsASource(SourceSuite):
+
+class TestOdooConformsAsASource(HttpSourceSuite):
     @pytest.fixture
     def world(self, server):
         server.clock = datetime(2026, 1, 1, tzinfo=UTC)

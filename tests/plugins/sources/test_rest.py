@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
 from hub.incremental import MANY
-from hub.testing.http import HttpSourceSuite, HttpSourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import CONNECTION, Landing
 from plugins.sources.rest import Rest
 from plugins.sources.rest.config import RestConfig
@@ -82,28 +82,25 @@ class ApiWorld(HttpSourceWorld):
 
     def __init__(self, serve):
         self.records = {}
-        self.troubles = []
-        self.api = serve(self.answer)
+        self.url = serve(self.answer).url
 
     def answer(self, path, parameters, headers):
-        if self.troubles:
-            return self.troubles.pop()
         if headers.get("Authorization") != f"Bearer {TOKEN}":
             return 401, {}, {"error": "who are you?"}
         found = [r for r in self.records.values() if r["changed_at"] >= parameters.get("since", "")]
-        start = 2 * (int(parameters["page"]) - 1)
+        start = int(parameters["offset"])
         return 200, {}, {"meta": {"found": len(found)}, "items": found[start : start + 2]}
 
     def config(self, token=TOKEN):
         return RestConfig(
-            url=self.api.url,
+            url=self.url,
             allow_private=True,
             auth={"type": "bearer", "token": token},
             resources={
                 "people": {
                     "path": "people",
                     "data": "items",
-                    "paginate": {"by": "page"},
+                    "paginate": {"by": "offset", "total": "meta.found"},
                     "cursor": {"field": "changed_at", "param": "since"},
                 }
             },
@@ -115,8 +112,8 @@ class ApiWorld(HttpSourceWorld):
     def write(self, records):
         self.records.update({record["id"]: record for record in records})
 
-    def disturb(self, times, status, headers, body):
-        self.troubles = [(status, headers, body)] * times
+    def remove(self, id_):
+        del self.records[id_]
 
 
 class TestRestConforms(HttpSourceSuite):

@@ -10,7 +10,8 @@ import pytest
 from hub.contracts import Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.destinations import DestinationSuite
-from hub.testing.sources import Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import Landing
 
 from .served import Answered, Asked, served
 
@@ -89,7 +90,7 @@ def missing() -> Answered:
     return Answered(404, {"code": "document_not_found", "message": "Contact does not exist"})
 
 
-class BrevoWorld(SourceWorld):
+class BrevoWorld(HttpSourceWorld):
     plugin = Brevo
     table = "contacts"
     columns = ("id", "name")
@@ -109,6 +110,9 @@ class BrevoWorld(SourceWorld):
             moment = record["changed_at"].replace(" ", "T") + ".000Z"
             self.account.contacts[str(record["id"])] = {**record, "modifiedAt": moment, "email": "a@example.nl"}
 
+    def remove(self, id_: int) -> None:
+        del self.account.contacts[str(id_)]
+
 
 @pytest.fixture
 def account() -> Account:
@@ -121,7 +125,7 @@ def url(account: Account) -> Iterator[str]:
         yield api.url
 
 
-class TestBrevoContacts(SourceSuite):
+class TestBrevoContacts(HttpSourceSuite):
     @pytest.fixture
     def world(self, account: Account, url: str) -> BrevoWorld:
         return BrevoWorld(account, url)

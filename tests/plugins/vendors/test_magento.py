@@ -8,7 +8,8 @@ import pytest
 
 from hub.contracts import Place
 from hub.registry import Registry
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -41,10 +42,11 @@ class Shop:
         if query.keys() - PARAMETERS or query[f"{FILTER}[conditionType]"] != "gteq":
             return refusal(400, "One or more input exceptions have occurred.")
         field, since = query[f"{FILTER}[field]"], query[f"{FILTER}[value]"]
-        assert (query[f"{SORT}[field]"], query[f"{SORT}[direction]"]) == ("entity_id", "ASC")
-        found = [item for _, item in sorted(self.lists[name].items()) if item[field] >= since]
+        assert (query[f"{SORT}[field]"], query[f"{SORT}[direction]"]) == (field, "ASC")
+        rows = sorted(self.lists[name].items(), key=lambda one: (one[1][field], one[0]))
+        found = [item for _, item in rows if item[field] >= since]
         size = int(query[SIZE])
-        page = min(int(query[PAGE]), max(1, -(-len(found) // size)))
+        page = min(int(query.get(PAGE, 1)), max(1, -(-len(found) // size)))
         return Answered(200, {"items": found[(page - 1) * size : page * size], "total_count": len(found)})
 
 
@@ -52,7 +54,7 @@ def refusal(status: int, message: str) -> Answered:
     return Answered(status, {"message": message, "parameters": {"resources": "Magento_Sales::sales"}})
 
 
-class ShopWorld(SourceWorld):
+class ShopWorld(HttpSourceWorld):
     plugin = Magento
     table = "products"
     secrets = (TOKEN, "wr0ng0123456789")
@@ -70,6 +72,9 @@ class ShopWorld(SourceWorld):
         for record in records:
             self.shop.lists["products"][record["id"]] = {**record, "updated_at": record["changed_at"]}
 
+    def remove(self, id_: int) -> None:
+        del self.shop.lists["products"][id_]
+
 
 @pytest.fixture
 def shop() -> Shop:
@@ -82,7 +87,7 @@ def url(shop: Shop) -> Iterator[str]:
         yield api.url
 
 
-class TestMagentoConforms(SourceSuite):
+class TestMagentoConforms(HttpSourceSuite):
     @pytest.fixture
     def world(self, shop: Shop, url: str) -> ShopWorld:
         return ShopWorld(shop, url)

@@ -11,7 +11,8 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.destinations import DestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, basic, served
 
@@ -102,7 +103,7 @@ def problem(status: int, title: str, detail: str) -> Answered:
     return Answered(status, {"type": kind, "title": title, "status": status, "detail": detail, "instance": "0"})
 
 
-class AudienceWorld(SourceWorld):
+class AudienceWorld(HttpSourceWorld):
     plugin = Mailchimp
     table = "members"
     secrets = (KEY, "wr0ng-us19")
@@ -121,6 +122,9 @@ class AudienceWorld(SourceWorld):
             moment = record["changed_at"].replace(" ", "T") + "+00:00"
             self.audience.members[str(record["id"])] = {**record, "status": "subscribed", "last_changed": moment}
 
+    def remove(self, id_: int) -> None:
+        del self.audience.members[str(id_)]
+
 
 @pytest.fixture
 def audience() -> Audience:
@@ -133,7 +137,7 @@ def url(audience: Audience) -> Iterator[str]:
         yield f"{api.url}/3.0"
 
 
-class TestMailchimpMembers(SourceSuite):
+class TestMailchimpMembers(HttpSourceSuite):
     @pytest.fixture
     def world(self, audience: Audience, url: str) -> AudienceWorld:
         return AudienceWorld(audience, url)

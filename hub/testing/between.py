@@ -83,7 +83,7 @@ class Between:
         return server
 
 
-def passing(number: int, pass_on: Callable[[], Said]) -> Said:
+def passing(_: int, pass_on: Callable[[], Said]) -> Said:
     """Trouble nothing."""
     return pass_on()
 
@@ -91,7 +91,7 @@ def passing(number: int, pass_on: Callable[[], Said]) -> Said:
 def replacing(texts: Mapping[bytes, bytes]) -> Trouble:
     """Write answers with other texts in the place of some."""
 
-    def trouble(number: int, pass_on: Callable[[], Said]) -> Said:
+    def trouble(_: int, pass_on: Callable[[], Said]) -> Said:
         said = pass_on()
         body = said.body
         for text, other in texts.items():

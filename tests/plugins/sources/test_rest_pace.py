@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from hub import patience
 from hub.contracts import Place
-from hub.errors import TemporaryError
+from hub.errors import ConfigurationError, TemporaryError
 from hub.stages.land import load as land
 from hub.testing.sources import CONNECTION, Landing
 from hub.units import Rate
@@ -21,6 +21,7 @@ from plugins.sources.rest.pace import Pace
 from plugins.sources.rest.session import ATTEMPTS
 from tests.plugins.vendors.served import Answered, Asked, Served, served
 
+DATE = "Sun, 01 Mar 2026 12:00:00 GMT"
 ITEMS = [{"id": number} for number in range(24)]
 Serve = Callable[[Callable[[Asked], Answered]], Served]
 
@@ -98,6 +99,58 @@ def test_what_a_day_allows_is_remembered_from_run_to_run(serve: Serve, tmp_path:
     with pytest.raises(TemporaryError, match=r"^tested: 30/day is used up; a next run goes on in \d+ minutes"):
         landing(api, tmp_path, rate="30/day").run()
     assert len(api.asked) == 30 > asked
+
+
+NUMBER = {"/things": 34, "/others": 4}
+
+
+def in_order(asked: Asked) -> Answered:
+    """Answer with what was changed since a moment, in its order, two at a time; three share each second."""
+    since, start = asked.query.get("since", ""), int(asked.query.get("offset", 0))
+    rows = [{"id": number, "at": f"2026-03-01T10:00:{number // 3:02}Z"} for number in range(NUMBER[asked.path])]
+    found = [row for row in rows if row["at"] >= since]
+    return Answered(200, {"items": found[start : start + 2], "total": len(found)}, {"Date": DATE})
+
+
+@pytest.mark.parametrize("overlap", [{}, {"overlap": "10 minutes"}], ids=["from the last moment", "looking back"])
+@pytest.mark.parametrize("by", ["moment", "offset"])
+def test_an_allowance_that_ends_within_a_long_list_does_not_start_it_anew(
+    serve: Serve, tmp_path: Path, by: str, overlap: dict[str, str]
+) -> None:
+    cursor = {"field": "at", "param": "since", "ordered": by == "offset", **overlap}
+    things = {"path": "things", "data": "items", "paginate": {"by": by, "size": 2, "total": "total"}, "cursor": cursor}
+    others = {"path": "others", "data": "items", "paginate": {"by": "offset", "size": 2, "total": "total"}}
+    api, runs = serve(in_order), []
+    for day in range(9):
+        one = landing(api, tmp_path, resources={"things": things, "others": others}, rate="12/day")
+        (tmp_path / ".hub/rates/tested.json").unlink(missing_ok=True)  # a day later
+        with nullcontext() if day > 3 else suppress(TemporaryError):
+            one.run()
+        ids = [row["id"] for row in one.rows("things")]
+        assert ids == list(range(len(ids))), f"day {day}: nothing is lost, doubled, or out of order"
+        runs.append(len(ids))
+        if "others" in one.lake.tables(CONNECTION):
+            break
+    assert 0 < runs[0] < runs[1] <= runs[-1] == NUMBER["/things"]
+    assert {asked.path for asked in api.asked[:12]} == {"/things"}, "the other list does not ask in vain"
+    assert len(one.rows("others")) == NUMBER["/others"]
+
+
+def test_a_list_in_no_order_comes_whole_or_not_at_all(serve: Serve, tmp_path: Path) -> None:
+    things = {"path": "things", "paginate": {"by": "page"}, "cursor": {"field": "id"}}
+    one = landing(serve(Counting(99)), tmp_path, resources={"things": things}, rate="5/day")
+    with pytest.raises(TemporaryError, match="5/day is used up"):
+        one.run()
+    assert one.rows("things") == []
+
+
+def test_an_order_that_is_not_kept_is_told(serve: Serve, tmp_path: Path) -> None:
+    items = [{"id": 1, "at": 2}, {"id": 2, "at": 1}]
+    things = {"path": "things", "cursor": {"field": "at", "ordered": True}}
+    one = landing(serve(lambda _: Answered(200, items)), tmp_path, resources={"things": things})
+    with pytest.raises(ConfigurationError, match="the list is not in the order of at; mend `ordered`"):
+        one.run()
+    assert one.rows("things") == []
 
 
 class Still(patience.Clock):

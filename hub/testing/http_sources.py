@@ -76,10 +76,10 @@ class HttpSourceSuite(SourceSuite):
         world.write(PEOPLE)
         requests = _requests(world, landing, between, tmp_path)
         for number, said in enumerate(_REFUSALS):
-            between.trouble = _from(1, lambda _, said=said: said)
+            between.trouble = _from(1, _says(said))
             check = landing.plugin.check()
             assert not check.ok, f"check() takes {said} for a working connection"
-            between.trouble = _from(1 + number % requests, lambda _, said=said: said)
+            between.trouble = _from(1 + number % requests, _says(said))
             with pytest.raises(HubError, match=CONNECTION) as caught:
                 landing.run()
             assert not isinstance(caught.value, PluginError), f"after {said}: {caught.value}"
@@ -96,7 +96,7 @@ class HttpSourceSuite(SourceSuite):
         """Lose it at the last request of a run, for good; and let it ask to be left alone for an hour."""
         world.write(PEOPLE)
         requests = _requests(world, landing, between, tmp_path)
-        for number, away in enumerate((_down, _breaks_off, _wants_an_hour)):
+        for number, away in enumerate((_breaks_off, _wants_an_hour)):
             anew = _landing(world, tmp_path, f"lake-{number}")
             between.trouble = _from(requests, away)
             with pytest.raises(TemporaryError, match=CONNECTION) as caught:
@@ -211,6 +211,10 @@ def _after(one: int, meanwhile: Callable[[], None]) -> Trouble:
         return said
 
     return trouble
+
+
+def _says(said: Said) -> Callable[[Callable[[], Said]], Said]:
+    return lambda _: said
 
 
 def _down(_: Callable[[], Said]) -> Said:

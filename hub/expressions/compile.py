@@ -132,7 +132,7 @@ class _Compiler:
             return as_of(self.scope, column)
         if name is None:
             known = [*self.scope.names, AS_OF]
-            hint = suggest(written, known)
+            hint = self.scope.elsewhere(written) or suggest(written, known)
             if not hint and written in BUILT_INS:
                 hint = f" It is a function: write {BUILT_INS[written].doc.signature}."
             if not hint and len(known) <= 40:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from hub.errors import Problem, suggest
 from hub.expressions import Scope, compile_expression
 from hub.project import Project
+from hub.project.packs import comes_with
 
 UNKNOWN = "unknown"
 """The group of those who have no value."""
@@ -24,7 +25,8 @@ def grouping_problems(project: Project, scope: Scope) -> Iterator[Problem]:
     names = [*scope.names, *project.segments]
     for place, name in enumerate(project.hub.results.groups):
         if name not in names:
-            message = f"there is no segment, trait or column of person '{name}'.{suggest(name, names)}"
+            near = comes_with("trait", name) or comes_with("segment", name) or suggest(name, names)
+            message = f"there is no segment, trait or column of person '{name}'.{near}"
         elif name in scope.names and scope.names[name].type not in ("text", "boolean"):
             message = f"'{name}' is of the type {scope.names[name].type}: group by a text, or by a segment"
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from hub.people.having import Having, Rows, one_by_one
 from hub.people.plan import TraitPlan
 from hub.people.traits import plan_traits
 from hub.project import Project
+from hub.project.packs import comes_with, no_segment
 from hub.warehouse import Transaction
 
 PURPOSES = ("marketing", "service", "profiling")
@@ -142,6 +144,7 @@ def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.From
         },
         timezone=project.hub.timezone,
         as_of=as_of,
+        elsewhere=partial(comes_with, "trait"),
     )
 
 
@@ -156,7 +159,7 @@ def _functions(asks: _Asks, segments: Mapping[str, Any]) -> dict[str, ScopeFunct
 
     def member_of(segment: Any) -> Name:
         if segment not in segments:
-            raise ValueError(f"there is no segment '{segment}'.{suggest(str(segment), segments)}")
+            raise ValueError(no_segment(str(segment), segments))
         return Name(asks.inside(segment), "boolean")
 
     return {

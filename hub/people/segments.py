@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlglot import exp
 
-from hub.errors import ConfigurationError, Problem, suggest
+from hub.errors import ConfigurationError, Problem
 from hub.expressions import ExpressionError, Scope, compile_condition, compile_expression
 from hub.expressions.parse import parse
 from hub.people import audiences
@@ -19,6 +19,7 @@ from hub.people.having import Together
 from hub.people.scope import People, person_scope, trial_scope
 from hub.people.traits import circle, plan_traits
 from hub.project import Project
+from hub.project.packs import no_segment
 from hub.project.segments import Segment
 from hub.warehouse import Transaction
 
@@ -185,7 +186,7 @@ def _members(name: str, segments: Mapping[str, Segment], scope: Scope, found: Fo
     segment = segments[name]
     for key, asked in _asked(segment):
         if key and asked not in segments:
-            raise _Mistake(key, f"there is no segment '{asked}'.{suggest(asked, segments)}")
+            raise _Mistake(key, no_segment(asked, segments))
     known = found.conditions
     # in a trial there are no conditions to build on
     parts = [sa.or_(*(known.get(it, sa.true()) for it in segment.any))] if segment.any else []

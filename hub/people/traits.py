@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,7 @@ from hub.people.families import Member, members
 from hub.people.plan import DECAYED, REASON, DerivedTrait, FactTrait, TraitPlan
 from hub.people.window import REMEDY, Window, read_window
 from hub.project import Project
+from hub.project.packs import comes_with
 from hub.project.scores import Score, ScorePart
 from hub.project.traits import WEIGHED, Trait
 from hub.schema.shape import SQL_TYPES
@@ -151,8 +152,9 @@ class _Planning:
         derived = [it for name in parts for it in self._scored(name, self.project.scores[name])]
         known |= {trait.name: trait.type for trait in derived}
         derived += self._derived(traits, known, failed)
+        person = {column.name: column.type for column in self.project.schema["person"].columns}
         for name in by_scorers:
-            self._uses(name, [*known, *(column.name for column in self.project.schema["person"].columns)])
+            self._uses(name, {**known, **person})
         all_facts = (*of_facts, *(part for each in parts.values() for part in each))
         return TraitPlan(all_facts, tuple(derived), (*parts, *by_scorers), tuple(by_scorers))
 
@@ -182,12 +184,22 @@ class _Planning:
             else:
                 self._tell("score", name, _Mistake("score", f"there is a trait '{taken}' already: rename one"))
 
-    def _uses(self, name: str, known: list[str]) -> None:
+    def _uses(self, name: str, known: Mapping[str, ExpressionType]) -> None:
         """Check what a scorer looks at; scores of scorers are computed last, and build on none of themselves."""
-        for number, used in enumerate(self.project.scores[name].uses):
+        score = self.project.scores[name]
+        scorer = self.project.scorers[score.by or ""]
+        needed = scorer.options.model_validate(score.options).needs() if scorer.options is not None else ()
+        for number, used in enumerate(score.uses):
             if used not in known:
-                message = f"there is no trait '{used}'.{suggest(used, known)}"
+                message = f"there is no trait '{used}'.{comes_with('trait', used) or suggest(used, known)}"
                 self._tell("score", name, _Mistake(("uses", number), message))
+            elif used in needed and known[used] not in _NUMBERS:
+                message = f"'{used}' is {known[used]}, and the scorer '{scorer.name}' needs a number there"
+                self._tell("score", name, _Mistake(("uses", number), message))
+        missing = [used for used in dict.fromkeys(needed) if used not in score.uses]
+        if missing:
+            message = f"the scorer '{scorer.name}' needs to see {', '.join(missing)}: add it to `uses`"
+            self._tell("score", name, _Mistake("uses", message))
 
     # aggregates
 
@@ -399,7 +411,7 @@ class _Planning:
             return DerivedTrait(
                 name, "integer", _score(names[SCORES[name]].element, names["order_count"].element), needs
             )
-        scope = self._scope(names)
+        scope = replace(self._scope(names), elsewhere=partial(comes_with, "trait"))
         if trait.rank is not None:
             by = self._compiled("rank", trait.rank, scope)
             if by.type in ("interval", "boolean"):

@@ -13,8 +13,9 @@ import pytest
 
 from hub.check import check_project
 from hub.errors import ConfigurationError
+from hub.people.families import members
 from hub.project import Project, load_project
-from hub.project.packs import pack_names, pack_path
+from hub.project.packs import comes_with, pack_names, pack_path
 from hub.stages.enrich import enrich
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
@@ -75,6 +76,9 @@ def test_each_pack_works_alone_and_says_what_everything_in_it_is(tmp_path: Path,
     things = [*its.traits.values(), *its.segments.values(), *its.scores.values()]
     assert things
     assert all(thing.summary.endswith(".") for thing in things)
+    given = [member.name for member in members(its.traits)] + list(its.scores)
+    assert all(comes_with("trait", it) for it in given)
+    assert all(comes_with("segment", it) for it in its.segments)
 
 
 def test_no_two_packs_define_the_same_name(tmp_path: Path) -> None:
@@ -104,6 +108,25 @@ def test_an_unknown_pack_is_told_with_its_place(tmp_path: Path) -> None:
         ConfigurationError, match=r"hub.yaml:2:9: there is no pack 'valu_tiers'. Did you mean 'value_tiers'"
     ):
         project_with(tmp_path, "valu_tiers")
+
+
+def test_who_uses_what_a_pack_gives_without_the_pack_is_told_which_one(tmp_path: Path) -> None:
+    traits = "traits:\n  rich: {is: value_rank > 0.9}\n"
+    segments = (
+        "segments:\n  near: {where: valeu_tier = 'gold'}\n  gold_only: {where: value_tier = 'gold'}\n"
+        "  warm: {where: lead_score_reason = 'carts' and stock_left_days < 3}\n  both: {any: [premium]}\n"
+    )
+    its = project_with(tmp_path, "rfm", traits=traits)
+    comes = "It comes with the pack `value_tiers`: add it to `packs:` in hub.yaml."
+    assert [str(it) for it in check_project(its, NOON)] == [f"traits/own.yaml:2:14: there is no 'value_rank'. {comes}"]
+    its = project_with(tmp_path, "rfm", traits="traits:\n  rich: {is: age > 90}\n", segments=segments)
+    told = [it.message for it in check_project(its, NOON)]
+    assert told[1:] == [
+        f"there is no 'value_tier'. {comes}",
+        f"there is no 'lead_score_reason'. {comes.replace('value_tiers', 'lead')}",
+        f"there is no segment 'premium'. {comes}",
+    ]
+    assert told[0].startswith("there is no 'valeu_tier'.")
 
 
 def test_a_mistake_that_an_override_makes_in_a_pack_names_the_pack(tmp_path: Path) -> None:

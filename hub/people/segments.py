@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlglot import exp
 
 from hub.errors import ConfigurationError, Problem
-from hub.expressions import ExpressionError, Scope, compile_condition, compile_expression
+from hub.expressions import Compiled, ExpressionError, Scope, compile_condition, compile_expression
 from hub.expressions.parse import parse
 from hub.people import audiences
 from hub.people.having import Together
@@ -200,12 +200,19 @@ def _members(name: str, segments: Mapping[str, Segment], scope: Scope, found: Fo
     record_id = scope.names["record_id"].element
     if isinstance(segment.sample, float):
         return sa.and_(condition, drawn(name, segment.sample, record_id))
-    by = _tried("by", segment.by, scope, compile_expression) if segment.by is not None else None
+    by = _tried("by", segment.by, scope, _ranked_by) if segment.by is not None else None
     order, able = picking_order(name, scope, by)
     condition = sa.and_(condition, able)
     picked = sa.table(f"{PICKED}{len(found.picks)}", sa.column("person_id", sa.BigInteger()))
     found.picks.append(Pick(segment, picked.name, condition, order))
     return scope.names["person_id"].element.in_(sa.select(picked.c.person_id))
+
+
+def _ranked_by(written: str, scope: Scope) -> Compiled:
+    found = compile_expression(written, scope)
+    if found.type in ("interval", "boolean"):
+        raise ExpressionError(f"people are ranked by a number, a text or a moment, not by {found.type}")
+    return found
 
 
 def _tried(key: str, written: str, scope: Scope, how: Callable[..., Any]) -> sa.ColumnElement[Any]:

@@ -151,12 +151,8 @@ class Rest(Source, Destination):
 
     def _outgoing(self) -> Outgoing:
         authority = self.place.folder / self.config.authority if self.config.authority is not None else None
-        return Outgoing(
-            self.config.url,
-            allow_private=self.config.allow_private,
-            timeout=self.config.timeout,
-            authority=authority,
-        )
+        outgoing: Outgoing = self.config.outgoing(authority)
+        return outgoing
 
     def _api(self, outgoing: Outgoing) -> Api:
         tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)

@@ -9,10 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from hub.contracts import ConnectionConfig
-from hub.errors import ConfigurationError
 from hub.incoming import SCHEMES, Clock, Scheme
-from hub.outgoing import check_url
+from hub.outgoing import AddressConfig
 from hub.units import Duration, Rates
 from plugins.destinations.rest.config import Erase, Mail, WrittenObject
 
@@ -284,7 +282,7 @@ class Push(_Part):
         return self
 
 
-class RestConfig(ConnectionConfig):
+class RestConfig(AddressConfig):
     """Which API, which of its lists are read, and what is written there."""
 
     plugin: Literal["rest"] = "rest"
@@ -315,7 +313,6 @@ class RestConfig(ConnectionConfig):
     authority: Path | None = Field(
         None, description="A PEM file with the root certificate of the API, where this machine does not trust it."
     )
-    allow_private: bool = Field(False, description="The API stands in our own network, or on this machine.")
 
     @model_validator(mode="after")
     def _does_something(self) -> RestConfig:
@@ -347,12 +344,4 @@ class RestConfig(ConnectionConfig):
         for name in tables & self.resources.keys():
             if name is not None and self.resources[name].look_ups:
                 raise ValueError(f"push: the list '{name}' looks things up, and a push asks nobody: use another table")
-        return self
-
-    @model_validator(mode="after")
-    def _address_is_allowed(self) -> RestConfig:
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
         return self

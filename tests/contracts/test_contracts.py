@@ -45,7 +45,8 @@ def contract(name: str) -> Contract:
         case "klaviyo lists":
             return Contract("klaviyo/stable-lists.json", "/api/lists")
         case "magento":
-            paths = ("/V1/customers/search", "/V1/products", "/V1/orders")
+            coupons = ("/V1/coupons", "/V1/coupons/search", "/V1/coupons/{couponId}")
+            paths = ("/V1/customers/search", "/V1/products", "/V1/orders", *coupons)
             return Contract("magento/admin-schema-2.4.9.yaml", *paths, server="http://localhost/rest")
         case "twilio":
             return Contract("twilio/twilio_api_v2010.json", "/2010-04-01/Accounts/{AccountSid}/Messages.json")
@@ -170,6 +171,23 @@ def test_what_magento_is_asked_and_answers_is_in_its_contract(magento: Served) -
 def _listing(answered: Answered) -> Answered:
     """A listing of Magento also repeats what was asked; nobody reads that, so the played shop leaves it out."""
     return replace(answered, body={**answered.body, "search_criteria": {"filter_groups": []}})
+
+
+def test_the_coupons_that_magento_is_given_are_in_its_contract(tmp_path: Path) -> None:
+    with served(Shop()) as api:
+        shop = vendor("magento", tmp_path, url=api.url, token=MAGENTO_TOKEN)
+        rows = [Row("42", {"code": "ANNA-10", "rule": 7})]
+        made = [shop.sync(SyncBatch("coupons", "upsert", rows))[0] for _ in range(2)]
+        (gone,) = shop.sync(SyncBatch("coupons", "remove", [Row("42", remote_id=made[0].remote_id)]))
+        assert [result.status for result in (*made, gone)] == ["accepted"] * 3
+        both_agree("magento", [(asked, _listing(answered)) for asked, answered in exchanged(api, "/search")])
+        both_agree("magento", [pair for pair in exchanged(api) if pair[0].method in ("POST", "DELETE")])
+
+
+def test_a_coupon_without_its_rule_is_refused_by_both() -> None:
+    headers = {"authorization": f"Bearer {MAGENTO_TOKEN}", "content-type": "application/json"}
+    body = json.dumps({"coupon": {"code": "ANNA-10", "times_used": 0, "is_primary": False}}).encode()
+    both_refuse("magento", Asked("POST", "/rest/V1/coupons", {}, headers, body))
 
 
 def test_a_page_without_a_number_is_refused_by_both() -> None:

@@ -45,9 +45,9 @@ def contract(name: str) -> Contract:
         case "klaviyo lists":
             return Contract("klaviyo/stable-lists.json", "/api/lists")
         case "magento":
+            lists = ("/V1/customers/search", "/V1/products", "/V1/orders")
             coupons = ("/V1/coupons", "/V1/coupons/search", "/V1/coupons/{couponId}")
-            paths = ("/V1/customers/search", "/V1/products", "/V1/orders", *coupons)
-            return Contract("magento/admin-schema-2.4.9.yaml", *paths, server="http://localhost/rest")
+            return Contract("magento/admin-schema-2.4.9.yaml", *lists, *coupons, server="http://localhost/rest")
         case "twilio":
             return Contract("twilio/twilio_api_v2010.json", "/2010-04-01/Accounts/{AccountSid}/Messages.json")
         case "kvk zoeken":

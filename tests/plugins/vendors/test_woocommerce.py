@@ -260,6 +260,7 @@ def test_a_deleted_customer_is_a_row_of_its_own_and_a_deleted_order_is_found_in_
 ) -> None:
     woo = plugin(url, tmp_path, webhook_secret="h00k-geheim")
     assert woo.webhook(pushed("customer.deleted", {"id": 7})).rows == {"deleted_customers": [{"id": 7}]}
+    assert woo.webhook(pushed("product.deleted", {"id": 93})).rows == {"deleted_products": [{"id": 93}]}
     assert woo.webhook(pushed("order.deleted", {"id": 7})).rows == {}
     with pytest.raises(RejectedError, match="does not say id and X-WC-Webhook-Delivery-ID"):
         woo.webhook(pushed("customer.deleted", {"id": 7}, delivery=""))

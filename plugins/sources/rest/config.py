@@ -150,6 +150,7 @@ class RestResource(_Part):
     error_at: str | None = Field(None, description="Where an answer of 200 holds an error, as GraphQL's do: errors.")
     busy: list[str] = Field([], description="Words in such an error that mean: later.")
     data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
+    rate: Rates = Field((), description="The most that this list may be asked for, where that is less: 10/min.")
     may_lack: bool = Field(
         False, description="An answer without the list at `data` is an empty list; else it is an error."
     )

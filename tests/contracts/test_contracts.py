@@ -27,6 +27,7 @@ from tests.plugins.vendors.served import Answered, Asked, Served, basic, served
 from tests.plugins.vendors.test_klaviyo import HEADERS as KLAVIYO_HEADERS
 from tests.plugins.vendors.test_klaviyo import KEY as KLAVIYO_KEY
 from tests.plugins.vendors.test_klaviyo import Account as Klaviyo
+from tests.plugins.vendors.test_klaviyo import event
 from tests.plugins.vendors.test_magento import TOKEN as MAGENTO_TOKEN
 from tests.plugins.vendors.test_magento import Shop
 from tests.plugins.vendors.test_twilio import ACCOUNT, Account, settings
@@ -34,6 +35,7 @@ from tests.plugins.vendors.test_twilio import TOKEN as TWILIO_TOKEN
 from tests.plugins.vendors.texts import PHONE, made, text
 
 Exchange = tuple[Asked, Answered]
+AT = "2026-03-02T10:00:00+00:00"
 
 
 @cache
@@ -44,6 +46,10 @@ def contract(name: str) -> Contract:
             return Contract("klaviyo/stable-profiles.json", "/api/profiles", "/api/profile-import")
         case "klaviyo lists":
             return Contract("klaviyo/stable-lists.json", "/api/lists")
+        case "klaviyo events":
+            return Contract("klaviyo/stable-events.json", "/api/events")
+        case "klaviyo segments":
+            return Contract("klaviyo/stable-segments.json", "/api/segments")
         case "magento":
             lists = ("/V1/customers/search", "/V1/products", "/V1/orders")
             coupons = ("/V1/coupons", "/V1/coupons/search", "/V1/coupons/{couponId}")
@@ -87,11 +93,11 @@ def vendor(name: str, tmp_path: Path, **settings: Any) -> Any:
 
 @pytest.fixture
 def klaviyo(tmp_path: Path) -> Iterator[Served]:
-    """Read three profiles and lists, and write one profile and one that Klaviyo refuses."""
+    """Read three profiles, lists, segments and events, and write one profile and one that Klaviyo refuses."""
     account = Klaviyo()
     with served(account) as api:
         account.url = f"{api.url}/api"
-        profile = {"email": "anna@example.nl", "updated": "2026-03-02T10:00:00+00:00"}
+        profile = {"email": "anna@example.nl", "updated": AT}
         link = {"self": f"{account.url}/profiles/1"}
         for number in range(3):
             account.profiles[str(number)] = {
@@ -106,7 +112,13 @@ def klaviyo(tmp_path: Path) -> Iterator[Served]:
                 "attributes": {"name": "Nieuws"},
                 "links": link,
             }
-        plugin = vendor("klaviyo", tmp_path, url=account.url, key=KLAVIYO_KEY)
+            told = {"name": "Actief", "created": AT, "updated": AT}
+            told |= {"is_active": True, "is_processing": False, "is_starred": False}
+            segment = {"type": "segment", "id": f"S{number}", "attributes": told, "links": link}
+            account.segments.append(segment)
+            account.events.append(event(number, AT, "M1", Subject="Lente"))
+        since = "2026-01-01T00:00:00Z"
+        plugin = vendor("klaviyo", tmp_path, url=account.url, key=KLAVIYO_KEY, events_since=since)
         landing = Landing(plugin, tmp_path)
         landing.run()
         landing.run()
@@ -120,7 +132,13 @@ def klaviyo(tmp_path: Path) -> Iterator[Served]:
 
 def test_what_klaviyo_is_asked_and_answers_is_in_its_contract(klaviyo: Served) -> None:
     both_agree("klaviyo profiles", [*exchanged(klaviyo, "/profiles"), *exchanged(klaviyo, "/profile-import")])
-    both_agree("klaviyo lists", exchanged(klaviyo, "/lists"))
+    for name in ("lists", "segments", "events"):
+        both_agree(f"klaviyo {name}", exchanged(klaviyo, f"/{name}"))
+
+
+def test_events_in_an_order_that_is_none_or_in_pages_too_large_are_refused_by_both() -> None:
+    for query in ({"page[size]": "9999"}, {"sort": "at"}):
+        both_refuse("klaviyo events", Asked("GET", "/api/events", query, KLAVIYO_HEADERS, b""))
 
 
 def test_a_profile_without_a_type_is_refused_by_both() -> None:

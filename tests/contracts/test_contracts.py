@@ -58,6 +58,9 @@ def contract(name: str) -> Contract:
             return Contract("twilio/twilio_api_v2010.json", "/2010-04-01/Accounts/{AccountSid}/Messages.json")
         case "kvk zoeken":
             return Contract("kvk/zoeken-openapi.yaml", "/zoeken", server="http://localhost/api/v2")
+        case "kvk vestigingsprofiel":
+            path = "/v1/vestigingsprofielen/{vestigingsnummer}"
+            return Contract("kvk/vestigingsprofiel-openapi.yaml", path, server="http://localhost/api")
         case _:
             paths = ("/basisprofielen/{kvkNummer}", "/basisprofielen/{kvkNummer}/vestigingen")
             return Contract("kvk/basisprofiel-openapi.yaml", *paths, server="http://localhost/api/v1")
@@ -247,16 +250,17 @@ def test_a_field_that_twilio_does_not_know_is_refused_by_the_strict_judge_alone(
 
 @pytest.fixture
 def register() -> Iterator[list[Exchange]]:
-    """Look up a company by number and by name, and one that is not there; give the exchanges."""
+    """Look up a company by number, by name and by a branch, and one that is not there; give the exchanges."""
     with kvk_server() as server:
         server.add(Company("12345678", "De Kattenbak B.V.", trade_names=["Kattenbak Online"]))
         lookup = Kvk(
             KvkConfig(url=server.url, key=KVK_KEY, allow_private=True, rate="1000/s"),  # type: ignore[arg-type]
             Place("kvk", Path()),
         )
-        facts = [{"kvk": "12345678"}, {"name": "Kattenbak", "city": "Scheveningen"}, {"kvk": "87654321"}]
+        facts = [{"kvk": "12345678"}, {"name": "Kattenbak", "city": "Scheveningen"}]
+        facts += [{"branch": "000012345678"}, {"kvk": "87654321"}]
         found = list(lookup.look_up([Question(str(number), known) for number, known in enumerate(facts)]))
-        assert [finding.status for finding in found] == ["found", "found", "absent"]
+        assert [finding.status for finding in found] == ["found", "found", "found", "absent"]
         yield [_again(server, target) for target in list(server.asked)]
 
 
@@ -269,6 +273,13 @@ def _again(server: KvkServer, target: str) -> Exchange:
 def test_what_the_business_register_is_asked_and_answers_is_in_its_contract(register: list[Exchange]) -> None:
     both_agree("kvk zoeken", [pair for pair in register if pair[0].path.endswith("/zoeken")])
     both_agree("kvk basisprofiel", [pair for pair in register if "basisprofielen" in pair[0].path])
+    both_agree("kvk vestigingsprofiel", [pair for pair in register if "vestigingsprofielen" in pair[0].path])
+
+
+def test_a_branch_that_is_asked_for_in_a_wrong_way_is_refused_by_both() -> None:
+    path = "/api/v1/vestigingsprofielen/000012345678"
+    asked = Asked("GET", path, {"geoData": "misschien"}, {"apikey": KVK_KEY}, b"")
+    both_refuse("kvk vestigingsprofiel", asked)
 
 
 def test_a_number_that_is_none_and_too_many_results_are_refused_by_both() -> None:

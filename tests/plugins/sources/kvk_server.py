@@ -1,8 +1,8 @@
 """A small business register on loopback that holds callers to the published contract of the KVK API.
 
 What it enforces is written here from that contract (zoeken 2.0.0, basisprofiel 1.5.0, vestigingsprofiel 1.4): the key
-in the header `apikey`, the type that is accepted, the parameters that exist with their patterns and limits, which of them go together, and the
-error codes. `test_kvk.py` compares it with the published files where those are at hand.
+in the header `apikey`, the type that is accepted, the parameters that exist with their patterns and limits, which of
+them go together, and the error codes. `test_kvk.py` compares it with the published files where those are at hand.
 """
 
 from __future__ import annotations

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Place, Result, SyncBatch
+from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Place, Proof, Result, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.oauth import Client, Tokens
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
@@ -73,9 +74,7 @@ class GoogleAds(Destination):
     summary = "Keeps the members of Google's customer lists by their hashes (Data Manager API); reads match rates."
     config_model = GoogleAdsConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "google_ads.yaml"
-    proven = (
-        "its discovery document (v1, 20261106), played by a server that keeps to it; unverified against the live API"
-    )
+    proven = (Proof("played contract", "its discovery document", "v1, 20261106", date(2026, 11, 22)),)
     config: GoogleAdsConfig
 
     def __init__(self, config: Any, place: Place) -> None:

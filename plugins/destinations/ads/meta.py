@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Result, Status, SyncBatch
+from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Proof, Result, Status, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
 from hub.templated import parsed, value_at
@@ -68,7 +69,7 @@ class MetaAds(Destination):
     summary = "Keeps the members of Meta's custom audiences by their hashes; reads sizes and match rates."
     config_model = MetaAdsConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "meta_ads.yaml"
-    proven = "its documentation (v25.0), played by a server that keeps to it; unverified against the live service"
+    proven = (Proof("played contract", "its documentation", "v25.0", date(2026, 11, 22)),)
     config: MetaAdsConfig
 
     @property

@@ -6,11 +6,12 @@ import json
 import unicodedata
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Pushed, Received, Result
+from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Proof, Pushed, Received, Result
 from hub.errors import ConfigurationError, RejectedError
 from hub.hookspecs import hookimpl
 from hub.normalise.phone import parse_phone
@@ -39,7 +40,7 @@ class SmsHttp(Destination):
     summary = "Sends text messages through a provider's HTTP API; takes delivery reports and STOP answers."
     config_model = SmsHttpConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "sms_http.yaml"
-    proven = "Kannel 1.4.5, 2026-11-22"
+    proven = (Proof("real system", "Kannel", "1.4.5", date(2026, 11, 22)),)
     config: SmsHttpConfig
 
     @property

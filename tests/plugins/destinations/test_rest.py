@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from hub.contracts import EmailRecipient, Place, Row, Sent, SyncBatch
 from hub.errors import ConfigurationError
 from hub.testing.destinations import sample_message, sample_rows
-from hub.testing.http import HANG_UP, Disturb, HttpDestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from plugins.sources.rest import Rest
 from plugins.sources.rest.config import RestConfig
 
@@ -118,24 +118,7 @@ def make(api: Api, **settings: Any) -> Rest:
     return Rest(RestConfig.model_validate(config_for(api, **settings)), Place("crm", Path()))
 
 
-class Disturbed(HttpDestinationSuite):
-    """The suite with a vendor that answers something else for a while."""
-
-    @pytest.fixture
-    def disturb(self, api: Api, vendor: Vendor) -> Disturb:
-        left = [0]
-
-        def disturb(times: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            def answer(call: Call) -> Reply:
-                left[0] -= 1
-                return Reply(status, body, dict(headers), hang_up=status == HANG_UP) if left[0] >= 0 else vendor(call)
-
-            left[0], api.answer = times, answer
-
-        return disturb
-
-
-class TestRowsOneByOne(Disturbed):
+class TestRowsOneByOne(HttpDestinationSuite):
     plugin = Rest
 
     @pytest.fixture
@@ -143,7 +126,7 @@ class TestRowsOneByOne(Disturbed):
         return config_for(api, objects={"*": ONE})
 
 
-class TestRowsTogether(Disturbed):
+class TestRowsTogether(HttpDestinationSuite):
     plugin = Rest
 
     @pytest.fixture
@@ -151,7 +134,7 @@ class TestRowsTogether(Disturbed):
         return config_for(api, objects={"Customers A": MANY})
 
 
-class TestMails(Disturbed):
+class TestMails(HttpDestinationSuite):
     plugin = Rest
 
     @pytest.fixture

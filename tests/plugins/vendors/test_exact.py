@@ -10,7 +10,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -146,7 +146,7 @@ class TestExactContacts(SourceSuite):
         assert [row.get("initials") for row in landing.rows("contacts")] == [None, "K."]
 
 
-class TestExactWrites(DestinationSuite):
+class TestExactWrites(HttpDestinationSuite):
     plugin = Exact
     target = "contacts"
 

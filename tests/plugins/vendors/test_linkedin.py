@@ -67,8 +67,8 @@ def test_members_come_and_go_by_their_hash(segments: Segments, linkedin: Destina
     assert segments.members == {rows[1].key}
 
 
-def test_it_says_that_nothing_has_proven_it_against_the_live_service() -> None:
-    assert LinkedIn.proven == ""
+def test_it_says_that_its_documentation_is_all_that_it_was_held_to() -> None:
+    assert [proof.how for proof in LinkedIn.proven] == ["played contract"]
 
 
 def test_the_server_refuses_what_the_documentation_does_not_know(segments: Segments) -> None:

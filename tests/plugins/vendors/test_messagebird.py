@@ -18,7 +18,7 @@ from hub.errors import UnsignedError
 from hub.incoming import REFUSALS
 from hub.normalise.sms import sms_parts
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 
 from .served import Answered, Asked, served
 from .texts import HUB, NOW, PHONE, get, made, parts, text
@@ -81,7 +81,7 @@ def settings(url: str, **more: str) -> dict[str, Any]:
     return {"url": url, "key": KEY, "signing_key": SIGNING, "sender": "Miaoum", **more}
 
 
-class TestMessageBirdConforms(DestinationSuite):
+class TestMessageBirdConforms(HttpDestinationSuite):
     plugin = MessageBird
 
     @pytest.fixture

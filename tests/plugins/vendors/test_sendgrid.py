@@ -12,7 +12,8 @@ import pytest
 from hub.contracts import EmailRecipient, Message, Place, Pushed
 from hub.errors import UnsignedError
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite, sample_message
+from hub.testing.destinations import sample_message
+from hub.testing.http import HttpDestinationSuite
 
 from .served import Answered, Asked, Served, served
 
@@ -137,7 +138,7 @@ def mail(**content: str) -> Message:
     return replace(sample_message("email", 1), content={"subject": "Welkom", **content}, unsubscribe_token="")
 
 
-class TestSendGrid(DestinationSuite):
+class TestSendGrid(HttpDestinationSuite):
     plugin = SendGrid
 
     @pytest.fixture

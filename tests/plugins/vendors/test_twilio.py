@@ -17,7 +17,7 @@ from hub.errors import UnsignedError
 from hub.incoming import REFUSALS
 from hub.normalise.sms import sms_parts
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 
 from .served import Answered, Asked, basic, served
 from .texts import HUB, PHONE, made, parts, post, text
@@ -101,7 +101,7 @@ def settings(url: str, **more: str) -> dict[str, Any]:
     return {"url": url, "account": ACCOUNT, "token": TOKEN, "sender": "Miaoum", **more}
 
 
-class TestTwilioConforms(DestinationSuite):
+class TestTwilioConforms(HttpDestinationSuite):
     plugin = Twilio
 
     @pytest.fixture

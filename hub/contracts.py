@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,19 @@ class ConnectionConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def secrets_in(config: Any) -> list[str]:
+    """List the secrets that a configuration holds, at any depth."""
+    if isinstance(config, SecretStr):
+        return [config.get_secret_value()] if config.get_secret_value() else []
+    if isinstance(config, Mapping):
+        return [secret for value in config.values() for secret in secrets_in(value)]
+    if isinstance(config, list | tuple):
+        return [secret for value in config for secret in secrets_in(value)]
+    if isinstance(config, BaseModel):
+        return [secret for name in type(config).model_fields for secret in secrets_in(getattr(config, name))]
+    return []
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ address, and redirects are not followed.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import socket
 import ssl
@@ -34,6 +35,7 @@ _ADDRESS = re.compile(r"\S*@\S*")
 _NUMBER = re.compile(r"\+?\d(?:[ ./()-]?\d){6,}")
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _LONGEST_REASON = 200
+_SHORTEST_SECRET = 8
 
 
 class NotSentError(TemporaryError):
@@ -54,6 +56,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people: of a sign-in, a proxy on the way, or the site beside the API."""
+        return self.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+    @property
     def at(self) -> datetime | None:
         """Its own clock, where it tells."""
         return _moment(self.headers.get("date", ""))
@@ -67,6 +74,7 @@ _ABOUT_US = {
     405: "the method is refused: check `url`",
     407: "a proxy asks for a sign-in",
 }
+_A_PAGE = "check `url`, and whether a proxy stands between"
 _CHANGED_THERE = 412
 """A condition that we sent does not hold: somebody changed it since we read it."""
 
@@ -74,12 +82,12 @@ _CHANGED_THERE = 412
 def status_of(answer: Answer, retriable: Collection[int]) -> Status:
     """Tell what an answer means for what was sent.
 
-    2xx accepted; `retriable` statuses later, and so what only an admin can mend (a redirect, a refused sign-in), and
-    412: it was changed there since the hub read it; any other 5xx unknown, for the server may have taken it before it
-    failed; any other 4xx rejected.
+    2xx accepted, but unknown with a web page, for that is not what was asked; `retriable` statuses later, and so what
+    only an admin can mend (a redirect, a refused sign-in), and 412: it was changed there since the hub read it; any
+    other 5xx unknown, for the server may have taken it before it failed; any other 4xx rejected.
     """
     if 200 <= answer.status < 300:
-        return "accepted"
+        return "unknown" if answer.is_page else "accepted"
     if answer.status in retriable or answer.status in (*_ABOUT_US, _CHANGED_THERE) or answer.status < 400:
         return "later"
     return "rejected" if answer.status < 500 else "unknown"
@@ -88,7 +96,7 @@ def status_of(answer: Answer, retriable: Collection[int]) -> Status:
 def reason_of(answer: Answer, *hidden: str) -> str:
     """Say in one line why an answer was no success, with what the other side wrote; empty for a success."""
     if 200 <= answer.status < 300:
-        return ""
+        return f"HTTP {answer.status} with a web page in the place of an answer: {_A_PAGE}" if answer.is_page else ""
     if answer.status < 400:
         return f"HTTP {answer.status}: redirects are not followed: write the final address as `url`"
     known = _ABOUT_US.get(answer.status, "")
@@ -106,19 +114,28 @@ class Outgoing:
     """
 
     def __init__(
-        self, url: str, *, allow_private: bool = False, timeout: float = 30.0, authority: Path | None = None
+        self,
+        url: str,
+        *,
+        allow_private: bool = False,
+        timeout: float = 30.0,
+        authority: Path | None = None,
+        secrets: Collection[str] = (),
     ) -> None:
         """Judge the form of the address, as `check_url` does. Nothing is resolved yet.
 
         `timeout` is in seconds, for each read; the whole answer has `IN_ALL` times as long.
 
         `authority` is a file with the root certificate (PEM) of a server that public authorities do not vouch for.
+
+        `secrets` are what the requests carry to sign in: a server that repeats one has it hidden in its answer.
         """
         check_url(url, allow_private=allow_private)
         self._url = httpx.URL(url)
         self._transport = PinnedTransport(allow_private, authority)
         self._timeout = httpx.Timeout(timeout).as_dict()
         self._in_all = IN_ALL * timeout
+        self._secrets = {part for secret in secrets for part in (secret, *secret.split())}
 
     def __enter__(self) -> Self:
         """Keep the connection open between requests."""
@@ -151,7 +168,9 @@ class Outgoing:
             with within(self._in_all):
                 response = self._transport.send(method, url, headers, content, self._timeout)
                 try:
-                    return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
+                    signed = headers.get("Authorization", "").split()[1:]
+                    body = _without(_read(response), {*self._secrets, *signed})
+                    return Answer(response.status_code, body, _retry_after(response), _headers(response))
                 finally:
                     response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -317,6 +336,13 @@ def _read(response: httpx.Response) -> bytes:
         if len(body) > LONGEST_ANSWER:
             raise httpx.ReadError("the answer is too long")
     return bytes(body)
+
+
+def _without(body: bytes, secrets: Collection[str]) -> bytes:
+    """Hide secrets, the longest first; what is shorter than any key is left, for it may be a word of the answer."""
+    for secret in sorted((one for one in secrets if len(one) >= _SHORTEST_SECRET), key=len, reverse=True):
+        body = body.replace(secret.encode(), b"[hidden]").replace(json.dumps(secret)[1:-1].encode(), b"[hidden]")
+    return body
 
 
 def _retry_after(response: httpx.Response) -> float | None:

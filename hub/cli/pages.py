@@ -223,10 +223,10 @@ def _connectors() -> Iterator[str]:
     record = json.loads((Path(__file__).parents[2] / "tests_real" / "proven.json").read_text(encoding="utf-8"))
     yield "# What each connector was proven against"
     yield ""
-    yield "A **real system** ran: `make test-real` installs it, starts it on loopback, runs the connector against it, and"
-    yield "keeps what came of it in `tests_real/proven.json`; what comes as a Python package is in every run of the tests. A"
-    yield "**played contract** is a server of the tests that keeps to what the vendor publishes, in every run; how the live"
-    yield "service behaves is not verified. The tests refuse a connector that claims a proof which no test gave."
+    yield "A **real system** ran: `make test-real` installs it, starts it on loopback, runs the connector against it,"
+    yield "and keeps what came of it in `tests_real/proven.json`; one that comes as a Python package is in every run of"
+    yield "the tests. A **played contract** is a server of the tests that keeps to what the vendor publishes, in every"
+    yield "run; the live service is not verified. The tests refuse a connector that claims a proof which no test gave."
     yield "How a system is connected stands in [connecting](connecting.md), all keys in [plugins](plugins.md)."
     yield ""
     yield from heading("connector", "shape", "proven by", "against", "version", "when", "last run")

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from hub.contracts import (
     Capabilities,
@@ -43,6 +43,7 @@ from hub.contracts import (
     Result,
     Row,
     SyncBatch,
+    secrets_in,
 )
 
 CANARY = "kanarieberg"
@@ -201,7 +202,7 @@ class DestinationSuite:
 
     def test_no_secret_shows_in_a_representation(self, destination: Destination) -> None:
         shown = f"{destination!r} {destination.config!r} {destination.config} {destination.place!r}"
-        for secret in secrets_of(destination.config):
+        for secret in secrets_in(destination.config):
             assert secret not in shown
 
     def test_no_configured_value_shows_in_an_error(self, config: Mapping[str, Any]) -> None:
@@ -227,7 +228,7 @@ class DestinationSuite:
         assert not check.ok, "check() must find out that nothing is there"
         assert check.message, "the message tells an admin what to mend"
         assert time.monotonic() - started < _LONGEST_CHECK
-        for secret in secrets_of(destination.config):
+        for secret in secrets_in(destination.config):
             assert secret not in check.message
 
     # messages -----------------------------------------------------------------------------------------------------
@@ -269,7 +270,7 @@ class DestinationSuite:
             assert {result.status for result in results} == {"later"}, "nothing was sent, so nothing is lost or unknown"
             shown = self._logged(caplog) + " ".join(result.reason for result in results)
             assert CANARY not in shown.lower()
-            for secret in secrets_of(destination.config):
+            for secret in secrets_in(destination.config):
                 assert secret not in shown
 
     def test_a_message_sent_again_within_the_idempotency_window_is_taken_once(
@@ -336,19 +337,6 @@ def assert_complete(results: Sequence[Result], ids: Sequence[str]) -> list[Resul
     assert [result.id for result in found] == list(ids), "one result per message or row, in the order of the batch"
     assert {result.status for result in found} <= STATUSES
     return found
-
-
-def secrets_of(config: Any) -> list[str]:
-    """List the secrets that a configuration holds, at any depth."""
-    if isinstance(config, SecretStr):
-        return [config.get_secret_value()] if config.get_secret_value() else []
-    if isinstance(config, Mapping):
-        return [secret for value in config.values() for secret in secrets_of(value)]
-    if isinstance(config, list | tuple):
-        return [secret for value in config for secret in secrets_of(value)]
-    if hasattr(type(config), "model_fields"):
-        return [secret for name in type(config).model_fields for secret in secrets_of(getattr(config, name))]
-    return []
 
 
 def closed_port() -> int:

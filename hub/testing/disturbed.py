@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import struct
 import threading
@@ -42,13 +43,18 @@ class Between:
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
     _left: int = 0
     _says: tuple[int, Mapping[str, str], bytes] = (200, {}, b"")
+    _at: str = ""
 
-    def trouble(self, times: int, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
-        """Answer so many of the next requests like this; 0 times ends it."""
-        self._left, self._says = times, (status, headers or {}, body)
+    def trouble(
+        self, times: int, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"", at: str = ""
+    ) -> None:
+        """Answer so many of the next requests like this, of those whose path matches `at`; 0 times ends it."""
+        self._left, self._says, self._at = times, (status, headers or {}, body), at
 
-    def next(self) -> tuple[int, Mapping[str, str], bytes] | None:
-        """Give the trouble that the next request meets, if any."""
+    def met_by(self, path: str) -> tuple[int, Mapping[str, str], bytes] | None:
+        """Give the trouble that a request meets, if any."""
+        if re.search(self._at, path) is None:
+            return None
         self._left -= 1
         return self._says if self._left >= 0 else None
 
@@ -64,7 +70,7 @@ def disturbed(url: str) -> Iterator[Between]:
         wbufsize = -1
 
         def respond(self) -> None:
-            trouble = between.next()
+            trouble = between.met_by(self.path)
             if trouble is not None and trouble[0] == UNREAD:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 self.close_connection = True

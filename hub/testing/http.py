@@ -17,24 +17,26 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
 
-from hub.contracts import Destination, Result, SyncBatch
+from hub.contracts import Destination, Operation, Result, Row, SyncBatch, secrets_in
 from hub.errors import ConfigurationError, HubError
-from hub.testing.destinations import CANARY, DestinationSuite, assert_complete, sample_message, secrets_of
+from hub.testing.destinations import CANARY, DestinationSuite, assert_complete, sample_message
 from hub.testing.disturbed import FEWER, HANG_UP, LOST, UNREAD, Between, disturbed
 from hub.testing.sources import CONNECTION, PEOPLE, Landing, SourceSuite, SourceWorld
 
 ALWAYS = 1_000
 _PAGE = b"<html><body>Please log in</body></html>"
 _MANY = 250
+_WRITING: tuple[Operation, ...] = ("upsert", "update", "add")
 _ODD = "Zo\u00eb \U0001f408 \u0645\u0631\u062d\u0628\u0627 \u2028\x00."
 
 
@@ -89,6 +91,9 @@ class HttpDestinationSuite(DestinationSuite):
     `config` that begins as `url` does leads there.
     """
 
+    writes_at: ClassVar[str] = ""
+    """A pattern for the paths of requests that take something; what only reads may be asked again."""
+
     @pytest.fixture
     def between(self, config: Mapping[str, Any]) -> Iterator[Between]:
         """Stand between the plugin and its stand-in."""
@@ -116,7 +121,7 @@ class HttpDestinationSuite(DestinationSuite):
         self, destination: Destination, between: Between, caplog: pytest.LogCaptureFixture, status: int
     ) -> None:
         """Some servers repeat the key that they refuse."""
-        secrets = secrets_of(destination.config)
+        secrets = secrets_in(destination.config)
         said = json.dumps({"error": {"code": 1, "message": f"no such key: {' '.join(secrets)}"}, "message": secrets})
         between.trouble(ALWAYS, status, {"Content-Type": "application/json"}, said.encode())
         with caplog.at_level(logging.DEBUG):
@@ -138,7 +143,10 @@ class HttpDestinationSuite(DestinationSuite):
     ) -> None:
         """A proxy on the way asks to sign in, or the address is that of a site."""
         between.trouble(ALWAYS, 200, {"Content-Type": "text/html"}, _PAGE)
-        results = self._handed_over(destination)
+        try:
+            results = self._handed_over(destination)
+        except ConfigurationError:
+            return
         assert {result.status for result in results} <= {"unknown", "later"}
         assert all(result.reason for result in results), "an admin must know where to look"
 
@@ -154,32 +162,32 @@ class HttpDestinationSuite(DestinationSuite):
         """The hub decides whether it goes again: it knows for how long the other side takes an id only once."""
         self._handed_over(destination, start=21)
         began = len(between.asked)
-        between.trouble(ALWAYS, status)
+        between.trouble(ALWAYS, status, at=self.writes_at)
         with caplog.at_level(logging.DEBUG):
             results = self._handed_over(destination)
         assert results[0].status == "unknown", "it may have been taken"
         assert {result.status for result in results} <= {"unknown", "later"}
-        asked = between.asked[began:]
+        asked = [one for one in between.asked[began:] if re.search(self.writes_at, one[1])]
         assert len(asked) == len(set(asked)), "a request without an answer went again"
         shown = self._logged(caplog) + "".join(result.reason for result in results)
         assert CANARY not in shown.lower()
-        assert not [secret for secret in secrets_of(destination.config) if secret in shown]
+        assert not [secret for secret in secrets_in(destination.config) if secret in shown]
         between.trouble(0, 200)
         if destination.capabilities.idempotency_window and taken is not None:
             assert {result.status for result in self._handed_over(destination)} == {"accepted"}
             assert len(taken()) == len(set(taken())), "taken twice"
         assert {result.status for result in self._handed_over(destination, start=11)} == {"accepted"}
 
-    def test_what_an_answer_leaves_out_was_not_taken(self, destination: Destination, between: Between) -> None:
+    def test_an_answer_that_leaves_something_out_leaves_no_row_without_a_result(
+        self, destination: Destination, between: Between
+    ) -> None:
         between.trouble(ALWAYS, FEWER)
-        assert {result.status for result in self._handed_over(destination)} <= {"accepted", "unknown"}
+        results = self._handed_over(destination)
+        assert all(result.status == "accepted" or result.reason for result in results)
 
     def test_many_rows_go_in_as_many_requests_as_it_takes(self, destination: Destination, between: Between) -> None:
-        if "upsert" in destination.capabilities.operations:
-            rows = self.rows(min(destination.capabilities.batch_size, _MANY))
-            results = assert_complete(
-                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
-            )
+        if destination.capabilities.syncs:
+            results = self._written(destination, self.rows(min(destination.capabilities.batch_size, _MANY)))
             assert {result.status for result in results} == {"accepted"}
 
     def test_odd_signs_sink_no_neighbour(self, destination: Destination) -> None:
@@ -191,16 +199,12 @@ class HttpDestinationSuite(DestinationSuite):
             )
             results = assert_complete(destination.send(messages), [message.id for message in messages])
             self._odd_one_is_told(results)
-        if "upsert" in destination.capabilities.operations:
+        if destination.capabilities.syncs:
             rows = self.rows(3, start=3)
-            odd = {
-                name: f"{value}{_ODD}" if isinstance(value, str) else value for name, value in rows[1].fields.items()
-            }
+            fields = rows[1].fields.items()
+            odd = {name: f"{value}{_ODD}" if isinstance(value, str) else value for name, value in fields}
             rows[1] = replace(rows[1], fields=odd)
-            results = assert_complete(
-                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
-            )
-            self._odd_one_is_told(results)
+            self._odd_one_is_told(self._written(destination, rows))
 
     def _odd_one_is_told(self, results: Sequence[Result]) -> None:
         assert [results[0].status, results[2].status] == ["accepted", "accepted"], "its neighbours"
@@ -210,8 +214,13 @@ class HttpDestinationSuite(DestinationSuite):
         if destination.capabilities.channel is not None:
             messages = [sample_message(destination.capabilities.channel, start + number) for number in range(2)]
             return assert_complete(destination.send(messages), [message.id for message in messages])
-        rows = self.rows(2, start)
-        return assert_complete(destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows])
+        return self._written(destination, self.rows(2, start))
+
+    def _written(self, destination: Destination, rows: Sequence[Row]) -> list[Result]:
+        """Write rows by what the destination can do: make or change, else change, else make."""
+        able = destination.capabilities.operations
+        operation = next(one for one in _WRITING if one in able)
+        return assert_complete(destination.sync(SyncBatch(self.target, operation, rows)), [row.key for row in rows])
 
 
 def _moved(value: Any, origin: str, to: str) -> Any:

@@ -290,7 +290,8 @@ def test_plugins_tells_all_of_one(hub: Any, corner: Path) -> None:
     assert told.startswith("brevo  source and destination (schakel ")
     for line in (
         "  sends messages",
-        "  its documentation (November 2026), played by a server of the tests; the live service is unverified; 2026-11-22",
+        "  its documentation (November 2026), played by a server of the tests; "
+        "the live service is unverified; 2026-11-22",
         "  key: The API key.",
     ):
         assert line in told.splitlines()

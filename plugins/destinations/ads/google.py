@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Place, Proof, Result, SyncBatch
+from hub.contracts import (
+    Capabilities,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Place,
+    Proof,
+    Result,
+    SyncBatch,
+    secrets_in,
+)
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.oauth import Client, Tokens
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
@@ -141,7 +151,7 @@ class GoogleAds(Destination):
                 body = self._body(verb, audience, going, try_only)
                 answer = self._ask(google, "POST", f"/v1/audienceMembers:{verb}", body)
             except NotSentError as error:
-                return results | _all(going, "later", str(error))
+                return results | _all(going, "later", str(error), error.retry_after)
             except NoAnswerError as error:
                 return results | _all(going, "unknown", str(error))
             wrong = _wrong_ones(answer, len(going))
@@ -265,7 +275,12 @@ class GoogleAds(Destination):
         return headers | {"Content-Type": "application/json; charset=utf-8"}
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return Outgoing(
+            self.config.url,
+            allow_private=self.config.allow_private,
+            timeout=self.config.timeout,
+            secrets=secrets_in(self.config),
+        )
 
 
 def _written(known: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -295,8 +310,10 @@ def _reason(answer: Answer) -> str:
     return clean_reason(f"HTTP {answer.status}: {words}".rstrip(": "))
 
 
-def _all(members: Sequence[Member], status: Literal["later", "unknown"], reason: str) -> dict[str, Result]:
-    return {one.key: Result(one.key, status, reason=reason) for one in members}
+def _all(
+    members: Sequence[Member], status: Literal["later", "unknown"], reason: str, retry_after: float | None = None
+) -> dict[str, Result]:
+    return {one.key: Result(one.key, status, reason=reason, retry_after=retry_after) for one in members}
 
 
 def _counts(status: Mapping[str, Any], path: str) -> str | None:

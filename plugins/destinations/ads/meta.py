@@ -18,7 +18,17 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Proof, Result, Status, SyncBatch
+from hub.contracts import (
+    Capabilities,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Proof,
+    Result,
+    Status,
+    SyncBatch,
+    secrets_in,
+)
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
 from hub.templated import parsed, value_at
@@ -187,7 +197,12 @@ class MetaAds(Destination):
         return {"Authorization": f"Bearer {self.config.token.get_secret_value()}", "Accept": "application/json"}
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return Outgoing(
+            self.config.url,
+            allow_private=self.config.allow_private,
+            timeout=self.config.timeout,
+            secrets=secrets_in(self.config),
+        )
 
 
 def _session(audience: str, method: str, data: Sequence[Sequence[str]]) -> int:

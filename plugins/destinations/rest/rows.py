@@ -30,7 +30,7 @@ def write_rows(api: Api, request: RowRequest, batch: SyncBatch) -> list[Result]:
             silences = 0
         except NotSentError as error:
             gone = str(error)
-            results |= _same(part, Result("", "later", reason=gone))
+            results |= _same(part, Result("", "later", reason=gone, retry_after=error.retry_after))
         except NoAnswerError as error:
             silences += 1
             gone = f"not tried: {error}" if silences == SILENCES else ""

@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Proof, Pushed, Received, Result
+from hub.contracts import (
+    Capabilities,
+    Check,
+    Destination,
+    Message,
+    PhoneRecipient,
+    Proof,
+    Pushed,
+    Received,
+    Result,
+    secrets_in,
+)
 from hub.errors import ConfigurationError, RejectedError
 from hub.hookspecs import hookimpl
 from hub.normalise.phone import parse_phone
@@ -167,7 +178,12 @@ class SmsHttp(Destination):
         return json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return Outgoing(
+            self.config.url,
+            allow_private=self.config.allow_private,
+            timeout=self.config.timeout,
+            secrets=secrets_in(self.config),
+        )
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from hub.contracts import (
     Sent,
     Source,
     SyncBatch,
+    secrets_in,
 )
 from hub.errors import ConfigurationError, HubError
 from hub.hookspecs import hookimpl
@@ -115,6 +116,7 @@ class RestConnection(Plugin):
             allow_private=self.config.allow_private,
             timeout=self.config.timeout,
             authority=authority,
+            secrets=secrets_in(self.config),
         )
 
     def _api(self, outgoing: Outgoing) -> Api:

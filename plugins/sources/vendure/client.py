@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from hub.contracts import secrets_in
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import Answer, Outgoing, clean_reason
 from hub.patience import patiently
@@ -26,7 +27,9 @@ class Client:
 
     def __init__(self, config: VendureConfig) -> None:
         self._config = config
-        self._outgoing = Outgoing(config.url, allow_private=config.allow_private, timeout=config.timeout)
+        self._outgoing = Outgoing(
+            config.url, allow_private=config.allow_private, timeout=config.timeout, secrets=secrets_in(config)
+        )
         self._headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",

@@ -187,7 +187,11 @@ def test_an_answer_may_list_only_the_rows_that_failed(api: Api) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"<html>", "the answer has no list at 'data.results'"),
+        (
+            b"<html>",
+            "HTTP 200 with a web page in the place of an answer: check `url`, and whether a proxy stands between",
+        ),
+        (b"OK", "the answer has no list at 'data.results'"),
         ({"data": {"results": []}}, "the answer says nothing about it"),
         ({"data": {"results": "many"}}, "the answer has no list at 'data.results'"),
     ],

@@ -10,9 +10,19 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Message, Place, Result, SyncBatch
+from hub.contracts import (
+    Capabilities,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Message,
+    Place,
+    Result,
+    SyncBatch,
+    secrets_in,
+)
 from hub.testing import DestinationSuite
-from hub.testing.destinations import CANARY, sample_message, secrets_of
+from hub.testing.destinations import CANARY, sample_message
 
 
 class ShelfConfig(ConnectionConfig):
@@ -182,7 +192,7 @@ def test_secrets_are_found_at_any_depth() -> None:
         shelf: ShelfConfig = ShelfConfig()
         others: list[Any] = [SecretStr("two")]  # noqa: RUF012 - a model's default
 
-    assert secrets_of(Nested()) == ["one", "kattenluik", "two"]
+    assert secrets_in(Nested()) == ["one", "kattenluik", "two"]
 
 
 def test_a_suite_without_a_configuration_says_what_to_override() -> None:

@@ -79,6 +79,7 @@ class TestOdooConformsAsASource(SourceSuite):
 
 class TestOdooConformsAsADestination(HttpDestinationSuite):
     plugin = Odoo
+    writes_at = "/(create|web_save_multi)$"
 
     @pytest.fixture
     def config(self, server):

@@ -123,7 +123,7 @@ class TestShopifyWrites(HttpDestinationSuite):
 
     @pytest.fixture
     def config(self, shop: Shop) -> Mapping[str, Any]:
-        shop.lists["customers"] = {gid("Customer", number): customer(number) for number in range(1, 10)}
+        shop.lists["customers"] = {gid("Customer", number): customer(number) for number in range(1, 300)}
         return {"url": shop.url, "token": TOKEN, "allow_private": True}
 
     def rows(self, count: int, start: int = 1) -> list[Row]:

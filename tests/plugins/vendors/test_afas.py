@@ -119,7 +119,7 @@ class TestAfasWrites(HttpDestinationSuite):
 
     @pytest.fixture
     def config(self, profit: Profit, url: str) -> Mapping[str, Any]:
-        profit.persons = {f"row-{number:04d}": {} for number in range(1, 100)}
+        profit.persons = {f"row-{number:04d}": {} for number in range(1, 300)}
         return {"url": f"{url}/ProfitRestServices", "token": TOKEN, "allow_private": True}
 
 

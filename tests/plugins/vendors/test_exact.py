@@ -152,7 +152,7 @@ class TestExactWrites(HttpDestinationSuite):
 
     @pytest.fixture
     def config(self, administration: Administration) -> Mapping[str, Any]:
-        administration.contacts = {f"row-{number:04d}": {} for number in range(1, 100)}
+        administration.contacts = {f"row-{number:04d}": {} for number in range(1, 300)}
         return dict(config_at(administration.url).model_dump(exclude={"resources"}))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
+from hub.testing import HttpDestinationSuite
 
 from .served import Answered, Asked, served
 
@@ -52,6 +53,19 @@ def linkedin(segments: Segments) -> Iterator[Destination]:
     with served(segments) as api:
         config = LinkedIn.config_model(url=f"{api.url}/rest", token=TOKEN, allow_private=True)
         yield LinkedIn(config, Place("ads", Path()))
+
+
+class TestLinkedInConforms(HttpDestinationSuite):
+    plugin = LinkedIn
+    target = "10804"
+
+    @pytest.fixture
+    def config(self, segments: Segments) -> Iterator[Mapping[str, Any]]:
+        with served(segments) as api:
+            yield {"url": f"{api.url}/rest", "token": TOKEN, "allow_private": True}
+
+    def rows(self, count: int, start: int = 1) -> list[Row]:
+        return hashes(*(f"kanarieberg{number}@example.nl" for number in range(start, start + count)))
 
 
 def hashes(*emails: str) -> list[Row]:

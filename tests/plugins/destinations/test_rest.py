@@ -162,6 +162,25 @@ def test_a_removal_of_what_is_not_there_is_accepted(api: Api, vendor: Vendor) ->
     assert result.status == "accepted"
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ({"message": "no row 7"}, "rejected", 'HTTP 404: {"message": "no row 7"}'),
+        (b"<!DOCTYPE html><h1>Not Found</h1>", "later", "HTTP 404: the address is not there: check `url`"),
+    ],
+)
+def test_a_row_that_is_not_there_is_told_from_an_address_that_is_not_there(
+    api: Api, body: Any, status: str, reason: str
+) -> None:
+    api.answer = lambda call: Reply(404, body)
+    wrong = {**ONE, "update": {"method": "PUT", "path": "contacts/{key}", "body": "{fields}", "refused": [404]}}
+    destination = make(api, objects={"*": wrong})
+    (result,) = destination.sync(SyncBatch("A", "update", [Row("7", {"score": 1})]))
+    assert (result.status, result.reason) == (status, reason)
+    (removed,) = destination.sync(SyncBatch("A", "remove", [Row("7")]))
+    assert removed.status == ("accepted" if status == "rejected" else "later"), "a page is no word of the API"
+
+
 def test_every_row_of_a_request_gets_what_the_answer_says_of_it(api: Api, vendor: Vendor) -> None:
     vendor.says = {"kanarieberg2@example.nl": "refused", "kanarieberg3@example.nl": "busy"}
     results = make(api, objects={"A": MANY}).sync(SyncBatch("A", "upsert", sample_rows(5)))

@@ -156,6 +156,16 @@ class TestExactWrites(HttpDestinationSuite):
         return dict(config_at(administration.url).model_dump(exclude={"resources"}))
 
 
+def test_a_contact_that_is_gone_is_refused_and_the_others_are_written(
+    administration: Administration, tmp_path: Path
+) -> None:
+    administration.contacts = {"c-1": {}}
+    plugin = Exact(config_at(administration.url), Place(CONNECTION, tmp_path))
+    gone, kept = plugin.sync(SyncBatch("contacts", "update", [Row("c-0", {"score": 1}), Row("c-1", {"score": 1})]))
+    assert (gone.status, kept.status) == ("rejected", "accepted")
+    assert "Contact not found" in gone.reason
+
+
 def test_the_server_refuses_what_the_documentation_does_not_know(administration: Administration) -> None:
     administration.tokens = 1
     headers = {"authorization": "Bearer access-1"}

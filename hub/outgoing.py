@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -195,10 +196,17 @@ class Outgoing:
             raise TemporaryError(f"{self.host}: it broke off ({type(error).__name__})") from None
 
     def reach(self) -> None:
-        """Open a connection and close it, without a request; NotSentError where that fails."""
-        port = self._url.port or (443 if self._url.scheme == "https" else 80)
+        """Open a connection and close it, without a request; NotSentError where that fails, or its certificate."""
+        secure = self._url.scheme == "https"
+        port = self._url.port or (443 if secure else 80)
         try:
-            socket.create_connection((self._transport.resolve(self._url.host, port), port), timeout=5).close()
+            with socket.create_connection((self._transport.resolve(self._url.host, port), port), timeout=5) as opened:
+                if secure:
+                    self._transport.trust.wrap_socket(opened, server_hostname=self._url.host).close()
+        except ssl.SSLCertVerificationError:
+            raise NotSentError(f"cannot reach {self.host}: its certificate is not trusted") from None
+        except ssl.SSLError:
+            raise NotSentError(f"cannot reach {self.host}: it speaks no TLS there: check the port in `url`") from None
         except (OSError, httpx.ConnectError) as error:
             raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
 
@@ -232,7 +240,13 @@ class PinnedTransport:
         self._allow_private = allow_private
         self._pinned: dict[tuple[str, int], str] = {}
         self._last: tuple[httpx.URL, httpx.URL] | None = None
-        self._transport = TimedTransport(verify=_trusting(authority) if authority else True)
+        self._authority = authority
+        self._transport = TimedTransport(verify=self.trust if authority else True)
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """Who vouches for a server: public authorities, and the one that was named."""
+        return _trusting(self._authority)
 
     def send(
         self,
@@ -293,8 +307,10 @@ def may_be_called(address: str, allow_private: bool = False) -> bool:
     return ip.is_global or (allow_private and (ip.is_private or ip.is_loopback))
 
 
-def _trusting(authority: Path) -> ssl.SSLContext:
+def _trusting(authority: Path | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
+    if authority is None:
+        return context
     try:
         context.load_verify_locations(cafile=authority)
     except (OSError, ssl.SSLError):

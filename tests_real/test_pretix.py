@@ -101,7 +101,7 @@ def test_the_check_tells_what_is_there(pretix: Pretix, fair: Fair) -> None:
 
 def test_a_wrong_token_and_a_wrong_organiser_are_told_in_words(pretix: Pretix, tmp_path: Path) -> None:
     wrong = source(pretix, token="verlopen")
-    assert "the API refuses the login (401); mend `auth`" in wrong.check().message
+    assert "the API refuses the login (401); mend `token`" in wrong.check().message
     with pytest.raises(ConfigurationError, match=r"refuses the login \(401\)"):
         Landing(wrong, tmp_path).run()
     assert "the API refuses the login (403)" in source(pretix, organizer="anders").check().message

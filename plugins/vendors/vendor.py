@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, model_validator
 
-from hub.contracts import ConnectionConfig, Destination, Place, Plugin, Proof
+from hub.contracts import Check, ConnectionConfig, Destination, Place, Plugin, Proof
 from hub.errors import suggest
 from hub.units import Rates
 from plugins.destinations.sms_http import SmsHttp
@@ -160,10 +160,18 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
         **{name: _field(setting) for name, setting in vendor.settings.items()},  # type: ignore[call-overload]
     )
     model.vendor = vendor
+    signing = set(_used(vendor.told.get("auth")))
     mapping = MAPPINGS / f"{vendor.name}.yaml"
+
+    secret = [f"`{name}`" for name, setting in vendor.settings.items() if setting.secret and name in signing]
 
     def make(self: Plugin, config: VendorConfig, place: Place) -> None:
         spoken.__init__(self, config.made(), place)
+
+    def check(self: Plugin) -> Check:
+        """Name the keys that an admin wrote, where the plugin behind it speaks of its own."""
+        found = spoken.check(self)
+        return Check(found.ok, found.message.replace("`auth`", " and ".join(secret) or "`auth`"))
 
     return type(
         vendor.name.title(),
@@ -171,6 +179,7 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
         {
             "__doc__": vendor.summary,
             "__init__": make,
+            "check": check,
             "name": vendor.name,
             "summary": vendor.summary,
             "proven": vendor.proven,

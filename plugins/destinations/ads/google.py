@@ -30,7 +30,7 @@ from hub.contracts import (
 )
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.oauth import Client, Tokens
-from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
+from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, reason_of, status_of
 from hub.templated import parsed, text_at, value_at
 from hub.units import Rate, Rates
 from plugins.destinations.ads.google_requests import TakenRequests
@@ -305,6 +305,8 @@ def _wrong_ones(answer: Answer, number: int) -> dict[int, str]:
 
 
 def _reason(answer: Answer) -> str:
+    if answer.is_page:
+        return reason_of(answer)
     said = parsed(answer.body)
     words = f"{text_at('error.status', said)} {text_at('error.message', said)}".strip()
     return clean_reason(f"HTTP {answer.status}: {words}".rstrip(": "))

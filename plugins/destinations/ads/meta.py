@@ -30,7 +30,7 @@ from hub.contracts import (
     secrets_in,
 )
 from hub.errors import ConfigurationError, HubError, TemporaryError
-from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
+from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, reason_of, status_of
 from hub.templated import parsed, value_at
 from hub.units import Rates
 from plugins.destinations.ads.identifiers import META_ALONE, meta_identifiers
@@ -224,7 +224,7 @@ def _told(answer: Answer, number: int) -> Told:
         return Told("unknown" if answer.status >= 500 else "rejected", reason)
     status = status_of(answer, RETRIABLE)
     if status != "accepted":
-        return Told(status, f"HTTP {answer.status}", answer.retry_after)
+        return Told(status, reason_of(answer), answer.retry_after)
     received, invalid = value_at("num_received", said), value_at("num_invalid_entries", said)
     if number and (received != number or not isinstance(invalid, int)):
         return Told("unknown", f"Meta says that it received {received} of {number} entries")

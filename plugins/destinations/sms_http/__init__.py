@@ -67,13 +67,15 @@ class SmsHttp(Destination):
         )
 
     def check(self) -> Check:
-        """Open a connection; the sign-in shows only with a message, and none is sent."""
+        """Open a connection, and sign in where an address for that is known; no message is sent."""
         with self._outgoing() as provider:
             try:
                 if self.config.pushes is not None:
                     self._address(self.config.pushes)
                 provider.reach()
-            except (NotSentError, ConfigurationError) as error:
+                if self.config.whoami is not None:
+                    return self._signed_in(self.config.whoami)
+            except (NotSentError, NoAnswerError, ConfigurationError) as error:
                 return Check(False, str(error))
             return Check(True, f"{provider.host} can be reached; its sign-in shows with the first message")
 
@@ -112,7 +114,7 @@ class SmsHttp(Destination):
             return Result(message.id, "rejected", reason=str(error))
         secrets = {name: secret.get_secret_value() for name, secret in self.config.secrets.items()}
         values |= secrets
-        headers = {name: secret.get_secret_value() for name, secret in self.config.headers.items()} | self._login()
+        headers = self._signs()
         content, kind = self._content(values)
         query = {name: str(value) for name, value in _given(filled(self.config.query, values)).items()}
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
@@ -163,6 +165,16 @@ class SmsHttp(Destination):
         secret = f"/{taken.secret.get_secret_value()}" if taken.signed == "address" else ""
         return f"{base}/in/{self.place.connection}{secret}"
 
+    def _signed_in(self, whoami: str) -> Check:
+        with self._outgoing(whoami) as provider:
+            answer = provider.request("GET", b"", {"Accept": "application/json", **self._signs()})
+            if status_of(answer, self.config.retriable) == "accepted":
+                return Check(True, f"{provider.host} takes the sign-in")
+            return Check(False, f"{provider.host}: {reason_of(answer)}")
+
+    def _signs(self) -> dict[str, str]:
+        return {name: secret.get_secret_value() for name, secret in self.config.headers.items()} | self._login()
+
     def _login(self) -> dict[str, str]:
         if self.config.user is None or self.config.password is None:
             return {}
@@ -177,9 +189,9 @@ class SmsHttp(Destination):
             return urlencode(body).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
         return json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
 
-    def _outgoing(self) -> Outgoing:
+    def _outgoing(self, url: str | None = None) -> Outgoing:
         return Outgoing(
-            self.config.url,
+            url or self.config.url,
             allow_private=self.config.allow_private,
             timeout=self.config.timeout,
             secrets=secrets_in(self.config),

@@ -88,6 +88,8 @@ class RestConnection(Plugin):
             if not found:
                 with self._outgoing() as outgoing:
                     outgoing.reach()
+                    if self.config.whoami is not None:
+                        return Check(True, f"{outgoing.host} takes the sign-in")
                     return Check(True, f"{outgoing.host} can be reached; its sign-in shows with the first request")
         except HubError as error:
             return Check(False, str(error))

@@ -37,6 +37,8 @@ class Account:
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"AccessKey {KEY}":
             return refusal(401, 2, "Request not allowed (incorrect access_key)", "access_key")
+        if (asked.method, asked.path) == ("GET", "/balance"):
+            return Answered(200, {"payment": "prepaid", "type": "credits", "amount": 9.2})
         if (asked.method, asked.path) != ("POST", "/messages"):
             return refusal(404, 20, "message not found", None)
         given = asked.json

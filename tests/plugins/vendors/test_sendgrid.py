@@ -49,6 +49,8 @@ class Account:
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"Bearer {KEY}":
             return refused(401, "The provided authorization grant is invalid, expired, or revoked")
+        if (asked.method, asked.path) == ("GET", "/v3/scopes"):
+            return Answered(200, {"scopes": ["mail.send"]})
         if (asked.method, asked.path) != ("POST", "/v3/mail/send"):
             return refused(404, "not found")
         if not asked.headers.get("content-type", "").startswith("application/json"):

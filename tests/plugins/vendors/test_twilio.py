@@ -37,6 +37,8 @@ class Account:
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != basic(ACCOUNT, TOKEN):
             return refusal(401, 20003, "Authenticate")
+        if (asked.method, asked.path) == ("GET", f"/2010-04-01/Accounts/{ACCOUNT}.json"):
+            return Answered(200, {"sid": ACCOUNT, "status": "active", "friendly_name": "Miaoum"})
         if (asked.method, asked.path) != ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"):
             return refusal(404, 20404, f"The requested resource {asked.path} was not found")
         form = dict(parse_qsl(asked.body.decode(), keep_blank_values=True))

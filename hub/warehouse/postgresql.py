@@ -129,14 +129,16 @@ class PostgreSQLWarehouse(Warehouse):
             raise ConfigurationError(f"the warehouse needs PostgreSQL 16 or newer; this server is {version[0]}")
         super().__init__(schema, engine, PostgreSQLTransaction)
 
-    def _index(self, transaction: Transaction, table: Table) -> None:
+    @staticmethod
+    def _indexes(table: Table) -> Sequence[str]:
+        """Index the key, the record and what else is looked for often."""
         keys = [table.key] + ([("record_id",)] if table.personal and table.key != ("record_id",) else [])
         keys += LOOKED_UP_BY.get(table.name, [])
-        for number, key in enumerate(keys):
-            listed = ", ".join(f'"{name}"' for name in key)
-            transaction.connection.execute(
-                sa.text(f'CREATE INDEX IF NOT EXISTS "{table.name}_{number}" ON {STORE}."{table.name}" ({listed})')
-            )
+        columns = [", ".join(f'"{name}"' for name in key) for key in keys]
+        return [
+            f'CREATE INDEX IF NOT EXISTS "{table.name}_{number}" ON {STORE}."{table.name}" ({listed})'
+            for number, listed in enumerate(columns)
+        ]
 
     @contextmanager
     def claim(self) -> Iterator[None]:

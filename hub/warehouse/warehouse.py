@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -201,26 +202,14 @@ class Warehouse(ABC):
             transaction.execute(sa.insert(state).values(stage="schema", fingerprint=wanted))
 
     def _create(self, transaction: Transaction, grown: bool) -> None:
-        connection = transaction.connection
-        connection.execute(CreateSchema(STORE, if_not_exists=True))
-        quote = connection.dialect.identifier_preparer.quote
-        for table in self.schema:
-            stored = self.schema.table(table.name)
-            connection.execute(CreateTable(stored, if_not_exists=True))
-            for column in stored.columns if grown else ():
-                kind = column.type.compile(dialect=connection.dialect)
-                connection.execute(
-                    sa.text(
-                        f"ALTER TABLE {STORE}.{quote(table.name)} ADD COLUMN IF NOT EXISTS {quote(column.name)} {kind}"
-                    )
-                )
-            self._index(transaction, table)
-        for table in self.schema:
-            connection.execute(sa.text(f"DROP VIEW IF EXISTS {quote(table.name)}"))
-            connection.execute(sa.text(f"CREATE VIEW {quote(table.name)} AS {_view(table, quote)}"))
+        """Say it in one go: that many small statements take longer to hand over than to run."""
+        kind: Callable[[], sa.Dialect] = type(transaction.connection.dialect)
+        transaction.connection.exec_driver_sql(_written_out(self.schema, kind, self._indexes, grown))
 
-    def _index(self, transaction: Transaction, table: Table) -> None:  # noqa: B027 (DuckDB merges without)
-        """Index the key where the engine needs it for merging."""
+    @staticmethod
+    def _indexes(table: Table) -> Sequence[str]:
+        """Index the key where the engine needs it for merging; DuckDB merges without."""
+        return ()
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -266,6 +255,27 @@ def fingerprint(schema: Schema) -> str:
         for table in schema
     )
     return sha256(text.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=8)
+def _written_out(
+    schema: Schema, kind: Callable[[], sa.Dialect], indexes: Callable[[Table], Sequence[str]], grown: bool
+) -> str:
+    """Write down what makes the tables, indexes and views of a schema; `grown` where tables lack newer columns."""
+    dialect = kind()
+    quote = dialect.identifier_preparer.quote
+    statements = [str(CreateSchema(STORE, if_not_exists=True).compile(dialect=dialect))]
+    for table in schema:
+        stored = schema.table(table.name)
+        statements.append(str(CreateTable(stored, if_not_exists=True).compile(dialect=dialect)))
+        for column in stored.columns if grown else ():
+            added = f"{quote(column.name)} {column.type.compile(dialect=dialect)}"
+            statements.append(f"ALTER TABLE {STORE}.{quote(table.name)} ADD COLUMN IF NOT EXISTS {added}")
+        statements += indexes(table)
+    for table in schema:
+        statements.append(f"DROP VIEW IF EXISTS {quote(table.name)}")
+        statements.append(f"CREATE VIEW {quote(table.name)} AS {_view(table, quote)}")
+    return ";\n".join(statements)
 
 
 def _view(table: Table, quote: Callable[[str], str]) -> str:

@@ -108,9 +108,7 @@ def _within(transaction: Transaction, people: sa.TableClause, never: sa.Select[A
     )
 
 
-def _steps(
-    transaction: Transaction, links: Links, members: sa.TableClause, rules: Rules
-) -> sa.CompoundSelect[Any]:
+def _steps(transaction: Transaction, links: Links, members: sa.TableClause, rules: Rules) -> sa.CompoundSelect[Any]:
     """Select (one, other), both ways: records of one person with the smallest that shares a value with them."""
     held = holdings(transaction, links, rules, members)
     hub = sa.func.min(held.c.record_no).over(partition_by=[members.c.person, held.c.value_no])

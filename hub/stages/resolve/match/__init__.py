@@ -152,7 +152,10 @@ def _parted(
     """
     together = transaction.hold(
         "match_together",
-        sa.union(sa.select(roots.c.member.label("record_no"), roots.c.root.label("person")), sa.select(roots.c.root, roots.c.root)),
+        sa.union(
+            sa.select(roots.c.member.label("record_no"), roots.c.root.label("person")),
+            sa.select(roots.c.root, roots.c.root),
+        ),
     )
 
     def steps(among: sa.TableClause) -> sa.CompoundSelect[Any]:

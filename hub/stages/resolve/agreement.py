@@ -433,10 +433,10 @@ def _agrees(pairs: sa.FromClause, kind: Kind) -> sa.ColumnElement[bool]:
     return sa.not_(sa.or_(*refused))
 
 
-def _is_pair(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[bool]:
+def _is_pair(met: sa.TableClause, name: str, likeness: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(likeness.c.one == met.c[f"low_{name}"], likeness.c.other == met.c[f"high_{name}"])
 
 
-def _alike(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[int]:
+def _alike(met: sa.TableClause, name: str, likeness: sa.FromClause) -> sa.ColumnElement[int]:
     low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
     return sa.case((sa.or_(low.is_(None), high.is_(None)), SILENT), (low == high, SAME), else_=likeness.c.likeness)

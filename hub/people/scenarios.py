@@ -42,7 +42,8 @@ def scenario_problems(project: Project, people: Scope, as_of: datetime) -> list[
         for scenario in project.scenarios.values()
         for problem in _Checking(project, people, scenario, as_of).problems()
     ]
-    return [*found, *_circles(project)]
+    # what several scenarios share is told once
+    return list(dict.fromkeys([*found, *_circles(project)]))
 
 
 class _Checking:

@@ -182,6 +182,9 @@ class End(Form):
 STEPS = ("send", "wait", "if", "split", "end", *ACTION_KEYS)
 """The kinds of steps, by their key."""
 
+USE = "use"
+"""The key that stands for shared steps; they are written out before a scenario is read."""
+
 
 def _key(value: Any) -> str | None:
     given = value if isinstance(value, dict) else dict(value) if isinstance(value, Form) else {}
@@ -196,8 +199,10 @@ def kind_of(step: AnyStep) -> str:
 def _step(value: Any) -> Any:
     if value in ("stop", "end"):
         return {"end": ""}
+    if isinstance(value, dict) and USE in value:
+        raise ValueError(f"`{USE}` stands in scenarios only: shared steps use no others")
     if _key(value) is None:
-        near = "".join(suggest(str(key), STEPS) for key in (value if isinstance(value, dict) else [value]))
+        near = "".join(suggest(str(key), [*STEPS, USE]) for key in (value if isinstance(value, dict) else [value]))
         raise ValueError(f"a step is one of {', '.join(f'`{key}`' for key in STEPS)}{near and '.'}{near}")
     several = [key for key in STEPS if isinstance(value, dict) and key in value]
     if len(several) > 1:

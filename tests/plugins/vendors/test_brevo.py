@@ -9,7 +9,7 @@ import pytest
 
 from hub.contracts import Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import Landing
 
@@ -131,7 +131,7 @@ class TestBrevoContacts(HttpSourceSuite):
         return BrevoWorld(account, url)
 
 
-class TestBrevoLists(DestinationSuite):
+class TestBrevoLists(HttpDestinationSuite):
     plugin = Brevo
     target = "12"
 

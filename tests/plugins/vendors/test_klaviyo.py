@@ -11,7 +11,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import CONNECTION, Landing
 
@@ -160,7 +160,7 @@ class TestKlaviyoProfiles(HttpSourceSuite):
         return AccountWorld(account)
 
 
-class TestKlaviyoWrites(DestinationSuite):
+class TestKlaviyoWrites(HttpDestinationSuite):
     plugin = Klaviyo
     target = "profiles"
 

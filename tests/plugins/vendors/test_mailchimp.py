@@ -10,7 +10,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import CONNECTION, Landing
 
@@ -143,7 +143,7 @@ class TestMailchimpMembers(HttpSourceSuite):
         return AudienceWorld(audience, url)
 
 
-class TestMailchimpWrites(DestinationSuite):
+class TestMailchimpWrites(HttpDestinationSuite):
     plugin = Mailchimp
     target = "members"
 

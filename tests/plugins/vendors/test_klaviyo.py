@@ -80,7 +80,8 @@ class Account:
         return Answered(200, {"data": part, "links": {"self": self.url, **following}})
 
     def page_of_events(self, query: dict[str, str]) -> Answered:
-        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", query.get("filter", ""))
+        asked = query.get("filter", "greater-or-equal(datetime,1970-01-01T00:00:00Z)")
+        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", asked)
         if since is None or query.get("sort") != "datetime":
             return refusal(400, "invalid", "Invalid filter provided.")
         first = datetime.fromisoformat(since[1])

@@ -12,7 +12,7 @@ import pytest
 from hub.contracts import Place, Pushed, Row, SyncBatch
 from hub.errors import UnsignedError
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -130,7 +130,7 @@ class TestBrevoContacts(SourceSuite):
         return BrevoWorld(account, url)
 
 
-class TestBrevoLists(DestinationSuite):
+class TestBrevoLists(HttpDestinationSuite):
     plugin = Brevo
     target = "12"
 

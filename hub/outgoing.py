@@ -189,7 +189,10 @@ class Outgoing:
             response = self._transport.send("GET", self._url, {}, b"", self._timeout)
             try:
                 if response.status_code != 200:
-                    raise TemporaryError(f"{self.host}: what should be there is not (HTTP {response.status_code})")
+                    raise TemporaryError(
+                        f"{self.host}: what should be there is not (HTTP {response.status_code})",
+                        _retry_after(response),
+                    )
                 yield from response.iter_lines()
             finally:
                 response.close()

@@ -216,7 +216,7 @@ def test_companies_and_deals_land_with_what_they_belong_to(portal: Portal, tmp_p
     moment = "2026-03-01T10:00:00.000Z"
     contacts = {"contacts": {"results": [{"id": "512", "type": "deal_to_contact"}]}}
     portal.others["companies"] = [
-        {"id": str(number), "properties": {"name": "Kattenbak"}, "updatedAt": moment} for number in range(3)
+        {"id": str(number), "properties": {"name": "Kattenbak"}, "updatedAt": moment} for number in range(1, 4)
     ]
     portal.others["deals"] = [{"id": "7", "properties": {"amount": "9"}, "updatedAt": moment, "associations": contacts}]
     with served(portal) as api:

@@ -21,6 +21,7 @@ from hub.project.matching import MatchRules
 from hub.report import Report
 from hub.schema import BUILT_IN, Schema
 from hub.stages.resolve import resolve
+from hub.stages.resolve.match.engine import Engine
 from hub.stages.resolve.match.forms import formal_names
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
@@ -283,6 +284,32 @@ def test_a_third_who_fits_both_does_not_make_one_person_of_two(
     assert any(reason.startswith("fits several people; ") for _, reason in refused)
 
 
+def test_two_of_whom_somebody_decided_stay_two_however_many_fit_in_between(
+    warehouse: Warehouse, match: Callable[..., Report], ledger: Ledger
+) -> None:
+    one, other = {"phone": "+31611111111"}, {"phone": "+31622222222"}
+    tell(
+        warehouse,
+        *strangers(),
+        said("crm:1", "Ria", "Zilverkamp", SPRING, **one),
+        said("crm:2", "Marie", "Zilverkamp", date(1980, 4, 2), home=HOME, **one),
+        said("crm:3", "Ria", "Zilverkamp", date(1980, 4, 3), home=HOME, **other),
+        said("crm:4", "Marie", "Zilverkamp", date(1980, 4, 4), **other),
+    )
+    match()
+    assert people(warehouse) == [{"crm:1", "crm:2", "crm:3", "crm:4"}]
+    ledger.verdicts.give("crm:1", "crm:4", False, "an admin", NOON, "two sisters-in-law")
+    match()
+    assert people(warehouse) == [{"crm:1", "crm:2"}, {"crm:3", "crm:4"}]
+    candidates = rows(warehouse, "match_candidate", "low_record", "high_record", "reason")
+    assert [(low, high, reason.split(";")[0]) for low, high, reason in candidates] == [
+        ("crm:2", "crm:3", "fits several people")
+    ]
+    ledger.verdicts.withdraw("crm:1", "crm:4", "an admin", NOON, "a mistake")
+    match()
+    assert people(warehouse) == [{"crm:1", "crm:2", "crm:3", "crm:4"}]
+
+
 def test_without_news_no_work_and_a_change_scores_only_its_own_pairs(
     warehouse: Warehouse, match: Callable[..., Report], ledger: Ledger
 ) -> None:
@@ -414,3 +441,17 @@ def test_a_given_name_stands_for_its_formal_names(name: str, formal: set[str]) -
 def test_a_project_adds_short_names_of_its_own() -> None:
     found = {formal for _, formal in formal_names(["pompoen"], {"Cucurbita": ["Pompoen"]})}
     assert found == {"cucurbita", "pompoen"}
+
+
+def test_what_does_not_fit_in_memory_waits_in_a_folder_of_its_own_that_is_empty_again(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "left by a kill").write_text("somebody@example.org")
+    with Engine(MatchRules(), room) as engine:
+        assert not room.exists()
+        engine.connection.execute("SET memory_limit = '40MB'")
+        engine.connection.execute(
+            "CREATE TABLE much AS SELECT random() AS n, md5(i::VARCHAR) AS t FROM range(900000) r(i)"
+        )
+        assert list(room.iterdir())
+    assert not room.exists()

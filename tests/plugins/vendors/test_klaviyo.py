@@ -11,7 +11,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -28,6 +28,7 @@ PARAMETERS = {
     "sort",
 }
 ATTRIBUTES = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "properties"}
+FROM_THE_FIRST = "greater-or-equal(datetime,1970-01-01T00:00:00Z)"
 Klaviyo: Any = Registry().get("klaviyo")
 
 
@@ -78,7 +79,7 @@ class Account:
         return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, **following}})
 
     def page_of_events(self, query: dict[str, str]) -> Answered:
-        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", query.get("filter", ""))
+        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", query.get("filter", FROM_THE_FIRST))
         if since is None or query.get("sort") != "datetime":
             return refusal(400, "invalid", "Invalid filter provided.")
         first = datetime.fromisoformat(since[1])
@@ -150,7 +151,7 @@ class TestKlaviyoProfiles(SourceSuite):
         return AccountWorld(account)
 
 
-class TestKlaviyoWrites(DestinationSuite):
+class TestKlaviyoWrites(HttpDestinationSuite):
     plugin = Klaviyo
     target = "profiles"
 

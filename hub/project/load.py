@@ -320,11 +320,18 @@ class _Reading:
             known = self.registry.scorers
             if by in known:
                 found[by] = known[by]
+                self.problems += self._wrong_options(scores[name], known[by])
                 continue
             remedy = suggest(by, known) or f" Installed: {', '.join(known) or 'none'}."
             message = f"no scorer '{by}' is installed.{remedy}"
             self.problems.append(self.origins["score", name].at_value("by", message=message))
         return found
+
+    def _wrong_options(self, score: Score, scorer: Scorer) -> list[Problem]:
+        if scorer.options is None:
+            return []
+        origin = self.origins["score", score.score]
+        return validate(scorer.options, origin.document, (*origin.path, "options"), score.options)[1]
 
     def _packs(self, named: Sequence[str], found: Mapping[str, dict[str, Any]]) -> None:
         """Add what the packs say, and the packs that those need, but for what the project says itself."""

@@ -11,6 +11,7 @@ from hub.errors import Problem, suggest
 from hub.expressions import ExpressionError, names_in
 from hub.project.actions import AddTo, Banner, Post, Task
 from hub.project.lengths import length, moves
+from hub.project.packs import no_segment
 from hub.project.program import inside, program
 from hub.project.project import Origin, Project
 from hub.project.scenario import AnyStep, End, Path, Scenario, Send, Wait, ways
@@ -53,7 +54,7 @@ def trigger_problems(scenario: Scenario, project: Project, all_segments: bool) -
         for key, segment in (("enters", trigger.enters), ("leaves", trigger.leaves)):
             near = suggest(segment, project.segments) if segment is not None else ""
             if segment is not None and segment not in project.segments and (all_segments or near):
-                yield origin.at_value(*place, key, message=f"there is no segment '{segment}'.{near}")
+                yield origin.at_value(*place, key, message=no_segment(segment, project.segments))
         if scenario.table in timed and trigger.of != scenario.table:
             yield origin.at_key(
                 *place,

@@ -36,6 +36,7 @@ from hub.contracts import (
     Destination,
     EmailRecipient,
     Message,
+    Operation,
     PhoneRecipient,
     Place,
     PostalRecipient,
@@ -95,6 +96,8 @@ class DestinationSuite:
     plugin: ClassVar[type[Destination]]
     target: ClassVar[str] = "Customers A"
     """The audience, list or table that rows are written to."""
+    operation: ClassVar[Operation] = "upsert"
+    """How: `update` where rows can only be changed there."""
     server_loggers: ClassVar[tuple[str, ...]] = ()
     """Loggers of a test server that runs in this process: what they write is not the plugin's."""
 
@@ -287,37 +290,40 @@ class DestinationSuite:
     # rows ---------------------------------------------------------------------------------------------------------
 
     def test_every_row_gets_its_result_in_order(self, destination: Destination) -> None:
-        if "upsert" in destination.capabilities.operations:
+        if self.operation in destination.capabilities.operations:
             rows = list(reversed(self.rows(5)))
             results = assert_complete(
-                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
+                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
             )
             assert {result.status for result in results} == {"accepted"}, [result.reason for result in results]
 
     def test_rows_are_removed_where_the_capabilities_say_so(self, destination: Destination) -> None:
-        if "remove" in destination.capabilities.operations:
+        if self.operation == "upsert" and "remove" in destination.capabilities.operations:
             rows = self.rows(3)
-            assert_complete(destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows])
+            results = assert_complete(
+                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
+            )
+            rows = [Row(result.id, remote_id=result.remote_id) for result in results]
             for _ in range(2):
                 removed = destination.sync(SyncBatch(self.target, "remove", rows[:2]))
                 results = assert_complete(removed, [row.key for row in rows[:2]])
                 assert {result.status for result in results} == {"accepted"}, "removing twice is no mistake"
 
     def test_a_row_that_cannot_be_written_does_not_sink_the_others(self, destination: Destination) -> None:
-        if "upsert" in destination.capabilities.operations:
+        if self.operation in destination.capabilities.operations:
             rows = [*self.rows(1), Row("row-broken", {"email": object()}), *self.rows(1, start=2)]
             results = assert_complete(
-                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
+                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
             )
             assert [result.status for result in results] == ["accepted", "rejected", "accepted"]
             assert results[1].reason
 
     def test_an_unreachable_server_makes_rows_wait(self, unreachable: Mapping[str, Any], project: Path) -> None:
         destination = self._make(unreachable, project)
-        if "upsert" in destination.capabilities.operations:
+        if self.operation in destination.capabilities.operations:
             rows = self.rows(2)
             results = assert_complete(
-                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
+                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
             )
             assert {result.status for result in results} == {"later"}
 

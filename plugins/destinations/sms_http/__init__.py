@@ -21,7 +21,6 @@ from hub.contracts import (
     Pushed,
     Received,
     Result,
-    secrets_in,
 )
 from hub.errors import ConfigurationError, RejectedError
 from hub.hookspecs import hookimpl
@@ -190,12 +189,7 @@ class SmsHttp(Destination):
         return json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
 
     def _outgoing(self, url: str | None = None) -> Outgoing:
-        return Outgoing(
-            url or self.config.url,
-            allow_private=self.config.allow_private,
-            timeout=self.config.timeout,
-            secrets=secrets_in(self.config),
-        )
+        return self.config.outgoing(url=url)
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

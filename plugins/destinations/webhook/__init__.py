@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import finalize
 
-from hub.contracts import Capabilities, Check, Destination, Message, Proof, Result, SyncBatch, secrets_in
+from hub.contracts import Capabilities, Check, Destination, Message, Proof, Result, SyncBatch
 from hub.hookspecs import hookimpl
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, reason_of, status_of
 from plugins.destinations.webhook.answer import read_results
@@ -140,12 +140,7 @@ class Webhook(Destination):
         return receiver
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(
-            self.config.url,
-            allow_private=self.config.allow_private,
-            timeout=self.config.timeout,
-            secrets=secrets_in(self.config),
-        )
+        return self.config.outgoing()
 
 
 def _identity(body: bytes, occasion: str) -> str:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from hub.contracts import secrets_in
 from hub.errors import ConfigurationError, TemporaryError
 from hub.outgoing import Answer, NoAnswerError, Outgoing, clean_reason
 from hub.patience import patiently
@@ -37,9 +36,7 @@ class Client:
 
     def __init__(self, config: ShopifyConfig) -> None:
         self._config = config
-        self._outgoing = Outgoing(
-            config.url, allow_private=config.allow_private, timeout=config.timeout, secrets=secrets_in(config)
-        )
+        self._outgoing = config.outgoing()
         self._path = f"/admin/api/{config.version}/graphql.json"
         self.clock = datetime.now(UTC)
         """The shop's clock when it last answered."""

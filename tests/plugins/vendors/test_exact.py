@@ -149,6 +149,7 @@ class TestExactContacts(SourceSuite):
 class TestExactWrites(HttpDestinationSuite):
     plugin = Exact
     target = "contacts"
+    operation = "update"
 
     @pytest.fixture
     def config(self, administration: Administration) -> Mapping[str, Any]:

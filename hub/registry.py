@@ -6,9 +6,10 @@ a message that names it: a run that quietly goes without a source is worse than 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
@@ -53,8 +54,7 @@ class Registry:
     def _manager(self) -> pluggy.PluginManager:
         manager = pluggy.PluginManager("hub")
         manager.add_hookspecs(hookspecs)
-        found = self._entry_points.values() if self._entry_points is not None else entry_points(group=GROUP)
-        for point in found:
+        for point in self._points():
             if manager.has_plugin(point.name):
                 raise PluginError(f"two packages bring a plugin module called '{point.name}': uninstall one of them")
             try:
@@ -121,9 +121,14 @@ class Registry:
             )
         return self.plugins[name].plugin
 
-    def _points(self) -> list[EntryPoint]:
-        _ = self._manager
-        return list(self._entry_points.values() if self._entry_points is not None else entry_points(group=GROUP))
+    def _points(self) -> Sequence[EntryPoint]:
+        return _found_on(tuple(sys.path)) if self._entry_points is None else list(self._entry_points.values())
+
+
+@lru_cache(maxsize=1)
+def _found_on(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
+    """Look through what is installed, once for a search path: there may be hundreds of packages."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _ask(point: EntryPoint, hook: Callable[[], Sequence[type[Plugin]]]) -> Sequence[type[Plugin]]:

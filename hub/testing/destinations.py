@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,8 +96,6 @@ class DestinationSuite:
     plugin: ClassVar[type[Destination]]
     target: ClassVar[str] = "Customers A"
     """The audience, list or table that rows are written to."""
-    operation: ClassVar[Operation] = "upsert"
-    """How: `update` where rows can only be changed there."""
     server_loggers: ClassVar[tuple[str, ...]] = ()
     """Loggers of a test server that runs in this process: what they write is not the plugin's."""
 
@@ -107,6 +105,10 @@ class DestinationSuite:
     def config(self) -> Mapping[str, Any]:
         """Give a configuration that reaches a working server."""
         pytest.fail("override the fixture `config` with a configuration that reaches a working server")
+
+    def able(self, destination: Destination) -> Collection[Operation]:
+        """Name what the destination does with rows of `target`; override it where that is not all it can."""
+        return destination.capabilities.operations
 
     @pytest.fixture
     def unreachable(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -290,18 +292,18 @@ class DestinationSuite:
     # rows ---------------------------------------------------------------------------------------------------------
 
     def test_every_row_gets_its_result_in_order(self, destination: Destination) -> None:
-        if self.operation in destination.capabilities.operations:
+        if "upsert" in self.able(destination):
             rows = list(reversed(self.rows(5)))
             results = assert_complete(
-                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
+                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
             )
             assert {result.status for result in results} == {"accepted"}, [result.reason for result in results]
 
     def test_rows_are_removed_where_the_capabilities_say_so(self, destination: Destination) -> None:
-        if self.operation == "upsert" and "remove" in destination.capabilities.operations:
+        if "remove" in self.able(destination):
             rows = self.rows(3)
             results = assert_complete(
-                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
+                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
             )
             rows = [Row(result.id, remote_id=result.remote_id) for result in results]
             for _ in range(2):
@@ -310,20 +312,20 @@ class DestinationSuite:
                 assert {result.status for result in results} == {"accepted"}, "removing twice is no mistake"
 
     def test_a_row_that_cannot_be_written_does_not_sink_the_others(self, destination: Destination) -> None:
-        if self.operation in destination.capabilities.operations:
+        if "upsert" in self.able(destination):
             rows = [*self.rows(1), Row("row-broken", {"email": object()}), *self.rows(1, start=2)]
             results = assert_complete(
-                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
+                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
             )
             assert [result.status for result in results] == ["accepted", "rejected", "accepted"]
             assert results[1].reason
 
     def test_an_unreachable_server_makes_rows_wait(self, unreachable: Mapping[str, Any], project: Path) -> None:
         destination = self._make(unreachable, project)
-        if self.operation in destination.capabilities.operations:
+        if "upsert" in self.able(destination):
             rows = self.rows(2)
             results = assert_complete(
-                destination.sync(SyncBatch(self.target, self.operation, rows)), [row.key for row in rows]
+                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
             )
             assert {result.status for result in results} == {"later"}
 

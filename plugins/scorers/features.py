@@ -122,7 +122,8 @@ def raised_most(by_trait: np.ndarray, names: Sequence[str]) -> list[str | None]:
     import numpy as np
 
     most = np.array(names, dtype=object)[by_trait.argmax(axis=1)]
-    found: list[str | None] = np.where(by_trait.max(axis=1) > 0, most, None).tolist()
+    most[by_trait.max(axis=1) <= 0] = None
+    found: list[str | None] = most.tolist()
     return found
 
 

@@ -116,7 +116,6 @@ class TestAfasPersons(SourceSuite):
 class TestAfasWrites(HttpDestinationSuite):
     plugin = Afas
     target = "persons"
-    operation = "update"
 
     @pytest.fixture
     def config(self, profit: Profit, url: str) -> Mapping[str, Any]:

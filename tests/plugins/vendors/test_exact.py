@@ -149,7 +149,6 @@ class TestExactContacts(SourceSuite):
 class TestExactWrites(HttpDestinationSuite):
     plugin = Exact
     target = "contacts"
-    operation = "update"
 
     @pytest.fixture
     def config(self, administration: Administration) -> Mapping[str, Any]:

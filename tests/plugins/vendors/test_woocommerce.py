@@ -3,14 +3,14 @@
 import hmac
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.contracts import Destination, Place, Pushed, Row, SyncBatch
+from hub.contracts import Destination, Operation, Place, Pushed, Row, SyncBatch
 from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
 from hub.testing import HttpDestinationSuite
@@ -144,7 +144,6 @@ class TestWooCommerceConforms(SourceSuite):
 class TestWooCommerceWrites(HttpDestinationSuite):
     plugin = WooCommerce
     target = "customers"
-    operation = "update"
 
     @pytest.fixture
     def config(self, shop: Shop, url: str) -> Mapping[str, Any]:
@@ -153,6 +152,9 @@ class TestWooCommerceWrites(HttpDestinationSuite):
 
     def rows(self, count: int, start: int = 1) -> list[Row]:
         return [Row(str(number), {"tier": "gold"}) for number in range(start, start + count)]
+
+    def able(self, destination: Destination) -> Collection[Operation]:
+        return ["update"]
 
 
 def plugin(url: str, tmp_path: Path, **settings: Any) -> Destination:

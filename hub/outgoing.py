@@ -256,7 +256,10 @@ class AddressConfig(ConnectionConfig):
         return self
 
     def outgoing(self, authority: Path | None = None, url: str | None = None) -> Outgoing:
-        """Give a client for the address, or for another `url` of the same system; `authority` as `Outgoing` has it."""
+        """Give a client for the address, or for another `url` of the same system; `authority` as `Outgoing` has it.
+
+        What comes back holds none of the secrets of this configuration.
+        """
         return Outgoing(
             url or self.url,
             allow_private=self.allow_private,

@@ -16,7 +16,7 @@ from typing import cast
 import pluggy
 
 from hub import hookspecs
-from hub.contracts import Destination, DoNotContactRegister, Function, Lookup, Plugin, Scorer, Source
+from hub.contracts import Destination, DoNotContactRegister, Function, Lookup, Plugin, Proof, Scorer, Source
 from hub.errors import PluginError, suggest
 
 GROUP = "hub"
@@ -83,6 +83,11 @@ class Registry:
                     raise PluginError(
                         f"{_package(point)}: hub_plugins() gave {plugin!r}, which is no Source, Lookup, "
                         "DoNotContactRegister or Destination"
+                    )
+                if not (isinstance(plugin.proven, tuple) and all(isinstance(it, Proof) for it in plugin.proven)):
+                    raise PluginError(
+                        f"{_package(point)}: the plugin '{plugin.name}' says in words what it was proven against: "
+                        "write a tuple of hub.contracts.Proof"
                     )
                 if plugin.name in found:
                     raise PluginError(

@@ -88,6 +88,8 @@ class PostgreSQLTransaction(Transaction):
         )
 
     def _temporary(self, name: str, columns: Sequence[sa.ColumnClause[Any]]) -> None:
+        self._held_rows.pop(name, None)
+        self._held.add(name)
         dialect = self.connection.dialect
         listed = ", ".join(f'"{column.name}" {column.type.compile(dialect=dialect)}' for column in columns)
         self.connection.execute(sa.text(f'DROP TABLE IF EXISTS pg_temp."{name}"'))
@@ -106,8 +108,8 @@ class PostgreSQLTransaction(Transaction):
                 pc.write_csv(plain(batch), text, pc.WriteOptions(include_header=False, quoting_style="needed"))
                 copy.write(text.getvalue())
 
-    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
-        self.connection.exec_driver_sql(f"CREATE {what} AS {self._literal(query)}")
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
+        return self.connection.exec_driver_sql(f"CREATE {what} AS {self._literal(query)}").rowcount
 
     def _analyze(self, name: str) -> None:
         self.connection.execute(sa.text(f'ANALYZE "{name}"'))

@@ -30,6 +30,8 @@ class Transaction(ABC):
         self.connection = connection
         self.schema = schema
         self._held_once: dict[str, sa.TableClause] = {}
+        self._held_rows: dict[str, int] = {}
+        self._held: set[str] = set()
 
     def table(self, name: str) -> sa.Table:
         """Return a stored table of the shared schema."""
@@ -37,6 +39,8 @@ class Transaction(ABC):
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement; small results only."""
+        if isinstance(statement, sa.UpdateBase) and isinstance(statement.table, sa.TableClause):
+            self._held_rows.pop(statement.table.name, None)
         return self.connection.execute(statement, parameters)
 
     def scalar(self, statement: sa.Executable) -> Any:
@@ -48,7 +52,9 @@ class Transaction(ABC):
         return self.connection.execute(statement).all()
 
     def count(self, source: sa.FromClause, *conditions: sa.ColumnElement[bool]) -> int:
-        """Count rows."""
+        """Count rows; those of a table as `hold` left it are known."""
+        if not conditions and type(source) is sa.TableClause and source.name in self._held_rows:
+            return self._held_rows[source.name]
         return int(self.scalar(sa.select(sa.func.count()).select_from(source).where(*conditions)) or 0)
 
     @abstractmethod
@@ -69,7 +75,8 @@ class Transaction(ABC):
 
     def hold(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.TableClause:
         """Keep the result of a query in a temporary table `name`, replacing an earlier one, and return it."""
-        self._renew(name, query)
+        self._held_rows[name] = self._renew(name, query)
+        self._held.add(name)
         self._analyze(name)
         return clause(name, query)
 
@@ -110,6 +117,11 @@ class Transaction(ABC):
         """Drop temporary tables that are needed no longer, before the transaction ends."""
         for table in held:
             self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{table.name}"'))
+
+    def let_go_all(self) -> None:
+        """Drop every temporary table of this transaction: they would outlive it, and take memory."""
+        self.let_go(*map(sa.table, sorted(self._held)))
+        self._held.clear()
 
     def view(self, name: str, query: sa.Select[Any]) -> sa.FromClause:
         """Give a query without parameters a name, under which later statements of this transaction read it."""
@@ -159,12 +171,12 @@ class Transaction(ABC):
         return str(query.compile(dialect=self.connection.dialect, compile_kwargs={"literal_binds": True}))
 
     @abstractmethod
-    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None: ...
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int: ...
 
-    def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
-        """Make a temporary table in place of an earlier one of its name."""
+    def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
+        """Make a temporary table in place of an earlier one of its name; return how many rows it has."""
         self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{name}"'))
-        self._create_as(f'TEMPORARY TABLE "{name}"', query)
+        return self._create_as(f'TEMPORARY TABLE "{name}"', query)
 
     def _analyze(self, name: str) -> None:  # noqa: B027 (most engines keep statistics themselves)
         """Give the planner statistics of a temporary table, where the engine does not keep them itself."""

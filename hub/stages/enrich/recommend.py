@@ -5,7 +5,7 @@
     favourite category    bought by most people, of the category that the person buys most
 
 The first way that the project names goes first, then what more people did, then the shop's name and the product's
-key. Only products that exist and that meet `products:` count; what the person bought is left out.
+key. Only products that are offered and that meet `products:` count; what the person bought is left out.
 
 Neighbours are counted per product and the best of them kept, so what is looked at per person does not grow with the
 size of the shop. Orders and viewers with a great many products say little about any two, and are cut. People are
@@ -131,10 +131,12 @@ class _Recommending:
     def _products(self) -> sa.Select[Any]:
         """Select the products: number, connection, product_key, name, category, offered, mark."""
         product = self.transaction.table("product")
-        offered: sa.ColumnElement[bool] = sa.true()
+        whole = product.alias("whole")
+        of_whole = sa.and_(whole.c.connection == product.c.connection, whole.c.source_key == product.c.variant_of)
+        offered = sa.and_(*(sa.func.coalesce(it.c.offered, sa.true()) for it in (product, whole)))
         if self.asked.products is not None:
             condition = compile_condition(self.asked.products, product_scope(self.project, self.as_of)).element
-            offered = sa.func.coalesce(condition, sa.false())
+            offered = sa.and_(offered, sa.func.coalesce(condition, sa.false()))
         return sa.select(
             sa.func.row_number().over(order_by=[product.c.connection, product.c.source_key]).label("number"),
             product.c.connection,
@@ -143,7 +145,7 @@ class _Recommending:
             product.c.category,
             offered.label("offered"),
             digest(product.c.connection, product.c.source_key, sa.func.coalesce(product.c.category, "")).label("mark"),
-        )
+        ).outerjoin_from(product, whole, of_whole)
 
     def _bought(self, product: sa.TableClause) -> sa.Select[Any]:
         """Select what people bought, a row per product and order: person_id, number, order_key, at."""

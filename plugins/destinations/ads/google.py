@@ -11,15 +11,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Place, Result, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Place, Proof, Result, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.oauth import Client, Tokens
-from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
+from hub.outgoing import (
+    AddressConfig,
+    Answer,
+    NoAnswerError,
+    NotSentError,
+    Outgoing,
+    Seconds,
+    clean_reason,
+    reason_of,
+    status_of,
+)
 from hub.templated import parsed, text_at, value_at
 from hub.units import Rate, Rates
 from plugins.destinations.ads.google_requests import TakenRequests
@@ -42,7 +53,7 @@ _ROUNDS = 5
 """So often a request goes again without the members that Google found wrong."""
 
 
-class GoogleAdsConfig(ConnectionConfig):
+class GoogleAdsConfig(AddressConfig):
     """Which account, and who we are."""
 
     account: str = Field(pattern=r"^[0-9]+$", description="The number of the account, without hyphens.")
@@ -62,8 +73,7 @@ class GoogleAdsConfig(ConnectionConfig):
     url: str = Field("https://datamanager.googleapis.com", description="The address of the API.")
     token_url: str = Field("https://oauth2.googleapis.com/token", description="Where tokens are given.")
     rate: Rates = Field((Rate(300, 60),), description="The most that is asked; Google takes 300/min in a project.")
-    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
+    timeout: Seconds = 60.0
 
 
 class GoogleAds(Destination):
@@ -73,9 +83,7 @@ class GoogleAds(Destination):
     summary = "Keeps the members of Google's customer lists by their hashes (Data Manager API); reads match rates."
     config_model = GoogleAdsConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "google_ads.yaml"
-    proven = (
-        "its discovery document (v1, 20261106), played by a server that keeps to it; unverified against the live API"
-    )
+    proven = (Proof("played contract", "its discovery document", "v1, 20261106", date(2026, 11, 22)),)
     config: GoogleAdsConfig
 
     def __init__(self, config: Any, place: Place) -> None:
@@ -142,7 +150,7 @@ class GoogleAds(Destination):
                 body = self._body(verb, audience, going, try_only)
                 answer = self._ask(google, "POST", f"/v1/audienceMembers:{verb}", body)
             except NotSentError as error:
-                return results | _all(going, "later", str(error))
+                return results | _all(going, "later", str(error), error.retry_after)
             except NoAnswerError as error:
                 return results | _all(going, "unknown", str(error))
             wrong = _wrong_ones(answer, len(going))
@@ -266,7 +274,7 @@ class GoogleAds(Destination):
         return headers | {"Content-Type": "application/json; charset=utf-8"}
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return self.config.outgoing()
 
 
 def _written(known: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -291,13 +299,17 @@ def _wrong_ones(answer: Answer, number: int) -> dict[int, str]:
 
 
 def _reason(answer: Answer) -> str:
+    if answer.is_page:
+        return reason_of(answer)
     said = parsed(answer.body)
     words = f"{text_at('error.status', said)} {text_at('error.message', said)}".strip()
     return clean_reason(f"HTTP {answer.status}: {words}".rstrip(": "))
 
 
-def _all(members: Sequence[Member], status: Literal["later", "unknown"], reason: str) -> dict[str, Result]:
-    return {one.key: Result(one.key, status, reason=reason) for one in members}
+def _all(
+    members: Sequence[Member], status: Literal["later", "unknown"], reason: str, retry_after: float | None = None
+) -> dict[str, Result]:
+    return {one.key: Result(one.key, status, reason=reason, retry_after=retry_after) for one in members}
 
 
 def _counts(status: Mapping[str, Any], path: str) -> str | None:

@@ -115,7 +115,7 @@ def _table(console: Console, report: RunReport) -> None:
         table.add_row(name, *numbers, Text("failed" if stage.failures else did))
     console.print(table)
     console.print(f"{sum(report.seconds.values()):.1f} seconds.")
-    if any(stage.counts.get(count) for stage in report.reports for count in ("quarantined", "unreadable_values")):
+    if any(stage.counts.get(count) for stage in report.reports for count in ("quarantined", "unreadable values")):
         console.print("New in quarantine: `hub quarantine list` says what, why, and what to do.", markup=False)
     for failure in report.failures:
         console.print(f"failed: {failure}", style="red", markup=False)

@@ -268,7 +268,7 @@ def _used(part: BoundTemplate, file: str, template: Template) -> list[Used]:
     parts = [part, *(part.env.get_template(name) for name in sorted(blocks))]
     named: dict[str, str] = {}
     for node in _nodes((node for it in parts for node in it.nodes), RenderContext(part)):
-        loop = getattr(node, "expression", None)
+        loop: Any = getattr(node, "expression", None)
         path = getattr(getattr(loop, "iterable", None), "path", None)
         if path:
             named[loop.identifier] = str(path[0])

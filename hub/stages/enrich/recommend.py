@@ -226,7 +226,7 @@ class _Recommending:
 
     def _had(self, bought: sa.TableClause, touched: sa.TableClause) -> sa.Select[Any]:
         """Select what is not recommended to the touched, since they bought it: person_id, number."""
-        mine = [bought.c.person_id.in_(sa.select(touched.c.person_id))]
+        mine: list[sa.ColumnElement[bool]] = [bought.c.person_id.in_(sa.select(touched.c.person_id))]
         if self.asked.again_after is not None:
             mine.append(bought.c["at"] >= self._ago(self.asked.again_after))
         return sa.select(bought.c.person_id, bought.c.number).where(*mine).distinct()
@@ -302,7 +302,7 @@ class _Recommending:
             order_by=[sa.func.count().desc(), sa.func.max(rows.c["at"]).desc(), rows.c.family],
         )
         favoured = sa.select(*columns, favour.label("place")).group_by(*columns).subquery("favoured")
-        one = sa.literal_column("1").label("newest")
+        one: sa.Label[int] = sa.literal_column("1").label("newest")
         best = sa.select(favoured.c.person_id, favoured.c.family.label("start"), one).where(favoured.c.place == 1)
         people = sa.func.count(rows.c.person_id.distinct())
         popular = (

@@ -23,11 +23,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hub.contracts import Pushed
 from hub.errors import ConfigurationError, RejectedError, UnsignedError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 TOLERANCE = timedelta(minutes=5)
 """How far the time of a signature may be from our clock, in both directions."""
@@ -49,7 +53,9 @@ much shorter than the hub knows the ids of those that it had."""
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a sender signs: the header `header` holds the HMAC-SHA-256 of `over`.
+    """How a sender signs: the header `header` holds the HMAC-SHA-256 of `over`, or its signature by ECDSA.
+
+    With ECDSA (P-256, SHA-256) the secret is the sender's public key, in base64 (DER): only the sender can sign.
 
     In `over` stand {method}, {url} (the whole address), {body}, and {time}: what the header `time` says, to the letter.
     """
@@ -61,6 +67,7 @@ class Scheme:
     time: str = ""
     clock: Clock = "seconds"
     tolerance: timedelta = TOLERANCE
+    algorithm: Literal["hmac", "ecdsa"] = "hmac"
 
 
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
@@ -78,6 +85,13 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             time="Klaviyo-Timestamp",
             clock="http",
             tolerance=UNSAID,
+        ),
+        "sendgrid": Scheme(
+            "X-Twilio-Email-Event-Webhook-Signature",
+            "{time}{body}",
+            time="X-Twilio-Email-Event-Webhook-Timestamp",
+            tolerance=UNSAID,
+            algorithm="ecdsa",
         ),
         "shopify": Scheme("X-Shopify-Hmac-Sha256"),
         "typeform": Scheme("Typeform-Signature", prefix="sha256="),
@@ -131,11 +145,45 @@ def signed_as(request: Pushed, scheme: Scheme, *secrets: str, address: str = "")
     parts = re.split(r"\{(method|url|body|time)\}", scheme.over)
     signed = b"".join(values[part] if place % 2 else part.encode() for place, part in enumerate(parts))
     given = request.headers.get(scheme.header.lower(), "")
-    expected = [scheme.prefix + _digest(_text_key(secret), signed, scheme.encoding) for secret in secrets]
-    if not _any_matches([given], expected):
+    if scheme.algorithm == "ecdsa":
+        signature = given.removeprefix(scheme.prefix)
+        right = any(_is_signed_by(public_key(key), signature, signed, scheme.encoding) for key in secrets)
+    else:
+        expected = [scheme.prefix + _digest(_text_key(secret), signed, scheme.encoding) for secret in secrets]
+        right = _any_matches([given], expected)
+    if not right:
         raise UnsignedError(f"the signature in the header {scheme.header} is not right, or not there")
     if scheme.time:
         within(request, stamp, scheme.tolerance, scheme.clock)
+
+
+@cache
+def public_key(text: str) -> EllipticCurvePublicKey:
+    """Read a sender's public key (P-256, base64 of its DER). Raises ConfigurationError."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        key = load_der_public_key(b64decode(text, validate=True))
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        raise ConfigurationError("the public key is none: it is one of P-256 in base64, as the sender shows it")
+    return key
+
+
+def _is_signed_by(key: EllipticCurvePublicKey, given: str, signed: bytes, encoding: Literal["base64", "hex"]) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    try:
+        signature = b64decode(given, validate=True) if encoding == "base64" else bytes.fromhex(given)
+        key.verify(signature, signed, ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def secret_path(request: Pushed, *secrets: str) -> None:

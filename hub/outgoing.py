@@ -17,11 +17,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import httpx
+from pydantic import Field, model_validator
 
-from hub.contracts import Status
+from hub.contracts import ConnectionConfig, Status
 from hub.deadline import TimedTransport, within
 from hub.errors import ConfigurationError, TemporaryError
 
@@ -204,6 +205,29 @@ def check_url(url: str, *, allow_private: bool = False) -> None:
         )
     if parsed.userinfo:
         raise ConfigurationError("url: put a name and password into a header, not into the address")
+
+
+Seconds = Annotated[float, Field(gt=0, description="Seconds to wait for an answer.")]
+
+
+class AddressConfig(ConnectionConfig):
+    """The keys of a connection to one address. A plugin says in `url` what stands there, and adds its own."""
+
+    url: str
+    timeout: Seconds = 30.0
+    allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
+
+    @model_validator(mode="after")
+    def _address_is_allowed(self) -> Self:
+        try:
+            check_url(self.url, allow_private=self.allow_private)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def outgoing(self, authority: Path | None = None) -> Outgoing:
+        """Give a client for the address; `authority` as `Outgoing` has it."""
+        return Outgoing(self.url, allow_private=self.allow_private, timeout=self.timeout, authority=authority)
 
 
 class PinnedTransport:

@@ -2,8 +2,9 @@
 
 Only whole names are replaced, nothing is evaluated. A text that is one placeholder and nothing else becomes the value
 itself, a number or a list too; within a longer text a value is written as text. `{name:number}`, alone, makes a text
-that holds a whole number one. The entries of the value under a key `+` stand among those beside it. An object with a
-key `?` is there only where that holds something.
+that holds a whole number one, and `{name:text}` writes a number as text. The entries of the value under a key `+` stand
+among those beside it; a list of such values is taken in its order, the later over the earlier. An object with a key `?`
+is there only where that holds something.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ONLY_WITH = "?"
 _ABSENT = object()
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_AS_NUMBER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):number\}")
+_AS_TYPE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):(number|text)\}")
 
 
 def placeholders(template: Any) -> set[str]:
@@ -32,7 +33,7 @@ def placeholders(template: Any) -> set[str]:
         return {name for value in template for name in placeholders(value)}
     if not isinstance(template, str):
         return set()
-    return {*_PLACEHOLDER.findall(template), *_AS_NUMBER.findall(template)}
+    return {*_PLACEHOLDER.findall(template), *(name for name, _ in _AS_TYPE.findall(template))}
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
@@ -52,18 +53,25 @@ def _filled(template: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(template, str):
         if whole := _PLACEHOLDER.fullmatch(template):
             return values[whole[1]]
-        if number := _AS_NUMBER.fullmatch(template):
-            return int(values[number[1]])
+        if typed := _AS_TYPE.fullmatch(template):
+            return int(values[typed[1]]) if typed[2] == "number" else as_text(values[typed[1]])
         return written(template, values)
     return template
 
 
 def _object(template: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    if ONLY_WITH in template and not _filled(template[ONLY_WITH], values):
+    if ONLY_WITH in template and not _holds(template[ONLY_WITH], values):
         return _ABSENT
     named = {name: _filled(value, values) for name, value in template.items() if name != ONLY_WITH}
     done = {name: value for name, value in named.items() if value is not _ABSENT}
-    return {**done.pop(AMONG), **done} if AMONG in done else done
+    among = done.pop(AMONG, {})
+    some = among if isinstance(among, list) else [among]
+    return {name: value for part in (*some, done) for name, value in part.items()}
+
+
+def _holds(condition: Any, values: Mapping[str, Any]) -> bool:
+    """Tell whether there is something; a value that nobody gave is nothing."""
+    return placeholders(condition) <= values.keys() and bool(_filled(condition, values))
 
 
 def written(template: str, values: Mapping[str, Any], quote: Callable[[str], str] = str) -> str:

@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.contracts import Pushed
 from hub.errors import ConfigurationError, RejectedError, UnsignedError
@@ -158,6 +161,22 @@ def by_zendesk(at: datetime = NOW, body: bytes = BODY) -> dict[str, str]:
     return {"x-zendesk-webhook-signature": signature, "x-zendesk-webhook-signature-timestamp": stamp}
 
 
+PRIVATE = ec.generate_private_key(ec.SECP256R1())
+KEYS = {
+    "sendgrid": base64.b64encode(
+        PRIVATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).decode()
+}
+
+
+def by_sendgrid(at: datetime = NOW, body: bytes = BODY) -> dict[str, str]:
+    """Sign as its documentation says: ECDSA over the seconds and the body, as they are."""
+    stamp = str(int(at.timestamp()))
+    signature = base64.b64encode(PRIVATE.sign(stamp.encode() + body, ec.ECDSA(SHA256()))).decode()
+    name = "x-twilio-email-event-webhook"
+    return {f"{name}-signature": signature, f"{name}-timestamp": stamp}
+
+
 def by_klaviyo(at: datetime = NOW, body: bytes = BODY) -> dict[str, str]:
     """Sign as its documentation says: the body, then the date of HTTP, in hexadecimal."""
     stamp = format_datetime(at, usegmt=True)
@@ -171,16 +190,18 @@ def in_base64(header: str, prefix: str = "") -> Callable[..., dict[str, str]]:
 WAYS: dict[str, Callable[..., dict[str, str]]] = {
     "hubspot": by_hubspot,
     "klaviyo": by_klaviyo,
+    "sendgrid": by_sendgrid,
     "shopify": in_base64("x-shopify-hmac-sha256"),
     "typeform": in_base64("typeform-signature", "sha256="),
     "woocommerce": in_base64("x-wc-webhook-signature"),
     "zendesk": by_zendesk,
 }
-WITH_A_TIME = {"hubspot": timedelta(minutes=5), "klaviyo": timedelta(days=1), "zendesk": timedelta(days=1)}
+WITH_A_TIME = {"hubspot": timedelta(minutes=5), **dict.fromkeys(("klaviyo", "sendgrid", "zendesk"), timedelta(days=1))}
 
 
 def judged(vendor: str, headers: dict[str, str], body: bytes = BODY, method: str = "POST") -> None:
-    signed_as(Pushed(method, "", {}, headers, body, NOW), SCHEMES[vendor], "the secret", address=ADDRESS)
+    secret = KEYS.get(vendor, "the secret")
+    signed_as(Pushed(method, "", {}, headers, body, NOW), SCHEMES[vendor], secret, address=ADDRESS)
 
 
 def test_every_way_that_is_known_is_tried_here() -> None:
@@ -204,8 +225,9 @@ def test_what_a_vendor_signed_passes_and_anything_else_does_not(vendor: str) -> 
     for headers, body in wrong:
         with pytest.raises(UnsignedError, match=SCHEMES[vendor].header):
             judged(vendor, headers, body)
+    another = SENDGRIDS_KEY if vendor in KEYS else "another"
     with pytest.raises(UnsignedError):
-        signed_as(Pushed("POST", "", {}, right, BODY, NOW), SCHEMES[vendor], "another", address=ADDRESS)
+        signed_as(Pushed("POST", "", {}, right, BODY, NOW), SCHEMES[vendor], another, address=ADDRESS)
 
 
 @pytest.mark.parametrize("vendor", WITH_A_TIME)
@@ -231,11 +253,53 @@ def test_the_time_of_a_vendors_signature_is_signed_itself(vendor: str) -> None:
 def test_a_vendors_time_that_is_none_is_not_signed(vendor: str, stamp: str) -> None:
     scheme = SCHEMES[vendor]
     written = scheme.over.format(method="POST", url=ADDRESS, body="{}", time=stamp).encode()
-    digest = mac(written)
+    digest = PRIVATE.sign(written, ec.ECDSA(SHA256())) if scheme.algorithm == "ecdsa" else mac(written)
     signature = digest.hex() if scheme.encoding == "hex" else base64.b64encode(digest).decode()
     headers = {scheme.header.lower(): signature, scheme.time.lower(): stamp}
     with pytest.raises(UnsignedError, match="can't be read"):
         judged(vendor, headers, b"{}")
+
+
+SENDGRIDS_KEY = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfS"
+    "mpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
+)
+
+
+def test_the_vector_of_sendgrids_own_library_passes() -> None:
+    body = (
+        b'[{"email":"hello@world.com","event":"dropped","reason":"Bounced Address","sg_event_id":'
+        b'"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA","sg_message_id":'
+        b'"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0","smtp-id":'
+        b'"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>","timestamp":1600112492}]\r\n'
+    )
+    headers = {
+        "x-twilio-email-event-webhook-signature": (
+            "MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM="
+        ),
+        "x-twilio-email-event-webhook-timestamp": "1600112502",
+    }
+    at = datetime.fromtimestamp(1600112510, UTC)
+    signed_as(Pushed("POST", "", {}, headers, body, at), SCHEMES["sendgrid"], SENDGRIDS_KEY)
+    with pytest.raises(UnsignedError, match="is not right"):
+        signed_as(Pushed("POST", "", {}, headers, body.rstrip(), at), SCHEMES["sendgrid"], SENDGRIDS_KEY)
+
+
+P384 = ec.generate_private_key(ec.SECP384R1()).public_key()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "geen sleutel",
+        "bm8ga2V5",
+        base64.b64encode(P384.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode(),
+    ],
+)
+def test_a_public_key_that_is_none_lets_nobody_in(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="the public key is none"):
+        signed_as(Pushed("POST", "", {}, by_sendgrid(), BODY, NOW), SCHEMES["sendgrid"], key)
 
 
 def test_hubspot_signs_the_address_and_the_method_too() -> None:

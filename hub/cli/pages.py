@@ -204,7 +204,8 @@ def _plugins() -> Iterator[str]:
         yield f"{summary}. A {installed.shape}: {able}; {proof(installed.plugin.proven)}."
         yield ""
         yield from heading("key", "what it is", "default")
-        for key, field in installed.plugin.config_model.model_fields.items():
+        fields = installed.plugin.config_model.model_fields
+        for key, field in sorted(fields.items(), key=lambda entry: not entry[1].is_required()):
             if key != "plugin":
                 yield row(f"`{field.alias or key}`", _about(field), default(field))
 

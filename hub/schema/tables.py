@@ -225,6 +225,8 @@ COMMERCE = (
             C("pack_size", "text", "Pack size."),
             C("price", "number", "List price, tax included."),
             C("url", "text", "Page in the shop."),
+            C("variant_of", "text", "Key of the product that it is a variant of, where the shop has both."),
+            C("offered", "boolean", "False: no longer for sale, and so are its variants. Empty counts as true."),
         ),
     ),
     Table(

@@ -296,7 +296,10 @@ class DestinationSuite:
     def test_rows_are_removed_where_the_capabilities_say_so(self, destination: Destination) -> None:
         if "remove" in destination.capabilities.operations:
             rows = self.rows(3)
-            assert_complete(destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows])
+            results = assert_complete(
+                destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
+            )
+            rows = [Row(result.id, remote_id=result.remote_id) for result in results]
             for _ in range(2):
                 removed = destination.sync(SyncBatch(self.target, "remove", rows[:2]))
                 results = assert_complete(removed, [row.key for row in rows[:2]])

@@ -27,6 +27,7 @@ from tests.plugins.vendors.served import Answered, Asked, Served, basic, served
 from tests.plugins.vendors.test_klaviyo import HEADERS as KLAVIYO_HEADERS
 from tests.plugins.vendors.test_klaviyo import KEY as KLAVIYO_KEY
 from tests.plugins.vendors.test_klaviyo import Account as Klaviyo
+from tests.plugins.vendors.test_klaviyo import event
 from tests.plugins.vendors.test_magento import TOKEN as MAGENTO_TOKEN
 from tests.plugins.vendors.test_magento import Shop
 from tests.plugins.vendors.test_twilio import ACCOUNT, Account, settings
@@ -34,6 +35,7 @@ from tests.plugins.vendors.test_twilio import TOKEN as TWILIO_TOKEN
 from tests.plugins.vendors.texts import PHONE, made, text
 
 Exchange = tuple[Asked, Answered]
+AT = "2026-03-02T10:00:00+00:00"
 
 
 @cache
@@ -44,13 +46,21 @@ def contract(name: str) -> Contract:
             return Contract("klaviyo/stable-profiles.json", "/api/profiles", "/api/profile-import")
         case "klaviyo lists":
             return Contract("klaviyo/stable-lists.json", "/api/lists")
+        case "klaviyo events":
+            return Contract("klaviyo/stable-events.json", "/api/events")
+        case "klaviyo segments":
+            return Contract("klaviyo/stable-segments.json", "/api/segments")
         case "magento":
-            paths = ("/V1/customers/search", "/V1/products", "/V1/orders")
-            return Contract("magento/admin-schema-2.4.9.yaml", *paths, server="http://localhost/rest")
+            lists = ("/V1/customers/search", "/V1/products", "/V1/orders")
+            coupons = ("/V1/coupons", "/V1/coupons/search", "/V1/coupons/{couponId}")
+            return Contract("magento/admin-schema-2.4.9.yaml", *lists, *coupons, server="http://localhost/rest")
         case "twilio":
             return Contract("twilio/twilio_api_v2010.json", "/2010-04-01/Accounts/{AccountSid}/Messages.json")
         case "kvk zoeken":
             return Contract("kvk/zoeken-openapi.yaml", "/zoeken", server="http://localhost/api/v2")
+        case "kvk vestigingsprofiel":
+            path = "/v1/vestigingsprofielen/{vestigingsnummer}"
+            return Contract("kvk/vestigingsprofiel-openapi.yaml", path, server="http://localhost/api")
         case _:
             paths = ("/basisprofielen/{kvkNummer}", "/basisprofielen/{kvkNummer}/vestigingen")
             return Contract("kvk/basisprofiel-openapi.yaml", *paths, server="http://localhost/api/v1")
@@ -86,11 +96,11 @@ def vendor(name: str, tmp_path: Path, **settings: Any) -> Any:
 
 @pytest.fixture
 def klaviyo(tmp_path: Path) -> Iterator[Served]:
-    """Read three profiles and lists, and write one profile and one that Klaviyo refuses."""
+    """Read three profiles, lists, segments and events, and write one profile and one that Klaviyo refuses."""
     account = Klaviyo()
     with served(account) as api:
         account.url = f"{api.url}/api"
-        profile = {"email": "anna@example.nl", "updated": "2026-03-02T10:00:00+00:00"}
+        profile = {"email": "anna@example.nl", "updated": AT}
         link = {"self": f"{account.url}/profiles/1"}
         for number in range(3):
             account.profiles[str(number)] = {
@@ -105,7 +115,13 @@ def klaviyo(tmp_path: Path) -> Iterator[Served]:
                 "attributes": {"name": "Nieuws"},
                 "links": link,
             }
-        plugin = vendor("klaviyo", tmp_path, url=account.url, key=KLAVIYO_KEY)
+            told = {"name": "Actief", "created": AT, "updated": AT}
+            told |= {"is_active": True, "is_processing": False, "is_starred": False}
+            segment = {"type": "segment", "id": f"S{number}", "attributes": told, "links": link}
+            account.segments.append(segment)
+            account.events.append(event(number, AT, "M1", Subject="Lente"))
+        since = "2026-01-01T00:00:00Z"
+        plugin = vendor("klaviyo", tmp_path, url=account.url, key=KLAVIYO_KEY, events_since=since)
         landing = Landing(plugin, tmp_path)
         landing.run()
         landing.run()
@@ -119,7 +135,13 @@ def klaviyo(tmp_path: Path) -> Iterator[Served]:
 
 def test_what_klaviyo_is_asked_and_answers_is_in_its_contract(klaviyo: Served) -> None:
     both_agree("klaviyo profiles", [*exchanged(klaviyo, "/profiles"), *exchanged(klaviyo, "/profile-import")])
-    both_agree("klaviyo lists", exchanged(klaviyo, "/lists"))
+    for name in ("lists", "segments", "events"):
+        both_agree(f"klaviyo {name}", exchanged(klaviyo, f"/{name}"))
+
+
+def test_events_in_an_order_that_is_none_or_in_pages_too_large_are_refused_by_both() -> None:
+    for query in ({"page[size]": "9999"}, {"sort": "at"}):
+        both_refuse("klaviyo events", Asked("GET", "/api/events", query, KLAVIYO_HEADERS, b""))
 
 
 def test_a_profile_without_a_type_is_refused_by_both() -> None:
@@ -172,6 +194,23 @@ def _listing(answered: Answered) -> Answered:
     return replace(answered, body={**answered.body, "search_criteria": {"filter_groups": []}})
 
 
+def test_the_coupons_that_magento_is_given_are_in_its_contract(tmp_path: Path) -> None:
+    with served(Shop()) as api:
+        shop = vendor("magento", tmp_path, url=api.url, token=MAGENTO_TOKEN)
+        rows = [Row("42", {"code": "ANNA-10", "rule": 7})]
+        made = [shop.sync(SyncBatch("coupons", "upsert", rows))[0] for _ in range(2)]
+        (gone,) = shop.sync(SyncBatch("coupons", "remove", [Row("42", remote_id=made[0].remote_id)]))
+        assert [result.status for result in (*made, gone)] == ["accepted"] * 3
+        both_agree("magento", [(asked, _listing(answered)) for asked, answered in exchanged(api, "/search")])
+        both_agree("magento", [pair for pair in exchanged(api) if pair[0].method in ("POST", "DELETE")])
+
+
+def test_a_coupon_without_its_rule_is_refused_by_both() -> None:
+    headers = {"authorization": f"Bearer {MAGENTO_TOKEN}", "content-type": "application/json"}
+    body = json.dumps({"coupon": {"code": "ANNA-10", "times_used": 0, "is_primary": False}}).encode()
+    both_refuse("magento", Asked("POST", "/rest/V1/coupons", {}, headers, body))
+
+
 def test_a_page_without_a_number_is_refused_by_both() -> None:
     headers = {"authorization": f"Bearer {MAGENTO_TOKEN}"}
     both_refuse("magento", Asked("GET", "/rest/V1/orders", {"searchCriteria[pageSize]": "many"}, headers, b""))
@@ -211,16 +250,17 @@ def test_a_field_that_twilio_does_not_know_is_refused_by_the_strict_judge_alone(
 
 @pytest.fixture
 def register() -> Iterator[list[Exchange]]:
-    """Look up a company by number and by name, and one that is not there; give the exchanges."""
+    """Look up a company by number, by name and by a branch, and one that is not there; give the exchanges."""
     with kvk_server() as server:
         server.add(Company("12345678", "De Kattenbak B.V.", trade_names=["Kattenbak Online"]))
         lookup = Kvk(
             KvkConfig(url=server.url, key=KVK_KEY, allow_private=True, rate="1000/s"),  # type: ignore[arg-type]
             Place("kvk", Path()),
         )
-        facts = [{"kvk": "12345678"}, {"name": "Kattenbak", "city": "Scheveningen"}, {"kvk": "87654321"}]
+        facts = [{"kvk": "12345678"}, {"name": "Kattenbak", "city": "Scheveningen"}]
+        facts += [{"branch": "000012345678"}, {"kvk": "87654321"}]
         found = list(lookup.look_up([Question(str(number), known) for number, known in enumerate(facts)]))
-        assert [finding.status for finding in found] == ["found", "found", "absent"]
+        assert [finding.status for finding in found] == ["found", "found", "found", "absent"]
         yield [_again(server, target) for target in list(server.asked)]
 
 
@@ -233,6 +273,13 @@ def _again(server: KvkServer, target: str) -> Exchange:
 def test_what_the_business_register_is_asked_and_answers_is_in_its_contract(register: list[Exchange]) -> None:
     both_agree("kvk zoeken", [pair for pair in register if pair[0].path.endswith("/zoeken")])
     both_agree("kvk basisprofiel", [pair for pair in register if "basisprofielen" in pair[0].path])
+    both_agree("kvk vestigingsprofiel", [pair for pair in register if "vestigingsprofielen" in pair[0].path])
+
+
+def test_a_branch_that_is_asked_for_in_a_wrong_way_is_refused_by_both() -> None:
+    path = "/api/v1/vestigingsprofielen/000012345678"
+    asked = Asked("GET", path, {"geoData": "misschien"}, {"apikey": KVK_KEY}, b"")
+    both_refuse("kvk vestigingsprofiel", asked)
 
 
 def test_a_number_that_is_none_and_too_many_results_are_refused_by_both() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from hub.people.recommendations import product_scope
 from hub.project import Project
@@ -166,6 +167,24 @@ def test_only_products_that_meet_the_condition_and_exist_are_recommended(shop: W
     bought(shop, 2, "kibble", "bowl", "can", "gone")
     run(shop, {"least": 1, "products": "category = 'food' and name <> 'Kibble'"})
     assert [product for product, *_ in of(shop, 1)] == ["can"]
+
+
+def test_what_is_no_longer_offered_is_recommended_no_more_and_what_was_bought_stays(shop: Warehouse) -> None:
+    bought(shop, 1, "kibble")
+    for product in ("bowl", "lead", "treat"):
+        bought(shop, 2, "kibble", product)
+    asked = {"by": ["bought_together"], "least": 1}
+    run(shop, asked)
+    assert [row[0] for row in of(shop, 1)] == ["bowl", "lead", "treat"]
+    add(shop, "product", {"connection": "web", "source_key": "product 9", "offered": False})
+    with shop.begin() as transaction:
+        product = transaction.table("product")
+        of_bowl, of_lead = (sa.update(product).where(product.c.source_key == key) for key in ("bowl", "lead"))
+        transaction.execute(of_bowl.values(offered=False))
+        transaction.execute(of_lead.values(variant_of="product 9"))
+    run(shop, asked, NOON + timedelta(minutes=1))
+    assert of(shop, 1) == [("treat", "bought_together", "Kibble", 1)]
+    assert len(rows(shop, "order_line", "product_key")) == 7
 
 
 @pytest.mark.parametrize("status", ["cancelled", "refunded", "test"])

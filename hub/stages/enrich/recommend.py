@@ -6,8 +6,8 @@
 
 Each way starts from products or a category of the person, and reads down the lists of these: what most people did comes
 first, then the shop's name and the product's key. The first way that the project names goes first; within a way the
-first of each list, that of what the person did last before others, then the second of each. Only products that exist
-and that meet `products:` count; what the person bought is left out.
+first of each list, that of what the person did last before others, then the second of each. Only products that are
+offered and that meet `products:` count; what the person bought is left out.
 
 Lists are counted anew, people are not: who did nothing new, and reads the same as before, keeps what they have
 (`recommended_before`). How many people stand behind it is told anew where only that differs. Together that comes to the
@@ -162,27 +162,33 @@ class _Recommending:
         return (now.replace(hour=0, minute=0, second=0, microsecond=0) - length).astimezone(UTC)
 
     def _products(self) -> sa.Select[Any]:
-        """Select the products: number, family, connection, product_key, name, category, offered, mark."""
+        """Select the products: number, connection, product_key, name, category, offered, mark, told, family."""
         product = self.transaction.table("product")
-        offered: sa.ColumnElement[bool] = sa.true()
+        whole = product.alias("whole")
+        of_whole = sa.and_(whole.c.connection == product.c.connection, whole.c.source_key == product.c.variant_of)
+        offered = sa.and_(*(sa.func.coalesce(it.c.offered, sa.true()) for it in (product, whole)))
         if self.asked.products is not None:
             condition = compile_condition(self.asked.products, product_scope(self.project, self.as_of)).element
-            offered = sa.func.coalesce(condition, sa.false())
+            offered = sa.and_(offered, sa.func.coalesce(condition, sa.false()))
         key = [product.c.connection, product.c.source_key]
         name, category = (
             sa.func.coalesce(product.c.name, product.c.source_key),
             sa.func.coalesce(product.c.category, ""),
         )
-        rows = sa.select(
-            sa.func.row_number().over(order_by=key).label("number"),
-            product.c.connection,
-            product.c.source_key.label("product_key"),
-            name.label("name"),
-            product.c.category,
-            offered.label("offered"),
-            digest(*key, category).label("mark"),
-            digest(*key, category, name, sa.cast(offered, sa.Text())).label("told"),
-        ).subquery("numbered")
+        rows = (
+            sa.select(
+                sa.func.row_number().over(order_by=key).label("number"),
+                product.c.connection,
+                product.c.source_key.label("product_key"),
+                name.label("name"),
+                product.c.category,
+                offered.label("offered"),
+                digest(*key, category).label("mark"),
+                digest(*key, category, name, sa.cast(offered, sa.Text())).label("told"),
+            )
+            .outerjoin_from(product, whole, of_whole)
+            .subquery("numbered")
+        )
         family = sa.func.dense_rank().over(order_by=[rows.c.connection, rows.c.category])
         return sa.select(*rows.c, sa.case((rows.c.category.is_not(None), family)).label("family"))
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Place, Result, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Place, Result, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.oauth import Client, Tokens
-from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
+from hub.outgoing import AddressConfig, Answer, NoAnswerError, NotSentError, Outgoing, Seconds, clean_reason, status_of
 from hub.templated import parsed, text_at, value_at
 from hub.units import Rate, Rates
 from plugins.destinations.ads.google_requests import TakenRequests
@@ -42,7 +42,7 @@ _ROUNDS = 5
 """So often a request goes again without the members that Google found wrong."""
 
 
-class GoogleAdsConfig(ConnectionConfig):
+class GoogleAdsConfig(AddressConfig):
     """Which account, and who we are."""
 
     account: str = Field(pattern=r"^[0-9]+$", description="The number of the account, without hyphens.")
@@ -62,8 +62,7 @@ class GoogleAdsConfig(ConnectionConfig):
     url: str = Field("https://datamanager.googleapis.com", description="The address of the API.")
     token_url: str = Field("https://oauth2.googleapis.com/token", description="Where tokens are given.")
     rate: Rates = Field((Rate(300, 60),), description="The most that is asked; Google takes 300/min in a project.")
-    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
+    timeout: Seconds = 60.0
 
 
 class GoogleAds(Destination):
@@ -266,7 +265,7 @@ class GoogleAds(Destination):
         return headers | {"Content-Type": "application/json; charset=utf-8"}
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return self.config.outgoing()
 
 
 def _written(known: Mapping[str, str]) -> list[dict[str, Any]]:

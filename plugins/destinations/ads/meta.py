@@ -17,9 +17,9 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Result, Status, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Result, Status, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
-from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, clean_reason, status_of
+from hub.outgoing import AddressConfig, Answer, NoAnswerError, NotSentError, Outgoing, Seconds, clean_reason, status_of
 from hub.templated import parsed, value_at
 from hub.units import Rates
 from plugins.destinations.ads.identifiers import META_ALONE, meta_identifiers
@@ -40,15 +40,14 @@ _AUDIENCE = "id,name,approximate_count_lower_bound,approximate_count_upper_bound
 _SESSION = "session_id,start_time,end_time,num_received,num_matched,num_invalid_entries,stage,progress"
 
 
-class MetaAdsConfig(ConnectionConfig):
+class MetaAdsConfig(AddressConfig):
     """Which ad account, and who we are."""
 
     account: str = Field(pattern=r"^(act_)?[0-9]+$", description="The ad account: act_1234567890.")
     token: SecretStr = Field(description="The access token of a system user that may manage ads (ads_management).")
     url: str = Field("https://graph.facebook.com/v25.0", description="The address of the Graph API with its version.")
     rate: Rates = Field((), description="The most that is asked: 100/min. Meta says when to wait.")
-    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="It stands in our own network, or on this machine.")
+    timeout: Seconds = 60.0
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ class MetaAds(Destination):
         return {"Authorization": f"Bearer {self.config.token.get_secret_value()}", "Accept": "application/json"}
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return self.config.outgoing()
 
 
 def _session(audience: str, method: str, data: Sequence[Sequence[str]]) -> int:

@@ -110,9 +110,24 @@ class RowRequest(Request):
         return self
 
 
+class Find(Request):
+    """How to ask whether a thing is there before it is made: the answer that told of it may have been lost."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE", "GET"] = "GET"
+    at: str = Field("", description="Where the answer holds it: 0, or items.0. Nothing there: it is not there.")
+    ours: dict[str, str] = Field(
+        {}, description="What it says if it is the row's: {customer: '{key}'}. Else it is left alone."
+    )
+
+
 class WrittenObject(_Part):
     """One kind of thing that syncs write, by operation."""
 
+    find: Find | None = Field(
+        None,
+        description="Ask before it is made; what is found is {remote_id}. `add` makes what is not there and `update` "
+        "changes what is, which together are an upsert; without `update` what is there stays as it is.",
+    )
     upsert: RowRequest | None = Field(None, description="Make it, or change it.")
     add: RowRequest | None = Field(None, description="Make it, if it is not there.")
     update: RowRequest | None = Field(None, description="Change it, if it is there.")
@@ -123,6 +138,10 @@ class WrittenObject(_Part):
     def _writes_something(self) -> Self:
         if not dict(self.requests()):
             raise ValueError("say at least one of: upsert, add, update, remove, delete")
+        if self.find is not None and (self.add is None or self.upsert is not None):
+            raise ValueError("`find` needs `add`, and makes the upsert itself")
+        if self.find is not None and any(request.row is not None for _, request in self.requests()):
+            raise ValueError("with `find`, every request is about one row")
         for operation in ("remove", "delete"):
             request = getattr(self, operation)
             used = placeholders([request.path, request.query, request.body, request.row]) if request else set()
@@ -131,6 +150,24 @@ class WrittenObject(_Part):
                     f"{operation}: a row that goes has no fields, so no {{{min(wrong)}}}: use {{key}} or {{remote_id}}"
                 )
         return self
+
+    @property
+    def fields(self) -> frozenset[str] | None:
+        """Name the fields of a row that any request holds; None where one holds all of them."""
+        requests: list[Request] = [request for _, request in self.requests()]
+        if self.find is not None:
+            requests.append(self.find)
+        told = [[it.path, it.query, list(it.headers.values()), it.body] for it in requests]
+        rows = [request.row for _, request in self.requests()]
+        ours = self.find.ours if self.find is not None else {}
+        used = placeholders([told, rows, ours])
+        return None if "fields" in used else frozenset(used - OF_A_ROW - {"rows"})
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Name what a sync may want of it."""
+        made: tuple[Operation, ...] = ("upsert",) if self.find is not None else ()
+        return (*made, *(operation for operation, _ in self.requests()))
 
     def requests(self) -> Iterator[tuple[Operation, RowRequest]]:
         """Give what is written, by operation."""

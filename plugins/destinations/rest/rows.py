@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from hub.contracts import Result, Row, SyncBatch
-from hub.errors import RejectedError
+from hub.contracts import Operation, Result, Row, SyncBatch
+from hub.errors import RejectedError, suggest
 from hub.outgoing import Answer, NoAnswerError, NotSentError, clean_reason
-from hub.templated import as_text, filled, parsed, text_at, value_at, written
+from hub.templated import as_text, filled, parsed, placeholders, text_at, value_at, written
 from plugins.destinations.rest.api import SILENCES, UNWRITABLE, Api, id_in, meaning_of, missing, words_of
-from plugins.destinations.rest.config import Results, RowRequest
+from plugins.destinations.rest.config import Find, Results, RowRequest, WrittenObject
+from plugins.destinations.rest.finding import look_for
 
 Given = tuple[Row, Mapping[str, Any]]
 """A row, and the values that templates may use."""
 
 
-def write_rows(api: Api, request: RowRequest, batch: SyncBatch) -> list[Result]:
+def write_rows(api: Api, thing: WrittenObject, batch: SyncBatch) -> list[Result]:
     """Write a batch; an API that is away lets the rest wait."""
-    given = [(row, {**row.fields, **_own(row, batch)}) for row in batch.rows]
-    results: dict[str, Result] = {}
+    size, write = _writer(api, thing, batch.operation)
+    results = {row.key: Result(row.key, "rejected", reason=wrong) for row, wrong in _lost(thing, batch.rows)}
+    given = [(row, {**row.fields, **_own(row, batch)}) for row in batch.rows if row.key not in results]
     silences, gone = 0, ""
-    for part in _parts(given, request.batch):
+    for part in _parts(given, size):
         if gone:
             results |= _same(part, Result("", "later", reason=gone))
             continue
         try:
-            results |= _write(api, request, part)
+            results |= write(part)
             silences = 0
         except NotSentError as error:
             gone = str(error)
@@ -36,6 +39,43 @@ def write_rows(api: Api, request: RowRequest, batch: SyncBatch) -> list[Result]:
             gone = f"not tried: {error}" if silences == SILENCES else ""
             results |= _same(part, Result("", "unknown", reason=str(error)))
     return [results[row.key] for row in batch.rows]
+
+
+def _lost(thing: WrittenObject, rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
+    """Find rows with a field that no request holds: it would go nowhere."""
+    known = thing.fields
+    for row in rows if known is not None else ():
+        if lost := sorted(row.fields.keys() - known):
+            near = suggest(lost[0], known)
+            yield row, f"no request holds the field '{lost[0]}'.{near} Fields: {', '.join(sorted(known))}"
+
+
+def _writer(
+    api: Api, thing: WrittenObject, operation: Operation
+) -> tuple[int, Callable[[Sequence[Given]], dict[str, Result]]]:
+    """Say how many rows are written at once, and how."""
+    find = thing.find
+    if find is not None and operation in ("upsert", "add", "update"):
+        return 1, lambda part: {row.key: _write_found(api, thing, find, operation, row, it) for row, it in part}
+    request = dict(thing.requests())[operation]
+    return request.batch, lambda part: _write(api, request, part)
+
+
+def _write_found(
+    api: Api, thing: WrittenObject, find: Find, operation: Operation, row: Row, values: Mapping[str, Any]
+) -> Result:
+    """Make what is not there, and change what is."""
+    known = row.remote_id if thing.update is not None else ""
+    found = known or look_for(api, find, row, values)
+    if isinstance(found, Result):
+        return found
+    if not found and operation == "update":
+        return Result(row.key, "rejected", reason="it is not there")
+    if not found and thing.add is not None:
+        return _write_one(api, thing.add, row, values)
+    if operation == "add" or thing.update is None:
+        return Result(row.key, "accepted", found)
+    return _write_one(api, thing.update, replace(row, remote_id=found), {**values, "remote_id": found})
 
 
 def _own(row: Row, batch: SyncBatch) -> dict[str, Any]:
@@ -71,6 +111,8 @@ def _write(api: Api, request: RowRequest, part: Sequence[Given]) -> dict[str, Re
 
 
 def _write_one(api: Api, request: RowRequest, row: Row, values: Mapping[str, Any]) -> Result:
+    if not row.remote_id and "remote_id" in placeholders([request.path, request.query, request.body]):
+        return Result(row.key, "rejected", reason="the hub does not know what it is called there: take it out there")
     try:
         answer = api.call(request, values)
     except RejectedError as error:

@@ -166,7 +166,7 @@ class SmsHttp(Destination):
         return json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return self.config.outgoing()
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

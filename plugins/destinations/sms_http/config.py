@@ -6,9 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from hub.contracts import ConnectionConfig
-from hub.errors import ConfigurationError, suggest
-from hub.outgoing import check_url
+from hub.errors import suggest
+from hub.outgoing import AddressConfig
 from hub.templated import placeholders
 from hub.units import Duration, Rates
 from plugins.destinations.sms_http.pushes import PushesConfig
@@ -16,7 +15,7 @@ from plugins.destinations.sms_http.pushes import PushesConfig
 VALUES = ("id", "phone", "digits", "text", "sender", "coding", "receipt_url")
 
 
-class SmsHttpConfig(ConnectionConfig):
+class SmsHttpConfig(AddressConfig):
     """The request, what the answer means, and the limits."""
 
     url: str
@@ -56,11 +55,9 @@ class SmsHttpConfig(ConnectionConfig):
     rate: Rates = Field((), description="The most the provider takes: 10/s, or [10/s, 5000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many connections may be open at once.")
     batch_size: int = Field(100, ge=1, description="How many messages go over one connection.")
-    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
     pushes: PushesConfig | None = Field(
         None, description="Delivery reports and answers (STOP) that the provider pushes to `/in/<connection>`."
     )
-    allow_private: bool = Field(False, description="The provider stands in our own network, or on this machine.")
 
     @field_validator("body", "query")
     @classmethod
@@ -85,8 +82,4 @@ class SmsHttpConfig(ConnectionConfig):
             raise ValueError("`user` and `password` belong together")
         if self.method == "GET" and self.body:
             raise ValueError("a GET request has no body: write the fields under `query`")
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
         return self

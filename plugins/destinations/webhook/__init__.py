@@ -138,7 +138,7 @@ class Webhook(Destination):
         return receiver
 
     def _outgoing(self) -> Outgoing:
-        return Outgoing(self.config.url, allow_private=self.config.allow_private, timeout=self.config.timeout)
+        return self.config.outgoing()
 
 
 def _identity(body: bytes, occasion: str) -> str:

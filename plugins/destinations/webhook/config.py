@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from pydantic import Field, SecretStr, field_validator
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-
-from hub.contracts import Channel, ConnectionConfig
-from hub.errors import ConfigurationError
-from hub.outgoing import check_url
+from hub.contracts import Channel
+from hub.outgoing import AddressConfig
 from hub.units import Duration, Rates
 from plugins.destinations.webhook.signature import signing_key
 
 
-class WebhookConfig(ConnectionConfig):
+class WebhookConfig(AddressConfig):
     """The receiver, the secret that we share with it, and what it takes."""
 
     url: str
@@ -31,19 +28,9 @@ class WebhookConfig(ConnectionConfig):
     batch_size: int = Field(500, ge=1, description="How many rows or messages one request carries.")
     rate: Rates = Field((), description="The most the receiver takes, in rows or messages: 50/s, or [50/s, 10000/day].")
     concurrency: int = Field(1, ge=1, le=32, description="How many requests may be open at once.")
-    timeout: float = Field(30.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="The receiver stands in our own network, or on this machine.")
 
     @field_validator("secret")
     @classmethod
     def _secret_is_a_key(cls, value: SecretStr) -> SecretStr:
         signing_key(value.get_secret_value())
         return value
-
-    @model_validator(mode="after")
-    def _address_is_allowed(self) -> Self:
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return self

@@ -3,8 +3,8 @@
     kvk: {plugin: kvk, key: "${KVK_KEY}", per_month: 2000}
 
 An organisation is asked for by its KVK number; where that is missing, by branch number, by name and address, or by name
-and town. A question takes one to three requests: a search (unless the number is known), the basic profile, and the
-list of branches.
+and town. A question takes one to three requests: a search or the branch (unless the number is known), the basic
+profile, and the list of branches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hub.hookspecs import hookimpl
 from plugins.sources.kvk.config import KvkConfig
 from plugins.sources.kvk.profile import COLUMNS, row_of
 from plugins.sources.kvk.register import Register
-from plugins.sources.kvk.search import find
+from plugins.sources.kvk.search import branch_of, find
 
 if TYPE_CHECKING:
     from hub.contracts import Plugin
@@ -34,7 +34,7 @@ class Kvk(Lookup):
     name = "kvk"
     summary = "The Dutch business register: number, names, sector, size, address, objection to post."
     config_model = KvkConfig
-    proven = "the published contract (zoeken 2.0.0, basisprofiel 1.5.0), not the live register"
+    proven = "the published contract (zoeken 2.0.0, basisprofiel 1.5.0, vestigingsprofiel 1.4), not the live register"
     default_mapping = Path(__file__).parents[3] / "mappings" / "kvk.yaml"
     by = (("kvk",), ("branch",), ("name", "postcode", "house_number"), ("name", "city"))
     countries = ("NL",)
@@ -43,7 +43,7 @@ class Kvk(Lookup):
 
     @property
     def limits(self) -> LookupLimits:
-        """As configured; a search, a profile and the branches are three requests."""
+        """As configured; a search or a branch, a profile and the list of branches are three requests."""
         return LookupLimits(
             self.config.per_run, self.config.per_month, 3 if self.config.branches else 2, self.config.keep
         )
@@ -83,12 +83,13 @@ class Kvk(Lookup):
                 )
 
     def _answer(self, register: Register, question: Question) -> Finding:
-        number = find(register, question.facts)
+        branch = branch_of(register, question.facts)
+        number = branch["kvkNummer"] if branch is not None else find(register, question.facts)
         profile = register.get(f"/v1/basisprofielen/{number}") if number else None
         if profile is None:
             return Finding(question.key, "absent")
         branches = register.get(f"/v1/basisprofielen/{number}/vestigingen") if self.config.branches else None
-        row, answer = row_of(profile, branches)
+        row, answer = row_of(profile, branches, branch)
         return Finding(question.key, "found", row, answer)
 
 

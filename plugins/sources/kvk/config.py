@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
-from hub.contracts import ConnectionConfig
-from hub.errors import ConfigurationError
-from hub.outgoing import check_url
+from hub.outgoing import AddressConfig, Seconds
 from hub.units import Duration, OneRate, Rate
 
 
-class KvkConfig(ConnectionConfig):
+class KvkConfig(AddressConfig):
     """The subscription to the register's API."""
 
     key: SecretStr = Field(description="The API key.")
@@ -31,13 +28,4 @@ class KvkConfig(ConnectionConfig):
     authority: Path | None = Field(
         None, description="A PEM file with the root certificate of the register, where this machine does not trust it."
     )
-    timeout: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="The server stands in our own network, or on this machine.")
-
-    @model_validator(mode="after")
-    def _address_is_allowed(self) -> Self:
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return self
+    timeout: Seconds = 20.0

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
-from hub.outgoing import Answer, Outgoing
+from hub.outgoing import Answer
 from hub.patience import patiently
 from plugins.sources.kvk.config import KvkConfig
 
@@ -30,9 +30,7 @@ class Register:
     def __init__(self, config: KvkConfig, folder: Path) -> None:
         self.requests = 0
         authority = folder / config.authority if config.authority else None
-        self._outgoing = Outgoing(
-            config.url, allow_private=config.allow_private, timeout=config.timeout, authority=authority
-        )
+        self._outgoing = config.outgoing(authority)
         self._headers = {"apikey": config.key.get_secret_value(), "Accept": "application/hal+json"}
         self._pause = config.rate.seconds / config.rate.number
         self._next = 0.0

@@ -16,16 +16,15 @@ _LEGAL_FORM = re.compile(r"\b(b\.?v\.?|n\.?v\.?|v\.?o\.?f\.?|c\.?v\.?|stichting|
 
 
 def find(register: Register, facts: Mapping[str, str]) -> str | None:
-    """Give the KVK number, or None where the register knows no such organisation.
+    """Give the KVK number, or None where the register knows no such organisation, or branch.
 
     Raises RejectedError for a number that can't be one, and where several registrations fit.
     """
     if "kvk" in facts:
         return _digits(facts["kvk"], 8, "KVK number")
     if "branch" in facts:
-        query = {"vestigingsnummer": _digits(facts["branch"], 12, "branch number")}
-    else:
-        query = {"naam": facts["name"], **_place(facts)}
+        return None
+    query = {"naam": facts["name"], **_place(facts)}
     found = register.get("/v2/zoeken", {**query, "resultatenPerPagina": str(MOST)})
     if found is None:
         return None
@@ -33,6 +32,16 @@ def find(register: Register, facts: Mapping[str, str]) -> str | None:
     if int(found.get("totaal") or 0) > MOST:
         raise RejectedError("too many registrations fit: more must be known of the organisation")
     return _only(results, facts.get("name", ""))
+
+
+def branch_of(register: Register, facts: Mapping[str, str]) -> dict[str, Any] | None:
+    """Give the profile of the branch that is asked about, where its company is not known by number.
+
+    Raises RejectedError for a number that can't be one.
+    """
+    if "kvk" in facts or "branch" not in facts:
+        return None
+    return register.get(f"/v1/vestigingsprofielen/{_digits(facts['branch'], 12, 'branch number')}")
 
 
 def _place(facts: Mapping[str, str]) -> dict[str, str]:

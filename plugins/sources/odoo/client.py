@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
-from hub.outgoing import Answer, NoAnswerError, Outgoing, clean_reason
+from hub.outgoing import Answer, NoAnswerError, clean_reason
 from hub.patience import patiently
 from plugins.sources.odoo.config import OdooConfig
 
@@ -33,7 +33,7 @@ class Client:
     """One connection to one Odoo, as one user. Use it as a context manager."""
 
     def __init__(self, config: OdooConfig) -> None:
-        self._outgoing = Outgoing(config.url, allow_private=config.allow_private, timeout=config.timeout)
+        self._outgoing = config.outgoing()
         self._headers = {
             "Authorization": f"bearer {config.key.get_secret_value()}",
             "Content-Type": "application/json; charset=utf-8",

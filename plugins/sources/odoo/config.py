@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
-from hub.contracts import ConnectionConfig
-from hub.errors import ConfigurationError, suggest
-from hub.outgoing import check_url
+from hub.errors import suggest
+from hub.outgoing import AddressConfig, Seconds
 from hub.units import Duration, OneRate
 from plugins.sources.odoo.listings import LISTINGS
 
 
-class OdooConfig(ConnectionConfig):
+class OdooConfig(AddressConfig):
     """An Odoo 19 or newer, and one of its users."""
 
     url: str = Field(description="Where people open Odoo: https://crm.example.com.")
@@ -39,8 +37,7 @@ class OdooConfig(ConnectionConfig):
     )
     page_size: int = Field(1000, ge=1, le=10_000, description="How many records one request reads.")
     rate: OneRate | None = Field(None, description="The most requests that Odoo is asked in a time: 5/s.")
-    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="The server stands in our own network, or on this machine.")
+    timeout: Seconds = 60.0
 
     @field_validator("resources", "fields")
     @classmethod
@@ -49,11 +46,3 @@ class OdooConfig(ConnectionConfig):
             if name not in LISTINGS:
                 raise ValueError(f"there is no '{name}'.{suggest(name, LISTINGS)} Known: {', '.join(LISTINGS)}")
         return value
-
-    @model_validator(mode="after")
-    def _address_is_allowed(self) -> Self:
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return self

@@ -73,7 +73,7 @@ class Rest(Source, Destination):
     def capabilities(self) -> Capabilities:
         """What the configuration describes, and no more."""
         mail: Mail | None = self.config.mail
-        written = [request for thing in self.config.objects.values() for request, _ in thing.requests()]
+        written = [operation for thing in self.config.objects.values() for operation in thing.operations]
         return Capabilities(
             channel="email" if mail is not None else None,
             operations=frozenset(written),
@@ -112,15 +112,14 @@ class Rest(Source, Destination):
         """Write rows, as the object that the sync names describes it."""
         things: dict[str, WrittenObject] = self.config.objects
         thing = things.get(batch.target, things.get("*"))
-        request = dict(thing.requests()).get(batch.operation) if thing is not None else None
-        if request is None:
-            able = ", ".join(f"{name} ({', '.join(dict(one.requests()))})" for name, one in things.items())
+        if thing is None or batch.operation not in thing.operations:
+            able = ", ".join(f"{name} ({', '.join(one.operations)})" for name, one in things.items())
             raise ConfigurationError(
                 f"{self.place.connection} does not say how to {batch.operation} '{batch.target}': {able or 'nothing'} "
                 "under `objects`"
             )
         with self._outgoing() as outgoing:
-            return write_rows(self._api(outgoing), request, batch)
+            return write_rows(self._api(outgoing), thing, batch)
 
     def ask(self, sent: Sequence[Sent]) -> Sequence[Result]:
         """Ask the API what became of e-mails."""
@@ -151,12 +150,8 @@ class Rest(Source, Destination):
 
     def _outgoing(self) -> Outgoing:
         authority = self.place.folder / self.config.authority if self.config.authority is not None else None
-        return Outgoing(
-            self.config.url,
-            allow_private=self.config.allow_private,
-            timeout=self.config.timeout,
-            authority=authority,
-        )
+        outgoing: Outgoing = self.config.outgoing(authority)
+        return outgoing
 
     def _api(self, outgoing: Outgoing) -> Api:
         tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)

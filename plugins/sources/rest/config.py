@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from hub.contracts import ConnectionConfig
 from hub.errors import ConfigurationError
-from hub.incoming import SCHEMES, Clock, Scheme
-from hub.outgoing import check_url
+from hub.incoming import SCHEMES, Clock, Scheme, public_key
+from hub.outgoing import AddressConfig
 from hub.units import Duration, Rates
 from plugins.destinations.rest.config import Erase, Mail, WrittenObject
 
@@ -151,6 +150,7 @@ class RestResource(_Part):
     error_at: str | None = Field(None, description="Where an answer of 200 holds an error, as GraphQL's do: errors.")
     busy: list[str] = Field([], description="Words in such an error that mean: later.")
     data: str | None = Field(None, description="Where the answer holds the items (JSONPath); by default it is found.")
+    rate: Rates = Field((), description="The most that this list may be asked for, where that is less: 10/min.")
     may_lack: bool = Field(
         False, description="An answer without the list at `data` is an empty list; else it is an error."
     )
@@ -233,12 +233,26 @@ class Push(_Part):
         "brings nothing.",
     )
     signed: Literal[
-        "path", "header", "standard", "hubspot", "klaviyo", "shopify", "typeform", "woocommerce", "zendesk"
+        "path",
+        "header",
+        "standard",
+        "hubspot",
+        "klaviyo",
+        "sendgrid",
+        "shopify",
+        "typeform",
+        "woocommerce",
+        "zendesk",
     ] = Field(
         description="As that vendor signs; or the secret ends our address (path), Standard Webhooks (standard), or a "
-        "header with an HMAC-SHA-256 (header)."
+        "header with a signature (header)."
     )
-    secret: SecretStr = Field(description="The secret that only the API and the hub know.")
+    secret: SecretStr = Field(
+        description="The secret that only the API and the hub know; of ECDSA the API's public key, in base64 (DER)."
+    )
+    algorithm: Literal["hmac", "ecdsa"] = Field(
+        "hmac", description="How the header is made: an HMAC-SHA-256, or ECDSA with P-256 and SHA-256."
+    )
     header: str = Field("", description="The header with the signature, such as X-WC-Webhook-Signature.")
     encoding: Literal["base64", "hex"] = Field("base64", description="How the header writes it.")
     prefix: str = Field("", description="What stands before it in the header, such as sha256=.")
@@ -252,18 +266,29 @@ class Push(_Part):
     def scheme(self) -> Scheme:
         """Say how it is signed, where a header holds the signature."""
         if self.signed == "header":
-            return Scheme(self.header, self.over, self.encoding, self.prefix, self.time, self.clock)
+            return Scheme(
+                self.header, self.over, self.encoding, self.prefix, self.time, self.clock, algorithm=self.algorithm
+            )
         return SCHEMES[self.signed]
 
     @model_validator(mode="after")
     def _names_its_header(self) -> Push:
         if (self.signed == "header") != bool(self.header):
             raise ValueError("`signed: header` and `header` go together")
-        own = {"encoding", "prefix", "over", "time", "clock"} & self.model_fields_set
+        own = {"algorithm", "encoding", "prefix", "over", "time", "clock"} & self.model_fields_set
         if own and self.signed != "header":
             raise ValueError(f"{', '.join(sorted(own))}: only with `signed: header`; a vendor's way is known")
         if ("{time}" in self.over) != bool(self.time):
             raise ValueError("`time` names the header that stands in `over` as {time}")
+        return self
+
+    @model_validator(mode="after")
+    def _key_can_be_read(self) -> Push:
+        if self.signed not in ("path", "standard") and self.scheme.algorithm == "ecdsa":
+            try:
+                public_key(self.secret.get_secret_value())
+            except ConfigurationError as error:
+                raise ValueError(str(error)) from None
         return self
 
     @model_validator(mode="after")
@@ -284,7 +309,7 @@ class Push(_Part):
         return self
 
 
-class RestConfig(ConnectionConfig):
+class RestConfig(AddressConfig):
     """Which API, which of its lists are read, and what is written there."""
 
     plugin: Literal["rest"] = "rest"
@@ -315,7 +340,6 @@ class RestConfig(ConnectionConfig):
     authority: Path | None = Field(
         None, description="A PEM file with the root certificate of the API, where this machine does not trust it."
     )
-    allow_private: bool = Field(False, description="The API stands in our own network, or on this machine.")
 
     @model_validator(mode="after")
     def _does_something(self) -> RestConfig:
@@ -347,12 +371,4 @@ class RestConfig(ConnectionConfig):
         for name in tables & self.resources.keys():
             if name is not None and self.resources[name].look_ups:
                 raise ValueError(f"push: the list '{name}' looks things up, and a push asks nobody: use another table")
-        return self
-
-    @model_validator(mode="after")
-    def _address_is_allowed(self) -> RestConfig:
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
         return self

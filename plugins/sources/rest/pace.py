@@ -12,7 +12,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from hub.errors import TemporaryError
@@ -36,12 +36,23 @@ class Pace:
         connection: str,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        above: Pace | None = None,
     ) -> None:
         self._recent = {rate: deque[float](maxlen=rate.number) for rate in rates if rate.seconds < LONG}
         self._long = tuple(rate for rate in rates if rate.seconds >= LONG)
+        self._folder, self._connection = folder, connection
         self._file = folder / ".hub" / "rates" / f"{connection}.json"
         self._clock = clock
         self._sleep = sleep
+        self._above = above
+        self._lists: dict[str, Pace] = {}
+
+    def of(self, name: str, rates: Sequence[Rate]) -> Pace:
+        """Give the pace of one list, which may have rates of its own beside the connection's."""
+        if rates and name not in self._lists:
+            own = f"{self._connection}.{name}"
+            self._lists[name] = Pace(rates, self._folder, own, self._clock, self._sleep, self)
+        return self._lists.get(name, self)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -54,7 +65,8 @@ class Pace:
         if self._long:
             self._count()
         try:
-            yield
+            with self._above.turn() if self._above is not None else nullcontext():
+                yield
         finally:
             for times in self._recent.values():
                 times.append(self._clock())

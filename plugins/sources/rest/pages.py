@@ -31,9 +31,10 @@ class Pages:
     def __init__(self, config: RestConfig, place: Place, pace: Pace, name: str) -> None:
         self._config = config
         self._place = place
-        self._pace = pace
         self._name = name
         self._settings: RestResource = config.resources[name]
+        self._all = pace
+        self._pace = pace.of(name, self._settings.rate)
         self.clock: datetime | None = None
 
     def since(self, last: str | int | None = None) -> Iterator[Page]:
@@ -56,7 +57,7 @@ class Pages:
         settings = self._settings
         ((column, source),) = settings.for_each.items()
         other, _, field = source.partition(".")
-        for above in list(Pages(self._config, self._place, self._pace, other).since()):
+        for above in list(Pages(self._config, self._place, self._all, other).since()):
             for value in (value_at(field, item) for item in above):
                 for page in self._of(settings, settings.path.replace(f"{{{column}}}", str(value)), settings.params):
                     yield [{**item, column: value} for item in page]

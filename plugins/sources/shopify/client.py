@@ -35,7 +35,7 @@ class Client:
 
     def __init__(self, config: ShopifyConfig) -> None:
         self._config = config
-        self._outgoing = Outgoing(config.url, allow_private=config.allow_private, timeout=config.timeout)
+        self._outgoing = config.outgoing()
         self._path = f"/admin/api/{config.version}/graphql.json"
         self.clock = datetime.now(UTC)
         """The shop's clock when it last answered."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
-from hub.contracts import ConnectionConfig
-from hub.errors import ConfigurationError
-from hub.outgoing import check_url
+from hub.outgoing import AddressConfig, Seconds
 from hub.units import Duration
 
 Name = Literal["customers", "products", "orders", "carts"]
 NAMES: tuple[Name, ...] = ("customers", "products", "orders", "carts")
 
 
-class ShopifyConfig(ConnectionConfig):
+class ShopifyConfig(AddressConfig):
     """A Shopify shop, and an app of its own that may read it."""
 
     url: str = Field(description="The shop's own address: https://my-shop.myshopify.com.")
@@ -31,13 +29,4 @@ class ShopifyConfig(ConnectionConfig):
         description="How long a change may take to become visible in the shop: so far each run looks back.",
     )
     longest: Duration = Field(timedelta(hours=2), description="How long the shop may take to make one list ready.")
-    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="The shop stands in our own network, or on this machine.")
-
-    @model_validator(mode="after")
-    def _address_is_allowed(self) -> Self:
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return self
+    timeout: Seconds = 60.0

@@ -16,6 +16,7 @@ DELETED: Mapping[str, str] = {
     "customers/delete": "deleted_customers",
     "customers/redact": "deleted_customers",
     "orders/delete": "deleted_orders",
+    "products/delete": "deleted_products",
 }
 """Where it lands that something is gone, by topic; `redact` asks those who have data of a customer to erase it."""
 

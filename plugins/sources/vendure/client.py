@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hub.errors import ConfigurationError, TemporaryError
-from hub.outgoing import Answer, Outgoing, clean_reason
+from hub.outgoing import Answer, clean_reason
 from hub.patience import patiently
 from plugins.sources.vendure.config import VendureConfig
 
@@ -26,7 +26,7 @@ class Client:
 
     def __init__(self, config: VendureConfig) -> None:
         self._config = config
-        self._outgoing = Outgoing(config.url, allow_private=config.allow_private, timeout=config.timeout)
+        self._outgoing = config.outgoing()
         self._headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",

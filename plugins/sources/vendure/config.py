@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
-from hub.contracts import ConnectionConfig
-from hub.errors import ConfigurationError
-from hub.outgoing import check_url
+from hub.outgoing import AddressConfig, Seconds
 from hub.units import Duration
 
 
-class VendureConfig(ConnectionConfig):
+class VendureConfig(AddressConfig):
     """A Vendure 3 shop, and one of its administrators."""
 
     url: str = Field(description="The Admin API: https://shop.example.com/admin-api.")
@@ -28,13 +26,4 @@ class VendureConfig(ConnectionConfig):
         description="How long a change may take to become visible in the shop: so far each run looks back.",
     )
     page_size: int = Field(100, ge=1, le=1000, description="How many things one request reads.")
-    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
-    allow_private: bool = Field(False, description="The shop stands in our own network, or on this machine.")
-
-    @model_validator(mode="after")
-    def _address_is_allowed(self) -> Self:
-        try:
-            check_url(self.url, allow_private=self.allow_private)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return self
+    timeout: Seconds = 60.0

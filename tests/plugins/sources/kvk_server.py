@@ -1,8 +1,8 @@
 """A small business register on loopback that holds callers to the published contract of the KVK API.
 
-What it enforces is written here from that contract (zoeken 2.0.0, basisprofiel 1.5.0): the key in the header `apikey`,
-the type that is accepted, the parameters that exist with their patterns and limits, which of them go together, and the
-error codes. `test_kvk.py` compares it with the published files where those are at hand.
+What it enforces is written here from that contract (zoeken 2.0.0, basisprofiel 1.5.0, vestigingsprofiel 1.4): the key
+in the header `apikey`, the type that is accepted, the parameters that exist with their patterns and limits, which of
+them go together, and the error codes. `test_kvk.py` compares it with the published files where those are at hand.
 """
 
 from __future__ import annotations
@@ -114,6 +114,27 @@ class Company:
             },
         }
 
+    def branch(self, number: str) -> dict[str, Any]:
+        """A branch trades under a name and at an address of its own; the first one at the company's."""
+        place = self.branches.index(number)
+        address = self.address() if not place else {**self.address(), "straatnaam": "Meir", "huisnummer": place}
+        return {
+            "vestigingsnummer": number,
+            "kvkNummer": self.kvk,
+            "rsin": self.owner,
+            "indNonMailing": "Ja" if place else self.non_mailing,
+            "formeleRegistratiedatum": "20180101",
+            "materieleRegistratie": {"datumAanvang": "20180101"},
+            "eersteHandelsnaam": self.name if not place else f"{self.name} filiaal {place}",
+            "indHoofdvestiging": "Nee" if place else "Ja",
+            "indCommercieleVestiging": "Ja",
+            "voltijdWerkzamePersonen": 1,
+            "totaalWerkzamePersonen": 2,
+            "adressen": [address],
+            "sbiActiviteiten": [{"sbiCode": "4776", "sbiOmschrijving": "Bloemen", "indHoofdactiviteit": "Ja"}],
+            "links": [{"rel": "self", "href": f"{OFFERED}/v1/vestigingsprofielen/{number}"}],
+        }
+
     def listed(self) -> dict[str, Any]:
         return {
             "kvkNummer": self.kvk,
@@ -165,6 +186,9 @@ class KvkServer:
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         if url.path == "/api/v2/zoeken":
             return *self._search(query), {}
+        branch = re.fullmatch(r"/api/v1/vestigingsprofielen/([^/]+)", url.path)
+        if branch is not None:
+            return *self._branch(branch[1], query), {}
         profile = re.fullmatch(r"/api/v1/basisprofielen/([^/]+)(/vestigingen)?", url.path)
         if profile is None:
             return 404, {}, {}
@@ -191,6 +215,18 @@ class KvkServer:
             "resultaten": found[(page - 1) * size : page * size],
             "_links": {"self": {"href": f"{OFFERED}/v2/zoeken?pagina={page}"}},
         }
+
+    def _branch(self, number: str, query: dict[str, str]) -> Said:
+        if any(name != "geoData" or value not in ("true", "false") for name, value in query.items()):
+            return fault(400, "IPD1999", "De volgende opgegeven parameter(s) is(zijn) ongeldig")
+        if not re.fullmatch(r"[0-9]{12}", number):
+            return fault(400, "IPD0006", f"Het vestigingsnummer {number} is niet valide.")
+        company = next((one for one in self.companies.values() if number in one.branches), None)
+        if company is None:
+            return fault(
+                404, "IPD0007", f"Op basis van vestigingsnummer {number} kan het product niet worden geleverd."
+            )
+        return 200, company.branch(number)
 
     def _profile(self, number: str, branches: bool, query: dict[str, str]) -> Said:
         allowed = {} if branches else {"geoData": {"enum": ["true", "false"]}}

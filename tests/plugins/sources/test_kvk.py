@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,28 @@ def test_a_profile_comes_as_one_row_under_the_names_of_the_register(server):
 def test_an_organisation_is_found_in_every_way(server, facts):
     (finding,) = look_up(server, facts)
     assert (finding.status, finding.row["kvkNummer"]) == ("found", "12345678")
+
+
+def test_a_branch_is_told_as_it_trades_and_its_company_as_it_is_registered(server):
+    server.add(Company("87654321", "Bloem B.V.", branches=["000000000001", "000000000002"], employees=9))
+    (finding,) = look_up(server, {"branch": "000000000002"})
+    row = finding.row
+    assert (row["kvkNummer"], row["vestigingsnummer"], row["naam"]) == (
+        "87654321",
+        "000000000002",
+        "Bloem B.V. filiaal 1",
+    )
+    assert (row["straatnaam"], row["huisnummer"], row["sbiCode"]) == ("Meir", "1", "4776")
+    assert (row["totaalWerkzamePersonen"], row["totaalAantalVestigingen"], row["rechtsvorm"]) == (
+        "9",
+        "2",
+        "BeslotenVennootschap",
+    )
+    assert row["indNonMailing"] == "Ja", "who objects to post for the branch, objects"
+    assert finding.requests == 3
+    assert json.loads(finding.answer).keys() == {"basisprofiel", "vestigingen", "vestigingsprofiel"}
+    (absent,) = look_up(server, {"branch": "000000000009"})
+    assert (absent.status, absent.requests) == ("absent", 1)
 
 
 def test_without_branches_a_question_by_number_takes_one_request(server):
@@ -225,7 +248,7 @@ def published() -> dict[str, Any]:
     if not folder.is_dir() and "HUB_CONTRACTS" not in os.environ:
         missing = "the published contract is not at hand: set HUB_CONTRACTS to its folder"
         pytest.fail(missing) if "CI" in os.environ else pytest.skip(missing)
-    names = ("zoeken", "basisprofiel")
+    names = ("zoeken", "basisprofiel", "vestigingsprofiel")
     return {name: yaml.safe_load((folder / f"{name}-openapi.yaml").read_text(encoding="utf-8")) for name in names}
 
 
@@ -241,7 +264,7 @@ def test_the_server_knows_the_parameters_of_the_contract(published):
 
 
 def test_the_answers_of_the_server_fit_the_contract(published):
-    zoeken, profile = published["zoeken"], published["basisprofiel"]
+    zoeken, profile, branch = (published[name] for name in ("zoeken", "basisprofiel", "vestigingsprofiel"))
     server = KvkServer()
     server.add(KATTENBAK)
     headers = {"apikey": KEY}
@@ -251,6 +274,7 @@ def test_the_answers_of_the_server_fit_the_contract(published):
         ("/api/v1/basisprofielen/12345678", profile, "Basisprofiel"),
         ("/api/v1/basisprofielen/12345678/vestigingen", profile, "VestigingList"),
         ("/api/v1/basisprofielen/1", profile, "Error"),
+        ("/api/v1/vestigingsprofielen/000012345678", branch, "Vestiging"),
     ):
         _, body, _ = server.answer(target, headers)
         assert not list(misfits(body, {"$ref": f"#/components/schemas/{schema}"}, spec, schema))

@@ -150,3 +150,24 @@ def test_a_file_of_counts_that_is_broken_counts_as_none(tmp_path: Path) -> None:
     times(clock, tmp_path, 1, Rate(1, 86_400))
     (tmp_path / ".hub/rates/shop.json").write_text("{", encoding="utf-8")
     assert times(clock, tmp_path, 1, Rate(1, 86_400)) == [0]
+
+
+def test_a_list_with_a_rate_of_its_own_keeps_that_and_the_one_of_all(tmp_path: Path) -> None:
+    clock = Clock()
+    began, pace = clock.now, Pace([Rate(3)], tmp_path, "shop", lambda: clock.now, clock.sleep)
+    exported = pace.of("exported", [Rate(2, 60)])
+    assert pace.of("exported", [Rate(2, 60)]) is exported, "it counts from page to page"
+    assert pace.of("others", []) is pace
+    went = []
+    for turn in (exported, exported, pace, pace, exported, exported, exported):
+        with turn.turn():
+            went.append(round(clock.now - began, 6))
+    assert went == [0, 0, 0, 1, 60, 60, 120]
+
+
+def test_a_list_is_asked_for_at_its_own_rate(serve: Serve, tmp_path: Path) -> None:
+    counting = Counting(most=10)
+    lists = {"things": {"path": "things", "paginate": {"by": "page"}, "rate": "10/s"}}
+    things = landing(serve(counting), tmp_path, resources=lists)
+    assert things.run().rows == {"things": 24}
+    assert counting.refused == 0

@@ -310,6 +310,8 @@ def test_what_is_deleted_is_a_row_of_its_own_with_the_moment_that_the_shop_tells
     assert row == {"id": "42", "at": "2026-03-01T00:00:00+00:00"}
     redact = {"shop_id": 1, "customer": {"id": 42, "email": "anna@example.nl"}, "orders_to_redact": []}
     assert shops.webhook(pushed("customers/redact", redact)).rows["deleted_customers"][0]["id"] == "42"
+    (row,) = shops.webhook(pushed("products/delete", {"id": 70})).rows["deleted_products"]
+    assert row["id"] == "70"
     with pytest.raises(RejectedError, match="nothing that is gone"):
         shops.webhook(pushed("orders/delete", {}))
 

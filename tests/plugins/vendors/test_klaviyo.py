@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -36,6 +37,9 @@ class Account:
     def __init__(self) -> None:
         self.profiles: dict[str, dict[str, Any]] = {}
         self.lists: dict[str, dict[str, Any]] = {}
+        self.segments: list[dict[str, Any]] = []
+        self.metrics: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self.url = ""
 
     def __call__(self, asked: Asked) -> Answered:
@@ -48,6 +52,12 @@ class Account:
                 return self.page("profiles", list(self.profiles.values()), asked.query, PARAMETERS)
             case "GET", "lists":
                 return self.page("lists", list(self.lists.values()), asked.query, {"page[cursor]", "filter", "sort"})
+            case "GET", "segments":
+                return self.page("segments", self.segments, asked.query, {"page[cursor]", "filter", "sort"})
+            case "GET", "metrics":
+                return self.page("metrics", self.metrics, asked.query, {"page[cursor]", "filter"})
+            case "GET", "events":
+                return self.page_of_events(asked.query)
             case "POST", "profile-import" if asked.headers.get("content-type") == "application/vnd.api+json":
                 return self.write(asked.json["data"])
         return refusal(404, "not_found", "The path could not be found.")
@@ -66,6 +76,24 @@ class Account:
         more = urlencode({**query, "page[cursor]": start + 2})
         following = {"next": f"{self.url}/{name}?{more}"} if start + 2 < len(items) else {}
         return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, **following}})
+
+    def page_of_events(self, query: dict[str, str]) -> Answered:
+        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", query.get("filter", ""))
+        if since is None or query.get("sort") != "datetime":
+            return refusal(400, "invalid", "Invalid filter provided.")
+        first = datetime.fromisoformat(since[1])
+        events = [one for one in self.events if datetime.fromisoformat(one["attributes"]["datetime"]) >= first]
+        events.sort(key=lambda one: str(one["attributes"]["datetime"]))
+        known = {"page[cursor]", "page[size]", "filter", "sort"}
+        rest = {name: value for name, value in query.items() if name not in ("filter", "sort", "page[size]")}
+        if query.keys() - known or not 1 <= int(query["page[size]"]) <= 1000:
+            return refusal(400, "invalid", "A query parameter is not valid.")
+        answer = self.page("events", events, rest, known)
+        if "next" in answer.body["links"]:
+            answer.body["links"]["next"] += "&" + urlencode(
+                {name: query[name] for name in known - rest.keys() if name in query}
+            )
+        return answer
 
     def write(self, data: dict[str, Any]) -> Answered:
         given = data["attributes"]
@@ -153,6 +181,48 @@ def test_lists_land_with_their_names(account: Account, tmp_path: Path) -> None:
     landing = Landing(plugin(account, tmp_path, resources=["lists"]), tmp_path)
     assert landing.run().rows == {"lists": 3}
     assert [row["attributes_name"] for row in landing.rows("lists")] == ["Nieuws 0", "Nieuws 1", "Nieuws 2"]
+
+
+def event(number: int, at: str, metric: str, **properties: str) -> dict[str, Any]:
+    related = {
+        "profile": {"data": {"type": "profile", "id": "01-1"}},
+        "metric": {"data": {"type": "metric", "id": metric}},
+    }
+    return {
+        "type": "event",
+        "id": f"e{number}",
+        "attributes": {"datetime": at, "event_properties": properties, "uuid": f"u{number}", "timestamp": number},
+        "relationships": related,
+        "links": {"self": f"https://a.klaviyo.com/api/events/e{number}"},
+    }
+
+
+def test_events_land_once_with_the_names_of_their_metrics_also_one_that_came_late(
+    account: Account, tmp_path: Path
+) -> None:
+    account.metrics = [
+        {"type": "metric", "id": id_, "attributes": {"name": name}, "links": {"self": account.url}}
+        for id_, name in (("M1", "Opened Email"), ("M2", "Placed Order"), ("M3", "Clicked Email"))
+    ]
+    account.events = [
+        event(0, "2025-12-31T10:00:00+00:00", "M1"),
+        event(1, "2026-03-01T10:00:00+00:00", "M1", Subject="Lente"),
+        event(2, "2026-03-01T10:30:00+00:00", "M2"),
+        event(3, "2026-03-01T11:00:00+00:00", "M3", **{"Campaign Name": "Lente 2026", "URL": "https://example.nl/x"}),
+    ]
+    read = ["tracked_events", "metrics"]
+    landing = Landing(plugin(account, tmp_path, resources=read, events_since="2026-01-01T00:00:00Z"), tmp_path)
+    assert landing.run().rows == {"tracked_events": 3, "metrics": 3}
+    opened, ordered, clicked = sorted(landing.rows("tracked_events"), key=lambda row: str(row["id"]))
+    assert (opened["metric"], opened["subject"], opened["profile"]) == ("Opened Email", "Lente", "01-1")
+    assert (ordered["metric"], clicked["campaign"], clicked["url"]) == (
+        "Placed Order",
+        "Lente 2026",
+        "https://example.nl/x",
+    )
+    late = datetime.now(UTC) - timedelta(minutes=30)
+    account.events.append(event(4, late.isoformat(timespec="seconds"), "M1"))
+    assert landing.run().rows == {"tracked_events": 1}
 
 
 def test_a_profile_is_known_by_the_hubs_key_and_its_fields_are_properties(account: Account, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.contracts import Place
+from hub.contracts import Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
@@ -30,11 +30,14 @@ class Shop:
 
     def __init__(self) -> None:
         self.lists: dict[str, dict[int, dict[str, Any]]] = {"customers/search": {}, "products": {}, "orders": {}}
+        self.coupons: dict[int, dict[str, Any]] = {}
 
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             return refusal(401, "The consumer isn't authorized to access %resources.")
         name = asked.path.removeprefix("/rest/V1/")
+        if name.startswith("coupons"):
+            return self.coupon(asked, name)
         if asked.method != "GET" or name not in self.lists:
             return refusal(404, "Request does not match any route.")
         query = asked.query
@@ -46,6 +49,26 @@ class Shop:
         size = int(query[SIZE])
         page = min(int(query[PAGE]), max(1, -(-len(found) // size)))
         return Answered(200, {"items": found[(page - 1) * size : page * size], "total_count": len(found)})
+
+    def coupon(self, asked: Asked, name: str) -> Answered:
+        """Rule 7 has many generated codes; a code is there once in the whole shop."""
+        match asked.method, name.split("/"):
+            case "GET", ["coupons", "search"]:
+                assert (asked.query[f"{FILTER}[field]"], asked.query[f"{FILTER}[conditionType]"]) == ("code", "eq")
+                found = [one for one in self.coupons.values() if one["code"] == asked.query[f"{FILTER}[value]"]]
+                return Answered(200, {"items": found, "total_count": len(found)})
+            case "POST", ["coupons"]:
+                coupon = asked.json["coupon"]
+                if coupon["rule_id"] != 7 or coupon["type"] != 1:
+                    return refusal(400, "Error occurred when saving coupon: %1")
+                if any(one["code"] == coupon["code"] for one in self.coupons.values()):
+                    return refusal(400, "Coupon with the same code already exists.")
+                number = len(self.coupons) + 1
+                self.coupons[number] = {"coupon_id": number, **coupon, "usage_limit": 1, "usage_per_customer": 1}
+                return Answered(200, self.coupons[number])
+            case "DELETE", ["coupons", number] if self.coupons.pop(int(number), None):
+                return Answered(200, True)
+        return refusal(404, "No such entity with %fieldName = %fieldValue")
 
 
 def refusal(status: int, message: str) -> Answered:
@@ -126,6 +149,27 @@ def test_the_lines_of_an_order_and_the_addresses_of_a_customer_lead_back(shop: S
     assert (order["entity_id"], order["billing_address_country_id"]) == (727, "BE")
     assert (line["order_id"], line["item_id"], line["ordered_at"]) == (727, 5, "2026-03-01 10:00:00")
     assert (address["customer_id"], address["street"]) == (26, '["Dorpsstraat","12"]')
+
+
+def test_a_code_of_a_cart_price_rule_is_made_once_and_taken_back(shop: Shop, url: str, tmp_path: Path) -> None:
+    config = Magento.config_model(url=url, token=TOKEN, allow_private=True)
+    shops = Magento(config, Place(CONNECTION, tmp_path))
+    anna = {"code": "ANNA-10", "rule": "7"}
+    for _ in range(2):
+        (made,) = shops.sync(SyncBatch("coupons", "upsert", [Row("42", anna)]))
+        assert (made.status, made.remote_id, made.reason) == ("accepted", "1", "")
+    (coupon,) = shop.coupons.values()
+    assert (coupon["code"], coupon["rule_id"], coupon["type"]) == ("ANNA-10", 7, 1)
+    taken, refused = shops.sync(
+        SyncBatch("coupons", "add", [Row("43", {**anna, "rule": 8}), Row("44", {"code": "BO-1", "rule": 8})])
+    )
+    assert (taken.status, refused.status) == ("rejected", "rejected")
+    assert "something else's" in taken.reason
+    assert "saving coupon" in refused.reason
+    for _ in range(2):
+        (gone,) = shops.sync(SyncBatch("coupons", "remove", [Row("42", remote_id="1")]))
+        assert gone.status == "accepted"
+    assert shop.coupons == {}
 
 
 def test_counting_items_needs_pages_with_a_size_and_a_total() -> None:

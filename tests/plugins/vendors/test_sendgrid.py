@@ -1,23 +1,26 @@
 """`sendgrid` against a server that enforces the published contract of v3 mail/send and its documented errors."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.contracts import EmailRecipient, Message, Place, Pushed
-from hub.errors import UnsignedError
+from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
 from hub.testing.destinations import DestinationSuite, sample_message
 
 from .served import Answered, Asked, Served, served
 
 KEY = "SG.kattenluik.kattenluik"
-SECRET = "geheim-kattenluik"
 SendGrid: Any = Registry().get("sendgrid")
 
 TOP = {
@@ -230,16 +233,38 @@ def test_the_server_refuses_what_the_contract_does_not_know(change: dict[str, An
         judge({**good, **change})
 
 
-def pushed(events: list[dict[str, Any]], path: str = SECRET) -> Pushed:
-    return Pushed("POST", path, {}, {}, json.dumps(events).encode(), datetime(2026, 3, 1, tzinfo=UTC))
+PRIVATE = ec.generate_private_key(ec.SECP256R1())
+PUBLIC = PRIVATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_events_come_in_once_by_the_secret_address(api: Served) -> None:
-    sendgrid = make(api, push_secret=SECRET)
+def pushed(events: list[dict[str, Any]], at: datetime = NOW) -> Pushed:
+    body, stamp = json.dumps(events).encode() + b"\r\n", str(int(at.timestamp()))
+    signature = b64encode(PRIVATE.sign(stamp.encode() + body, ec.ECDSA(SHA256()))).decode()
+    name = "x-twilio-email-event-webhook"
+    headers = {f"{name}-signature": signature, f"{name}-timestamp": stamp}
+    return Pushed("POST", "", {}, headers, body, NOW)
+
+
+def test_signed_events_come_in_once(api: Served) -> None:
+    sendgrid = make(api, verification_key=b64encode(PUBLIC).decode())
     first, second = ({"sg_event_id": f"e{number}", "event": "open", "timestamp": 1} for number in (1, 2))
     together = sendgrid.webhook(pushed([first, second]))
     assert [row["sg_event_id"] for row in together.rows["events"]] == ["e1", "e2"]
     assert sendgrid.webhook(pushed([first, second])).id == together.id
     assert sendgrid.webhook(pushed([first])).id != together.id, "another company of events is another push"
-    with pytest.raises(UnsignedError):
-        sendgrid.webhook(pushed([first], "elsewhere"))
+
+
+def test_events_that_are_changed_unsigned_or_old_are_refused(api: Served) -> None:
+    sendgrid = make(api, verification_key=b64encode(PUBLIC).decode())
+    event = {"sg_event_id": "e1", "event": "open", "timestamp": 1}
+    right = pushed([event])
+    for wrong in (replace(right, body=right.body.replace(b"open", b"click")), replace(right, headers={})):
+        with pytest.raises(UnsignedError, match="is not right, or not there"):
+            sendgrid.webhook(wrong)
+    with pytest.raises(UnsignedError, match="too far"):
+        sendgrid.webhook(pushed([event], NOW - timedelta(days=2)))
+    with pytest.raises(ValueError, match="the public key is none"):
+        make(api, verification_key="kattenluik")
+    with pytest.raises(RejectedError, match="takes no pushes"):
+        make(api).webhook(right)

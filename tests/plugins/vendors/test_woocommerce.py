@@ -23,6 +23,11 @@ PARAMETERS = {
     "products": {"page", "per_page", "status", "orderby", "order", "modified_after", "dates_are_gmt"},
     "orders": {"page", "per_page", "status", "orderby", "order", "modified_after", "dates_are_gmt"},
 }
+COUPON = {
+    **dict.fromkeys(("code", "amount", "discount_type", "description", "date_expires"), str),
+    "usage_limit": int,
+    "email_restrictions": list,
+}
 WooCommerce: Any = Registry().get("woocommerce")
 
 
@@ -42,8 +47,13 @@ class Shop:
                 return self.page(name, asked.query)
             case "POST", ["customers", "batch"]:
                 return Answered(200, {"update": [self.update(entry) for entry in asked.json["update"]]})
+            case "GET", ["coupons"]:
+                code = asked.query["code"].lower()
+                return Answered(200, [{"id": n, **one} for n, one in self.coupons.items() if one["code"] == code])
             case "POST", ["coupons"]:
-                return self.add_coupon(asked.json)
+                return self.put_coupon(len(self.coupons) + 1, asked.json)
+            case "PUT", ["coupons", number]:
+                return self.put_coupon(int(number), asked.json)
             case "DELETE", ["coupons", number] if int(number) in self.coupons:
                 assert asked.query == {"force": "true"}
                 return Answered(200, self.coupons.pop(int(number)))
@@ -72,12 +82,19 @@ class Shop:
         customer["meta_data"] = entry["meta_data"]
         return {"id": int(entry["id"]), **customer}
 
-    def add_coupon(self, coupon: dict[str, Any]) -> Answered:
-        if any(known["code"] == coupon["code"] for known in self.coupons.values()):
+    def put_coupon(self, number: int, coupon: dict[str, Any]) -> Answered:
+        """Codes and addresses are kept in small letters; the types are the documentation's."""
+        for name, value in coupon.items():
+            if name not in COUPON or not isinstance(value, COUPON[name]):
+                return refusal(400, "rest_invalid_param", f"Invalid parameter(s): {name}")
+        coupon |= {
+            "code": coupon["code"].lower(),
+            "email_restrictions": [a.lower() for a in coupon["email_restrictions"]],
+        }
+        if any(known["code"] == coupon["code"] for other, known in self.coupons.items() if other != number):
             return refusal(400, "woocommerce_rest_coupon_code_already_exists", "The coupon code already exists")
-        number = len(self.coupons) + 1
-        self.coupons[number] = coupon
-        return Answered(201, {"id": number, **coupon})
+        self.coupons[number] = {**self.coupons.get(number, {}), **coupon}
+        return Answered(200, {"id": number, **self.coupons[number]})
 
 
 def refusal(status: int, code: str, message: str) -> Answered:
@@ -161,16 +178,50 @@ def test_what_is_known_of_customers_becomes_their_meta_data(shop: Shop, url: str
     assert shop.lists["customers"][1]["meta_data"] == [{"key": "hub", "value": {"tier": "gold"}}]
 
 
-def test_a_coupon_is_made_once_and_taken_back(shop: Shop, url: str, tmp_path: Path) -> None:
-    row = Row("WELKOM-1", {"discount_type": "percent", "amount": "10", "email": "anna@example.nl"})
-    shops = plugin(url, tmp_path)
-    (made,) = shops.sync(SyncBatch("coupons", "add", [row]))
-    (again,) = shops.sync(SyncBatch("coupons", "add", [row]))
-    assert (made.status, made.remote_id, again.status) == ("accepted", "1", "accepted")
+TEN = {"code": "ANNA-10", "email": "Anna@example.nl", "discount_type": "percent", "amount": 10}
+
+
+def test_a_coupon_is_the_customers_own_and_is_found_where_its_answer_was_lost(
+    shop: Shop, url: str, tmp_path: Path
+) -> None:
+    ends = datetime(2026, 4, 1, tzinfo=UTC)
+    shops, row = plugin(url, tmp_path), Row("42", {**TEN, "title": "Welkom", "ends_at": ends, "uses": "3"})
+    (made,) = shops.sync(SyncBatch("coupons", "upsert", [row]))
+    assert (made.status, made.remote_id, made.reason) == ("accepted", "1", "")
+    assert shop.coupons[1] == {
+        "code": "anna-10",
+        "email_restrictions": ["anna@example.nl"],
+        "discount_type": "percent",
+        "amount": "10",
+        "usage_limit": 3,
+        "description": "Welkom",
+        "date_expires": "2026-04-01T00:00:00+00:00",
+    }
+    for known in ("", made.remote_id):
+        (again,) = shops.sync(SyncBatch("coupons", "upsert", [Row("42", {**TEN, "amount": 15}, known)]))
+        assert (again.status, again.remote_id) == ("accepted", "1")
+    assert (shop.coupons[1]["amount"], shop.coupons[1]["usage_limit"], len(shop.coupons)) == ("15", 1, 1)
     for _ in range(2):
-        (gone,) = shops.sync(SyncBatch("coupons", "delete", [Row("WELKOM-1", remote_id="1")]))
+        (gone,) = shops.sync(SyncBatch("coupons", "remove", [Row("42", remote_id="1")]))
         assert gone.status == "accepted"
     assert shop.coupons == {}
+
+
+def test_a_code_of_another_coupon_is_left_alone_and_a_field_that_goes_nowhere_is_told(
+    shop: Shop, url: str, tmp_path: Path
+) -> None:
+    shop.coupons[1] = {"code": "anna-10", "email_restrictions": [], "amount": "50"}
+    rows = [Row("42", TEN), Row("43", {**TEN, "code": "BO-10", "end_at": "2026-04-01"})]
+    taken, lost = plugin(url, tmp_path).sync(SyncBatch("coupons", "upsert", rows))
+    assert (taken.status, taken.reason) == (
+        "rejected",
+        "it is there already, and is something else's: it is left alone",
+    )
+    assert lost.status == "rejected"
+    assert "no request holds the field 'end_at'. Did you mean 'ends_at'?" in lost.reason
+    assert shop.coupons == {1: {"code": "anna-10", "email_restrictions": [], "amount": "50"}}
+    (unknown,) = plugin(url, tmp_path).sync(SyncBatch("coupons", "remove", [Row("42")]))
+    assert "does not know what it is called there" in unknown.reason
 
 
 def pushed(topic: str, body: Any, secret: str = "h00k-geheim", delivery: str = "d1") -> Pushed:
@@ -209,6 +260,7 @@ def test_a_deleted_customer_is_a_row_of_its_own_and_a_deleted_order_is_found_in_
 ) -> None:
     woo = plugin(url, tmp_path, webhook_secret="h00k-geheim")
     assert woo.webhook(pushed("customer.deleted", {"id": 7})).rows == {"deleted_customers": [{"id": 7}]}
+    assert woo.webhook(pushed("product.deleted", {"id": 93})).rows == {"deleted_products": [{"id": 93}]}
     assert woo.webhook(pushed("order.deleted", {"id": 7})).rows == {}
     with pytest.raises(RejectedError, match="does not say id and X-WC-Webhook-Delivery-ID"):
         woo.webhook(pushed("customer.deleted", {"id": 7}, delivery=""))

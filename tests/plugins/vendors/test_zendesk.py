@@ -65,9 +65,8 @@ class DeskWorld(SourceWorld):
         self.desk = desk
 
     def config(self, token: str = TOKEN, resources: tuple[str, ...] = ("tickets",)) -> Any:
-        return Zendesk.config_model(
-            url=self.desk.url, user="anna@shop.example.nl", token=token, allow_private=True, resources=list(resources)
-        )
+        told = {"url": self.desk.url, "user": "anna@shop.example.nl", "token": token, "export_rate": "1000/s"}
+        return Zendesk.config_model(**told, allow_private=True, resources=list(resources))
 
     def wrong_config(self) -> Any:
         return self.config("wr0ng-token")

@@ -1,6 +1,6 @@
 """The reference of the benchmark `segments`: hand-written SQL on a mapped warehouse, and what either side came to.
 
-Run as `python -m bench.segments_reference WAREHOUSE AS_OF`.
+Run as `python -m bench.segments_reference WAREHOUSE AS_OF [THREADS]`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from bench.generator import AS_OF
 _SQL = Path(__file__).parent / "segments" / "reference.sql"
 
 
-def reference(warehouse: Path, as_of: datetime = AS_OF) -> None:
+def reference(warehouse: Path, as_of: datetime = AS_OF, threads: int | None = None) -> None:
     """Compute traits, memberships and transitions into a warehouse that has none yet."""
     with duckdb.connect(str(warehouse)) as connection:
+        if threads is not None:
+            connection.execute(f"SET threads = {threads}")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET checkpoint_threshold = '1GB'")
@@ -52,4 +54,4 @@ def _plain(name: str, kind: str) -> str:
 
 
 if __name__ == "__main__":
-    reference(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]))
+    reference(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else None)

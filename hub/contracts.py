@@ -16,11 +16,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +33,7 @@ Status = Literal["accepted", "later", "rejected", "unknown"]
 Operation = Literal["upsert", "add", "update", "remove", "delete"]
 FindingStatus = Literal["found", "absent", "rejected", "later"]
 Notation = Literal["iso", "nl", "be", "us"]
+ProvenBy = Literal["real system", "played contract"]
 
 
 class ConnectionConfig(BaseModel):
@@ -42,6 +43,19 @@ class ConnectionConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def secrets_in(config: Any) -> list[str]:
+    """List the secrets that a configuration holds, at any depth."""
+    if isinstance(config, SecretStr):
+        return [config.get_secret_value()] if config.get_secret_value() else []
+    if isinstance(config, Mapping):
+        return [secret for value in config.values() for secret in secrets_in(value)]
+    if isinstance(config, list | tuple):
+        return [secret for value in config for secret in secrets_in(value)]
+    if isinstance(config, BaseModel):
+        return [secret for name in type(config).model_fields for secret in secrets_in(getattr(config, name))]
+    return []
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,30 @@ class Erasable:
     object: str = ""
 
 
+@dataclass(frozen=True)
+class Proof:
+    """One thing that a plugin was proven against: `against`, in its `version`, on a `day`, and `how`.
+
+    real system      the thing itself ran: Odoo 19.0, OpenSSH 9.2
+    played contract  a server of the tests kept to what the vendor publishes, in that version; its live service is not
+                     verified
+
+    What was tried against nothing yet has no proof. Raises ValueError for one that leaves something out.
+    """
+
+    how: ProvenBy
+    against: str
+    version: str
+    day: date
+
+    def __post_init__(self) -> None:
+        """Refuse a proof that says not how, against what, in which version, or when."""
+        if self.how not in get_args(ProvenBy):
+            raise ValueError(f"a proof comes from one of: {', '.join(get_args(ProvenBy))}; not from '{self.how}'")
+        if not (self.against and self.version and type(self.day) is date):
+            raise ValueError("a proof says against what, in which version, and on which day")
+
+
 class Plugin(ABC):
     """What sources, look-ups and destinations share."""
 
@@ -122,8 +160,8 @@ class Plugin(ABC):
     config_model: ClassVar[type[ConnectionConfig]]
     default_mapping: ClassVar[Path | None] = None
     """A mapping file that holds where a project has none of its own for the connection."""
-    proven: ClassVar[str] = ""
-    """Against which real system it was proven, and when: "Odoo 19.0, 2026-11-22"; empty: against none yet."""
+    proven: ClassVar[tuple[Proof, ...]] = ()
+    """Against what it was proven, and when, the strongest first; empty: against nothing yet."""
 
     def __init__(self, config: Any, place: Place) -> None:
         """Keep the configuration; open nothing yet: a plugin that is only listed costs nothing."""
@@ -570,13 +608,25 @@ class Scored:
     refused: str = ""
 
 
+class ScorerOptions(BaseModel):
+    """What admins may write under `options:` of a score; a scorer adds its own keys. Unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def needs(self) -> Sequence[str]:
+        """Name the traits that the scorer must see with these options, each a number: they belong in `uses`."""
+        return ()
+
+
 @dataclass(frozen=True)
 class Scorer:
     """A way to score people that a library computes; admins name it in `by:` of a score.
 
-    `call` works on everybody at once. It reads no clock and draws no chance that is not seeded.
+    `call` works on everybody at once. It reads no clock and draws no chance that is not seeded. `options` is the form
+    of what admins may tell it, checked before anything runs; without a form it gets whatever they write.
     """
 
     name: str
     call: Callable[[Scoring], Scored]
     summary: str
+    options: type[ScorerOptions] | None = None

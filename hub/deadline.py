@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from ssl import SSLContext
 from typing import Any
 
@@ -30,9 +32,19 @@ class TimedTransport(httpx.HTTPTransport):
     """httpx's own transport, on connections that keep to the deadline."""
 
     def __init__(self, verify: SSLContext | bool = True) -> None:
-        context = httpx.create_ssl_context() if isinstance(verify, bool) else verify
+        context = _public(*map(os.environ.get, WHERE)) if isinstance(verify, bool) else verify
         super().__init__(verify=context)
         self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=_Backend())
+
+
+WHERE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""The variables that put other authorities in the place of the public ones."""
+
+
+@cache
+def _public(*_where: str | None) -> SSLContext:
+    """Trust the public authorities, or those at `WHERE`. To read them takes longer than a call: it is done once."""
+    return httpx.create_ssl_context()
 
 
 class _Backend(httpcore.NetworkBackend):

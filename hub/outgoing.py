@@ -8,6 +8,7 @@ address, and redirects are not followed.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import socket
 import ssl
@@ -15,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
@@ -22,7 +24,7 @@ from typing import Annotated, Self
 import httpx
 from pydantic import Field, model_validator
 
-from hub.contracts import ConnectionConfig, Status
+from hub.contracts import ConnectionConfig, Status, secrets_in
 from hub.deadline import TimedTransport, within
 from hub.errors import ConfigurationError, TemporaryError
 
@@ -35,6 +37,7 @@ _ADDRESS = re.compile(r"\S*@\S*")
 _NUMBER = re.compile(r"\+?\d(?:[ ./()-]?\d){6,}")
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _LONGEST_REASON = 200
+_SHORTEST_SECRET = 8
 
 
 class NotSentError(TemporaryError):
@@ -55,6 +58,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people: of a sign-in, a proxy on the way, or the site beside the API."""
+        return self.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+    @property
     def at(self) -> datetime | None:
         """Its own clock, where it tells."""
         return _moment(self.headers.get("date", ""))
@@ -68,6 +76,7 @@ _ABOUT_US = {
     405: "the method is refused: check `url`",
     407: "a proxy asks for a sign-in",
 }
+_A_PAGE = "check `url`, and whether a proxy stands between"
 _CHANGED_THERE = 412
 """A condition that we sent does not hold: somebody changed it since we read it."""
 
@@ -75,12 +84,12 @@ _CHANGED_THERE = 412
 def status_of(answer: Answer, retriable: Collection[int]) -> Status:
     """Tell what an answer means for what was sent.
 
-    2xx accepted; `retriable` statuses later, and so what only an admin can mend (a redirect, a refused sign-in), and
-    412: it was changed there since the hub read it; any other 5xx unknown, for the server may have taken it before it
-    failed; any other 4xx rejected.
+    2xx accepted, but unknown with a web page, for that is not what was asked; `retriable` statuses later, and so what
+    only an admin can mend (a redirect, a refused sign-in), and 412: it was changed there since the hub read it; any
+    other 5xx unknown, for the server may have taken it before it failed; any other 4xx rejected.
     """
     if 200 <= answer.status < 300:
-        return "accepted"
+        return "unknown" if answer.is_page else "accepted"
     if answer.status in retriable or answer.status in (*_ABOUT_US, _CHANGED_THERE) or answer.status < 400:
         return "later"
     return "rejected" if answer.status < 500 else "unknown"
@@ -89,7 +98,7 @@ def status_of(answer: Answer, retriable: Collection[int]) -> Status:
 def reason_of(answer: Answer, *hidden: str) -> str:
     """Say in one line why an answer was no success, with what the other side wrote; empty for a success."""
     if 200 <= answer.status < 300:
-        return ""
+        return f"HTTP {answer.status} with a web page in the place of an answer: {_A_PAGE}" if answer.is_page else ""
     if answer.status < 400:
         return f"HTTP {answer.status}: redirects are not followed: write the final address as `url`"
     known = _ABOUT_US.get(answer.status, "")
@@ -107,19 +116,28 @@ class Outgoing:
     """
 
     def __init__(
-        self, url: str, *, allow_private: bool = False, timeout: float = 30.0, authority: Path | None = None
+        self,
+        url: str,
+        *,
+        allow_private: bool = False,
+        timeout: float = 30.0,
+        authority: Path | None = None,
+        secrets: Collection[str] = (),
     ) -> None:
         """Judge the form of the address, as `check_url` does. Nothing is resolved yet.
 
         `timeout` is in seconds, for each read; the whole answer has `IN_ALL` times as long.
 
         `authority` is a file with the root certificate (PEM) of a server that public authorities do not vouch for.
+
+        `secrets` are what the requests carry to sign in: a server that repeats one has it hidden in its answer.
         """
         check_url(url, allow_private=allow_private)
         self._url = httpx.URL(url)
         self._transport = PinnedTransport(allow_private, authority)
         self._timeout = httpx.Timeout(timeout).as_dict()
         self._in_all = IN_ALL * timeout
+        self._secrets = {part for secret in secrets for part in (secret, *secret.split())}
 
     def __enter__(self) -> Self:
         """Keep the connection open between requests."""
@@ -152,7 +170,9 @@ class Outgoing:
             with within(self._in_all):
                 response = self._transport.send(method, url, headers, content, self._timeout)
                 try:
-                    return Answer(response.status_code, _read(response), _retry_after(response), _headers(response))
+                    signed = headers.get("Authorization", "").split()[1:]
+                    body = _without(_read(response), {*self._secrets, *signed})
+                    return Answer(response.status_code, body, _retry_after(response), _headers(response))
                 finally:
                     response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -177,10 +197,17 @@ class Outgoing:
             raise TemporaryError(f"{self.host}: it broke off ({type(error).__name__})") from None
 
     def reach(self) -> None:
-        """Open a connection and close it, without a request; NotSentError where that fails."""
-        port = self._url.port or (443 if self._url.scheme == "https" else 80)
+        """Open a connection and close it, without a request; NotSentError where that fails, or its certificate."""
+        secure = self._url.scheme == "https"
+        port = self._url.port or (443 if secure else 80)
         try:
-            socket.create_connection((self._transport.resolve(self._url.host, port), port), timeout=5).close()
+            with socket.create_connection((self._transport.resolve(self._url.host, port), port), timeout=5) as opened:
+                if secure:
+                    self._transport.trust.wrap_socket(opened, server_hostname=self._url.host).close()
+        except ssl.SSLCertVerificationError:
+            raise NotSentError(f"cannot reach {self.host}: its certificate is not trusted") from None
+        except ssl.SSLError:
+            raise NotSentError(f"cannot reach {self.host}: it speaks no TLS there: check the port in `url`") from None
         except (OSError, httpx.ConnectError) as error:
             raise NotSentError(f"cannot reach {self.host}: {describe(error)}") from None
 
@@ -225,9 +252,15 @@ class AddressConfig(ConnectionConfig):
             raise ValueError(str(error)) from None
         return self
 
-    def outgoing(self, authority: Path | None = None) -> Outgoing:
-        """Give a client for the address; `authority` as `Outgoing` has it."""
-        return Outgoing(self.url, allow_private=self.allow_private, timeout=self.timeout, authority=authority)
+    def outgoing(self, authority: Path | None = None, url: str | None = None) -> Outgoing:
+        """Give a client for the address, or for another `url` of the same system; `authority` as `Outgoing` has it."""
+        return Outgoing(
+            url or self.url,
+            allow_private=self.allow_private,
+            timeout=self.timeout,
+            authority=authority,
+            secrets=secrets_in(self),
+        )
 
 
 class PinnedTransport:
@@ -237,7 +270,13 @@ class PinnedTransport:
         self._allow_private = allow_private
         self._pinned: dict[tuple[str, int], str] = {}
         self._last: tuple[httpx.URL, httpx.URL] | None = None
-        self._transport = TimedTransport(verify=_trusting(authority) if authority else True)
+        self._authority = authority
+        self._transport = TimedTransport(verify=self.trust if authority else True)
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """Who vouches for a server: public authorities, and the one that was named."""
+        return _trusting(self._authority)
 
     def send(
         self,
@@ -298,8 +337,10 @@ def may_be_called(address: str, allow_private: bool = False) -> bool:
     return ip.is_global or (allow_private and (ip.is_private or ip.is_loopback))
 
 
-def _trusting(authority: Path) -> ssl.SSLContext:
+def _trusting(authority: Path | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
+    if authority is None:
+        return context
     try:
         context.load_verify_locations(cafile=authority)
     except (OSError, ssl.SSLError):
@@ -341,6 +382,13 @@ def _read(response: httpx.Response) -> bytes:
         if len(body) > LONGEST_ANSWER:
             raise httpx.ReadError("the answer is too long")
     return bytes(body)
+
+
+def _without(body: bytes, secrets: Collection[str]) -> bytes:
+    """Hide secrets, the longest first; what is shorter than any key is left, for it may be a word of the answer."""
+    for secret in sorted((one for one in secrets if len(one) >= _SHORTEST_SECRET), key=len, reverse=True):
+        body = body.replace(secret.encode(), b"[hidden]").replace(json.dumps(secret)[1:-1].encode(), b"[hidden]")
+    return body
 
 
 def _retry_after(response: httpx.Response) -> float | None:

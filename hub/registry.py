@@ -6,16 +6,17 @@ a message that names it: a run that quietly goes without a source is worse than 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 import pluggy
 
 from hub import hookspecs
-from hub.contracts import Destination, DoNotContactRegister, Function, Lookup, Plugin, Scorer, Source
+from hub.contracts import Destination, DoNotContactRegister, Function, Lookup, Plugin, Proof, Scorer, Source
 from hub.errors import PluginError, suggest
 
 GROUP = "hub"
@@ -53,8 +54,7 @@ class Registry:
     def _manager(self) -> pluggy.PluginManager:
         manager = pluggy.PluginManager("hub")
         manager.add_hookspecs(hookspecs)
-        found = self._entry_points.values() if self._entry_points is not None else entry_points(group=GROUP)
-        for point in found:
+        for point in self._points():
             if manager.has_plugin(point.name):
                 raise PluginError(f"two packages bring a plugin module called '{point.name}': uninstall one of them")
             try:
@@ -83,6 +83,11 @@ class Registry:
                     raise PluginError(
                         f"{_package(point)}: hub_plugins() gave {plugin!r}, which is no Source, Lookup, "
                         "DoNotContactRegister or Destination"
+                    )
+                if not (isinstance(plugin.proven, tuple) and all(isinstance(it, Proof) for it in plugin.proven)):
+                    raise PluginError(
+                        f"{_package(point)}: the plugin '{plugin.name}' says in words what it was proven against: "
+                        "write a tuple of hub.contracts.Proof"
                     )
                 if plugin.name in found:
                     raise PluginError(
@@ -116,9 +121,14 @@ class Registry:
             )
         return self.plugins[name].plugin
 
-    def _points(self) -> list[EntryPoint]:
-        _ = self._manager
-        return list(self._entry_points.values() if self._entry_points is not None else entry_points(group=GROUP))
+    def _points(self) -> Sequence[EntryPoint]:
+        return _found_on(tuple(sys.path)) if self._entry_points is None else list(self._entry_points.values())
+
+
+@lru_cache(maxsize=1)
+def _found_on(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
+    """Look through what is installed, once for a search path: there may be hundreds of packages."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _ask(point: EntryPoint, hook: Callable[[], Sequence[type[Plugin]]]) -> Sequence[type[Plugin]]:

@@ -13,11 +13,15 @@ from hypothesis import settings
 
 from hub.schema import BUILT_IN, Schema
 from hub.warehouse import Warehouse, open_warehouse
-from tests.postgres import admin, server
+from tests.postgres import admin, memory, server
 
 # the tools that we build on ask their makers nothing while tests run
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+
+# what a test writes goes with it: nobody needs to wait until it is on a disk
+if (in_memory := memory()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(in_memory))
 
 # a machine that is busy is no fault of an example
 settings.register_profile("patient", parent=settings(), deadline=None)
@@ -29,7 +33,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start a PostgreSQL for the whole test run; the URL is its maintenance database's."""
-    with server() as url:
+    with server(memory()) as url:
         yield url
 
 

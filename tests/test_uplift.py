@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from scipy.stats import binom, binomtest
 
 from hub.people.uplift import difference, share
 
@@ -14,6 +15,28 @@ from hub.people.uplift import difference, share
 def test_a_share_has_wilsons_interval(number: int, of: int, low: float, high: float) -> None:
     found = share(number, of)
     assert (found.value, round(found.low, 4), round(found.high, 4)) == (number / of, low, high)
+
+
+def test_a_share_has_the_interval_that_another_library_computes() -> None:
+    for of in (1, 7, 40, 1000):
+        for number in {0, 1, of // 3, of - 1, of}:
+            theirs = binomtest(number, of).proportion_ci(0.95, "wilson")
+            found = share(number, of)
+            assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("one", "other"), [((30, 0.2), (25, 0.35)), ((60, 0.03), (20, 0.05)), ((40, 0.5), (40, 0.5))])
+def test_the_interval_of_an_uplift_holds_the_true_one_nineteen_times_in_twenty_r35(
+    one: tuple[int, float], other: tuple[int, float]
+) -> None:
+    (many, often), (few, seldom) = one, other
+    covered = sum(
+        float(binom.pmf(number, many, often) * binom.pmf(others, few, seldom))
+        for number in range(many + 1)
+        for others in range(few + 1)
+        if (found := difference(share(number, many), share(others, few))).low <= often - seldom <= found.high
+    )
+    assert 0.94 < covered < 0.99
 
 
 @pytest.mark.parametrize(

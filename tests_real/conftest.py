@@ -7,11 +7,13 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import pytest
 
 from tests_real.harness import NotInstalledError, System
+from tests_real.proven import record
 from tests_real.systems.kannel import Kannel
 from tests_real.systems.maildev import MailDev
 from tests_real.systems.matomo import Matomo
@@ -28,6 +30,7 @@ MINUTES = float(os.environ.get("HUB_REAL_MINUTES", "45"))
 """After so long no further system is set up: a run in CI has an end. Those left out are named in the last lines."""
 
 _began = time.monotonic()
+_today = datetime.now(UTC).date()
 _versions: dict[str, str] = {}
 _missing: dict[str, str] = {}
 _seconds: defaultdict[str, float] = defaultdict(float)
@@ -130,6 +133,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("connectors against real servers")
+    proofs: dict[str, dict[str, Any] | None] = {}
     for name, outcomes in sorted(_outcomes.items()):
         if name in _missing:
             told = f"not installed: {_missing[name]}"
@@ -137,6 +141,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             told = f"not run: it needs {', '.join(f'{system} ({why})' for system, why in _missing.items())}"
         elif outcomes["failed"]:
             told = f"FAILED: {outcomes['failed']} of {outcomes.total()} tests"
+            proofs[name] = None
         else:
-            told = f"proven against {_versions.get(name, '?')}: {outcomes['passed']} tests, {_seconds[name]:.0f} s"
+            version = _versions[name].rpartition(":")[2]  # Debian puts an epoch before some
+            told = f"proven against {version}: {outcomes['passed']} tests, {_seconds[name]:.0f} s"
+            proofs[name] = {"version": version, "day": _today.isoformat(), "tests": outcomes["passed"]}
         terminalreporter.write_line(f"{name:12} {told}")
+    if not (terminalreporter.config.option.keyword or any("::" in given for given in terminalreporter.config.args)):
+        record(proofs)

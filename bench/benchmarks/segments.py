@@ -19,6 +19,7 @@ from bench.measure import Cost, Result, beyond_startup, must_agree, python
 from bench.segments_reference import outcome
 from hub.people.traits import plan_traits
 from hub.project import Project
+from hub.warehouse.duckdb import threads
 
 ROOT = Path(__file__).parent.parent
 TRAITS, SEGMENTS = 100, 60
@@ -32,23 +33,28 @@ def run(size: int, folder: Path) -> Result:
     project = project_in(folder / "project", size)
     _say("landing, mapping, resolving ...")
     _walk(project, "land", "map", "resolve")
-    theirs_file = folder / "reference.duckdb"
-    shutil.copyfile(project / ".hub" / "warehouse.duckdb", theirs_file)
+    theirs_file, evenly_file = folder / "reference.duckdb", folder / "reference-on-equal-threads.duckdb"
+    for file in (theirs_file, evenly_file):
+        shutil.copyfile(project / ".hub" / "warehouse.duckdb", file)
     _say("the hub: enrich and segment ...")
     ours, stages = _walk(project, "enrich", "segment")
     nothing_to_do, _ = _walk(project, "enrich", "segment")
     _say("the reference ...")
     theirs = python("-m", "bench.segments_reference", theirs_file, AS_OF.isoformat())
+    evenly = python("-m", "bench.segments_reference", evenly_file, AS_OF.isoformat(), threads())
     imports = python("-c", "import bench.segments_reference")
     names = _traits(project)
     must_agree(outcome(project / ".hub" / "warehouse.duckdb", names), outcome(theirs_file, names))
+    ours_seconds, evenly_seconds = (
+        beyond_startup(cost, startup).cpu_seconds for cost, startup in ((ours, nothing_to_do), (evenly, imports))
+    )
     _say("the hub on the next day ...")
     next_day, _ = _walk(project, "enrich", "segment", later=timedelta(days=1))
     spent = {name: stages[name]["cpu_seconds"] for name in ("enrich", "segment")}
     return Result(
         "segments",
         size,
-        beyond_startup(ours, nothing_to_do).cpu_seconds,
+        ours_seconds,
         beyond_startup(theirs, imports).cpu_seconds,
         ours.peak_mib,
         {
@@ -61,6 +67,8 @@ def run(size: int, folder: Path) -> Result:
             "nothing_to_do_seconds": round(nothing_to_do.wall_seconds, 3),
             "reference_wall_seconds": round(beyond_startup(theirs, imports).wall_seconds, 3),
             "reference_peak_mib": round(theirs.peak_mib, 1),
+            "reference_on_equal_threads_cpu_seconds": round(evenly_seconds, 3),
+            "ratio_on_equal_threads": round(ours_seconds / evenly_seconds, 3),
             **PROMISED,
         },
     )

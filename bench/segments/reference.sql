@@ -4,6 +4,8 @@
 CREATE MACRO local_day(moment) AS (moment AT TIME ZONE 'Europe/Amsterdam')::DATE;
 CREATE MACRO days_ago(days) AS ((local_day(getvariable('as_of')) - days::INT)::TIMESTAMP AT TIME ZONE 'Europe/Amsterdam');
 CREATE MACRO fixed(number) AS number::DECIMAL(18, 4);
+-- avg() of decimals is a floating-point number, which rounds some averages that end in a five the wrong way
+CREATE MACRO average(total, of) AS fixed((((abs(total) * 20000)::HUGEINT + of) // (2 * of) * sign(total))::DECIMAL(38, 4) * 0.0001);
 SET VARIABLE today = local_day(getvariable('as_of'));
 SET VARIABLE d7 = days_ago(7);
 SET VARIABLE d30 = days_ago(30);
@@ -28,7 +30,7 @@ SELECT
     fixed(sum(total) FILTER (counts AND ordered_at >= getvariable('d90'))) AS spent_90d,
     fixed(sum(total) FILTER (counts AND ordered_at >= getvariable('d365'))) AS spent_365d,
     fixed(sum(total) FILTER (counts AND ordered_at >= getvariable('d730'))) AS spent_730d,
-    fixed(avg(total) FILTER (counts)) AS average_order,
+    average(sum(total) FILTER (counts), count(total) FILTER (counts)) AS average_order,
     max(total) FILTER (counts) AS largest_order,
     min(total) FILTER (counts) AS smallest_order,
     count(*) FILTER (status = 'refunded') AS refunds,

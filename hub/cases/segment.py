@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from hub.cases.result import CaseResult
 from hub.cases.world import Case, World, case_of, moment, world
-from hub.errors import suggest
 from hub.project import Project
 from hub.project import yaml as places
 from hub.project.cases import Belonging, SegmentCase
+from hub.project.packs import no_segment
 from hub.project.segments import SegmentFile
 
 
@@ -74,4 +74,4 @@ def _form(case: SegmentCase, project: Project) -> Iterator[str]:
         yield f"at: '{case.at}' is no day or moment: write 2026-03-31 or 2026-03-31 09:00"
     for name in (*case.expect.in_, *case.expect.not_in):
         if name not in project.segments:
-            yield f"expect: there is no segment '{name}'.{suggest(name, project.segments)}"
+            yield f"expect: {no_segment(name, project.segments)}"

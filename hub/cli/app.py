@@ -213,11 +213,15 @@ def status(project: Project = None, json: Json = False) -> None:
 
 
 @app.command()
-def plugins(project: Project = None, json: Json = False) -> None:
-    """List the installed plugins, what they can do, and which connections use them."""
+def plugins(
+    name: Annotated[str | None, typer.Argument(help="One of them: what it can do, its keys and its proof.")] = None,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """List the installed plugins, what they do and were proven against, and which connections use them."""
     from hub.cli.plugins import plugins as work
 
-    answer(json, lambda: work(project))
+    answer(json, lambda: work(project, name))
 
 
 @app.command()

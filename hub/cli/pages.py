@@ -187,7 +187,7 @@ def _functions() -> Iterator[str]:
 
 def _plugins() -> Iterator[str]:
     """Describe the plugins of this distribution; others are listed by `hub plugins`."""
-    from hub.cli.plugins import abilities, proof
+    from hub.cli.plugins import NOTHING, abilities, proof_in_full
     from hub.registry import Registry
 
     yield "# Plugins"
@@ -201,7 +201,8 @@ def _plugins() -> Iterator[str]:
         yield f"## {name}"
         yield ""
         summary, able = installed.plugin.summary.removesuffix("."), ", ".join(abilities(installed.plugin))
-        yield f"{summary}. A {installed.shape}: {able}; {proof(installed.plugin.proven)}."
+        proofs = "; ".join(proof_in_full(proof) for proof in installed.plugin.proven) or NOTHING
+        yield f"{summary}. A {installed.shape}: {able}. Proven against {proofs}."
         yield ""
         yield from heading("key", "what it is", "default")
         fields = installed.plugin.config_model.model_fields
@@ -214,21 +215,30 @@ def _plugins() -> Iterator[str]:
 
 
 def _connectors() -> Iterator[str]:
-    """Say for each plugin of this distribution against what it was proven."""
-    from hub.cli.plugins import proof
+    """Say for each plugin of this distribution against what it was proven, and what the tests had to say of it last."""
+    import json
+
+    from hub.cli.plugins import NOTHING
     from hub.registry import Registry
 
+    record = json.loads((Path(__file__).parents[2] / "tests_real" / "proven.json").read_text(encoding="utf-8"))
     yield "# What each connector was proven against"
     yield ""
-    yield "`make test-real` installs these systems, starts them on loopback, and runs the connectors against them: its"
-    yield "last lines say which were proven, and which could not be installed on that machine and why. What no server"
-    yield "on one machine can prove is held to the vendor's published contract instead, and says so."
+    yield "A **real system** ran: `make test-real` installs it, starts it on loopback, runs the connector against it,"
+    yield "and keeps what came of it in `tests_real/proven.json`; one that comes as a Python package is in every run of"
+    yield "the tests. A **played contract** is a server of the tests that keeps to what the vendor publishes, in every"
+    yield "run; the live service is not verified. The tests refuse a connector that claims a proof which no test gave."
     yield "How a system is connected stands in [connecting](connecting.md), all keys in [plugins](plugins.md)."
     yield ""
-    yield from heading("connector", "shape", "proof")
+    yield from heading("connector", "shape", "proven by", "against", "version", "when", "last run")
     for name, installed in Registry().plugins.items():
-        if installed.package == "schakel":
-            yield row(f"[{name}](plugins.md#{name})", installed.shape, proof(installed.plugin.proven))
+        connector, shape = f"[{name}](plugins.md#{name})", installed.shape
+        if installed.package == "schakel" and not installed.plugin.proven:
+            yield row(connector, shape, NOTHING, "", "", "", "")
+        for proof in installed.plugin.proven if installed.package == "schakel" else ():
+            run = record.get(proof.against.lower()) if proof.how == "real system" else None
+            ran = f"{run['tests']} tests on {run['day']} ({run['version']})" if run else "every run of the tests"
+            yield row(connector, shape, proof.how, proof.against, proof.version, str(proof.day), ran)
 
 
 def _about(field: Any) -> str:

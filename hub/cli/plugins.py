@@ -1,7 +1,8 @@
-"""`hub plugins`: what is installed, what it can do, and who uses it."""
+"""`hub plugins`: what is installed, what it can do, what it was proven against, and who uses it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,27 +12,40 @@ from hub.cli.project import FILE, folder_of
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hub.contracts import Proof
+    from hub.registry import Installed
 
-def plugins(folder: Path | None) -> Answer:
-    """List the plugins; inside a project, with the connections that use them."""
+NOTHING = "nothing yet"
+
+
+def plugins(folder: Path | None, name: str | None = None) -> Answer:
+    """List the plugins, or tell all of one; inside a project, with the connections that use them.
+
+    Raises PluginError for a name that no plugin has.
+    """
     from hub.registry import Registry
 
-    used = _used(folder)
-    data = [
-        {
-            "name": name,
-            "shape": installed.shape,
-            "summary": installed.plugin.summary,
-            "package": installed.package,
-            "version": installed.version,
-            "keys": _keys(installed.plugin.config_model),
-            "proven": installed.plugin.proven,
-            "can": abilities(installed.plugin),
-            "connections": used.get(name, []),
-        }
-        for name, installed in Registry().plugins.items()
-    ]
-    return Answer(data, lambda console: _table(console, data))
+    registry, used = Registry(), _used(folder)
+    if name is not None:
+        registry.get(name)
+        one = _told(name, registry.plugins[name], used)
+        return Answer(one, lambda console: _page(console, one))
+    data = [_told(name, installed, used) for name, installed in registry.plugins.items()]
+    return Answer(data, lambda console: _list(console, data))
+
+
+def _told(name: str, installed: Installed, used: dict[str, list[str]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "shape": installed.shape,
+        "summary": installed.plugin.summary,
+        "package": installed.package,
+        "version": installed.version,
+        "keys": _keys(installed.plugin.config_model),
+        "proven": [asdict(proof) for proof in installed.plugin.proven],
+        "can": abilities(installed.plugin),
+        "connections": used.get(name, []),
+    }
 
 
 def _keys(model: Any) -> dict[str, str]:
@@ -65,9 +79,22 @@ def abilities(plugin: Any) -> list[str]:
     return [*able, *(["brings a mapping"] if plugin.default_mapping else [])]
 
 
-def proof(proven: str) -> str:
-    """Say against what a plugin was proven."""
-    return f"proven against {proven}" if proven else "unverified against the live service"
+def proof_in_full(proof: Proof) -> str:
+    """Say in a sentence against what something was proven."""
+    how = {
+        "real system": "which ran for real",
+        "played contract": "played by a server of the tests; the live service is unverified",
+    }
+    return f"{proof.against} ({proof.version}), {how[proof.how]}; {proof.day}"
+
+
+def _in_short(proven: list[dict[str, Any]]) -> str:
+    """Name the real systems; else say that a contract was played."""
+    real = [f"{proof['against']} {proof['version']}" for proof in proven if proof["how"] == "real system"]
+    if not proven:
+        return f"proven against {NOTHING}"
+    against = ", ".join(real) if real else f"{proven[0]['against']} ({proven[0]['how']})"
+    return f"proven against {against}, {max(proof['day'] for proof in proven)}"
 
 
 def _used(folder: Path | None) -> dict[str, list[str]]:
@@ -89,16 +116,33 @@ def _used(folder: Path | None) -> dict[str, list[str]]:
     return found
 
 
-def _table(console: Console, data: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _list(console: Console, data: list[dict[str, Any]]) -> None:
+    """Two lines each, however narrow the window: its own folding keeps them readable, and a pipe gets whole lines."""
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
     for plugin in data:
-        package = f"{plugin['package']} {plugin['version']}".strip()
-        used = f"; used by {', '.join(plugin['connections'])}" if plugin["connections"] else ""
-        told = Text(plugin["summary"].removesuffix("."))
-        told.append(f"\n{', '.join(plugin['can'])} ({package}){used}", style="dim")
-        told.append(f"\n{proof(plugin['proven'])}", style="dim")
-        table.add_row(Text(plugin["name"], style="bold"), plugin["shape"], told)
-    console.print(table)
+        told = Text(plugin["name"], style="bold")
+        told.append(f"  {plugin['shape']}; {_in_short(plugin['proven'])}{_using(plugin)}", style="not bold dim")
+        told.append(f"\n    {plugin['summary'].removesuffix('.')}", style="not bold")
+        console.print(told, soft_wrap=True, highlight=False)
+    console.print("`hub plugins NAME` tells what one can do, its keys, and what it was proven against", style="dim")
+
+
+def _page(console: Console, plugin: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    from hub.contracts import Proof
+
+    told = Text(plugin["name"], style="bold")
+    told.append(f"  {plugin['shape']} ({plugin['package']} {plugin['version']}){_using(plugin)}", style="not bold dim")
+    told.append(f"\n{plugin['summary'].removesuffix('.')}\n", style="not bold")
+    proofs = [proof_in_full(Proof(**proof)) for proof in plugin["proven"]] or [NOTHING]
+    keys = [f"{key}: {about}" if about else key for key, about in plugin["keys"].items() if key != "plugin"]
+    for title, lines in (("can", plugin["can"]), ("proven against", proofs), ("keys", keys)):
+        told.append(f"\n{title}\n")
+        told.append("".join(f"  {line}\n" for line in lines), style="not bold")
+    console.print(told, soft_wrap=True, highlight=False, end="")
+
+
+def _using(plugin: dict[str, Any]) -> str:
+    return f"; used by {', '.join(plugin['connections'])}" if plugin["connections"] else ""

@@ -25,6 +25,7 @@ from hub.project import (
     scores,
     segments,
     serve,
+    shared_steps,
     survivorship,
     sync,
     traits,
@@ -42,6 +43,7 @@ FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("traits/*.yaml", traits.TraitFile),
     ("segments/*.yaml", segments.SegmentFile),
     ("scores/*.yaml", scores.Score),
+    ("steps/*.yaml", shared_steps.SharedSteps),
     ("scenarios/*.yaml", scenario.Scenario),
     ("syncs/*.yaml", sync.Sync),
 )

@@ -132,11 +132,13 @@ class _Compiler:
             return as_of(self.scope, column)
         if name is None:
             known = [*self.scope.names, AS_OF]
-            hint = suggest(written, known)
+            hint = self.scope.elsewhere(written) or suggest(written, known)
             if not hint and written in BUILT_INS:
                 hint = f" It is a function: write {BUILT_INS[written].doc.signature}."
-            if not hint and len(known) <= 40:
+            if not hint and len(known) <= 40 and not node.this.quoted:
                 hint = f" Known: {', '.join(sorted(known))}."
+            if node.this.quoted or (isinstance(node.parent, (exp.EQ, exp.NEQ, exp.In)) and not suggest(written, known)):
+                hint += f" A text is written in single quotes: '{written}'."
             raise ExpressionError(f"there is no '{written}'.{hint}", column)
         return Value(name.element, name.type, column)
 
@@ -371,18 +373,19 @@ class _Compiler:
         local = self.scope.functions.get(name)
         if isinstance(local, RowsFunction):
             return self._rows_function(local, node)
+        built_in = BUILT_INS.get(name)
+        if local is None and built_in is None and name not in self.scope.plugins:
+            near = suggest(name, [*BUILT_INS, *self.scope.functions, *self.scope.plugins])
+            hint = self.scope.elsewhere(f"{name}()") or near
+            if name in {"count", "sum", "avg", "min", "max"}:
+                hint = " An expression looks at one row; totals are traits."
+            raise ExpressionError(f"there is no function {name}().{hint}", column)
         arguments = [self.value(argument) for argument in node.expressions]
         call = Call(name, column, arguments, self.scope, self.found)
         if local is not None:
             return self._scope_function(local, call)
-        if name in self.scope.plugins:
+        if built_in is None or name in self.scope.plugins:
             return self._plugin_function(call)
-        built_in = BUILT_INS.get(name)
-        if built_in is None:
-            hint = suggest(name, [*BUILT_INS, *self.scope.functions, *self.scope.plugins])
-            if name in {"count", "sum", "avg", "min", "max"}:
-                hint = " An expression looks at one row; totals are traits."
-            raise ExpressionError(f"there is no function {name}().{hint}", column)
         built_in.check(call)
         return built_in.build(call)
 

@@ -102,6 +102,8 @@ class Scope:
     region: str = "NL"
     lists: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     plugins: Mapping[str, Function] = field(default_factory=dict)
+    elsewhere: Callable[[str], str] = field(default=lambda name: "", compare=False)
+    """Says where a name (or a function, `name()`) that is not there would come from; nothing where nobody knows."""
 
 
 Once = Callable[[Element], Element]

@@ -80,7 +80,10 @@ def common_type(values: Sequence[Value], what: str) -> ExpressionType:
     for value in values:
         wider = _wider(found, value.type)
         if wider is None:
-            raise ExpressionError(f"{what} mixes {found} and {value.type}: make them one type", value.column)
+            remedy = "make them one type"
+            if {found, value.type} <= {"integer", "number", "interval"}:
+                remedy = "beside a number, write the days as a number too: days_since(x) > 30"
+            raise ExpressionError(f"{what} mixes {found} and {value.type}: {remedy}", value.column)
         found = wider
     return found
 

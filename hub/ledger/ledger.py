@@ -108,7 +108,7 @@ def open_ledger(url: str, state: Path) -> Ledger:
     with _answering(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
-        migrations.upgrade(connection)
+        migrations.lay_out(connection)
     sa.event.listen(engine, "handle_error", _tell, retval=True)
     return Ledger(engine)
 

@@ -19,6 +19,9 @@ from hub.warehouse.constructs import text_constant
 CONTROL = "control"
 """The status of those who are held back to compare with."""
 
+NEVER_SENT = ("refused", "cancelled", "expired", "rejected")
+"""Why a message did not go out, in `decision.failed`."""
+
 
 def ways(transaction: Transaction, project: Project, scenario: Scenario) -> sa.Subquery:
     """Select who entered a scenario: enrolment_id, person_id, variant, entered_at, ends_at, treated."""
@@ -62,6 +65,11 @@ def hits(
         .where(at > found_ways.c.entered_at, at <= found_ways.c.ends_at, at <= now, where.element)
         .subquery("hits")
     )
+
+
+def went_out(failed: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Say whether a decided message went out, by `decision.failed`: what bounced did, and cost what it costs."""
+    return sa.func.coalesce(failed, "").not_in(NEVER_SENT)
 
 
 def local_time(project: Project, at: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:

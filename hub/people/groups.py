@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from hub.errors import Problem, suggest
 from hub.expressions import Scope, compile_expression
 from hub.project import Project
+from hub.project.packs import comes_with
 
 UNKNOWN = "unknown"
 """The group of those who have no value."""
@@ -22,14 +23,21 @@ def groupings(project: Project, scope: Scope) -> Mapping[str, sa.ColumnElement[s
 def grouping_problems(project: Project, scope: Scope) -> Iterator[Problem]:
     """Find groupings that there are not, or that have too many values to tell people apart by."""
     names = [*scope.names, *project.segments]
+    hub = project.origins["hub",]
     for place, name in enumerate(project.hub.results.groups):
         if name not in names:
-            message = f"there is no segment, trait or column of person '{name}'.{suggest(name, names)}"
+            near = comes_with("trait", name) or comes_with("segment", name) or suggest(name, names)
+            message = f"there is no segment, trait or column of person '{name}'.{near}"
         elif name in scope.names and scope.names[name].type not in ("text", "boolean"):
             message = f"'{name}' is of the type {scope.names[name].type}: group by a text, or by a segment"
         else:
             continue
-        yield project.origins["hub",].at_value("results", "groups", place, message=message)
+        if name in project.traits and hub.document.get(("results", "groups")) is None:
+            # nobody wrote it there: life_cycle is what results are grouped by where nothing is said
+            message += f". Results are grouped by '{name}' unless hub.yaml says `results: {{groups: [...]}}`"
+            yield project.origins["trait", name].at_key(message=message)
+            continue
+        yield hub.at_value("results", "groups", place, message=message)
 
 
 def _group(name: str, scope: Scope) -> sa.ColumnElement[str]:

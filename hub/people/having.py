@@ -41,8 +41,11 @@ Having = Callable[[Asked], sa.ColumnElement[bool]]
 class Rows:
     """The tables whose rows belong to people, as of a moment, and the functions that ask for them."""
 
-    def __init__(self, schema: Schema, timezone: str, as_of: datetime) -> None:
+    def __init__(
+        self, schema: Schema, timezone: str, as_of: datetime, elsewhere: Callable[[str], str] = lambda name: ""
+    ) -> None:
         self.schema = schema
+        self.elsewhere = elsewhere
         self.timezone = timezone
         self.as_of = as_of
         self._known: dict[str, Facts] = {}
@@ -66,7 +69,7 @@ class Rows:
         return {"has": once, "has_times": often}
 
     def _scope(self, table: str) -> Scope:
-        return Scope(self._facts(table).names, timezone=self.timezone, as_of=self.as_of)
+        return Scope(self._facts(table).names, timezone=self.timezone, as_of=self.as_of, elsewhere=self.elsewhere)
 
     def _facts(self, table: str) -> Facts:
         mine = [it.name for it in self.schema if it.personal and it.mapped]

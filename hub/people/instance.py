@@ -51,6 +51,12 @@ class Instances:
     scope: Scope
     enrolment: sa.Table
     person_id: sa.ColumnElement[int]
+    row_is_gone: sa.ColumnElement[bool]
+    """Whether the row whose way it is, such as a cart, is no longer there; what stops it can't be asked then."""
+
+    def interrupted(self, scenario: Scenario) -> sa.ColumnElement[bool]:
+        """Say whether `stop_when` holds, or the row whose way it is has gone."""
+        return sa.or_(compile_condition(scenario.stop_when, self.scope).element, self.row_is_gone)
 
 
 def instances(project: Project, people: People, scenario: Scenario, as_of: datetime) -> Instances:
@@ -62,7 +68,9 @@ def instances(project: Project, people: People, scenario: Scenario, as_of: datet
     row = row_of(project, scenario)
     if row is not None:
         relation = relation.outerjoin(row.rows, row.key == enrolment.c.row_key)
-    return Instances(relation, instance_scope(project, people.scope, scenario, as_of, row), enrolment, people.person_id)
+    scope = instance_scope(project, people.scope, scenario, as_of, row)
+    is_gone = row.key.is_(None) if row is not None else sa.false()
+    return Instances(relation, scope, enrolment, people.person_id, is_gone)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from hub.expressions import names_in
 from hub.people.segments import segments_asked, segments_named
 from hub.project import Project
-from hub.project.scenario import Scenario, Send, every_step, expressions_in
+from hub.project.scenario import Scenario, expressions
 from hub.project.segments import Segment
 
 
@@ -22,25 +22,13 @@ def needed(project: Project, *only: Scenario) -> Project:
     Templates get no values.
     """
     scenarios = only or tuple(project.scenarios.values())
-    written = [text for scenario in scenarios for text in _deciding(scenario)]
+    written = [text for scenario in scenarios for text in expressions(scenario)]
     asked = {name for scenario in scenarios for name in _started_by(scenario)}
     asked |= {name for text in written for name in segments_named(text)}
     segments = _with_asked(project.segments, asked)
     written += [text for segment in segments.values() for text in (segment.where, segment.by) if text is not None]
     reads = frozenset().union(*(names_in(text) for text in written))
     return replace(project, segments=segments, reads=reads, recommendations=None)
-
-
-def _deciding(scenario: Scenario) -> Iterator[str]:
-    """Give the expressions that decide something: all but the values for the templates of messages."""
-    yield from (scenario.target, scenario.stop_when)
-    if scenario.value is not None:
-        yield scenario.value
-    for trigger in scenario.trigger.any:
-        yield from filter(None, (trigger.where, trigger.becomes, trigger.date))
-    for step in every_step(scenario.steps):
-        if not isinstance(step, Send):
-            yield from (text for _, _, text in expressions_in(step))
 
 
 def _started_by(scenario: Scenario) -> Iterator[str]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.errors import ConfigurationError, suggest
+from hub.errors import ConfigurationError
 from hub.people.reading import Ask, Reading
 from hub.project import Project
+from hub.project.packs import no_segment
 
 POINTS = 10
 """How many sizes a trend has, the one of today included."""
@@ -45,7 +46,7 @@ def overview(project: Project, ask: Ask, names: Sequence[str], days: int, overla
     """Look at segments as the last run left them. Raises ConfigurationError for a name that is none."""
     for name in names:
         if name not in project.segments:
-            raise ConfigurationError(f"there is no segment '{name}'.{suggest(name, project.segments)}")
+            raise ConfigurationError(no_segment(name, project.segments))
     reading = _Reading(project, ask)
     as_of = reading.as_of()
     wanted = list(names) or sorted(project.segments)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from hub.errors import ConfigurationError, suggest
+from hub.errors import ConfigurationError
 from hub.expressions import Logic, compile_condition, compile_expression, logic
 from hub.people.reading import Ask, Reading
 from hub.people.scope import reading_scope
 from hub.people.segments import drawn, picking_order, segment_problems
 from hub.people.traits import plan_traits
 from hub.project import Project
+from hub.project.packs import no_segment
 from hub.project.segments import Segment
 from hub.schema.shape import STORE
 
@@ -171,7 +172,7 @@ class _Reading(Reading):
 
     def __init__(self, project: Project, ask: Ask, name: str) -> None:
         if name not in project.segments:
-            raise ConfigurationError(f"there is no segment '{name}'.{suggest(name, project.segments)}")
+            raise ConfigurationError(no_segment(name, project.segments))
         super().__init__(project, ask)
         self.as_of = self._computed_for()
         problems = segment_problems(project, self.as_of)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from hub.errors import ConfigurationError, suggest
-from hub.people.goal import CONTROL, hits, ways
+from hub.people.goal import CONTROL, hits, ways, went_out
 from hub.people.hiding import Sum, hide
 from hub.people.instance import REACTIONS, tells
 from hub.people.uplift import Interval, difference, share
@@ -52,6 +52,7 @@ class Group:
 class Message:
     """What became of the messages of one step by one channel. `conversions` and `revenue` came after the message.
 
+    Of those that never went out (refused, expired, not taken) only their number counts, in `messages` and `failed`.
     `rate` and `uplift` are about the ways that got it and whose time is over, from their entry on, as those of a group
     are. Who gets a step or a channel is not drawn by lot, as a control group and the ways of a split are.
     """
@@ -167,18 +168,19 @@ class _Measuring:
     def messages(self, costs: Mapping[Any, Decimal]) -> Sequence[Message]:
         """Give the messages by step and channel."""
         decision, ways = self.transaction.table("decision"), self.ways
-        reacted = self._reacted()
+        reacted, went = self._reacted(), went_out(decision.c.failed)
         columns = [
             sa.func.count().label("messages"),
             sa.func.count(ways.c.person_id.distinct()).label("people"),
             sa.func.count(decision.c.failed).label("failed"),
+            sa.func.count().filter(went).label("went"),
             *(sa.func.count().filter(reacted.c[name]).label(name) for name in REACTIONS),
         ]
         source = decision.join(ways, ways.c.enrolment_id == decision.c.enrolment_id).outerjoin(
             reacted, reacted.c.message_key == decision.c.decision_id
         )
         if self.hits is not None:
-            after, over = self._after(self.hits), ways.c.ends_at <= self.now
+            after, over = self._after(self.hits), sa.and_(ways.c.ends_at <= self.now, went)
             reached = sa.select(self.hits.c.enrolment_id).distinct().subquery("reached")
             source = source.outerjoin(after, after.c.decision_id == decision.c.decision_id).outerjoin(
                 reached, reached.c.enrolment_id == ways.c.enrolment_id
@@ -203,7 +205,7 @@ class _Measuring:
         return (
             sa.select(decision.c.decision_id, sa.func.sum(hits.c.value).label("value"))
             .join(hits, hits.c.enrolment_id == decision.c.enrolment_id)
-            .where(hits.c.at > decision.c["at"], decision.c.outcome == "queued")
+            .where(hits.c.at > decision.c["at"], decision.c.outcome == "queued", went_out(decision.c.failed))
             .group_by(decision.c.decision_id)
             .subquery("after")
         )
@@ -233,6 +235,6 @@ class _Measuring:
             **{name: row[name] for name in ("step", "channel", "messages", "people", "failed", *REACTIONS)},
             conversions=row.get("conversions"),
             revenue=(row["revenue"] or Decimal()) if worth else None,
-            cost=each * row["messages"] if each is not None else None,
+            cost=each * row["went"] if each is not None else None,
             rate=share(row["reached"], over) if over else None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -41,7 +42,8 @@ def scenario_problems(project: Project, people: Scope, as_of: datetime) -> list[
         for scenario in project.scenarios.values()
         for problem in _Checking(project, people, scenario, as_of).problems()
     ]
-    return [*found, *_circles(project)]
+    # what several scenarios share is told once
+    return list(dict.fromkeys([*found, *_circles(project)]))
 
 
 class _Checking:
@@ -96,23 +98,35 @@ class _Checking:
         if trigger.date is not None:
             yield from self._moment(trigger.date, self.people, (*path, "date"))
 
+    def _remedied(self, error: ExpressionError, scope: Scope) -> str:
+        """Tell a mistake; a name that nothing is like gets the remedy that scenarios know."""
+        found = re.fullmatch(r"there is no '([^']+)'\.", error.message)
+        if found is None:
+            return error.message
+        name, table = found[1], found[1].partition(".")[0]
+        if name in self.steps.names and name not in scope.names:
+            return f"{error.message} It is known on the way only: ask it in `stop_when` or in a step"
+        if table != name and table in self.project.schema:
+            return f"{error.message} Columns of one {table} are known with `per: {table}`"
+        return f"{error.message} If it is a text, put it in quotes: '{name}'"
+
     def _condition(self, written: str, scope: Scope, path: Path) -> Iterator[Problem]:
         try:
             compile_condition(written, scope)
         except ExpressionError as error:
-            yield self.origin.at_value(*path, message=error.message, offset=error.column - 1)
+            yield self.origin.at_value(*path, message=self._remedied(error, scope), offset=error.column - 1)
 
     def _value(self, written: str, scope: Scope, path: Path) -> Iterator[Problem]:
         try:
             compile_expression(written, scope)
         except ExpressionError as error:
-            yield self.origin.at_value(*path, message=error.message, offset=error.column - 1)
+            yield self.origin.at_value(*path, message=self._remedied(error, scope), offset=error.column - 1)
 
     def _number(self, written: str, scope: Scope, path: Path) -> Iterator[Problem]:
         try:
             found = compile_expression(written, scope)
         except ExpressionError as error:
-            yield self.origin.at_value(*path, message=error.message, offset=error.column - 1)
+            yield self.origin.at_value(*path, message=self._remedied(error, scope), offset=error.column - 1)
             return
         if found.type not in ("integer", "number"):
             yield self.origin.at_value(*path, message=f"this must be a number, but it is {found.type}")
@@ -121,7 +135,7 @@ class _Checking:
         try:
             found = compile_expression(written, scope)
         except ExpressionError as error:
-            yield self.origin.at_value(*path, message=error.message, offset=error.column - 1)
+            yield self.origin.at_value(*path, message=self._remedied(error, scope), offset=error.column - 1)
             return
         if found.type not in ("date", "timestamp"):
             yield self.origin.at_value(*path, message=f"this must be a date or a moment, but it is {found.type}")

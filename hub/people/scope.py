@@ -15,8 +15,9 @@ from hub.expressions import Name, RowsFunction, Scope, ScopeFunction
 from hub.people.audiences import in_audience
 from hub.people.having import Having, Rows, one_by_one
 from hub.people.plan import TraitPlan
-from hub.people.traits import plan_traits
+from hub.people.traits import SEES_ROWS, about_the_person, plan_traits
 from hub.project import Project
+from hub.project.packs import comes_with, no_segment
 from hub.warehouse import Transaction
 
 PURPOSES = ("marketing", "service", "profiling")
@@ -132,7 +133,13 @@ def _relation(person: sa.Table, plan: TraitPlan) -> sa.Select[Any]:
 def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.FromClause, asks: _Asks) -> Scope:
     person = {column.name: column.type for column in project.schema["person"].columns}
     types = {**plan.types, **person}
-    rows = Rows(project.schema, project.hub.timezone, as_of)
+    known = about_the_person(project)
+
+    def elsewhere(name: str) -> str:
+        in_segment = f" It is a segment: write member_of('{name}')." if name in project.segments else ""
+        return in_segment or comes_with("trait", name)
+
+    rows = Rows(project.schema, project.hub.timezone, as_of, lambda name: SEES_ROWS if name in known else "")
     return Scope(
         {name: Name(relation.c[name], type_) for name, type_ in types.items()},
         functions={
@@ -142,6 +149,7 @@ def _scope(project: Project, as_of: datetime, plan: TraitPlan, relation: sa.From
         },
         timezone=project.hub.timezone,
         as_of=as_of,
+        elsewhere=elsewhere,
     )
 
 
@@ -156,7 +164,7 @@ def _functions(asks: _Asks, segments: Mapping[str, Any]) -> dict[str, ScopeFunct
 
     def member_of(segment: Any) -> Name:
         if segment not in segments:
-            raise ValueError(f"there is no segment '{segment}'.{suggest(str(segment), segments)}")
+            raise ValueError(no_segment(str(segment), segments))
         return Name(asks.inside(segment), "boolean")
 
     return {

@@ -11,14 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlglot import exp
 
-from hub.errors import ConfigurationError, Problem, suggest
-from hub.expressions import ExpressionError, Scope, compile_condition, compile_expression
+from hub.errors import ConfigurationError, Problem
+from hub.expressions import Compiled, ExpressionError, Scope, compile_condition, compile_expression
 from hub.expressions.parse import parse
 from hub.people import audiences
 from hub.people.having import Together
 from hub.people.scope import People, person_scope, trial_scope
 from hub.people.traits import circle, plan_traits
 from hub.project import Project
+from hub.project.packs import no_segment
 from hub.project.segments import Segment
 from hub.warehouse import Transaction
 
@@ -185,7 +186,7 @@ def _members(name: str, segments: Mapping[str, Segment], scope: Scope, found: Fo
     segment = segments[name]
     for key, asked in _asked(segment):
         if key and asked not in segments:
-            raise _Mistake(key, f"there is no segment '{asked}'.{suggest(asked, segments)}")
+            raise _Mistake(key, no_segment(asked, segments))
     known = found.conditions
     # in a trial there are no conditions to build on
     parts = [sa.or_(*(known.get(it, sa.true()) for it in segment.any))] if segment.any else []
@@ -199,12 +200,19 @@ def _members(name: str, segments: Mapping[str, Segment], scope: Scope, found: Fo
     record_id = scope.names["record_id"].element
     if isinstance(segment.sample, float):
         return sa.and_(condition, drawn(name, segment.sample, record_id))
-    by = _tried("by", segment.by, scope, compile_expression) if segment.by is not None else None
+    by = _tried("by", segment.by, scope, _ranked_by) if segment.by is not None else None
     order, able = picking_order(name, scope, by)
     condition = sa.and_(condition, able)
     picked = sa.table(f"{PICKED}{len(found.picks)}", sa.column("person_id", sa.BigInteger()))
     found.picks.append(Pick(segment, picked.name, condition, order))
     return scope.names["person_id"].element.in_(sa.select(picked.c.person_id))
+
+
+def _ranked_by(written: str, scope: Scope) -> Compiled:
+    found = compile_expression(written, scope)
+    if found.type in ("interval", "boolean"):
+        raise ExpressionError(f"people are ranked by a number, a text or a moment, not by {found.type}")
+    return found
 
 
 def _tried(key: str, written: str, scope: Scope, how: Callable[..., Any]) -> sa.ColumnElement[Any]:

@@ -115,7 +115,12 @@ def _scope(project: Project, everybody: People, of: Facts, as_of: datetime) -> S
         if of.table.personal or "." not in name or not schema[name.partition(".")[0]].personal
     }
     functions = {}
+
+    def elsewhere(name: str) -> str:
+        of_person = of.table.personal and name.startswith(f"{PERSON}.")
+        return everybody.scope.elsewhere(name.removeprefix(f"{PERSON}.")) if of_person else ""
+
     if of.table.personal:
         names |= {f"{PERSON}.{name}": Name(it.element, it.type) for name, it in everybody.scope.names.items()}
         functions = dict(everybody.scope.functions)
-    return Scope(names, functions=functions, timezone=project.hub.timezone, as_of=as_of)
+    return Scope(names, functions=functions, timezone=project.hub.timezone, as_of=as_of, elsewhere=elsewhere)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,7 @@ from hub.people.families import Member, members
 from hub.people.plan import DECAYED, REASON, DerivedTrait, FactTrait, TraitPlan
 from hub.people.window import REMEDY, Window, read_window
 from hub.project import Project
+from hub.project.packs import comes_with
 from hub.project.scores import Score, ScorePart
 from hub.project.traits import WEIGHED, Trait
 from hub.schema.shape import SQL_TYPES
@@ -45,6 +46,9 @@ _TYPES: Mapping[str, ExpressionType] = {
     "ratio": "number",
     "median_interval": "number",
 }
+LONGEST = 63
+"""Characters of a column's name that every engine keeps."""
+
 _TIMED = ("first", "last", "median_interval")
 _NUMBERS = ("integer", "number")
 
@@ -93,6 +97,17 @@ def definitions(project: Project) -> dict[str, Trait]:
     """Give the project's own traits and the built-in ones, but for those that a column of person stands for."""
     person = project.schema["person"]
     return {**{name: it for name, it in BUILT_IN.items() if person.column(name) is None}, **project.traits}
+
+
+SEES_ROWS = " It is about the person: what is asked of rows sees the rows only."
+"""A hint for who asks in a condition about rows for what is known of their person."""
+
+
+def about_the_person(project: Project) -> frozenset[str]:
+    """Name what is known of people and not of their rows: columns, traits, scores, and functions (`consents()`)."""
+    traits = {member.name for member in members(definitions(project))} | {*project.scores, *SCORES, RFM}
+    columns = {column.name for column in project.schema["person"].columns}
+    return frozenset(traits | columns | {f"{name}()" for name in ("consents", "member_of", "has", "has_times")})
 
 
 def tables_read(project: Project) -> frozenset[str]:
@@ -151,8 +166,10 @@ class _Planning:
         derived = [it for name in parts for it in self._scored(name, self.project.scores[name])]
         known |= {trait.name: trait.type for trait in derived}
         derived += self._derived(traits, known, failed)
+        columns = self.project.schema["person"].columns
+        person = {column.name: column.type for column in columns if column.name != "person_id"}
         for name in by_scorers:
-            self._uses(name, [*known, *(column.name for column in self.project.schema["person"].columns)])
+            self._uses(name, {**known, **person})
         all_facts = (*of_facts, *(part for each in parts.values() for part in each))
         return TraitPlan(all_facts, tuple(derived), (*parts, *by_scorers), tuple(by_scorers))
 
@@ -160,6 +177,8 @@ class _Planning:
         found: dict[str, Member] = {}
         for member in members(definitions(self.project)):
             other = found.get(member.name)
+            if len(member.name) > LONGEST:
+                self._tell("trait", member.definition, _Mistake((), _too_long(member.name)))
             if other is None:
                 found[member.name] = member
             elif other.definition == member.definition:
@@ -177,24 +196,39 @@ class _Planning:
     def _scores(self, traits: Mapping[str, Member]) -> Iterator[tuple[str, Score]]:
         for name, score in self.project.scores.items():
             taken = next((it for it in (name, name + REASON) if it in traits or it in (*SCORES, RFM)), None)
-            if taken is None:
+            longest = max((name + REASON, *(f"{name}.{part}" for part in score.parts)), key=len)
+            if taken is None and len(longest) <= LONGEST:
                 yield name, score
+            elif taken is None:
+                self._tell("score", name, _Mistake("score", _too_long(longest)))
             else:
                 self._tell("score", name, _Mistake("score", f"there is a trait '{taken}' already: rename one"))
 
-    def _uses(self, name: str, known: list[str]) -> None:
+    def _uses(self, name: str, known: Mapping[str, ExpressionType]) -> None:
         """Check what a scorer looks at; scores of scorers are computed last, and build on none of themselves."""
-        for number, used in enumerate(self.project.scores[name].uses):
-            if used not in known:
-                message = f"there is no trait '{used}'.{suggest(used, known)}"
+        score = self.project.scores[name]
+        scorer = self.project.scorers[score.by or ""]
+        needed = scorer.options.model_validate(score.options).needs() if scorer.options is not None else ()
+        for number, used in enumerate(score.uses):
+            if used in score.uses[:number]:
+                self._tell("score", name, _Mistake(("uses", number), f"'{used}' stands here twice: remove one"))
+            elif used not in known:
+                message = f"there is no trait '{used}'.{comes_with('trait', used) or suggest(used, known)}"
                 self._tell("score", name, _Mistake(("uses", number), message))
+            elif used in needed and known[used] not in _NUMBERS:
+                message = f"'{used}' is {known[used]}, and the scorer '{scorer.name}' needs a number there"
+                self._tell("score", name, _Mistake(("uses", number), message))
+        missing = [used for used in dict.fromkeys(needed) if used not in score.uses]
+        if missing:
+            message = f"the scorer '{scorer.name}' needs to see {', '.join(missing)}: add it to `uses`"
+            self._tell("score", name, _Mistake("uses", message))
 
     # aggregates
 
     def _of_facts(self, member: Member) -> FactTrait:
         trait = member.trait
         rows, way = self._rows(trait.of or ""), trait.way
-        scope = self._scope(rows.names)
+        scope = self._scope_of_rows(rows)
         if way in _TIMED and rows.time is None:
             raise _Mistake("of", f"'{way}' needs a table that says when: {trait.of} has no time")
         written = getattr(trait, way)
@@ -217,13 +251,19 @@ class _Planning:
         if table is None:
             raise _Mistake("of", f"there is no table '{of}'.{suggest(of, personal)}")
         if of not in personal:
-            raise _Mistake("of", f"rows of '{of}' belong to no person; tables that do: {', '.join(personal)}")
+            after = table.column("person_id") is not None
+            what = f"'{of}' is filled after traits" if after else f"rows of '{of}' belong to no person"
+            raise _Mistake("of", f"{what}; tables that traits can read: {', '.join(personal)}")
         if of not in self.facts:
             self.facts[of] = PersonFacts(facts(self.project.schema, of))
         return self.facts[of]
 
     def _scope(self, names: Mapping[str, Name]) -> Scope:
         return Scope(names, timezone=self.timezone, as_of=self.as_of)
+
+    def _scope_of_rows(self, rows: PersonFacts) -> Scope:
+        known = about_the_person(self.project)
+        return replace(self._scope(rows.names), elsewhere=lambda name: SEES_ROWS if name in known else "")
 
     def _compiled(self, key: str, text: str, scope: Scope) -> Compiled:
         try:
@@ -278,8 +318,8 @@ class _Planning:
             raise _Mistake("within", f"'{column}' is {name.type}, not a date")
         try:
             window.first_day(self.today)
-        except ValueError:
-            raise _Mistake("within", "no calendar reaches back so far") from None
+        except ValueError as error:
+            raise _Mistake("within", str(error)) from None
         return window, column
 
     def _narrowed(
@@ -316,7 +356,7 @@ class _Planning:
             raise _Mistake("half_life", "after no time at all, nothing is left: write at least an hour")
         if half_life is not None and rows.time is None:
             raise _Mistake("of", f"a half-life needs a table that says when: {part.of} has no time")
-        scope = self._scope(rows.names)
+        scope = self._scope_of_rows(rows)
         weight = self._compiled("weight", part.weight, scope)
         if weight.type not in _NUMBERS:
             raise _Mistake("weight", f"a weight is a number, but this is {weight.type}")
@@ -399,7 +439,7 @@ class _Planning:
             return DerivedTrait(
                 name, "integer", _score(names[SCORES[name]].element, names["order_count"].element), needs
             )
-        scope = self._scope(names)
+        scope = replace(self._scope(names), elsewhere=partial(comes_with, "trait"))
         if trait.rank is not None:
             by = self._compiled("rank", trait.rank, scope)
             if by.type in ("interval", "boolean"):
@@ -416,14 +456,27 @@ class _Planning:
         owner = next((name for name in path if name in self.project.traits), path[0])
         self._tell("trait", owner, _Mistake("is", f"traits use each other in a circle: {told}"))
 
+    def _own_below(self, name: str) -> str:
+        """Name a trait of the project's own that a built-in one builds on."""
+        used = names_in(BUILT_IN[name].is_ or "null") if name in BUILT_IN else frozenset()
+        return next((it for it in sorted(used) if ("trait", it) in self.project.origins), "")
+
     def _tell(self, kind: str, name: str, mistake: _Mistake) -> None:
         origin = self.project.origins.get((kind, name))
-        if origin is None:
+        own = self._own_below(name) if origin is None else ""
+        if own:
+            message = f"the built-in '{name}' builds on it and fails: {mistake.message}. Define '{name}' anew too"
+            self.problems.append(self.project.origins["trait", own].at_key(message=message))
+        elif origin is None:
             self.problems.append(Problem(f"{kind} {name}", 0, 0, mistake.message))
         elif mistake.path:
             self.problems.append(origin.at_value(*mistake.path, message=mistake.message, offset=mistake.offset))
         else:
             self.problems.append(origin.at_key(message=mistake.message))
+
+
+def _too_long(name: str) -> str:
+    return f"the name '{name}' has {len(name)} characters, and engines keep {LONGEST}: shorten it"
 
 
 def circle(waiting: Mapping[str, frozenset[str]]) -> list[str]:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from hub.expressions import ExpressionType
 
 WRITTEN = re.compile(r"([0-9]{1,5}) (day|week|month|year)s?(?: of ([a-z_][a-z0-9_.]*))?")
+TOO_FAR = "no calendar reaches back so far"
 REMEDY = "write `90 days`, `2 weeks`, `3 months`, `1 year` or `90 days of COLUMN`"
 
 
@@ -41,12 +42,12 @@ class Window:
         if self.unit in ("day", "week"):
             try:
                 return today - timedelta(days=self.amount * (7 if self.unit == "week" else 1))
-            except OverflowError as error:
-                raise ValueError(str(error)) from error
+            except OverflowError:
+                raise ValueError(TOO_FAR) from None
         months = today.year * 12 + today.month - 1 - self.amount * (12 if self.unit == "year" else 1)
         year, month = divmod(months, 12)
         if year < 1:
-            raise ValueError("before the first year")
+            raise ValueError(TOO_FAR)
         return date(year, month + 1, min(today.day, monthrange(year, month + 1)[1]))
 
     def reaches(

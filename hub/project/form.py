@@ -100,17 +100,27 @@ def _told(
     kinds = list(dict.fromkeys(kind for entry in entries if (kind := _kind(entry))))
     name = next((part for part in reversed(path) if not isinstance(part, int)), document.file)
     if len(kinds) and any(entry["loc"][-1:] == ("[key]",) for entry in entries):
-        yield document.at_key((*root, *path), f"the key '{name}' must be {' or '.join(kinds)}: put it in quotes")
+        listed = any(entry["type"] == "literal_error" for entry in entries)
+        remedy = "".join(_near(entry, name) for entry in entries) if listed else ": put it in quotes"
+        yield document.at_key(
+            (*root, *path), f"the key '{name}' must be {' or '.join(kinds)}{remedy and '.' * listed}{remedy}"
+        )
+    elif kinds and path and document.get((*root, *path)) is None:
+        beside = document.get((*root, *path[:-1]))
+        yield document.at_key((*root, *path), f"the key '{name}' has no value{_meaning(model, path, beside)}")
     elif kinds:
         near = "".join(_near(entry, document.get((*root, *path))) for entry in entries)
         yield document.at_value((*root, *path), f"{name} must be {' or '.join(kinds)}.{near}".removesuffix("."))
     for entry in entries:
         if entry["type"] == "extra_forbidden":
-            known = _known(model, path[:-1])
+            known = _known(model, path[:-1], document.get((*root, *path[:-1])))
             remedy = suggest(str(name), known) or f" Known here: {', '.join(known)}"
             if ")" in str(name):
                 remedy = " Between { and }, a text with commas needs quotes"
             yield document.at_key((*root, *path), f"unknown key '{name}'.{remedy}")
+        elif entry["type"] == "invalid_key":
+            message = f"unknown key '{path[-1]}'. Between {{ and }}, a text with commas needs quotes"
+            yield document.at_key((*root, *path), message)
         elif entry["type"] == "missing":
             beside = document.get((*root, *path[:-1]))
             yield document.at_key((*root, *path[:-1]), f"the key '{name}' is missing{_meaning(model, path, beside)}")
@@ -119,7 +129,7 @@ def _told(
             text = re.sub(r"^(Input|List|Dictionary|String|Value) should (be|have|match)", r"must \2", text)
             place = document.at_value((*root, *path), "")
             label = f"{name} {text}" if text.startswith("must") else text
-            yield Problem(place.file, place.line, place.column, label.removesuffix(" after validation, not 0"))
+            yield Problem(place.file, place.line, place.column, re.sub(r" after validation, not \d+$", "", label))
 
 
 def _kind(entry: Any) -> str:
@@ -156,23 +166,31 @@ def _is_key(part: int | str) -> bool:
     )
 
 
-def _known(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """List the keys that are allowed at a place."""
-    return [field.alias or name for form in _forms(model, path) for name, field in form.model_fields.items()]
+def _known(model: type[BaseModel], path: KeyPath, beside: Any) -> list[str]:
+    """List the keys that are allowed at a place: those of the forms that know most of what is written `beside`."""
+    forms = _fitting(model, path, beside)
+    return list(dict.fromkeys(key for form in forms for key in _keys(form)))
 
 
 def _meaning(model: type[BaseModel], path: KeyPath, beside: Any) -> str:
     """Say what a key means, in the form that knows most of the keys `beside` it."""
-    written = {str(key) for key in beside} if isinstance(beside, dict) else set()
-
-    def unknown(form: type[BaseModel]) -> int:
-        return len(written - {field.alias or name for name, field in form.model_fields.items()})
-
-    for form in sorted(_forms(model, path[:-1]), key=unknown):
+    for form in _fitting(model, path[:-1], beside):
         for name, field in form.model_fields.items():
             if (field.alias or name) == path[-1] and field.description:
                 return f": {field.description.removesuffix('.')}"
     return ""
+
+
+def _fitting(model: type[BaseModel], path: KeyPath, beside: Any) -> list[type[BaseModel]]:
+    """Give the forms of a place that know most of the keys that are written there."""
+    written = {str(key) for key in beside} if isinstance(beside, dict) else set()
+    forms = _forms(model, path)
+    fewest = min((len(written - _keys(form).keys()) for form in forms), default=0)
+    return [form for form in forms if len(written - _keys(form).keys()) == fewest]
+
+
+def _keys(form: type[BaseModel]) -> dict[str, str]:
+    return {field.alias or name: name for name, field in form.model_fields.items()}
 
 
 def _forms(model: Any, path: KeyPath) -> list[type[BaseModel]]:

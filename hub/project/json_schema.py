@@ -22,6 +22,7 @@ from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.shared_steps import SharedSteps, Use
 from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.registry import Registry
@@ -47,7 +48,8 @@ def json_schemas(registry: Registry, schema: Schema) -> dict[str, JsonSchema]:
         "traits": _of(TraitFile),
         "segments": _of(SegmentFile),
         "score": _of(Score),
-        "scenario": _of(Scenario),
+        "steps": _of(SharedSteps),
+        "scenario": _scenario(),
         "sync": _of(Sync),
     }
 
@@ -77,6 +79,21 @@ def _without_titles(part: Any) -> Any:
     return {
         key: _without_titles(entry) for key, entry in part.items() if not (key == "title" and isinstance(entry, str))
     }
+
+
+def _scenario() -> JsonSchema:
+    """Describe a scenario: wherever a step may stand, `use` may."""
+    found = _of(Scenario)
+    found["$defs"]["Use"] = _without_titles(Use.model_json_schema())
+    _with_use(found)
+    return found
+
+
+def _with_use(part: Any) -> None:
+    for entry in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _with_use(entry)
+    if isinstance(part, dict) and {"$ref": "#/$defs/Send"} in part.get("oneOf", []):
+        part["oneOf"].append({"$ref": "#/$defs/Use"})
 
 
 def _hub(registry: Registry) -> JsonSchema:

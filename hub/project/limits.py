@@ -15,7 +15,8 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]|24(?=:00)):([0-5]
 
 
 def _cap(value: Any) -> Any:
-    if isinstance(value, str) and value != "none" and not _CAP.fullmatch(value):
+    found = _CAP.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, str) and value != "none" and (found is None or not int(found[2])):
         raise ValueError("write a limit as a number and a length of time: 2 per 7 days; or none")
     return value
 

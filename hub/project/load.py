@@ -1,7 +1,7 @@
 """Read a project's folder: all its YAML, checked for form and for what refers to what, with all mistakes at once.
 
     hub.yaml  schema.yaml  identity.yaml  quality.yaml  recommendations.yaml  consent-texts.yaml  mappings/*.yaml
-    traits/*.yaml  segments/*.yaml  scores/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/
+    traits/*.yaml  segments/*.yaml  scores/*.yaml  steps/*.yaml  scenarios/*.yaml  syncs/*.yaml  templates/
     and the packs that hub.yaml switches on
 
 What only the expressions know (their columns, types and functions) is checked by `hub.check`.
@@ -34,6 +34,7 @@ from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.shared_steps import SharedSteps, written_out
 from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.project.yaml import Document, KeyPath
@@ -44,7 +45,7 @@ from hub.settings import Secrets
 Form = TypeVar("Form", bound=BaseModel)
 Origins = dict[tuple[str, ...], Origin]
 
-FOLDERS = ("mappings", "traits", "segments", "scores", "scenarios", "syncs", "templates")
+FOLDERS = ("mappings", "traits", "segments", "scores", "steps", "scenarios", "syncs", "templates")
 PAGES = Path(__file__).parents[2] / "mappings" / "pages.yaml"
 """The mapping of what people do on the hub's own pages."""
 REFUSALS = PAGES.with_name("refusals.yaml")
@@ -115,7 +116,7 @@ class _Reading:
             segments=segments,
             scores=scores,
             scorers=self._scorers(scores),
-            scenarios=self._single("scenarios", "scenario", Scenario),
+            scenarios=self._scenarios(),
             syncs=self._single("syncs", "sync", Sync),
             identity=self._identity(),
             quality=quality,
@@ -129,7 +130,7 @@ class _Reading:
         declared = self._declared_connections()
         self.problems += cross_checks(project, declared, declared == set(connections), self.unread)
         if self.problems:
-            raise ConfigurationError([self._without_secrets(problem) for problem in self.problems])
+            raise ConfigurationError([self._without_secrets(problem) for problem in dict.fromkeys(self.problems)])
         return project
 
     def _without_secrets(self, problem: Problem) -> Problem:
@@ -313,6 +314,23 @@ class _Reading:
                 self._keep(kind, getattr(form, kind), form, Origin(document, ()), found)
         return found
 
+    def _scenarios(self) -> dict[str, Scenario]:
+        """Read the scenarios, with the steps that they share written out."""
+        shared = self._single("steps", "shared_steps", SharedSteps)
+        documents = {name: self.origins["shared_steps", name].document for name in shared}
+        found: dict[str, Scenario] = {}
+        for _, document in self._documents("scenarios"):
+            whole, problems = written_out(document, documents)
+            if problems:
+                # where a file of shared steps has mistakes, those are told already
+                self.problems += [] if "steps" in self.unread else problems
+                self.unread.add("scenarios")
+                continue
+            scenario = self._form(Scenario, whole)
+            if scenario is not None:
+                self._keep("scenario", scenario.scenario, scenario, Origin(whole, ()), found)
+        return found
+
     def _scorers(self, scores: Mapping[str, Score]) -> dict[str, Scorer]:
         """Find the scorers that scores name; most projects have none, and load no plugin for it."""
         found = {}
@@ -320,11 +338,18 @@ class _Reading:
             known = self.registry.scorers
             if by in known:
                 found[by] = known[by]
+                self.problems += self._wrong_options(scores[name], known[by])
                 continue
             remedy = suggest(by, known) or f" Installed: {', '.join(known) or 'none'}."
             message = f"no scorer '{by}' is installed.{remedy}"
             self.problems.append(self.origins["score", name].at_value("by", message=message))
         return found
+
+    def _wrong_options(self, score: Score, scorer: Scorer) -> list[Problem]:
+        if scorer.options is None:
+            return []
+        origin = self.origins["score", score.score]
+        return validate(scorer.options, origin.document, (*origin.path, "options"), score.options)[1]
 
     def _packs(self, named: Sequence[str], found: Mapping[str, dict[str, Any]]) -> None:
         """Add what the packs say, and the packs that those need, but for what the project says itself."""

@@ -120,6 +120,13 @@ class Send(Form):
     name: str | None = Field(None, description="The step's own name; the template's where absent.")
 
     @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        twice = next((channel for channel in self.by if self.by.count(channel) > 1), None)
+        if twice is not None:
+            raise ValueError(f"`by` names {twice} twice: a message that did not arrive would take the same way again")
+        return self
+
+    @model_validator(mode="after")
     def _another_day(self) -> Self:
         if self.if_outranked == "next channel":
             raise ValueError("one message goes per person and day, over all channels: write another `if_outranked`")
@@ -175,6 +182,9 @@ class End(Form):
 STEPS = ("send", "wait", "if", "split", "end", *ACTION_KEYS)
 """The kinds of steps, by their key."""
 
+USE = "use"
+"""The key that stands for shared steps; they are written out before a scenario is read."""
+
 
 def _key(value: Any) -> str | None:
     given = value if isinstance(value, dict) else dict(value) if isinstance(value, Form) else {}
@@ -189,9 +199,14 @@ def kind_of(step: AnyStep) -> str:
 def _step(value: Any) -> Any:
     if value in ("stop", "end"):
         return {"end": ""}
+    if isinstance(value, dict) and USE in value:
+        raise ValueError(f"`{USE}` stands in scenarios only: shared steps use no others")
     if _key(value) is None:
-        near = "".join(suggest(str(key), STEPS) for key in (value if isinstance(value, dict) else [value]))
+        near = "".join(suggest(str(key), [*STEPS, USE]) for key in (value if isinstance(value, dict) else [value]))
         raise ValueError(f"a step is one of {', '.join(f'`{key}`' for key in STEPS)}{near and '.'}{near}")
+    several = [key for key in STEPS if isinstance(value, dict) and key in value]
+    if len(several) > 1:
+        raise ValueError(f"a step does one thing: put `{several[1]}` behind a dash of its own, after `{several[0]}`")
     return value
 
 
@@ -260,8 +275,11 @@ AnyStep = Send | Wait | If | Split | End | Action
 
 
 def _per(value: Any) -> Any:
-    if isinstance(value, str) and not _PER.fullmatch(value):
+    found = _PER.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, str) and found is None:
         raise ValueError("write `person, once`, `person, again after 90 days` or `person, each time`; or a table first")
+    if found is not None and found[4] is not None and not int(found[4].split()[0]):
+        raise ValueError("again after no time at all would never end: allow at least a day, or write `each time`")
     return value
 
 
@@ -380,6 +398,18 @@ def expressions_in(step: AnyStep) -> Iterator[tuple[Path, Literal["condition", "
             pass
         case _:
             yield from expressions_of(step)
+
+
+def expressions(scenario: Scenario) -> Iterator[str]:
+    """Give every expression that decides something: all but the values for the templates of messages."""
+    yield from (scenario.target, scenario.stop_when)
+    if scenario.value is not None:
+        yield scenario.value
+    for trigger in scenario.trigger.any:
+        yield from filter(None, (trigger.where, trigger.becomes, trigger.date))
+    for step in every_step(scenario.steps):
+        if not isinstance(step, Send):
+            yield from (text for _, _, text in expressions_in(step))
 
 
 def every_step(steps: Sequence[AnyStep]) -> Iterator[AnyStep]:

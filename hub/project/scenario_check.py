@@ -11,9 +11,10 @@ from hub.errors import Problem, suggest
 from hub.expressions import ExpressionError, names_in
 from hub.project.actions import AddTo, Banner, Post, Task
 from hub.project.lengths import length, moves
+from hub.project.packs import no_segment
 from hub.project.program import inside, program
 from hub.project.project import Origin, Project
-from hub.project.scenario import AnyStep, End, Path, Scenario, Send, Wait, ways
+from hub.project.scenario import PERSON, AnyStep, End, Path, Scenario, Send, Wait, ways
 
 TEMPLATE_FILES: dict[Channel, tuple[str, ...]] = {
     "email": ("subject.txt", "email.txt"),
@@ -53,7 +54,7 @@ def trigger_problems(scenario: Scenario, project: Project, all_segments: bool) -
         for key, segment in (("enters", trigger.enters), ("leaves", trigger.leaves)):
             near = suggest(segment, project.segments) if segment is not None else ""
             if segment is not None and segment not in project.segments and (all_segments or near):
-                yield origin.at_value(*place, key, message=f"there is no segment '{segment}'.{near}")
+                yield origin.at_value(*place, key, message=no_segment(segment, project.segments))
         if scenario.table in timed and trigger.of != scenario.table:
             yield origin.at_key(
                 *place,
@@ -66,7 +67,9 @@ def trigger_problems(scenario: Scenario, project: Project, all_segments: bool) -
         yield origin.at_value("goal", "of", message=f"the table '{of}' {what}.{suggest(of, timed)}")
     if scenario.table is not None and scenario.table not in timed:
         what = "belongs to nobody, or has no time" if scenario.table in project.schema else "does not exist"
-        yield origin.at_value("per", message=f"the table '{scenario.table}' {what}.{suggest(scenario.table, timed)}")
+        yield origin.at_value(
+            "per", message=f"the table '{scenario.table}' {what}.{suggest(scenario.table, [*timed, PERSON])}"
+        )
 
 
 def step_problems(scenario: Scenario, project: Project) -> Iterator[Problem]:
@@ -82,7 +85,13 @@ def step_problems(scenario: Scenario, project: Project) -> Iterator[Problem]:
         if isinstance(op.step, Wait):
             yield from _empty_wait(op.step, op.path, origin)
         yield from _action(op.step, op.path, origin, scenario)
+    if scenario.goal is not None and length(scenario.goal.within) == (0, timedelta()):
+        yield origin.at_value("goal", "within", message="`within` is no time at all: nothing could reach the goal")
+    if scenario.stop_when.strip().lower() == "true":
+        yield origin.at_value("stop_when", message="it stops everybody before the first step: say what interrupts them")
     for op, send in laid_out.sends:
+        if send.if_capped == "next channel" and len(send.by) == 1:
+            yield origin.at_value(*op.path, "if_capped", message="`by` names no next channel: add one")
         yield from _template(send.send, send.by, op.path, origin, project)
         yield from _recommended(send, op.path, origin, project)
     if scenario.again_after is not None:

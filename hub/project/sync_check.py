@@ -8,6 +8,7 @@ from hub.contracts import Capabilities, Operation
 from hub.errors import Problem, suggest
 from hub.lake import raw_name
 from hub.project.cron import wrong_schedule
+from hub.project.packs import no_segment
 from hub.project.project import Origin, Project
 from hub.project.sync import PERSON, Leaving, Mode, Sync
 
@@ -41,7 +42,7 @@ def source_problems(sync: Sync, project: Project, all_segments: bool) -> Iterato
         if from_.where is not None:
             yield origin.at_key("from", "where", message="`where` goes with `table`: a segment has its own conditions")
         if from_.segment not in project.segments and (all_segments or near):
-            yield origin.at_value("from", "segment", message=f"there is no segment '{from_.segment}'.{near}")
+            yield origin.at_value("from", "segment", message=no_segment(from_.segment, project.segments))
     elif from_.table != PERSON:
         table = project.schema.get(from_.table or "")
         if table is None or not table.mapped:

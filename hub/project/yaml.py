@@ -41,18 +41,22 @@ class Document:
     """The sign that opens a text which is not plain: a quotation mark, | or >."""
     substituted: Mapping[KeyPath, str] = field(default_factory=dict, repr=False)
     """What stood in the file at the places where `${NAME}` was filled in."""
+    taken_in: Mapping[KeyPath, tuple[Document, KeyPath]] = field(default_factory=dict, repr=False)
+    """What stands in another file: the document and the place there."""
 
     def at_key(self, path: KeyPath, message: str) -> Problem:
         """Tell a problem at a key; where the key is not there, at the nearest thing around it."""
-        return self._at(path, message, (self.keys, self.values))
+        document, path = self._whose(path)
+        return document._at(path, message, (document.keys, document.values))
 
     def at_value(self, path: KeyPath, message: str, offset: int | None = None) -> Problem:
         """Tell a problem at a value, `offset` columns into it; where it is not there, at what is around it."""
-        if offset is None or self.quoted.get(path) in ("|", ">"):
+        document, path = self._whose(path)
+        if offset is None or document.quoted.get(path) in ("|", ">"):
             offset = 0
-        elif path in self.quoted:
+        elif path in document.quoted:
             offset += 1
-        return self._at(path, message, (self.values, self.keys), offset)
+        return document._at(path, message, (document.values, document.keys), offset)
 
     def get(self, path: KeyPath) -> Any:
         """Return the value at a path, or None."""
@@ -65,6 +69,14 @@ class Document:
             else:
                 return None
         return found
+
+    def _whose(self, path: KeyPath) -> tuple[Document, KeyPath]:
+        """Give the document in which a place stands, and the place there."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.taken_in:
+                document, there = self.taken_in[path[:length]]
+                return document, (*there, *path[length:])
+        return self, path
 
     def _at(
         self,

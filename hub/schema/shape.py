@@ -7,7 +7,7 @@ people changes one row of `store.source_record` and no row of the facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -103,8 +103,10 @@ class Schema:
         """Give the tables that mappings fill."""
         return tuple(table for table in self if table.mapped)
 
-    def extended(self, columns: Mapping[str, Iterable[Column]], tables: Iterable[Table]) -> Schema:
-        """Return this schema with further columns on its tables and further tables."""
+    def extended(self, columns: Mapping[str, Iterable[Column]], tables: Sequence[Table]) -> Schema:
+        """Return this schema with further columns on its tables and further tables; itself where there are none."""
+        if not (columns or tables):
+            return self
         grown = [replace(table, columns=table.columns + tuple(columns.get(table.name, ()))) for table in self]
         return Schema([*grown, *tables])
 

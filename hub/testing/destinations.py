@@ -19,14 +19,14 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from hub.contracts import (
     Capabilities,
@@ -36,6 +36,7 @@ from hub.contracts import (
     Destination,
     EmailRecipient,
     Message,
+    Operation,
     PhoneRecipient,
     Place,
     PostalRecipient,
@@ -43,6 +44,7 @@ from hub.contracts import (
     Result,
     Row,
     SyncBatch,
+    secrets_in,
 )
 
 CANARY = "kanarieberg"
@@ -103,6 +105,10 @@ class DestinationSuite:
     def config(self) -> Mapping[str, Any]:
         """Give a configuration that reaches a working server."""
         pytest.fail("override the fixture `config` with a configuration that reaches a working server")
+
+    def able(self, destination: Destination) -> Collection[Operation]:
+        """Name what the destination does with rows of `target`; override it where that is not all it can."""
+        return destination.capabilities.operations
 
     @pytest.fixture
     def unreachable(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -201,7 +207,7 @@ class DestinationSuite:
 
     def test_no_secret_shows_in_a_representation(self, destination: Destination) -> None:
         shown = f"{destination!r} {destination.config!r} {destination.config} {destination.place!r}"
-        for secret in secrets_of(destination.config):
+        for secret in secrets_in(destination.config):
             assert secret not in shown
 
     def test_no_configured_value_shows_in_an_error(self, config: Mapping[str, Any]) -> None:
@@ -227,7 +233,7 @@ class DestinationSuite:
         assert not check.ok, "check() must find out that nothing is there"
         assert check.message, "the message tells an admin what to mend"
         assert time.monotonic() - started < _LONGEST_CHECK
-        for secret in secrets_of(destination.config):
+        for secret in secrets_in(destination.config):
             assert secret not in check.message
 
     # messages -----------------------------------------------------------------------------------------------------
@@ -269,7 +275,7 @@ class DestinationSuite:
             assert {result.status for result in results} == {"later"}, "nothing was sent, so nothing is lost or unknown"
             shown = self._logged(caplog) + " ".join(result.reason for result in results)
             assert CANARY not in shown.lower()
-            for secret in secrets_of(destination.config):
+            for secret in secrets_in(destination.config):
                 assert secret not in shown
 
     def test_a_message_sent_again_within_the_idempotency_window_is_taken_once(
@@ -286,7 +292,7 @@ class DestinationSuite:
     # rows ---------------------------------------------------------------------------------------------------------
 
     def test_every_row_gets_its_result_in_order(self, destination: Destination) -> None:
-        if "upsert" in destination.capabilities.operations:
+        if "upsert" in self.able(destination):
             rows = list(reversed(self.rows(5)))
             results = assert_complete(
                 destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
@@ -294,7 +300,7 @@ class DestinationSuite:
             assert {result.status for result in results} == {"accepted"}, [result.reason for result in results]
 
     def test_rows_are_removed_where_the_capabilities_say_so(self, destination: Destination) -> None:
-        if "remove" in destination.capabilities.operations:
+        if "remove" in self.able(destination):
             rows = self.rows(3)
             results = assert_complete(
                 destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
@@ -306,7 +312,7 @@ class DestinationSuite:
                 assert {result.status for result in results} == {"accepted"}, "removing twice is no mistake"
 
     def test_a_row_that_cannot_be_written_does_not_sink_the_others(self, destination: Destination) -> None:
-        if "upsert" in destination.capabilities.operations:
+        if "upsert" in self.able(destination):
             rows = [*self.rows(1), Row("row-broken", {"email": object()}), *self.rows(1, start=2)]
             results = assert_complete(
                 destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
@@ -316,7 +322,7 @@ class DestinationSuite:
 
     def test_an_unreachable_server_makes_rows_wait(self, unreachable: Mapping[str, Any], project: Path) -> None:
         destination = self._make(unreachable, project)
-        if "upsert" in destination.capabilities.operations:
+        if "upsert" in self.able(destination):
             rows = self.rows(2)
             results = assert_complete(
                 destination.sync(SyncBatch(self.target, "upsert", rows)), [row.key for row in rows]
@@ -339,19 +345,6 @@ def assert_complete(results: Sequence[Result], ids: Sequence[str]) -> list[Resul
     assert [result.id for result in found] == list(ids), "one result per message or row, in the order of the batch"
     assert {result.status for result in found} <= STATUSES
     return found
-
-
-def secrets_of(config: Any) -> list[str]:
-    """List the secrets that a configuration holds, at any depth."""
-    if isinstance(config, SecretStr):
-        return [config.get_secret_value()] if config.get_secret_value() else []
-    if isinstance(config, Mapping):
-        return [secret for value in config.values() for secret in secrets_of(value)]
-    if isinstance(config, list | tuple):
-        return [secret for value in config for secret in secrets_of(value)]
-    if hasattr(type(config), "model_fields"):
-        return [secret for name in type(config).model_fields for secret in secrets_of(getattr(config, name))]
-    return []
 
 
 def closed_port() -> int:

@@ -57,8 +57,9 @@ class DuckDBTransaction(Transaction):
         columns = sql_columns(data.schema)
         # as a stream: asked to register a table, `duckdb` looks whether it is one of pandas, and imports that
         self._raw.register("incoming", data.__arrow_c_stream__())
-        self._raw.execute(f'DROP TABLE IF EXISTS "{name}"')
-        self._raw.execute(f'CREATE TEMPORARY TABLE "{name}" AS SELECT * FROM incoming')
+        made = self._raw.execute(f'CREATE OR REPLACE TEMPORARY TABLE "{name}" AS SELECT * FROM incoming')
+        ((self._held_rows[name],),) = made.fetchall()
+        self._held.add(name)
         self._raw.unregister("incoming")
         return clause(name, None, columns)
 
@@ -92,14 +93,15 @@ class DuckDBTransaction(Transaction):
     def _begin_again(self, own: duckdb_dialect.Connection) -> None:
         own.begin()
 
-    def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
+    def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
         """Say it in one statement: a day has hundreds of these tables."""
-        self._create_as(f'OR REPLACE TEMPORARY TABLE "{name}"', query)
+        return self._create_as(f'OR REPLACE TEMPORARY TABLE "{name}"', query)
 
-    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
         compiled = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
         values = [compiled.params[name] for name in compiled.positiontup or ()]
-        self._raw.execute(f"CREATE {what} AS {compiled}", values)
+        ((count,),) = self._raw.execute(f"CREATE {what} AS {compiled}", values).fetchall()
+        return int(count)
 
 
 class DuckDBWarehouse(Warehouse):

@@ -87,6 +87,8 @@ class PostgreSQLTransaction(Transaction):
         )
 
     def _temporary(self, name: str, columns: Sequence[sa.ColumnClause[Any]]) -> None:
+        self._held_rows.pop(name, None)
+        self._held.add(name)
         dialect = self.connection.dialect
         listed = ", ".join(f'"{column.name}" {column.type.compile(dialect=dialect)}' for column in columns)
         self.connection.execute(sa.text(f'DROP TABLE IF EXISTS pg_temp."{name}"'))
@@ -105,8 +107,8 @@ class PostgreSQLTransaction(Transaction):
                 pc.write_csv(plain(batch), text, pc.WriteOptions(include_header=False, quoting_style="needed"))
                 copy.write(text.getvalue())
 
-    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
-        self.connection.exec_driver_sql(f"CREATE {what} AS {self._literal(query)}")
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
+        return self.connection.exec_driver_sql(f"CREATE {what} AS {self._literal(query)}").rowcount
 
     def _analyze(self, name: str) -> None:
         self.connection.execute(sa.text(f'ANALYZE "{name}"'))
@@ -129,14 +131,16 @@ class PostgreSQLWarehouse(Warehouse):
             raise ConfigurationError(f"the warehouse needs PostgreSQL 16 or newer; this server is {version[0]}")
         super().__init__(schema, engine, PostgreSQLTransaction)
 
-    def _index(self, transaction: Transaction, table: Table) -> None:
+    @staticmethod
+    def _indexes(table: Table) -> Sequence[str]:
+        """Index the key, the record and what else is looked for often."""
         keys = [table.key] + ([("record_id",)] if table.personal and table.key != ("record_id",) else [])
         keys += LOOKED_UP_BY.get(table.name, [])
-        for number, key in enumerate(keys):
-            listed = ", ".join(f'"{name}"' for name in key)
-            transaction.connection.execute(
-                sa.text(f'CREATE INDEX IF NOT EXISTS "{table.name}_{number}" ON {STORE}."{table.name}" ({listed})')
-            )
+        columns = [", ".join(f'"{name}"' for name in key) for key in keys]
+        return [
+            f'CREATE INDEX IF NOT EXISTS "{table.name}_{number}" ON {STORE}."{table.name}" ({listed})'
+            for number, listed in enumerate(columns)
+        ]
 
     @contextmanager
     def claim(self) -> Iterator[None]:

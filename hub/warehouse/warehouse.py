@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ class Transaction(ABC):
         self.connection = connection
         self.schema = schema
         self._held_once: dict[str, sa.TableClause] = {}
+        self._held_rows: dict[str, int] = {}
+        self._held: set[str] = set()
 
     def table(self, name: str) -> sa.Table:
         """Return a stored table of the shared schema."""
@@ -36,6 +39,8 @@ class Transaction(ABC):
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement; small results only."""
+        if isinstance(statement, sa.UpdateBase) and isinstance(statement.table, sa.TableClause):
+            self._held_rows.pop(statement.table.name, None)
         return self.connection.execute(statement, parameters)
 
     def scalar(self, statement: sa.Executable) -> Any:
@@ -47,7 +52,9 @@ class Transaction(ABC):
         return self.connection.execute(statement).all()
 
     def count(self, source: sa.FromClause, *conditions: sa.ColumnElement[bool]) -> int:
-        """Count rows."""
+        """Count rows; those of a table as `hold` left it are known."""
+        if not conditions and type(source) is sa.TableClause and source.name in self._held_rows:
+            return self._held_rows[source.name]
         return int(self.scalar(sa.select(sa.func.count()).select_from(source).where(*conditions)) or 0)
 
     @abstractmethod
@@ -68,7 +75,8 @@ class Transaction(ABC):
 
     def hold(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.TableClause:
         """Keep the result of a query in a temporary table `name`, replacing an earlier one, and return it."""
-        self._renew(name, query)
+        self._held_rows[name] = self._renew(name, query)
+        self._held.add(name)
         self._analyze(name)
         return clause(name, query)
 
@@ -109,6 +117,11 @@ class Transaction(ABC):
         """Drop temporary tables that are needed no longer, before the transaction ends."""
         for table in held:
             self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{table.name}"'))
+
+    def let_go_all(self) -> None:
+        """Drop every temporary table of this transaction: they would outlive it, and take memory."""
+        self.let_go(*map(sa.table, sorted(self._held)))
+        self._held.clear()
 
     def view(self, name: str, query: sa.Select[Any]) -> sa.FromClause:
         """Give a query without parameters a name, under which later statements of this transaction read it."""
@@ -158,12 +171,12 @@ class Transaction(ABC):
         return str(query.compile(dialect=self.connection.dialect, compile_kwargs={"literal_binds": True}))
 
     @abstractmethod
-    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None: ...
+    def _create_as(self, what: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int: ...
 
-    def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
-        """Make a temporary table in place of an earlier one of its name."""
+    def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
+        """Make a temporary table in place of an earlier one of its name; return how many rows it has."""
         self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{name}"'))
-        self._create_as(f'TEMPORARY TABLE "{name}"', query)
+        return self._create_as(f'TEMPORARY TABLE "{name}"', query)
 
     def _analyze(self, name: str) -> None:  # noqa: B027 (most engines keep statistics themselves)
         """Give the planner statistics of a temporary table, where the engine does not keep them itself."""
@@ -201,26 +214,14 @@ class Warehouse(ABC):
             transaction.execute(sa.insert(state).values(stage="schema", fingerprint=wanted))
 
     def _create(self, transaction: Transaction, grown: bool) -> None:
-        connection = transaction.connection
-        connection.execute(CreateSchema(STORE, if_not_exists=True))
-        quote = connection.dialect.identifier_preparer.quote
-        for table in self.schema:
-            stored = self.schema.table(table.name)
-            connection.execute(CreateTable(stored, if_not_exists=True))
-            for column in stored.columns if grown else ():
-                kind = column.type.compile(dialect=connection.dialect)
-                connection.execute(
-                    sa.text(
-                        f"ALTER TABLE {STORE}.{quote(table.name)} ADD COLUMN IF NOT EXISTS {quote(column.name)} {kind}"
-                    )
-                )
-            self._index(transaction, table)
-        for table in self.schema:
-            connection.execute(sa.text(f"DROP VIEW IF EXISTS {quote(table.name)}"))
-            connection.execute(sa.text(f"CREATE VIEW {quote(table.name)} AS {_view(table, quote)}"))
+        """Say it in one go: that many small statements take longer to hand over than to run."""
+        kind: Callable[[], sa.Dialect] = type(transaction.connection.dialect)
+        transaction.connection.exec_driver_sql(_written_out(self.schema, kind, self._indexes, grown))
 
-    def _index(self, transaction: Transaction, table: Table) -> None:  # noqa: B027 (DuckDB merges without)
-        """Index the key where the engine needs it for merging."""
+    @staticmethod
+    def _indexes(table: Table) -> Sequence[str]:
+        """Index the key where the engine needs it for merging; DuckDB merges without."""
+        return ()
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -266,6 +267,27 @@ def fingerprint(schema: Schema) -> str:
         for table in schema
     )
     return sha256(text.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=8)
+def _written_out(
+    schema: Schema, kind: Callable[[], sa.Dialect], indexes: Callable[[Table], Sequence[str]], grown: bool
+) -> str:
+    """Write down what makes the tables, indexes and views of a schema; `grown` where tables lack newer columns."""
+    dialect = kind()
+    quote = dialect.identifier_preparer.quote
+    statements = [str(CreateSchema(STORE, if_not_exists=True).compile(dialect=dialect))]
+    for table in schema:
+        stored = schema.table(table.name)
+        statements.append(str(CreateTable(stored, if_not_exists=True).compile(dialect=dialect)))
+        for column in stored.columns if grown else ():
+            added = f"{quote(column.name)} {column.type.compile(dialect=dialect)}"
+            statements.append(f"ALTER TABLE {STORE}.{quote(table.name)} ADD COLUMN IF NOT EXISTS {added}")
+        statements += indexes(table)
+    for table in schema:
+        statements.append(f"DROP VIEW IF EXISTS {quote(table.name)}")
+        statements.append(f"CREATE VIEW {quote(table.name)} AS {_view(table, quote)}")
+    return ";\n".join(statements)
 
 
 def _view(table: Table, quote: Callable[[str], str]) -> str:

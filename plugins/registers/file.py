@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from hub.contracts import Check, ConnectionConfig, Consultation, DoNotContactRegister
+from hub.contracts import Check, ConnectionConfig, Consultation, DoNotContactRegister, Proof
 from hub.errors import ConfigurationError, HubError
 from hub.hookspecs import hookimpl
 from hub.units import Duration
@@ -88,6 +88,14 @@ class RegisterFile(DoNotContactRegister):
     name = "register_file"
     summary = "A do-not-contact register that is kept as a CSV file: numbers, e-mail addresses, or their hashes."
     config_model = RegisterFileConfig
+    proven = (
+        Proof(
+            "played contract",
+            "lists of numbers, addresses and their hashes, as registers give them",
+            "November 2026",
+            date(2026, 11, 22),
+        ),
+    )
 
     @property
     def register(self) -> str:

@@ -52,13 +52,17 @@ class Features:
 
 @dataclass(frozen=True)
 class Feature:
-    """One trait: a number and whether it is known, or one column for each common value of a text."""
+    """One trait: a number and whether it is unknown, or one column for each common value of a text.
+
+    What is the same for everybody (nobody's value is known) gives nought throughout, so that it is nobody's reason.
+    """
 
     name: str
     values: tuple[str, ...] | None
     usual: float = 0.0
     spread: float = 1.0
     shares: Mapping[str, float] | None = None
+    unknown: float = 0.0
 
     @property
     def width(self) -> int:
@@ -82,7 +86,8 @@ class Feature:
         given = numbers(column, period.moment)
         known = given[~np.isnan(given)]
         usual = float(np.median(known)) if len(known) else 0.0
-        return cls(name, None, usual, float(known.std()) or 1.0 if len(known) else 1.0)
+        spread = float(known.std()) or 1.0 if len(known) else 1.0
+        return cls(name, None, usual, spread, unknown=1 - len(known) / max(1, len(given)))
 
     def columns(self, period: Period) -> np.ndarray:
         """Give its columns, a row per person."""
@@ -97,7 +102,7 @@ class Feature:
         known = numbers(column, period.moment)
         unknown = np.isnan(known)
         standard = np.where(unknown, 0.0, (np.where(unknown, self.usual, known) - self.usual) / self.spread)
-        return np.column_stack([np.clip(standard, -5, 5), unknown.astype(float)])
+        return np.column_stack([np.clip(standard, -5, 5), unknown - self.unknown])
 
 
 def numbers(column: pa.ChunkedArray, moment: datetime | None = None) -> np.ndarray:
@@ -110,6 +115,16 @@ def numbers(column: pa.ChunkedArray, moment: datetime | None = None) -> np.ndarr
         now = moment.timestamp() if moment is not None else 0.0
         return (now - np.asarray(seconds.to_numpy(), dtype=float)) / 86_400
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=float)
+
+
+def raised_most(by_trait: np.ndarray, names: Sequence[str]) -> list[str | None]:
+    """Name for each person the trait that raises the score most; none where nothing raises it above the usual."""
+    import numpy as np
+
+    most = np.array(names, dtype=object)[by_trait.argmax(axis=1)]
+    most[by_trait.max(axis=1) <= 0] = None
+    found: list[str | None] = most.tolist()
+    return found
 
 
 def calibration(foretold: np.ndarray, outcome: np.ndarray | None) -> list[tuple[float, float]]:

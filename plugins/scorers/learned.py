@@ -6,13 +6,13 @@ for whom it ever did; `propensity` the chance that it does, for everybody.
 
 They learn from the traits of two horizons ago and what came after, and are tried on one horizon ago and what came
 after that: a split in time. A model that does not rank people better there than the three RFM scores alone is refused.
-What was found (ranking, lift, calibration) is logged; the reason of each score is the trait that raises it most.
+What was found (ranking, lift, calibration) is logged; the reason of each score is the trait that raises it most, where
+one raises it at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -21,15 +21,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from hub.contracts import Scored, Scorer, Scoring
-from hub.errors import ConfigurationError, PluginError
 from hub.hookspecs import hookimpl
-from plugins.scorers.features import Features, Period, calibration, numbers
+from plugins.scorers.features import Features, Period, calibration, numbers, raised_most
+from plugins.scorers.options import RFM, Learning, LearningValue
 from plugins.scorers.value import expected_value
 
 if TYPE_CHECKING:
     import numpy as np
 
-RFM = ("recency_score", "frequency_score", "monetary_score")
 BETTER = 0.01
 """How much more of the area under the curve (AUC) a model must have than RFM alone."""
 LEAST = 50
@@ -41,39 +40,19 @@ log = structlog.get_logger(__name__)
 def hub_scorers() -> Sequence[Scorer]:
     """Hand the scorers over."""
     return [
-        Scorer("churn", partial(_score, churn=True), "The chance of no further order within a horizon."),
-        Scorer("propensity", partial(_score, churn=False), "The chance of an order within a horizon."),
-        Scorer("value", expected_value, "What somebody will spend within a horizon, on average."),
+        Scorer("churn", partial(_score, churn=True), "The chance of no further order within a horizon.", Learning),
+        Scorer("propensity", partial(_score, churn=False), "The chance of an order within a horizon.", Learning),
+        Scorer("value", expected_value, "What somebody will spend within a horizon, on average.", LearningValue),
     ]
-
-
-@dataclass(frozen=True)
-class _Options:
-    target: str
-    horizon: timedelta
-
-
-def _options(scoring: Scoring) -> _Options:
-    unknown = sorted(scoring.options.keys() - {"target", "horizon_days"})
-    if unknown:
-        raise ConfigurationError(f"the scorer has no option '{unknown[0]}': it knows target and horizon_days")
-    days = scoring.options.get("horizon_days", 90)
-    if not isinstance(days, int) or days < 1:
-        raise ConfigurationError("horizon_days is a whole number of days, such as 90")
-    found = _Options(str(scoring.options.get("target", "order_count")), timedelta(days=days))
-    there = set(scoring.people(scoring.as_of).column_names)
-    missing = [name for name in (found.target, *RFM) if name not in there]
-    if missing:
-        raise ConfigurationError(f"the scorer needs to see {', '.join(missing)}: add it to `uses`")
-    return found
 
 
 def _score(scoring: Scoring, churn: bool) -> Scored:
     import numpy as np
     import pyarrow as pa
 
-    options = _options(scoring)
-    moments = [scoring.as_of - 2 * options.horizon, scoring.as_of - options.horizon, scoring.as_of]
+    options = Learning.model_validate(scoring.options)
+    horizon = timedelta(days=options.horizon_days)
+    moments = [scoring.as_of - 2 * horizon, scoring.as_of - horizon, scoring.as_of]
     tables = [scoring.people(moment) for moment in moments]
     counts = [numbers(table.column(options.target)) for table in tables]
     grew = [np.nan_to_num(after) > np.nan_to_num(before) for before, after in pairwise(counts)]
@@ -87,6 +66,8 @@ def _score(scoring: Scoring, churn: bool) -> Scored:
     for period in (first, second):
         if period.outcome is None or min(period.outcome.sum(), (~period.outcome).sum()) < LEAST:
             return Scored(None, f"too little history: fewer than {LEAST} people of either outcome in a horizon")
+    if not now.people.num_rows:
+        return Scored(None, f"there is nobody to score: {options.target} is nought for everybody now")
     refused = _refusal(first, second)
     if refused:
         return Scored(None, refused)
@@ -125,16 +106,14 @@ def _scored(learned_from: Period, now: Period) -> Scored:
     matrix = features.matrix(now)
     raised = matrix * model.coef_[0]
     by_trait = features.summed(raised)
-    reasons = [names[position] for position in by_trait.argmax(axis=1)]
+    reasons = raised_most(by_trait, names)
     values = pa.array(model.predict_proba(matrix)[:, 1])
     return Scored(pa.table({"person_id": now.people.column("person_id"), "value": values, "reason": reasons}))
 
 
 def _fitted(matrix: np.ndarray, outcome: np.ndarray | None) -> Any:
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        raise PluginError("scikit-learn is missing: pip install 'schakel[scores]'") from None
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(max_iter=1000).fit(matrix, outcome)
 
 

@@ -10,7 +10,6 @@ that. A model that explains no more of the deviance there than the three RFM sco
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from hub.contracts import Scored, Scoring
-from hub.errors import ConfigurationError, PluginError
-from plugins.scorers.features import Features, Period, calibration, numbers
+from plugins.scorers.features import Features, Period, calibration, numbers, raised_most
+from plugins.scorers.options import RFM, LearningValue
 
 if TYPE_CHECKING:
     import numpy as np
 
-RFM = ("recency_score", "frequency_score", "monetary_score")
 BETTER = 0.01
 """How much more of the deviance (D squared) a model must explain than RFM alone."""
 LEAST = 50
@@ -33,18 +31,13 @@ LEAST = 50
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Options:
-    target: str
-    horizon: timedelta
-
-
 def expected_value(scoring: Scoring) -> Scored:
     """Score everybody with what they will spend within the horizon, in the target's own unit."""
     import numpy as np
 
-    options = _options(scoring)
-    moments = [scoring.as_of - 2 * options.horizon, scoring.as_of - options.horizon, scoring.as_of]
+    options = LearningValue.model_validate(scoring.options)
+    horizon = timedelta(days=options.horizon_days)
+    moments = [scoring.as_of - 2 * horizon, scoring.as_of - horizon, scoring.as_of]
     tables = [scoring.people(moment) for moment in moments]
     totals = [np.nan_to_num(numbers(table.column(options.target))) for table in tables]
     spent = [np.maximum(after - before, 0.0) for before, after in pairwise(totals)]
@@ -55,21 +48,6 @@ def expected_value(scoring: Scoring) -> Scored:
         return Scored(None, f"too little history: fewer than {LEAST} people spend in a horizon")
     refused = _refusal(first, second)
     return Scored(None, refused) if refused else _scored(second, now)
-
-
-def _options(scoring: Scoring) -> _Options:
-    unknown = sorted(scoring.options.keys() - {"target", "horizon_days"})
-    if unknown:
-        raise ConfigurationError(f"the scorer has no option '{unknown[0]}': it knows target and horizon_days")
-    days = scoring.options.get("horizon_days", 365)
-    if not isinstance(days, int) or days < 1:
-        raise ConfigurationError("horizon_days is a whole number of days, such as 365")
-    found = _Options(str(scoring.options.get("target", "spent_lifetime")), timedelta(days=days))
-    there = set(scoring.people(scoring.as_of).column_names)
-    missing = [name for name in (found.target, *RFM) if name not in there]
-    if missing:
-        raise ConfigurationError(f"the scorer needs to see {', '.join(missing)}: add it to `uses`")
-    return found
 
 
 def _refusal(first: Period, second: Period) -> str:
@@ -112,18 +90,15 @@ def _scored(learned_from: Period, now: Period) -> Scored:
     matrix = features.matrix(now)
     model = _fitted(features.matrix(learned_from), learned_from)
     by_trait = features.summed(matrix * model.coef_)
-    reasons = [names[position] for position in by_trait.argmax(axis=1)]
+    reasons = raised_most(by_trait, names)
     values = pa.array(model.predict(matrix) * _unit(learned_from))
     return Scored(pa.table({"person_id": now.people.column("person_id"), "value": values, "reason": reasons}))
 
 
 def _fitted(matrix: np.ndarray, period: Period) -> Any:
     import numpy as np
+    from sklearn.linear_model import PoissonRegressor
 
-    try:
-        from sklearn.linear_model import PoissonRegressor
-    except ImportError:
-        raise PluginError("scikit-learn is missing: pip install 'schakel[scores]'") from None
     return PoissonRegressor(alpha=0.01, max_iter=1000).fit(matrix, np.asarray(period.outcome) / _unit(period))
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -28,6 +29,7 @@ from hub.contracts import (
     Erasable,
     Operation,
     Plugin,
+    Proof,
     Result,
     Row,
     Source,
@@ -122,7 +124,10 @@ class Sql(Source, Destination):
     name: ClassVar[str] = "sql"
     summary: ClassVar[str] = "tables of any SQL database: read incrementally by a cursor column, written by key"
     config_model: ClassVar[type[ConnectionConfig]] = SqlConfig
-    proven: ClassVar[str] = "PostgreSQL 18 and SQLite, in every test run"
+    proven: ClassVar[tuple[Proof, ...]] = (
+        Proof("real system", "PostgreSQL", "18", date(2026, 11, 22)),
+        Proof("real system", "SQLite", "3", date(2026, 11, 22)),
+    )
 
     @property
     def capabilities(self) -> Capabilities:

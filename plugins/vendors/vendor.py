@@ -20,13 +20,13 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, model_validator
 
-from hub.contracts import ConnectionConfig, Destination, Place, Plugin
+from hub.contracts import Check, ConnectionConfig, Destination, Place, Plugin, Proof
 from hub.errors import suggest
 from hub.units import Rates
 from plugins.destinations.sms_http import SmsHttp
 from plugins.destinations.sms_http.config import SmsHttpConfig
-from plugins.sources.files import Files, FilesConfig
-from plugins.sources.rest import Rest
+from plugins.sources.files import FilesConfig, FilesSource
+from plugins.sources.rest import Rest, RestDestination, RestSource
 from plugins.sources.rest.config import RestConfig
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
@@ -55,7 +55,7 @@ class VendorFile(BaseModel):
     name: str
     summary: str
     documentation: str
-    proven: str
+    proven: tuple[Proof, ...]
     settings: dict[str, Setting]
     rest: dict[str, Any] = {}
     sms_http: dict[str, Any] = {}
@@ -77,8 +77,11 @@ class VendorFile(BaseModel):
 
     @property
     def plugin(self) -> type[Plugin]:
-        """Give the plugin that it speaks through."""
-        return Rest if self.rest else SmsHttp if self.sms_http else Files
+        """Give the plugin that it speaks through, with no more sides than the file describes."""
+        if not self.rest:
+            return SmsHttp if self.sms_http else FilesSource
+        reads, writes = "resources" in self.rest, bool({"objects", "mail"} & self.rest.keys())
+        return Rest if reads and writes else RestSource if reads else RestDestination
 
 
 class VendorConfig(ConnectionConfig):
@@ -157,10 +160,18 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
         **{name: _field(setting) for name, setting in vendor.settings.items()},  # type: ignore[call-overload]
     )
     model.vendor = vendor
+    signing = set(_used(vendor.told.get("auth")))
     mapping = MAPPINGS / f"{vendor.name}.yaml"
+
+    secret = [f"`{name}`" for name, setting in vendor.settings.items() if setting.secret and name in signing]
 
     def make(self: Plugin, config: VendorConfig, place: Place) -> None:
         spoken.__init__(self, config.made(), place)
+
+    def check(self: Plugin) -> Check:
+        """Name the keys that an admin wrote, where the plugin behind it speaks of its own."""
+        found = spoken.check(self)
+        return Check(found.ok, found.message.replace("`auth`", " and ".join(secret) or "`auth`"))
 
     return type(
         vendor.name.title(),
@@ -168,6 +179,7 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
         {
             "__doc__": vendor.summary,
             "__init__": make,
+            "check": check,
             "name": vendor.name,
             "summary": vendor.summary,
             "proven": vendor.proven,
@@ -182,7 +194,8 @@ def plugin_of(vendor: VendorFile) -> type[Plugin]:
 def _unable(vendor: VendorFile) -> dict[str, Any]:
     """Give the methods of what a file of `rest` does not describe, as a plugin has them that can't do it."""
     parts = {"send": "mail", "ask": "mail", "unsubscribe_url": "mail", "sync": "objects"}
-    lacking = {method for method, part in parts.items() if vendor.rest and part not in vendor.rest}
+    writes = issubclass(vendor.plugin, RestDestination)
+    lacking = {method for method, part in parts.items() if writes and part not in vendor.rest}
     return {method: getattr(Destination, method) for method in lacking}
 
 

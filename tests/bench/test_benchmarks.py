@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main, names, run
+from bench.benchmarks import identity, simulate
 from bench.benchmarks import print as press
-from bench.benchmarks import simulate
 
 FORM = ["name", "size", "cpu_seconds", "reference_cpu_seconds", "ratio", "peak_mib"]
 
@@ -64,13 +64,16 @@ def test_the_pipeline_gives_what_the_reference_gives_and_nothing_twice(tmp_path:
     }
 
 
-def test_who_is_who_is_judged_beside_splink_and_the_day_ends_where_everything_at_once_ends(tmp_path: Path) -> None:
+def test_who_is_who_is_judged_beside_splink_and_the_day_ends_where_everything_at_once_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "SPLINK_AT_MOST", 300)
     told = json.loads(run("identity", 480, tmp_path).as_line())
     assert list(told)[: len(FORM)] == FORM
     for name in ("precision", "recall", "f1", "cluster_f1", "exact_persons", "second_f1", "febrl_precision"):
         assert told[name] > 0.7, name
     assert told["f1"] > told["splink_f1"] > 0.5
-    assert told["splink_cpu_seconds"] > 0
+    assert (told["splink_persons"], told["splink_cpu_seconds"] > 0, told["splink_ratio"] > 0) == (300, True, True)
     assert told["day_ratio"] > told["idle_ratio"] >= 0
 
 

@@ -273,7 +273,30 @@ def test_plugins_tells_who_uses_what(hub: Any, corner: Path) -> None:
     assert listed["files"]["connections"] == ["shop"]
     assert listed["webhook"]["can"] == ["sends messages", "takes audiences and rows"]
     assert listed["files"]["keys"]["encoding"].startswith("The characters' encoding")
-    assert "used by shop" in hub("plugins", "--project", str(corner)).stdout
+    assert listed["files"]["proven"][0] == {
+        "how": "real system",
+        "against": "AsyncSSH",
+        "version": "2",
+        "day": "2026-11-22",
+    }
+    shown = hub("plugins", "--project", str(corner)).stdout.splitlines()
+    at = shown.index("files  source and destination; proven against AsyncSSH 2, moto 5, 2026-11-22; used by shop")
+    assert shown[at + 1] == "    CSV, Excel, JSON Lines and Parquet files, read and written: local, SFTP, S3"
+    assert len(shown) == 2 * len(listed) + 1
+
+
+def test_plugins_tells_all_of_one(hub: Any, corner: Path) -> None:
+    told = hub("plugins", "brevo", "--project", str(corner)).stdout
+    assert told.startswith("brevo  source and destination (schakel ")
+    for line in (
+        "  sends messages",
+        "  its documentation (November 2026), played by a server of the tests; "
+        "the live service is unverified; 2026-11-22",
+        "  key: The API key.",
+    ):
+        assert line in told.splitlines()
+    assert json.loads(hub("plugins", "brevo", "--json").stdout)["name"] == "brevo"
+    assert "Did you mean 'brevo'?" in hub("plugins", "brevoo").stderr
 
 
 def test_a_schedule_without_a_server_is_told(hub: Any, corner: Path) -> None:

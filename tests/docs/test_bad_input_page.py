@@ -25,8 +25,15 @@ HELD_TO = {
         (MISTAKES, "scenarios start each other in a circle: thanks -> thanks"),
         ("tests/stages/test_scenarios_in_a_circle.py", "def test_a_circle_over_segments_goes_round_once_per_run"),
     ],
-    "a wait of zero": [(MISTAKES, "a wait of zero is no wait: leave it out")],
-    "`again after` shorter": [(MISTAKES, "people may enter again after 2 days, but the steps can take 3 days")],
+    "a wait of zero": [
+        (MISTAKES, "a wait of zero is no wait: leave it out"),
+        (MISTAKES, "nothing starts within no time at all"),
+        (MISTAKES, "`within` is no time at all: nothing could reach the goal"),
+    ],
+    "`again after` shorter": [
+        (MISTAKES, "people may enter again after 2 days, but the steps can take 3 days"),
+        (MISTAKES, "again after no time at all would never end"),
+    ],
     "a segment that asks for itself": [
         ("tests/stages/test_segment_forms.py", "it asks for itself"),
         ("tests/stages/test_segment_forms.py", "def test_a_circle_over_sets_is_told"),
@@ -43,6 +50,7 @@ HELD_TO = {
         (PARTING, "def test_who_is_taken_out_of_another_goes_on_where_the_merge_stopped_him"),
         (PARTING, "def test_who_is_taken_out_too_late_is_not_welcomed_any_more"),
     ],
+    "a row that is gone": [("tests/stages/test_scenarios.py", "def test_a_cart_that_is_gone_interrupts_r19")],
     "a template with an endless loop": [
         ("tests/test_templates.py", "LoopIterationLimitError"),
         ("tests/test_templates.py", "def test_output_has_a_limit"),

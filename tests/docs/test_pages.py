@@ -29,6 +29,7 @@ from hub.project.recommendations import RecommendationsFile
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
+from hub.project.shared_steps import SharedSteps
 from hub.project.sync import Sync
 from hub.project.traits import TraitFile
 from hub.project.yaml import parse
@@ -57,6 +58,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "identifiers": IdentityFile,
     "checks": QualityFile,
     "arrivals": QualityFile,
+    "shared_steps": SharedSteps,
     "at_most": RecommendationsFile,
     "match": IdentityFile,
     "texts": ConsentTextsFile,

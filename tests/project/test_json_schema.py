@@ -112,6 +112,7 @@ def test_the_schemas_are_written_as_files(shop: Any, tmp_path: Path) -> None:
         "traits.json",
         "segments.json",
         "score.json",
+        "steps.json",
         "scenario.json",
         "sync.json",
     ]

@@ -108,7 +108,7 @@ def test_the_command_line_lists_a_strangers_package(site: Path, tmp_path: Path) 
         "package": "schakel-weather",
         "version": "1.2",
         "keys": {"city": "The city whose weather it is.", "key": ""},
-        "proven": "",
+        "proven": [],
         "can": ["brings data in"],
         "connections": [],
     }

@@ -246,7 +246,10 @@ def laid_down(folder: Path, name: str, api: Served, engine: str) -> Project:
 @contextmanager
 def open_hub(project: Project) -> Iterator[tuple[httpx.Client, Ledger]]:
     ledger = open_ledger(project.hub.ledger, project.state)
-    with listening(Site(project, ledger, clock=lambda: NOW)) as address, httpx.Client(base_url=address) as client:
+    with (
+        listening(Site(project, ledger, clock=lambda: NOW)) as address,
+        httpx.Client(base_url=address, verify=False) as client,
+    ):
         yield client, ledger
     ledger.close()
 

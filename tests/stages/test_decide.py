@@ -298,6 +298,13 @@ def test_a_scenario_that_is_gone_ends_its_enrolments(shop: Shop) -> None:
     assert shop.rows("enrolment", "status", "reason") == [("stopped", "the scenario is no longer there")]
 
 
+def test_to_decide_some_scenarios_ends_no_other(shop: Shop) -> None:
+    shop.newcomer(1, consent=())
+    decide(shop.warehouse, shop.ledger, shop.project, NOW)
+    decide(shop.warehouse, shop.ledger, shop.project, NOW, only={"another"})
+    assert shop.rows("enrolment", "status") == ["active"]
+
+
 def test_a_missing_template_is_told_before_anybody_enters(shop: Shop) -> None:
     shop.newcomer(1)
     (shop.project.templates / "welcome" / "email.txt").unlink()

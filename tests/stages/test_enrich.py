@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub.check import check_project
 from hub.errors import ConfigurationError
 from hub.people.traits import trait_problems
+from hub.project import load_project
 from hub.report import Report
 from hub.schema import BUILT_IN, Column, Schema, Table
 from hub.stages.enrich import enrich
@@ -384,6 +387,13 @@ def test_traits_over_a_table_of_the_admins(open_on_engine: Callable[[Schema], Wa
     [
         ({"of": "sales_ordr", "count": True}, "there is no table 'sales_ordr'. Did you mean 'sales_order'?"),
         ({"of": "product", "count": True}, "rows of 'product' belong to no person"),
+        ({"of": "membership", "count": True}, "'membership' is filled after traits; tables that traits can read"),
+        ({"of": "sales_order", "count": True, "where": "order_count > 3"}, "sees the rows only"),
+        ({"of": "sales_order", "count": True, "where": "status = paid"}, "written in single quotes: 'paid'"),
+        ({"of": "sales_order", "count": True, "within": "9999 years"}, "no calendar reaches back so far"),
+        ({"is": "sum(total)"}, "there is no function sum(). An expression looks at one row; totals are traits."),
+        ({"is": "days_since(last_order_at) > 30 days"}, "write the days as a number too"),
+        ({"is": "value_tier = 'gold'"}, "It comes with the pack `value_tiers`"),
         ({"of": "sales_order", "sum": "totall"}, "there is no 'totall'. Did you mean 'total'?"),
         ({"of": "sales_order", "sum": "status"}, "'sum' needs a number, but this is text"),
         ({"of": "sales_order", "count": True, "where": "total"}, "the condition must be true or false"),
@@ -407,6 +417,27 @@ def test_traits_over_a_table_of_the_admins(open_on_engine: Callable[[Schema], Wa
 def test_a_wrong_trait_is_told_with_a_remedy(trait: dict[str, Any], told: str) -> None:
     (problem,) = trait_problems(project({"mine": trait}), NOON)
     assert told in problem.message
+
+
+def test_a_name_longer_than_engines_keep_is_told_of_each_member_of_a_family() -> None:
+    name = "n" * 58
+    of_orders = {"of": "sales_order", "count": True, "within": ["9 days", "30 days", "365 days"]}
+    assert trait_problems(project({name: {**of_orders, "within": ["9 days", "30 days"]}}), NOON) == []
+    (problem,) = trait_problems(project({f"{name}n": {**of_orders, "within": ["9 days", "365 days"]}}), NOON)
+    assert problem.message.startswith(f"the name '{name}n_365d' has 64 characters, and engines keep 63")
+
+
+def test_a_built_in_trait_that_fails_with_ones_own_names_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "hub.yaml").write_text("name: Shop\n", encoding="utf-8")
+    (tmp_path / "traits").mkdir()
+    file = tmp_path / "traits" / "own.yaml"
+    file.write_text("traits:\n  order_count: {is: gender}\n", encoding="utf-8")
+    (problem,) = check_project(load_project(tmp_path), NOON)
+    assert str(problem).startswith("traits/own.yaml:2:3: the built-in 'life_cycle' builds on it and fails: text and")
+    # what results are grouped by unless hub.yaml says otherwise is told where it was made unfit
+    file.write_text("traits:\n  life_cycle: {is: order_count}\n", encoding="utf-8")
+    (problem,) = check_project(load_project(tmp_path), NOON)
+    assert str(problem).startswith("traits/own.yaml:2:3: 'life_cycle' is of the type integer")
 
 
 def test_traits_in_a_circle_are_told_as_a_circle() -> None:

@@ -58,6 +58,15 @@ def test_r6_a_couple_of_whom_one_carries_the_others_name_is_one_household(wareho
     ) == [{1, 5}, {2, 3, 4}, {6}]
 
 
+def test_r6_one_house_is_one_house_however_it_is_written(warehouse: Warehouse) -> None:
+    written = ({"postcode": "1234AB"}, {"postcode": "1234 ab"}, {"house_letter": "B"}, {"house_letter": "b"})
+    for number, address in enumerate(written, 1):
+        record(warehouse, f"crm:{number}", surname="Valk", given_name=["Anna", "Bert", "Cor", "Dirk"][number - 1])
+        fact(warehouse, "address", f"crm:{number}", str(number), **{**HOME, **address})
+        resolve(warehouse, project(), NOON)
+    assert rows(warehouse, "person", "person_id", "household_id") == [(1, 1), (2, 1), (3, 3), (4, 3)]
+
+
 @pytest.mark.parametrize("name", [None, "", ".", "-", "'"])
 def test_r6_people_without_a_name_are_nobodys_family(warehouse: Warehouse, name: str | None) -> None:
     assert together(warehouse, {"surname": name}, {"surname": name}) == [{1, 2}]

@@ -283,6 +283,32 @@ def test_a_third_who_fits_both_does_not_make_one_person_of_two(
     assert any(reason.startswith("fits several people; ") for _, reason in refused)
 
 
+def test_two_of_whom_somebody_decided_stay_two_however_many_fit_in_between(
+    warehouse: Warehouse, match: Callable[..., Report], ledger: Ledger
+) -> None:
+    one, other = {"phone": "+31611111111"}, {"phone": "+31622222222"}
+    tell(
+        warehouse,
+        *strangers(),
+        said("crm:1", "Ria", "Zilverkamp", SPRING, **one),
+        said("crm:2", "Marie", "Zilverkamp", date(1980, 4, 2), home=HOME, **one),
+        said("crm:3", "Ria", "Zilverkamp", date(1980, 4, 3), home=HOME, **other),
+        said("crm:4", "Marie", "Zilverkamp", date(1980, 4, 4), **other),
+    )
+    match()
+    assert people(warehouse) == [{"crm:1", "crm:2", "crm:3", "crm:4"}]
+    ledger.verdicts.give("crm:1", "crm:4", False, "an admin", NOON, "two sisters-in-law")
+    match()
+    assert people(warehouse) == [{"crm:1", "crm:2"}, {"crm:3", "crm:4"}]
+    candidates = rows(warehouse, "match_candidate", "low_record", "high_record", "reason")
+    assert [(low, high, reason.split(";")[0]) for low, high, reason in candidates] == [
+        ("crm:2", "crm:3", "fits several people")
+    ]
+    ledger.verdicts.withdraw("crm:1", "crm:4", "an admin", NOON, "a mistake")
+    match()
+    assert people(warehouse) == [{"crm:1", "crm:2", "crm:3", "crm:4"}]
+
+
 def test_without_news_no_work_and_a_change_scores_only_its_own_pairs(
     warehouse: Warehouse, match: Callable[..., Report], ledger: Ledger
 ) -> None:

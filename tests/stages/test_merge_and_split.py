@@ -525,6 +525,30 @@ def test_unlinking_by_hand_splits_a_person_and_repairs_what_followed_r42(shop: S
     assert again == {**joined, "aliases": [(2, 1)], "reachable": {}}
 
 
+def test_a_merge_a_split_and_the_merge_again_end_where_the_merge_ended(shop: Shop) -> None:
+    one, two = newcomer(shop, 1, "email", "ads"), newcomer(shop, 2, "email", "ads")
+    for name in (one, two):
+        order(shop, name)
+    run(shop, NOW)
+    apart = state(shop)
+    for hours in (1, 3):
+        by_hand(shop, one, two, True, NOW + hours * HOUR)
+        run(shop, NOW + hours * HOUR)
+        assert state(shop) == {
+            "people": {one: 1, two: 1},
+            "aliases": [(2, 1)],
+            "orders": {1: 2},
+            "buyers": {1: NOW},
+            "reachable": {1: NOW},
+            "audience": ["p1@example.nl"],
+        }
+        by_hand(shop, one, two, False, NOW + (hours + 1) * HOUR)
+        run(shop, NOW + (hours + 1) * HOUR)
+        assert state(shop) == apart
+    assert mailed(shop) == ["p1@example.nl", "p2@example.nl"]
+    assert shop.ledger.outbox.counts() == {"accepted": 2}
+
+
 def test_a_verdict_is_news_and_without_one_there_is_none(shop: Shop) -> None:
     one, two = person(shop, 1), person(shop, 2)
     run(shop, NOW)

@@ -13,8 +13,9 @@ import pytest
 
 from hub.check import check_project
 from hub.errors import ConfigurationError
+from hub.people.families import members
 from hub.project import Project, load_project
-from hub.project.packs import pack_names, pack_path
+from hub.project.packs import comes_with, pack_names, pack_path
 from hub.stages.enrich import enrich
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse
@@ -57,6 +58,14 @@ def order(warehouse: Warehouse, record_id: str, key: str, at: datetime, **given:
     fact(warehouse, "sales_order", record_id, key, ordered_at=at, **{"status": "paid", "total": 10, **given})
 
 
+def cancelled(warehouse: Warehouse, record_id: str, product: str, **line: Any) -> None:
+    """Order something yesterday that never came."""
+    at = days_ago(1)
+    order(warehouse, record_id, f"undone {record_id}", at, status="cancelled")
+    given = {"product_key": product, "order_key": f"undone {record_id}", "ordered_at": at, **line}
+    fact(warehouse, "order_line", record_id, f"undone {record_id}", **given)
+
+
 # loading -------------------------------------------------------------------------------------------------------------
 
 
@@ -75,6 +84,9 @@ def test_each_pack_works_alone_and_says_what_everything_in_it_is(tmp_path: Path,
     things = [*its.traits.values(), *its.segments.values(), *its.scores.values()]
     assert things
     assert all(thing.summary.endswith(".") for thing in things)
+    given = [member.name for member in members(its.traits)] + list(its.scores)
+    assert all(comes_with("trait", it) for it in given)
+    assert all(comes_with("segment", it) for it in its.segments)
 
 
 def test_no_two_packs_define_the_same_name(tmp_path: Path) -> None:
@@ -104,6 +116,25 @@ def test_an_unknown_pack_is_told_with_its_place(tmp_path: Path) -> None:
         ConfigurationError, match=r"hub.yaml:2:9: there is no pack 'valu_tiers'. Did you mean 'value_tiers'"
     ):
         project_with(tmp_path, "valu_tiers")
+
+
+def test_who_uses_what_a_pack_gives_without_the_pack_is_told_which_one(tmp_path: Path) -> None:
+    traits = "traits:\n  rich: {is: value_rank > 0.9}\n"
+    segments = (
+        "segments:\n  near: {where: valeu_tier = 'gold'}\n  gold_only: {where: value_tier = 'gold'}\n"
+        "  warm: {where: lead_score_reason = 'carts' and stock_left_days < 3}\n  both: {any: [premium]}\n"
+    )
+    its = project_with(tmp_path, "rfm", traits=traits)
+    comes = "It comes with the pack `value_tiers`: add it to `packs:` in hub.yaml."
+    assert [str(it) for it in check_project(its, NOON)] == [f"traits/own.yaml:2:14: there is no 'value_rank'. {comes}"]
+    its = project_with(tmp_path, "rfm", traits="traits:\n  rich: {is: age > 90}\n", segments=segments)
+    told = [it.message for it in check_project(its, NOON)]
+    assert told[1:] == [
+        f"there is no 'value_tier'. {comes}",
+        f"there is no 'lead_score_reason'. {comes.replace('value_tiers', 'lead')}",
+        f"there is no segment 'premium'. {comes}",
+    ]
+    assert told[0].startswith("there is no 'valeu_tier'.")
 
 
 def test_a_mistake_that_an_override_makes_in_a_pack_names_the_pack(tmp_path: Path) -> None:
@@ -184,6 +215,7 @@ def test_r18_buying_again_starts_the_count_anew_and_other_goods_are_an_override(
     record(warehouse, "shop:1")
     for key, ago in (("kibble", 20), ("kibble", 3), ("sand", 14)):
         fact(warehouse, "order_line", "shop:1", f"{key}{ago}", product_key=key, ordered_at=days_ago(ago), quantity=1)
+    cancelled(warehouse, "shop:1", "kibble", quantity=5)
     run(warehouse, project_with(tmp_path, "stock"))
     assert trait(warehouse, "shop:1", "stock_left_days") == 11
     own = "traits:\n  stock_bought_at: {of: order_line, maximum: ordered_at, where: product.category = 'sand'}\n"
@@ -238,6 +270,7 @@ def test_r20_promotions_are_seen_in_coupons_and_in_discounts(warehouse: Warehous
             order(warehouse, record_id, f"{record_id}{number}", days_ago(3), coupon=coupon)
     fact(warehouse, "order_line", "shop:2", "1", ordered_at=days_ago(3), amount=30, discount=5)
     fact(warehouse, "order_line", "shop:2", "2", ordered_at=days_ago(3), amount=70, discount=0)
+    cancelled(warehouse, "shop:2", "P", amount=900, discount=90)
     run(warehouse, project_with(tmp_path, "promotions"))
     assert trait(warehouse, "shop:1", "coupon_share", "promotion_sensitivity") == (Decimal("0.6667"), "high")
     assert trait(warehouse, "shop:2", "coupon_share", "discount_share", "promotion_sensitivity") == (
@@ -252,14 +285,16 @@ def test_r32_mail_activity_by_what_was_done_last(warehouse: Warehouse, tmp_path:
     events = {
         "m:1": [("delivered", 90), ("opened", 90), ("clicked", 90)],
         "m:2": [("delivered", 5), ("opened", 5), ("clicked", 91)],
-        "m:3": [("delivered", 5)],
+        "m:3": [("delivered", 5), ("machine", 5)],
         "m:4": [("delivered", 91), ("opened", 91)],
         "m:5": [],
     }
     for record_id, happened in events.items():
         record(warehouse, record_id)
         for type_, ago in happened:
-            fact(warehouse, "message_event", record_id, f"{record_id}{type_}", type=type_, at=days_ago(ago))
+            # a program of the mailbox opens what nobody reads
+            what = {"type": "opened", "machine": True} if type_ == "machine" else {"type": type_}
+            fact(warehouse, "message_event", record_id, f"{record_id}{type_}", at=days_ago(ago), **what)
     run(warehouse, project_with(tmp_path, "email_activity"))
     assert [trait(warehouse, it, "email_activity") for it in events] == [
         "clicks",
@@ -278,6 +313,7 @@ def test_r28_looking_without_buying_and_r29_frequent_visitors(warehouse: Warehou
             given = {"type": "view", "product_key": "T", "at": days_ago(ago) + timedelta(minutes=number)}
             fact(warehouse, "web_event", record_id, f"{record_id}{number}", **given)
     order(warehouse, "w:2", "1", days_ago(0.1))
+    cancelled(warehouse, "w:1", "T")
     run(warehouse, project_with(tmp_path, "web_activity"))
     assert inside(warehouse, "w:1") == {"web_active", "frequent_visitors", "looked_and_did_not_buy"}
     assert inside(warehouse, "w:2") == {"web_active"}
@@ -327,6 +363,7 @@ def test_r20_r32_appetite_is_what_was_looked_at_lately_or_else_bought_most(
     for record_id in ("z:1", "z:2"):
         record(warehouse, record_id)
         fact(warehouse, "order_line", record_id, record_id, product_key="denim", ordered_at=days_ago(90), quantity=2)
+        cancelled(warehouse, record_id, "skirt", quantity=9)
     fact(warehouse, "web_event", "z:2", "1", product_key="skirt", at=days_ago(3), type="view")
     run(warehouse, project_with(tmp_path, "appetite"))
     assert trait(warehouse, "z:1", "appetite", "favourite_collection") == ("denim", "denims")
@@ -406,10 +443,16 @@ def test_r37_the_last_answer_of_each_person(warehouse: Warehouse, tmp_path: Path
     record(warehouse, "c:1")
     fact(warehouse, "survey_response", "c:1", "c1", kind="ces", score=4, at=days_ago(2))
     fact(warehouse, "survey_response", "c:1", "c2", kind="ces", score=6, at=days_ago(1))
+    words = {"s:1": "Nee ", "s:2": "ja", "s:3": "best wel"}
+    for record_id, word in words.items():
+        record(warehouse, record_id)
+        fact(warehouse, "survey_response", record_id, record_id, kind="csat", answer=word, at=days_ago(1))
     run(warehouse, project_with(tmp_path, "satisfaction"))
     told = {score: trait(warehouse, f"n:{score}", "nps_group") for score in groups}
     assert told == {**groups, 11: "detractor"}, "an answer off the scale leaves the one before it"
     assert (trait(warehouse, "c:1", "ces_score"), inside(warehouse, "c:1")) == (4, {"dissatisfied"})
+    assert [trait(warehouse, it, "csat_score") for it in words] == [1, 5, None]
+    assert [inside(warehouse, it) for it in words] == [{"dissatisfied"}, set(), set()]
 
 
 def test_the_files_of_packs_are_named_after_them() -> None:

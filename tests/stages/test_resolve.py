@@ -186,6 +186,14 @@ def test_hashes_of_a_shared_mailbox_link_nobody(warehouse: Warehouse) -> None:
     assert len(people(warehouse)) == 3
 
 
+@pytest.mark.parametrize("nothing", ["", "-", "onbekend", "test@test.nl"])
+def test_hashes_of_nothing_link_nobody(warehouse: Warehouse, nothing: str) -> None:
+    for key in ("ads:1", "ads:2"):
+        record(warehouse, key, email_hash=sha256(nothing.encode()).hexdigest())
+    assert resolve(warehouse, project(), NOON).counts["blocked_identifiers"] == 2
+    assert len(people(warehouse)) == 2
+
+
 def test_r3_earlier_visits_on_a_device_join_the_person_who_logs_in_on_it(warehouse: Warehouse) -> None:
     record(warehouse, "web:cookie-1", device="cookie-1")
     resolve(warehouse, project(), NOON)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from hub.ledger import open_ledger
 from hub.report import Report
+from hub.stages.resolve import resolve as resolve_by_hand
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
 from tests.stages.world import NOON, project, record, resolve, rows
@@ -63,7 +66,9 @@ def test_a_phone_of_very_many_records_ties_nobody_and_costs_nothing_the_next_day
     assert (report.rows_in, report.counts["persons"]) == (1, len(ids) + 2)
 
 
-def test_a_chain_of_thousands_of_records_is_one_person_and_comes_apart_where_it_is_cut(warehouse: Warehouse) -> None:
+def test_a_chain_of_thousands_of_records_is_one_person_and_comes_apart_where_it_is_cut(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     ids = many(4_000)
     links = {
         "record_id": [*ids[:-1], *ids[1:]],
@@ -78,6 +83,16 @@ def test_a_chain_of_thousands_of_records_is_one_person_and_comes_apart_where_it_
             links["type"][end], links["value"][end] = kind, value
     tell(warehouse, {"record_id": ids, "surname": ["Valk"] * len(ids)}, links)
     assert run(warehouse).counts["persons"] == 1
+    ledger = open_ledger("sqlite", tmp_path / "ledger")
+    ledger.verdicts.give(ids[0], ids[-1], False, "anna", NOON, "two people")
+    asked: list[str] = []
+    sa.event.listen(warehouse.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert resolve_by_hand(warehouse, ledger, project(), NOON).counts["parted_by_hand"] == len(ids)
+    assert len(asked) < len(ids) // 4, "a statement for every step of the chain"
+    assert [len(person) for person in people(warehouse)] == [2_000, 2_000]
+    ledger.verdicts.withdraw(ids[0], ids[-1], "anna", NOON, "a mistake")
+    assert resolve_by_hand(warehouse, ledger, project(), NOON).counts["persons"] == 1
+    ledger.close()
     with warehouse.begin() as transaction:
         for name in ("source_record", "identifier"):
             table = transaction.table(name)

@@ -149,10 +149,13 @@ def test_messages_tell_their_reactions_conversions_and_cost_r35(days: Calendar) 
     for key, type_ in (("1", "delivered"), ("1", "clicked"), ("1", "clicked"), ("2", "opened")):
         ways.react(key, type_)
     hub = days.shop.project.hub.model_copy(update={"costs": {"email": Decimal("0.5")}})
+    ways.rows["decision"][0]["failed"] = "refused"  # it never went out: nothing followed it, and it cost nothing
+    ways.rows["decision"][1]["failed"] = "bounced"
     (sent,) = ways.measure(Calendar(days.shop.with_(hub=hub))).messages
     assert (sent.step, sent.channel, sent.messages, sent.people) == ("welcome", "email", 12, 12)
-    assert (sent.delivered, sent.opened, sent.clicked, sent.failed) == (2, 2, 1, 0)
-    assert (sent.conversions, sent.revenue, sent.cost) == (5, Decimal(50), Decimal(6))
+    assert (sent.delivered, sent.opened, sent.clicked, sent.failed) == (2, 2, 1, 2)
+    assert (sent.conversions, sent.revenue, sent.cost) == (4, Decimal(40), Decimal("5.5"))
+    assert sent.rate == share(4, 11)
 
 
 def test_each_step_and_channel_is_compared_with_the_control_group_r35(days: Calendar) -> None:
@@ -196,6 +199,11 @@ def test_the_draw_of_the_control_group_stays_with_the_person_r35(days: Calendar)
     again = days.shop.rows("enrolment", "record_id", "status", "occurrence")
     assert 0 < len(in_control) < 8
     assert {record for record, status, occurrence in again if occurrence == 2 and status == "control"} == in_control
+    stays, joins = min(in_control), min({record for record, _ in first} - in_control)
+    days.shop.merge(into=int(stays[5:]), other=int(joins[5:]))
+    for record in (stays, joins):
+        days.shop.event(record, at=at("2026-03-06 08:00"))
+    assert days.run("2026-03-06 09:00") == {"entered": 1, "control": 1, "restarted": 1}
 
 
 def test_what_can_not_be_measured_is_told(days: Calendar) -> None:

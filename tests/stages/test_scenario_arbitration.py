@@ -121,6 +121,19 @@ def test_a_message_that_moved_is_still_interrupted_and_goes_before_it_is_too_lat
     assert [row for row in who_wrote(days) if row[1] == "second"] == [(other, "second")]
 
 
+def test_two_ways_of_one_person_that_a_limit_holds_both_have_the_limit_for_a_reason(days: Calendar) -> None:
+    cart = {"per": "cart, each time", "trigger": {"any": [{"of": "cart"}]}, "send": {"if_outranked": "drop"}}
+    days = days.with_(one("first", priority=90), one("second", **cart)).limited(marketing="1 per 7 days")
+    record = days.subscriber(1, "2026-03-02 08:00")
+    days.run("2026-03-02 09:00")
+    for key in ("c1", "c2"):
+        own = {"connection": "shop", "source_key": key, "record_id": record}
+        days.shop.insert("cart", **own, changed_at=at("2026-03-03 08:00"))
+    assert days.run("2026-03-03 09:00") == {"entered": 2, "waiting": 2}
+    held = days.shop.rows("enrolment", "scenario", "reason")[1:]
+    assert held == [("second", "limit reached: 1 marketing messages in 7 days")] * 2
+
+
 CAPPED: Mapping[str, Any] = {"channels": {"email": "1 per 30 days"}}
 
 

@@ -140,6 +140,10 @@ def test_the_same_event_in_two_loads_and_two_ticks_counts_once(days: Calendar) -
     assert days.run("2026-03-02 10:00")["entered"] == 1
     days.shop.event(record, "newsletter_subscribed", at("2026-03-02 07:00"))  # comes late, and is older
     assert days.run("2026-03-02 11:00") == {}
+    days.shop.update("activity", {"source_key": "a1"}, subject="delivered again, with other bytes", load_id="9")
+    assert days.run("2026-03-02 12:00") == {}
+    days.shop.update("activity", {"source_key": "a1"}, at=at("2026-03-02 11:30"))  # the same row, happening anew
+    assert days.run("2026-03-02 13:00")["entered"] == 1
 
 
 def test_one_may_enter_again_after_the_time_that_is_asked(days: Calendar) -> None:
@@ -198,6 +202,8 @@ def test_people_who_merge_while_both_wait_go_on_as_one(days: Calendar) -> None:
         ({"for": "2 days", "at": "09:00"}, "2026-03-02 12:00", "2026-03-05 08:59", "2026-03-05 09:00"),
         ({"date": "birth_date + 13149 days"}, "2026-03-02 12:00", "2026-03-08 23:59", "2026-03-09 00:00"),
         ({"date": "entered_at + 3 days"}, "2026-03-02 12:00", "2026-03-05 11:59", "2026-03-05 12:00"),
+        ({"date": "birth_date"}, "2026-03-02 12:00", None, "2026-03-02 12:00"),  # it has passed
+        ({"date": "birth_date", "to": "working day"}, "2026-03-02 12:00", None, "2026-03-02 12:00"),
     ],
 )
 def test_a_wait_ends_at_its_moment(
@@ -209,6 +215,16 @@ def test_a_wait_ends_at_its_moment(
         days.run(came)
         assert days.run(early) == {}
     assert days.run(goes)["queued"] == 1
+
+
+def test_working_days_are_those_of_the_country(days: Calendar) -> None:
+    hub = days.shop.project.hub.model_copy(update={"locale": "nl-BE"})
+    days = Calendar(days.with_(steps({"wait": {"to": "working day"}}, SEND)).shop.with_(hub=hub))
+    days.subscriber(1, "2026-04-27 10:00")  # a holiday in the Netherlands
+    assert days.run("2026-04-27 10:00")["queued"] == 1
+    days.subscriber(2, "2026-07-21 10:00")  # one in Belgium
+    assert days.run("2026-07-21 10:00") == {"entered": 1}
+    assert days.run("2026-07-22 00:00") == {"queued": 1}
 
 
 def test_who_has_no_date_to_wait_for_ends(days: Calendar) -> None:
@@ -472,6 +488,17 @@ def test_those_under_way_move_to_the_new_version_where_it_says_so(days: Calendar
     assert days.run("2026-03-05 09:59") == {}
     assert days.run("2026-03-05 10:00")["queued"] == 1
     assert [template for _, template, _ in days.sent()] == ["welcome", "welcome"]
+
+
+def test_a_message_that_a_move_leads_to_a_second_time_is_not_sent_again(days: Calendar) -> None:
+    wait = {"wait": "7 days", "name": "week"}
+    days = days.with_(steps(SEND, wait, REMIND))
+    days.subscriber(1, "2026-03-02 08:00")
+    days.run("2026-03-02 10:00")
+    days = days.with_(steps(wait, SEND, REMIND, when_changed="move"))
+    assert days.run("2026-03-09 10:00")["queued"] == 1
+    assert [template for _, template, _ in days.sent()] == ["welcome", "reminder"]
+    assert days.status() == [("done", "message queued")]
 
 
 def test_who_is_at_a_step_that_the_new_version_lacks_ends(days: Calendar) -> None:

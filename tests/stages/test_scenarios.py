@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from hub.project.traits import Trait
 from hub.stages.activate.last_look import last_look
 from hub.warehouse import Warehouse
 from tests.stages.days import CART, STOCK_LOW, WELCOME, Calendar, at, days_in
@@ -126,6 +128,42 @@ def test_the_next_channel_follows_only_while_the_message_is_valid(days: Calendar
     assert days.run("2026-03-16 08:00") == {"failed": 1}
 
 
+def test_each_channel_of_three_follows_the_one_that_failed_until_the_way_is_interrupted(days: Calendar) -> None:
+    send = {**WELCOME["steps"][0], "by": ["email", "sms", "letter"]}
+    days = days.with_({**WELCOME, "steps": [send], "stop_when": "ordered"})
+    home = {"street": "Dorpsstraat", "house_number": "1", "postcode": "1234AB", "city": "Ons Dorp"}
+    given = {"consent": ["email", "sms", "letter"], "phone": "+31612345678", **home}
+    days.subscriber(1, "2026-03-02 08:00", **given)
+    buyer = days.subscriber(2, "2026-03-02 08:00", **given)
+    assert days.run("2026-03-02 10:00")["queued"] == 2
+    days.come_back("bounced", "2026-03-02 10:05")
+    assert days.run("2026-03-02 11:00") == {"failed": 2, "queued": 2}
+    days.come_back("rejected", "2026-03-02 11:05")
+    days.order(buyer, "2026-03-02 11:10")  # after the last step, and before the letter
+    assert days.run("2026-03-02 12:00") == {"failed": 2, "queued": 1}
+    assert [channel for _, _, channel in days.sent()] == ["email", "email", "sms", "sms", "letter"]
+
+
+def test_a_message_that_fails_after_a_later_one_has_gone_is_followed_by_no_other_channel(days: Calendar) -> None:
+    first, later = WELCOME["steps"][0], {"send": "reminder", "by": "sms"}
+    days = days.with_({**WELCOME, "steps": [first, {"wait": "1 day"}, later]})
+    days.subscriber(1, "2026-03-02 08:00", consent=["email", "sms"], phone="+31612345678")
+    days.run("2026-03-02 10:00")
+    with days.shop.ledger.engine.begin() as connection:
+        mails = connection.execute(sa.text("SELECT id FROM outbox")).scalars().all()
+    days.run("2026-03-03 10:00")
+    days.shop.ledger.outbox.move(dict.fromkeys(mails, ""), "bounced", at("2026-03-03 11:00"))
+    assert days.run("2026-03-03 12:00") == {"failed": 1}
+
+
+def test_a_click_at_the_very_moment_of_the_deadline_is_in_time(days: Calendar) -> None:
+    days.subscriber(1, "2026-03-02 08:00")
+    days.run("2026-03-02 10:00")
+    days.react("clicked", "2026-03-09 10:00")
+    assert days.run("2026-03-09 10:00") == {}
+    assert days.status() == [("done", "came to its end")]
+
+
 def test_no_click_by_a_deadline_can_lead_to_another_channel(days: Calendar) -> None:
     steps = [
         WELCOME["steps"][0],
@@ -149,6 +187,20 @@ def test_the_interruption_of_the_pinned_version_is_asked_again_when_the_message_
     due = days.shop.ledger.outbox.due("mail", at("2026-03-02 10:02"), 10)
     looked = last_look(days.shop.warehouse, days.shop.ledger, days.shop.project, due, at("2026-03-02 10:02"))
     assert list(looked.cancelled.values()) == ["interrupted: ordered"]
+
+
+def test_a_message_whose_version_can_not_be_asked_any_more_does_not_go_and_the_others_do(days: Calendar) -> None:
+    traits = {**days.shop.project.traits, "mood": Trait(**{"is": "'good'"})}
+    short = {**WELCOME, "steps": WELCOME["steps"][:1], "stop_when": "false"}
+    days.subscriber(1, "2026-03-02 08:00")
+    days.with_({**short, "stop_when": "mood = 'bad'"}, traits=traits).run("2026-03-02 10:00")
+    days = days.with_(short)
+    days.subscriber(2, "2026-03-02 10:30")
+    days.run("2026-03-02 11:00")
+    due = days.shop.ledger.outbox.due("mail", at("2026-03-02 11:00"), 10)
+    looked = last_look(days.shop.warehouse, days.shop.ledger, days.shop.project, due, at("2026-03-02 11:00"))
+    assert list(looked.cancelled.values()) == ["its version of the scenario uses what is no longer there"]
+    assert [one.address["email"] for one in looked.cleared] == ["person2@example.nl"]
 
 
 # R18: the stock runs low
@@ -268,6 +320,16 @@ def test_a_cart_that_was_emptied_interrupts_r19(days: Calendar) -> None:
     days.run("2026-03-02 12:00")
     cart(days, record, "2026-03-02 14:00", status="abandoned")
     assert days.run("2026-03-02 18:00") == {"interrupted": 1}
+
+
+def test_a_cart_that_is_gone_interrupts_r19(days: Calendar) -> None:
+    days = days.with_(CART)
+    cart(days, days.subscriber(1, "2026-03-02 08:00"), "2026-03-02 10:00")
+    days.run("2026-03-02 11:00")
+    with days.shop.warehouse.begin() as transaction:
+        transaction.execute(sa.delete(transaction.table("cart")))
+    assert days.run("2026-03-02 18:00") == {"interrupted": 1}
+    assert days.status() == [("stopped", "interrupted: the cart is gone")]
 
 
 def test_a_cart_that_changes_again_starts_afresh_r19(days: Calendar) -> None:

@@ -88,9 +88,14 @@ def double(scoring: Scoring) -> Scored:
     return Scored(pa.table({"person_id": [1, 1], "value": [1.0, 2.0]}))
 
 
+def boundless(scoring: Scoring) -> Scored:
+    return Scored(pa.table({"person_id": [1], "value": [float("nan")]}))
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
+        (boundless, "gives a value that is no number"),
         (ahead, "the scorer 'growth' of the score 'growing' fails with ValueError"),
         (formless, "gives no columns person_id and value"),
         (double, "gives a person more than one row"),
@@ -107,6 +112,8 @@ def test_a_scorer_that_fails_stops_the_stage_and_is_named(
 def test_what_a_scorer_uses_must_be_there() -> None:
     (problem,) = trait_problems(its(growth, uses=["order_cont"]), NOON)
     assert problem.message == "there is no trait 'order_cont'. Did you mean 'order_count'?"
+    (problem,) = trait_problems(its(growth, uses=["age", "order_count", "age"]), NOON)
+    assert problem.message == "'age' stands here twice: remove one"
 
 
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:

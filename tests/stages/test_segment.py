@@ -83,6 +83,24 @@ def test_r26_entering_and_leaving_fire_exactly_once(warehouse: Warehouse) -> Non
     assert rows(warehouse, "membership", "segment", "since") == [("premium", TOMORROW)]
 
 
+def test_r26_looking_back_moves_nobody_and_coming_back_goes_on_from_there(warehouse: Warehouse) -> None:
+    its = project({}, {"buyers": "order_count > 0", "others": "order_count = 0"})
+    record(warehouse, "shop:1")
+    fact(warehouse, "sales_order", "shop:1", "1", ordered_at=NOON + timedelta(days=3), status="paid", total=5)
+    record(warehouse, "shop:2")
+    moved = []
+    for day in (1, 4, 2, 4, 1, 5):
+        at = NOON + timedelta(days=day)
+        resolve(warehouse, its, at)
+        enrich(warehouse, its, at)
+        counts = segment(warehouse, its, at).counts
+        inside = rows(warehouse, "membership", "person_id", "segment", "since")
+        moved.append((day, counts["entered"], counts["left"], [(*it[:2], (it[2] - NOON).days) for it in inside]))
+    then, now = [(1, "others", 1), (2, "others", 1)], [(1, "buyers", 4), (2, "others", 1)]
+    assert moved == [(1, 2, 0, then), (4, 1, 1, now), (2, 0, 0, then), (4, 0, 0, now), (1, 0, 0, then), (5, 0, 0, now)]
+    assert len(rows(warehouse, "transition", "person_id", "segment", "kind", "at")) == 4
+
+
 def test_evaluating_twice_for_the_same_moment_changes_nothing(warehouse: Warehouse) -> None:
     record(warehouse, "crm:1")
     run(warehouse, {"all": "true"})

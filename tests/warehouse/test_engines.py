@@ -99,6 +99,27 @@ def test_hold_replaces_an_earlier_table_of_that_name(warehouse: Warehouse) -> No
         assert not transaction.exists("it", stored=True)
 
 
+def test_what_is_held_is_counted_without_asking_until_it_changes_and_goes_when_all_is_let_go(
+    warehouse: Warehouse,
+) -> None:
+    numbers = sa.union_all(*(sa.select(sa.literal(number).label("number")) for number in range(3)))
+    asked: list[str] = []
+    sa.event.listen(warehouse.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    with warehouse.begin() as transaction:
+        held = transaction.hold("it", numbers)
+        asked.clear()
+        assert transaction.count(held) == 3
+        assert asked == []
+        assert transaction.count(held, held.c.number > 1) == 1
+        transaction.execute(sa.delete(held).where(held.c.number == 2))
+        assert transaction.count(held) == 2
+        held = transaction.hold("it", numbers)
+        transaction.execute(sa.insert(held).values(number=9))
+        assert transaction.count(held) == 4
+        transaction.let_go_all()
+        assert not transaction.exists("it")
+
+
 def test_what_is_held_once_is_asked_once_in_a_transaction_and_anew_in_the_next(warehouse: Warehouse) -> None:
     def asked(number: int) -> int:
         held = transaction.hold_once("answer", lambda: [sa.select(sa.literal(number).label("number"))])

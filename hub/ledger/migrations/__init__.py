@@ -1,4 +1,7 @@
-"""The ledger's migrations (Alembic). `HEAD` is the newest one: a ledger at HEAD is opened without loading Alembic."""
+"""The ledger's migrations (Alembic). `HEAD` is the newest one.
+
+Alembic takes long to load, and only a ledger of an older hub needs it: a new one gets its tables as they are now.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,33 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from hub.ledger import tables
+
 HEAD = "0008"
+
+_version = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Where Alembic keeps which migration a database is at, as Alembic makes it."""
 
 
 def up_to_date(connection: sa.Connection) -> bool:
     """Say whether a ledger is at HEAD."""
-    version = sa.table("alembic_version", sa.column("version_num"))
-    known = sa.inspect(connection).has_table("alembic_version")
-    return known and connection.execute(sa.select(version.c.version_num)).scalar() == HEAD
+    known = sa.inspect(connection).has_table(_version.name)
+    return known and connection.execute(sa.select(_version.c.version_num)).scalar() == HEAD
+
+
+def lay_out(connection: sa.Connection) -> None:
+    """Make the tables of a new ledger as HEAD has them, in the connection's transaction; others are upgraded."""
+    if sa.inspect(connection).has_table(_version.name):
+        upgrade(connection)
+        return
+    tables.metadata.create_all(connection, checkfirst=False)
+    _version.create(connection)
+    connection.execute(sa.insert(_version).values(version_num=HEAD))
 
 
 def upgrade(connection: sa.Connection, to: str = HEAD) -> None:

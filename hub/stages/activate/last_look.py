@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from hub import consent
 from hub.contracts import Channel
 from hub.do_not_contact import Approached, consult
-from hub.expressions import compile_condition
+from hub.expressions import ExpressionError
 from hub.ledger import Ledger, Queued
 from hub.people.instance import instances, versions_of
 from hub.people.scope import People, person_scope
@@ -33,6 +33,7 @@ from hub.warehouse import Transaction, Warehouse
 
 GONE = "the decision behind it is gone"
 MERGED = "merged: the person gets this message already"
+BROKEN = "its version of the scenario uses what is no longer there"
 
 GOT = frozenset({"sending", "accepted", "unknown", "delivered"})
 """The states of a message that its person has, or may have."""
@@ -178,7 +179,7 @@ def _interrupted(
         for version in transaction.rows(_versions(transaction, looked_at, name)):
             form = forms.get(version[0], scenario)
             found = _stopped(transaction, project, looked_at, everybody, form, version[0], as_of)
-            cancelled |= {row.id: f"interrupted: {form.stop_when}" for row in transaction.rows(found)}
+            cancelled |= {row.id: row.why for row in transaction.rows(found)}
     return cancelled
 
 
@@ -250,18 +251,21 @@ def _stopped(
     version: str,
     as_of: datetime,
 ) -> sa.Select:
-    """Give the messages of a version whose instance is interrupted by now."""
+    """Give the messages of a version whose instance is interrupted by now, or can't be asked any more, and why."""
     decision = transaction.table("decision")
     under_way = instances(project, everybody, form, as_of)
     enrolment = under_way.enrolment
-    stop_when = compile_condition(form.stop_when, under_way.scope).element
     relation = under_way.relation.join(decision, decision.c.enrolment_id == enrolment.c.enrolment_id).join(
         looked_at, looked_at.c.id == decision.c.decision_id
     )
+    try:
+        stopped, why = under_way.interrupted(form), f"interrupted: {form.stop_when}"
+    except ExpressionError:
+        stopped, why = sa.true(), BROKEN
     return (
-        sa.select(looked_at.c.id)
+        sa.select(looked_at.c.id, sa.literal(why).label("why"))
         .select_from(relation)
-        .where(looked_at.c.scenario == form.scenario, enrolment.c.version == version, stop_when)
+        .where(looked_at.c.scenario == form.scenario, enrolment.c.version == version, stopped)
     )
 
 

@@ -48,10 +48,11 @@ def decide(
     when they stopped, wait, were refused or are in the control group.
     """
     take_in(warehouse, ledger, project, as_of)
-    planned = [plan for plan in plans(project) if only is None or plan.name in only]
+    planned = plans(project)
     counts = Counter(failed=receipts(warehouse, ledger, as_of))
     counts["retired"] = retire(warehouse, planned, as_of)
-    for _, group in groupby(planned, key=lambda plan: plan.scenario.priority):
+    asked = [plan for plan in planned if only is None or plan.name in only]
+    for _, group in groupby(asked, key=lambda plan: plan.scenario.priority):
         equals = list(group)
         for together in [equals] if contests(equals) else [[plan] for plan in equals]:
             counts.update(_turns(warehouse, ledger, project, together, as_of))

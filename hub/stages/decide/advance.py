@@ -17,7 +17,7 @@ from hub.project.scenario import End, If, Send, Split, Wait, WaitFor
 from hub.stages.decide.act import act
 from hub.stages.decide.contest import bid
 from hub.stages.decide.enrol import drawn
-from hub.stages.decide.queue import queue
+from hub.stages.decide.queue import pass_by, queue
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.when import due, on_to, start_of_day
 
@@ -33,6 +33,8 @@ def advance(tick: Tick, bids: list[sa.TableClause] | None = None) -> Counter[str
     for op in tick.plan.program.ops:
         if not tick.transaction.count(tick.enrolment, tick.at(op.name)):
             continue
+        if isinstance(op.step, Send):
+            counts["changed"] += pass_by(tick, op)
         match op.step:
             case Send() if bids is not None:
                 found = bid(tick, op, op.step, len(bids))
@@ -65,7 +67,8 @@ def _wait(tick: Tick, op: Op, step: Wait) -> int:
             "happened_now", sa.select(enrolment.c.enrolment_id).select_from(under_way.relation).where(at, until)
         )
         moved += tick.go_on(tick.among(happened), op.after, sa.func.least(enrolment.c.due_at, tick.now))
-    return moved + tick.go_on(sa.and_(at, enrolment.c.due_at <= tick.now), op.after, enrolment.c.due_at)
+    over = sa.func.greatest(enrolment.c.due_at, enrolment.c.since)
+    return moved + tick.go_on(sa.and_(at, enrolment.c.due_at <= tick.now), op.after, over)
 
 
 def _set_alarms(tick: Tick, fresh: sa.ColumnElement[bool], wait: WaitFor) -> int:

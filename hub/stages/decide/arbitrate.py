@@ -61,7 +61,7 @@ def _held_alone(tick: Tick, chosen: sa.TableClause) -> sa.Select:
     place = sa.func.row_number().over(
         partition_by=(chosen.c.person_id, chosen.c.outcome), order_by=(chosen.c.since, chosen.c.enrolment_id)
     )
-    checks.append((sa.or_(sa.func.coalesce(by_another, sa.false()), place > 1), WAITS, OUTRANKED, tomorrow))
+    checks.append((sa.func.coalesce(by_another, sa.false()), WAITS, OUTRANKED, tomorrow))
     if tick.bids is not None:
         checks.append((_outbid(tick, tick.bids, chosen), WORTH_LESS, OUTRANKED, tomorrow))
     caps: list[tuple[Channel | None, Cap | None]] = [(None, cap(limits.marketing))]
@@ -75,6 +75,8 @@ def _held_alone(tick: Tick, chosen: sa.TableClause) -> sa.Select:
         if by is not None:
             reached = sa.and_(chosen.c.channel == by, reached)
         checks.append((reached, _told(allowed, by), CAPPED, _frees(tick, sent, allowed)))
+    # what holds one of a person's ways here holds the others too: only one that goes makes them wait
+    checks.append((place > 1, WAITS, OUTRANKED, tomorrow))
     works = chosen.c.outcome == "queued"
     return sa.select(
         chosen,

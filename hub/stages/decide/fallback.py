@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from hub.ledger import Ledger
+from hub.stages.decide.leave import interrupted
 from hub.stages.decide.queue import queue_next
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.when import later
@@ -50,7 +51,8 @@ def fall_back(tick: Tick) -> Counter[str]:
     if not several:
         return counts
     began = later(tick, decision.c.expires_at, rest=-tick.plan.scenario.valid_for)
-    failed = (
+    failed = tick.transaction.hold(
+        "failed_any",
         sa.select(enrolment.c.enrolment_id, decision.c.step, decision.c.channel, began.label("since"))
         .join(decision, decision.c.decision_id == enrolment.c.message_id)
         .where(
@@ -59,9 +61,13 @@ def fall_back(tick: Tick) -> Counter[str]:
             enrolment.c.status.in_(["active", "done"]),
             decision.c.failed.in_(NEXT_AFTER),
             decision.c.expires_at > tick.now,
-        )
+        ),
     )
-    held = tick.transaction.hold("failed", failed)
+    if not tick.transaction.count(failed):
+        return counts
+    # whose way has come to its end left it before anybody could interrupt it: they are asked here
+    stopped = interrupted(tick, failed.c.enrolment_id)
+    held = tick.transaction.hold("failed", sa.select(failed).where(failed.c.enrolment_id.not_in(stopped)))
     where = sa.select(held.c.step, held.c.channel).distinct().order_by(held.c.step, held.c.channel)
     for step, channel in tick.transaction.rows(where):
         if step not in several:

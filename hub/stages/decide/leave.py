@@ -8,7 +8,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.expressions import compile_condition
 from hub.stages.decide.plan import Plan
 from hub.stages.decide.tick import Tick
 from hub.stages.decide.withdraw import withdraw
@@ -26,9 +25,10 @@ def leave(tick: Tick) -> Counter[str]:
     if not tick.transaction.count(tick.enrolment, tick.active):
         return Counter()
     merged = _end(tick, _doubled(tick), MERGED) if of_people else 0
-    interrupted = _end(tick, _interrupted(tick), f"interrupted: {tick.plan.scenario.stop_when}")
-    changed = reopened + merged + interrupted
-    return Counter(reopened=reopened, merged=merged, interrupted=interrupted, changed=changed)
+    stopped = 0 if of_people else _end(tick, _rowless(tick), f"interrupted: the {tick.plan.scenario.table} is gone")
+    stopped += _end(tick, interrupted(tick), f"interrupted: {tick.plan.scenario.stop_when}")
+    changed = reopened + merged + stopped
+    return Counter(reopened=reopened, merged=merged, interrupted=stopped, changed=changed)
 
 
 def retire(warehouse: Warehouse, planned: Sequence[Plan], as_of: datetime) -> int:
@@ -119,10 +119,25 @@ def _reopen(tick: Tick) -> int:
     return tick.transaction.execute(sa.update(enrolment).where(tick.among(alone)).values(**values)).rowcount
 
 
-def _interrupted(tick: Tick) -> sa.Select:
+def interrupted(tick: Tick, among: sa.ColumnElement[str] | None = None) -> sa.Select:
+    """Find the instances that are interrupted: of those under way, or `among` others by their ids."""
     under_way = tick.instances()
-    stop_when = compile_condition(tick.plan.scenario.stop_when, under_way.scope).element
-    return sa.select(under_way.enrolment.c.enrolment_id).select_from(under_way.relation).where(tick.active, stop_when)
+    enrolment = under_way.enrolment
+    which = tick.active if among is None else enrolment.c.enrolment_id.in_(sa.select(among))
+    return (
+        sa.select(enrolment.c.enrolment_id)
+        .select_from(under_way.relation)
+        .where(which, under_way.interrupted(tick.plan.scenario))
+    )
+
+
+def _rowless(tick: Tick) -> sa.Select:
+    under_way = tick.instances()
+    return (
+        sa.select(under_way.enrolment.c.enrolment_id)
+        .select_from(under_way.relation)
+        .where(tick.active, under_way.row_is_gone)
+    )
 
 
 def _end(tick: Tick, found: sa.Select, reason: str) -> int:

@@ -18,7 +18,7 @@ from hub.people.instance import EVENT_TABLES
 from hub.people.segments import tables_named
 from hub.people.span import next_moment, remembered_as
 from hub.project import Project
-from hub.project.scenario import Scenario, every_step, expressions_in
+from hub.project.scenario import Scenario, expressions
 from hub.schema.actions import FILLED_BY_DECIDE
 from hub.stages.decide.plan import Plan
 from hub.stages.decide.tick import Tick
@@ -88,14 +88,3 @@ def _times(tick: Tick) -> Iterator[sa.ColumnElement[datetime]]:
         column = table.column(table.time or "")
         if column is not None and column.type == "timestamp":
             yield tick.transaction.table(name).c[column.name]
-
-
-def expressions(scenario: Scenario) -> Iterator[str]:
-    """Give every expression of a scenario."""
-    yield from (scenario.target, scenario.stop_when)
-    if scenario.value is not None:
-        yield scenario.value
-    for trigger in scenario.trigger.any:
-        yield from filter(None, (trigger.where, trigger.becomes, trigger.date))
-    for step in every_step(scenario.steps):
-        yield from (text for _, _, text in expressions_in(step))

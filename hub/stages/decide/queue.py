@@ -73,6 +73,18 @@ def queue(tick: Tick, op: Op, send: Send) -> Counter[str]:
     return counts
 
 
+def pass_by(tick: Tick, op: Op) -> int:
+    """Let go on who meets, after a move to a new version, a send that was decided for them before; return how many."""
+    if tick.plan.scenario.when_changed != "move":
+        return 0
+    decision = tick.transaction.table("decision")
+    decided = sa.select(decision.c.decision_id).where(
+        decision.c.scenario == tick.plan.name, decision.c.step == op.name, decision.c.outcome != "refused"
+    )
+    first = decision_id(op, tick.enrolment.c.enrolment_id, "1")
+    return tick.go_on(sa.and_(tick.at(op.name), first.in_(decided)), op.after)
+
+
 def has_turn(tick: Tick, op: Op) -> sa.ColumnElement[bool]:
     """Say who is at a send and has not been moved on to a later moment."""
     return sa.and_(tick.at(op.name), tick.enrolment.c.since <= tick.now)
@@ -151,7 +163,7 @@ def _decided(op: Op, send: Send, found: sa.TableClause, attempt: str) -> sa.Sele
     is_dropped = sa.func.coalesce(found.c.lost.in_(dropping), sa.false())
     columns = [column for column in found.c if column.name not in ("outcome", "reason", "held")]
     return sa.select(
-        decision_id(op, found, attempt).label("decision_id"),
+        decision_id(op, found.c.enrolment_id, attempt).label("decision_id"),
         *columns,
         sa.case((is_dropped, sa.literal("dropped")), else_=found.c.outcome).label("outcome"),
         sa.case((is_dropped, found.c.held), else_=found.c.reason).label("reason"),
@@ -164,12 +176,12 @@ def _losing(send: Send) -> dict[str, str]:
     return {CAPPED: send.if_capped, OUTRANKED: send.if_outranked}
 
 
-def decision_id(op: Op, found: sa.TableClause, attempt: str) -> sa.ColumnElement[str]:
+def decision_id(op: Op, enrolment_id: sa.ColumnElement[str], attempt: str) -> sa.ColumnElement[str]:
     """Derive the id of a decision and its message: from the instance (scenario, person, occurrence), step and attempt.
 
     The enrolment's id is derived itself, so the same message always has the same id.
     """
-    return sa.func.md5(sa.literal(f"{op.name}|{attempt}|") + found.c.enrolment_id, type_=sa.Text())
+    return sa.func.md5(sa.literal(f"{op.name}|{attempt}|") + enrolment_id, type_=sa.Text())
 
 
 def _news(tick: Tick, op: Op, decided: sa.TableClause) -> sa.Select:

@@ -48,7 +48,9 @@ def on_to(tick: Tick, wait: WaitFor, at: sa.TableClause) -> sa.Select:
     source: sa.FromClause = at
     if wait.to is not None:
         working = working_days(tick)
-        source = at.join(working, working.c.day == day)
+        # a day before the calendar begins is over, whatever day it was; one after it is looked at again until then
+        known = sa.func.greatest(day, sa.select(sa.func.min(working.c.day)).scalar_subquery(), type_=sa.Date())
+        source = at.join(working, working.c.day == known)
         day = working.c.working
     then = _moment(tick, sa.cast(day, sa.DateTime()) + clock)
     stays = sa.false() if wait.at is not None else day == today

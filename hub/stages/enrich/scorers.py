@@ -82,6 +82,7 @@ def _as_of(transaction: Transaction, project: Project, moment: datetime) -> sa.F
 def _in_form(rows: pa.Table | None, score: Score) -> pa.Table:
     """Bring what a scorer gave into form: person_id, value and reason, a person once; no rows where it refused."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     form = pa.schema([("person_id", pa.int64()), ("value", pa.float64()), ("reason", pa.string())])
     if rows is None:
@@ -91,6 +92,8 @@ def _in_form(rows: pa.Table | None, score: Score) -> pa.Table:
         wrong = "gives no columns person_id and value"
     elif len(rows.column("person_id").unique()) != rows.num_rows:
         wrong = "gives a person more than one row"
+    elif not pc.all(pc.is_finite(rows.column("value").cast(pa.float64())), min_count=0).as_py():
+        wrong = "gives a value that is no number"
     if wrong is not None:
         raise PluginError(f"the scorer '{score.by}' of the score '{score.score}' {wrong}: report it to its author")
     reason = rows.column("reason") if "reason" in rows.column_names else pa.nulls(rows.num_rows, pa.string())

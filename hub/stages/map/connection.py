@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.schema import DropTable
 
 from hub.contracts import Function, Notation
 from hub.errors import ConfigurationError, InternalError, Problem
@@ -34,26 +33,6 @@ from hub.warehouse import Transaction
 from hub.warehouse.state import fingerprint, remember, seen
 
 STATE = "map"
-_TEMPORARY = (
-    "map_rows",
-    "map_raw_numbered",
-    "map_raw_aside",
-    "map_twice",
-    "map_older",
-    "map_fresh",
-    "map_bare",
-    "map_statements",
-    "map_answers",
-    "map_spread",
-    "map_echo_found",
-    "map_new_echoes",
-    "map_echoes",
-    "map_overruled",
-    "map_erased",
-    "map_rows_left",
-    "map_rows_kept",
-    "map_erased_text",
-)
 
 
 @dataclass
@@ -115,7 +94,6 @@ class ConnectionMapping:
     had_rows: set[str] = field(default_factory=set)
     """The tables that had rows of this connection before."""
     relation: tuple[tuple[str, ...], sa.FromClause] | None = None
-    lookups: set[str] = field(default_factory=set)
     news: bool = False
     """Whether anything is known now that was not; an echo alone is no news, to no stage below."""
     keep_out: KeepOut | None = None
@@ -148,8 +126,6 @@ class ConnectionMapping:
             store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds)
         if self.news or any(group.former for group in work):
             self._remember(work)
-        for name in (*_TEMPORARY, *self.lookups):
-            self.transaction.execute(DropTable(sa.Table(name, sa.MetaData()), if_exists=True))
         return self.outcome
 
     def _group(self, group: Group) -> list[Problem]:
@@ -172,7 +148,6 @@ class ConnectionMapping:
             return problems
         table = translation.table.name
         stored = store.has_rows(self.transaction, table, self.connection)
-        self.lookups |= {lookup.name for lookup in translation.lookups}
         rows = read(self.transaction, translation, raw, self.connection)
         forbidden = leave_out(self.transaction, rows, self.connection, task.fingerprint, self.as_of)
         if forbidden.key:

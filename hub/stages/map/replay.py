@@ -91,6 +91,7 @@ def replay(
             findings, _ = map_if_believed(work, known, accepted.get(connection))
             keep_findings(transaction, findings, as_of)
             done.after[connection] = _count(transaction, connection, choice)
+            transaction.let_go_all()
     return done
 
 

@@ -69,6 +69,7 @@ class Round:
             mapped = [self._one(transaction, connection, data[connection], erased) for connection in going]
             for connection, one in zip(going, mapped, strict=True):
                 self._let_go(transaction, connection, one)
+            transaction.let_go_all()
         return mapped, list(waiting.values())
 
     def _each(self, data: Mapping[str, LakeData]) -> tuple[list[Mapped], list[str]]:
@@ -83,6 +84,7 @@ class Round:
                 with self.warehouse.begin() as transaction:
                     one = self._one(transaction, connection, data[connection], erased)
                     self._let_go(transaction, connection, one)
+                    transaction.let_go_all()
             except StoppedError as error:
                 failures.append(f"{connection}: {error}")
                 with self.warehouse.begin() as transaction:

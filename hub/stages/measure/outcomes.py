@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.people.goal import hits, local_time, ways
+from hub.people.goal import hits, local_time, ways, went_out
 from hub.people.instance import tells
 from hub.project import Project
 from hub.project.lengths import length
@@ -21,9 +21,6 @@ from hub.warehouse import Transaction
 
 LATE = timedelta(days=30)
 """So long after a message, and after the time of its goal, what happens is still counted."""
-
-NEVER_SENT = ("refused", "cancelled", "expired", "rejected")
-"""Why a message did not go out, in `decision.failed`."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def _outcomes(
     found_ways = ways(transaction, project, scenario)
     events = _events(transaction, looked_at)
     local = local_time(project, looked_at.c["at"])
-    sent = sa.func.coalesce(looked_at.c.failed, "").not_in(NEVER_SENT)
+    sent = went_out(looked_at.c.failed)
     bounced = sa.or_(_so(events.c.bounced), sa.func.coalesce(looked_at.c.failed, "") == "bounced")
     source: sa.FromClause = looked_at.join(found_ways, found_ways.c.enrolment_id == looked_at.c.enrolment_id).outerjoin(
         events, events.c.message_key == looked_at.c.decision_id
@@ -133,7 +130,7 @@ def _after(looked_at: sa.TableClause, reached: sa.FromClause) -> sa.Subquery:
     following = sa.func.lead(looked_at.c["at"]).over(partition_by=looked_at.c.enrolment_id, order_by=order)
     sent = (
         sa.select(looked_at.c.decision_id, looked_at.c.enrolment_id, looked_at.c["at"], following.label("next_at"))
-        .where(sa.func.coalesce(looked_at.c.failed, "").not_in(NEVER_SENT))
+        .where(went_out(looked_at.c.failed))
         .subquery("sent")
     )
     return (

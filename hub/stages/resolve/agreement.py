@@ -11,7 +11,7 @@ The result depends only on the records that hang together, in whatever order the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,14 @@ from hub.stages.resolve.rules import Kind, Rules
 from hub.warehouse import Transaction, constructs
 
 SAID = {"given_name": "given_no", "surname": "surname_no", "birth_date": "birth_date", "gender": "gender"}
-"""What records say of themselves, and the columns that `find_names` holds it in: names are numbers here."""
+"""What records say of themselves, and the columns that `find_names` holds it in: names are numbers here, dates too."""
+
+LIKENESS: tuple[tuple[str, Callable[[str, str], Likeness]], ...] = (
+    ("given_name", given_name_likeness),
+    ("surname", surname_likeness),
+    ("birth_date", birth_date_likeness),
+)
+"""What is compared, and how."""
 
 SAME, NEAR, FAR, SILENT, OTHER = 3, 2, 1, 0, -1
 """How what two records say of one field compares; silent where one of them does not tell."""
@@ -91,10 +98,27 @@ def _differing(transaction: Transaction, names: sa.TableClause, roots: sa.TableC
     ).subquery()
     return transaction.hold(
         "node",
-        sa.select(*everyone.c, *(names.c[column].label(said) for said, column in SAID.items())).select_from(
+        sa.select(*everyone.c, *(_number(names.c[column]).label(said) for said, column in SAID.items())).select_from(
             everyone.outerjoin(names, names.c.record_no == everyone.c.record_no)
         ),
     )
+
+
+def _number(told: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Write a date as the number of its digits, YYYYMMDD; leave all else."""
+    if not isinstance(told.type, sa.Date):
+        return told
+    year, month, day = (sa.extract(part, told) for part in ("year", "month", "day"))
+    return sa.cast(year * 10_000 + month * 100 + day, sa.BigInteger())
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One round: who is whose after it, (root, moved) of the components where several are left, and what it saw."""
+
+    people: sa.TableClause
+    left: sa.TableClause
+    told: dict[str, sa.TableClause]
 
 
 @dataclass
@@ -106,31 +130,26 @@ class _Rounds:
     held: sa.TableClause
     names: Names
     rules: Rules
-    likeness: dict[tuple[str, Any, Any], int] = field(default_factory=dict)
-    settled: dict[str, list[sa.TableClause]] = field(
-        default_factory=lambda: {"people": [], "pairs": [], "profiles": [], "ambiguous": []}
-    )
-    """What the rounds left of the components that they were the last for."""
+    likeness: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    done: list[_Round] = field(default_factory=list)
 
     def run(self) -> dict[str, sa.TableClause]:
         """Join until nobody joins any more; return people, pairs, profiles and ambiguous, of all components."""
         by_hand = self._by_hand()
         people = self.transaction.hold("people_0", self._alone() if by_hand is None else by_hand)
-        number = 0
         while True:
-            number += 1
+            number = len(self.done) + 1
             alone = number == 1 and by_hand is None
-            profiles = self._own_profiles() if alone else self._profiles(people)
-            pairs = self._pairs(people, self.nodes if alone else self._speaking(people, profiles))
-            upward, edges = self._edges(pairs, profiles)
+            profiles = self._own_profiles() if alone else self._profiles(number, people)
+            pairs = self._pairs(number, people, self.nodes if alone else self._speaking(people, profiles))
+            upward, edges = self._edges(number, pairs, profiles)
             joined = components(self.transaction, edges, "joined")
-            people, left = self._joined(number, people, joined)
-            self._settle(number, people, left, pairs=pairs, profiles=profiles, ambiguous=upward)
+            now, left = self._joined(number, people, joined)
+            self.done.append(_Round(now, left, {"pairs": pairs, "profiles": profiles, "ambiguous": upward}))
             going = sa.select(left.c.root).where(left.c.moved)
-            people = self.transaction.hold(f"going_{number % 2}", sa.select(*people.c).where(people.c.root.in_(going)))
+            people = self.transaction.hold(f"going_{number % 2}", sa.select(*now.c).where(now.c.root.in_(going)))
             if not self.transaction.count(people):
-                break
-        return {name: self._united(name, parts) for name, parts in self.settled.items()}
+                return self._settled()
 
     def _joined(
         self, number: int, people: sa.TableClause, joined: sa.TableClause
@@ -145,30 +164,37 @@ class _Rounds:
         several = sa.func.min(now.c.person) < sa.func.max(now.c.person)
         moved = (sa.func.count().filter(now.c.moved) > 0).label("moved")
         left = self.transaction.hold(
-            f"left_{number % 2}", sa.select(now.c.root, moved).group_by(now.c.root).having(several)
+            f"left_{number}", sa.select(now.c.root, moved).group_by(now.c.root).having(several)
         )
         return now, left
 
-    def _settle(self, number: int, people: sa.TableClause, left: sa.TableClause, **told: sa.TableClause) -> None:
-        """Keep what is known of the components that go no further; those of one person have no pairs left."""
-        going = sa.select(left.c.root).where(left.c.moved)
-        done = sa.select(people.c.record_no, people.c.person).where(people.c.root.not_in(going))
+    def _settled(self) -> dict[str, sa.TableClause]:
+        """Put together what each round says of the components that it was the last for.
+
+        Those of which one person is left have no pairs any more.
+        """
         apart = self.transaction.hold(
             "apart",
-            sa.select(people.c.person)
-            .join_from(people, left, left.c.root == people.c.root)
-            .where(sa.not_(left.c.moved))
-            .distinct(),
+            sa.union_all(
+                *(
+                    sa.select(sa.literal(number).label("round"), it.people.c.person)
+                    .join_from(it.people, it.left, it.left.c.root == it.people.c.root)
+                    .where(sa.not_(it.left.c.moved))
+                    for number, it in enumerate(self.done)
+                )
+            ),
         )
-        among = sa.select(apart.c.person)
-        self.settled["people"].append(self.transaction.hold(f"settled_people_{number}", done))
-        for name, table in told.items():
-            one = table.c.low if name == "pairs" else table.c.person
-            part = sa.select(*table.c).where(one.in_(among))
-            self.settled[name].append(self.transaction.hold(f"settled_{name}_{number}", part))
-
-    def _united(self, name: str, parts: list[sa.TableClause]) -> sa.TableClause:
-        return self.transaction.hold(f"agreed_{name}", sa.union_all(*(sa.select(*part.c) for part in parts)))
+        parts: dict[str, list[sa.Select[Any]]] = {"people": [], "pairs": [], "profiles": [], "ambiguous": []}
+        for number, it in enumerate(self.done):
+            going = sa.select(it.left.c.root).where(it.left.c.moved)
+            parts["people"].append(
+                sa.select(it.people.c.record_no, it.people.c.person).where(it.people.c.root.not_in(going))
+            )
+            among = sa.select(apart.c.person).where(apart.c.round == number)
+            for name, table in it.told.items():
+                one = table.c.low if name == "pairs" else table.c.person
+                parts[name].append(sa.select(*table.c).where(one.in_(among)))
+        return {name: self.transaction.hold(f"agreed_{name}", sa.union_all(*every)) for name, every in parts.items()}
 
     def _alone(self) -> sa.Select[Any]:
         """Select (record_no, root, person) with everybody alone."""
@@ -194,24 +220,24 @@ class _Rounds:
         """Hold (person, root, given_name, surname, birth_date, gender, level) of records that are alone."""
         nodes = self.nodes
         told = (nodes.c.record_no.label("person"), nodes.c.root, *(nodes.c[name] for name in SAID))
-        return self.transaction.hold("profile", sa.select(*told, _level(nodes).label("level")))
+        return self.transaction.hold("profile_1", sa.select(*told, _level(nodes).label("level")))
 
-    def _profiles(self, people: sa.TableClause) -> sa.TableClause:
+    def _profiles(self, number: int, people: sa.TableClause) -> sa.TableClause:
         """Hold (person, root, given_name, surname, birth_date, gender, level): what each group of records says."""
         nodes = self.nodes
-        number = nodes.c.record_no
-        said = {name: constructs.earliest(nodes.c[name], number) for name in SAID}
-        whole_first = sa.case((nodes.c.given_name < 0, number + FAR_NUMBER), else_=number)
+        record = nodes.c.record_no
+        said = {name: constructs.earliest(nodes.c[name], record) for name in SAID}
+        whole_first = sa.case((nodes.c.given_name < 0, record + FAR_NUMBER), else_=record)
         said["given_name"] = constructs.earliest(nodes.c.given_name, whole_first)
         told = (
             sa.select(people.c.person, people.c.root, *(column.label(name) for name, column in said.items()))
-            .join_from(people, nodes, number == people.c.record_no)
+            .join_from(people, nodes, record == people.c.record_no)
             .group_by(people.c.person, people.c.root)
             .subquery()
         )
-        return self.transaction.hold("profile", sa.select(*told.c, _level(told).label("level")))
+        return self.transaction.hold(f"profile_{number}", sa.select(*told.c, _level(told).label("level")))
 
-    def _pairs(self, people: sa.TableClause, speaking: sa.TableClause) -> sa.TableClause:
+    def _pairs(self, number: int, people: sa.TableClause, speaking: sa.TableClause) -> sa.TableClause:
         """Hold (low, high, rank, given_name, surname, birth_date): groups that share a value, and how they compare.
 
         A record speaks for itself where it says something, else its group speaks for it: `speaking`.
@@ -248,11 +274,11 @@ class _Rounds:
                 *(other.c[name].label(f"high_{name}") for name in SAID),
             ).select_from(pair.join(one, one.c.record_no == pair.c.one).join(other, other.c.record_no == pair.c.other)),
         )
-        compared = self._compared(met)
+        compared = self._compared(met).subquery()
         how = [compared.c[name] for name in ("given_name", "surname", "birth_date")]
         both = sa.and_(compared.c.one == sharing.c.one, compared.c.other == sharing.c.other)
         return self.transaction.hold(
-            "pair",
+            f"pair_{number}",
             sa.select(sharing.c.low, sharing.c.high, sharing.c.rank, *how)
             .join_from(sharing, compared, both)
             .distinct(),
@@ -271,88 +297,69 @@ class _Rounds:
         columns = (column.label(name) for name, column in said.items())
         return self.transaction.hold("speaking", sa.select(people.c.record_no, *columns).select_from(among))
 
-    def _compared(self, met: sa.TableClause) -> sa.TableClause:
-        """Hold (one, other, given_name, surname, birth_date): how the fields of two records compare."""
-        givens = self._likeness(met, "given_name", given_name_likeness, self.names.given_names)
-        families = self._likeness(met, "surname", surname_likeness, self.names.surnames)
-        births = self._likeness(met, "birth_date", birth_date_likeness)
-        given, surname = _alike(met, "given_name", givens), _alike(met, "surname", families)
-        sexes = sa.and_(given < SAME, met.c.low_gender != met.c.high_gender)
-        return self.transaction.hold(
-            "compared",
-            sa.select(
-                met.c.one,
-                met.c.other,
-                sa.case((sexes, OTHER), else_=given).label("given_name"),
-                surname.label("surname"),
-                _alike(met, "birth_date", births).label("birth_date"),
-            ).select_from(
-                met.outerjoin(givens, _is_pair(met, "given_name", givens))
-                .outerjoin(families, _is_pair(met, "surname", families))
-                .outerjoin(births, _is_pair(met, "birth_date", births))
-            ),
-        )
+    def _compared(self, met: sa.TableClause) -> sa.Select[Any]:
+        """Select (one, other, given_name, surname, birth_date): how the fields of two records compare."""
+        found = self._likeness(met)
+        likeness = {name: found.alias(f"{name}_likeness") for name, _ in LIKENESS}
+        how = {name: _alike(met, name, it) for name, it in likeness.items()}
+        sexes = sa.and_(how["given_name"] < SAME, met.c.low_gender != met.c.high_gender)
+        how["given_name"] = sa.case((sexes, OTHER), else_=how["given_name"])
+        among: sa.FromClause = met
+        for place, (name, it) in enumerate(likeness.items()):
+            among = among.outerjoin(it, sa.and_(it.c.field == place, _is_pair(met, name, it)))
+        return sa.select(met.c.one, met.c.other, *(it.label(name) for name, it in how.items())).select_from(among)
 
-    def _likeness(
-        self,
-        met: sa.TableClause,
-        name: str,
-        compare: Callable[[str, str], Likeness],
-        written: Sequence[str] | None = None,
-    ) -> sa.TableClause:
-        """Hold (one, other, likeness) for every two different values that meet: compared once per pair of values.
-
-        `written` has the texts where the values are numbers.
-        """
+    def _likeness(self, met: sa.TableClause) -> sa.TableClause:
+        """Hold (field, one, other, likeness) for every two different values that meet: compared once per pair."""
         from hub.warehouse.arrow import numbers
 
-        low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
-        differing = sa.select(low.label("one"), high.label("other")).where(low != high).distinct().subquery()
-        texts = (sa.cast(column, sa.Text()).label(f"{column.name}_text") for column in differing.c)
-        met_now = self.transaction.arrow(sa.select(*differing.c, *(texts if written is None else ()))).read_all()
+        parts = []
+        for place, (name, _) in enumerate(LIKENESS):
+            low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
+            told = (sa.literal(place).label("field"), low.label("one"), high.label("other"))
+            parts.append(sa.select(*told).where(low != high).distinct())
+        met_now = self.transaction.arrow(sa.union_all(*parts)).read_all()
+        written = (self.names.given_names, self.names.surnames, None)
         scores = []
-        for one, other in zip(*(column.to_pylist() for column in met_now.columns[-2:]), strict=True):
-            key = (name, one, other)
-            if key not in self.likeness:
-                pair = (one, other) if written is None else (written[abs(one)], written[abs(other)])
-                self.likeness[key] = _SCORES[compare(*pair)]
-            scores.append(self.likeness[key])
-        table = met_now.select([0, 1]).append_column("likeness", numbers(scores))
-        return self.transaction.load(f"{name}_likeness", table)
+        for met_pair in zip(*(column.to_pylist() for column in met_now.columns), strict=True):
+            if met_pair not in self.likeness:
+                place, *pair = met_pair
+                texts = written[place]
+                one, other = (f"{it:08}" if texts is None else texts[abs(it)] for it in pair)
+                self.likeness[met_pair] = _SCORES[LIKENESS[place][1](one, other)]
+            scores.append(self.likeness[met_pair])
+        return self.transaction.load("likeness", met_now.append_column("likeness", numbers(scores)))
 
-    def _edges(self, pairs: sa.TableClause, profiles: sa.TableClause) -> tuple[sa.TableClause, sa.TableClause]:
+    def _edges(
+        self, number: int, pairs: sa.TableClause, profiles: sa.TableClause
+    ) -> tuple[sa.TableClause, sa.TableClause]:
         """Hold who fits others that say more, and (high, low) of the groups that join in this round."""
-        fits = self.transaction.hold(
-            "fit", sa.select(pairs.c.low, pairs.c.high, pairs.c.rank).where(agrees(pairs, self.rules)).distinct()
-        )
+        fits = sa.select(pairs.c.low, pairs.c.high, pairs.c.rank).where(agrees(pairs, self.rules)).distinct().subquery()
         first, second = profiles.alias("first"), profiles.alias("second")
         levels = (first.c.root, first.c.level.label("low_level"), second.c.level.label("high_level"))
         among = fits.join(first, first.c.person == fits.c.low).join(second, second.c.person == fits.c.high)
         levelled = self.transaction.hold("levelled", sa.select(*fits.c, *levels).select_from(among))
-        upward = self._upward(levelled, profiles)
+        upward = self._upward(number, levelled, profiles)
         asking = sa.select(upward.c.person)
         alike = levelled.c.low_level == levelled.c.high_level
         free = sa.and_(levelled.c.low.not_in(asking), levelled.c.high.not_in(asking))
         joins = self._chosen(upward)
-        edges = self.transaction.hold(
-            "join",
-            sa.union(
-                sa.select(
-                    sa.func.greatest(joins.c.person, joins.c.target).label("high"),
-                    sa.func.least(joins.c.person, joins.c.target).label("low"),
-                    joins.c.root,
-                ),
-                sa.select(levelled.c.high, levelled.c.low, levelled.c.root).where(alike, free),
+        edges = sa.union(
+            sa.select(
+                sa.func.greatest(joins.c.person, joins.c.target).label("high"),
+                sa.func.least(joins.c.person, joins.c.target).label("low"),
+                joins.c.root,
             ),
-        )
+            sa.select(levelled.c.high, levelled.c.low, levelled.c.root).where(alike, free),
+        ).cte("join_first")
         # where nobody joins, those who can't tell whose they are still are each other's
         lost = sa.and_(levelled.c.low.in_(asking), levelled.c.high.in_(asking))
         still = levelled.c.root.not_in(sa.select(edges.c.root))
         others = sa.select(levelled.c.high, levelled.c.low).where(alike, lost, still)
         every = sa.union(sa.select(edges.c.high, edges.c.low), others)
-        return upward, self.transaction.hold("join_all", every)
+        return upward, self.transaction.hold("join", every)
 
-    def _upward(self, levelled: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
+    def _upward(self, number: int, levelled: sa.TableClause, profiles: sa.TableClause) -> sa.TableClause:
         """Hold (person, root, rank, target, and what the target says): groups that fit and say more."""
         up = sa.union_all(
             sa.select(
@@ -363,7 +370,7 @@ class _Rounds:
             ),
         ).subquery()
         return self.transaction.hold(
-            "upward",
+            f"upward_{number}",
             sa.select(*up.c, *(profiles.c[name] for name in SAID)).join_from(
                 up, profiles, profiles.c.person == up.c.target
             ),
@@ -426,10 +433,10 @@ def _agrees(pairs: sa.FromClause, kind: Kind) -> sa.ColumnElement[bool]:
     return sa.not_(sa.or_(*refused))
 
 
-def _is_pair(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[bool]:
+def _is_pair(met: sa.TableClause, name: str, likeness: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(likeness.c.one == met.c[f"low_{name}"], likeness.c.other == met.c[f"high_{name}"])
 
 
-def _alike(met: sa.TableClause, name: str, likeness: sa.TableClause) -> sa.ColumnElement[int]:
+def _alike(met: sa.TableClause, name: str, likeness: sa.FromClause) -> sa.ColumnElement[int]:
     low, high = met.c[f"low_{name}"], met.c[f"high_{name}"]
     return sa.case((sa.or_(low.is_(None), high.is_(None)), SILENT), (low == high, SAME), else_=likeness.c.likeness)

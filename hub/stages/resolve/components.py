@@ -25,13 +25,15 @@ def components(transaction: Transaction, edges: sa.TableClause, name: str = "com
             f"{name}_{len(hooks)}",
             sa.select(edges.c.high.label("member"), sa.func.min(edges.c.low).label("root")).group_by(edges.c.high),
         )
-        if hooks and not transaction.count(hook):
-            break
         hook = shortened(transaction, hook, f"{name}_{len(hooks)}_short")
         hooks.append(hook)
         edges = _contracted(transaction, edges, hook, f"{name}_edges_{len(hooks)}")
+        if not transaction.count(edges):
+            break
+    if len(hooks) == 1:
+        return hook
     every = transaction.hold(f"{name}_all", sa.union_all(*(sa.select(hook.c.member, hook.c.root) for hook in hooks)))
-    return every if len(hooks) == 1 else shortened(transaction, every, f"{name}_all_short")
+    return shortened(transaction, every, f"{name}_all_short")
 
 
 def shortened(transaction: Transaction, hook: sa.TableClause, name: str) -> sa.TableClause:

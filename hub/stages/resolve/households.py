@@ -17,7 +17,6 @@ from hub.stages.resolve.components import components
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import folded, matches, replace_all, text_constant
 
-HOUSE = ("postcode", "house_number", "house_letter", "house_addition")
 HOMES = ("home", "second_home", "third_home")
 """A family's name at an address: by the surname, by what stands behind its hyphen, and by the partner's name."""
 
@@ -82,14 +81,14 @@ def _mates(
     person = transaction.table("person")
     gone = sa.select(touched.c.person_id)
     homes = transaction.hold("touched_home", _homes(chosen))
-    place = tuple(person.c[name] for name in HOUSE[:2])
+    near_by = (here == there for here, there in zip(_house(person)[:2], _house(chosen)[:2], strict=True))
     near = transaction.hold(
         "neighbour_home",
         _homes(
             sa.select(person)
             .where(
                 person.c.person_id.not_in(gone),
-                sa.exists(sa.select(chosen.c.person_id)).where(*(chosen.c[it.name] == it for it in place)),
+                sa.exists(sa.select(chosen.c.person_id)).where(*near_by),
             )
             .subquery("neighbour"),
             "household_id",
@@ -110,7 +109,7 @@ def _mates(
 def _homes(people: sa.FromClause, *further: str) -> sa.Select[Any]:
     """Select the names by which each of the people who live somewhere is of a family there (see `HOMES`)."""
     surname, partner = people.c.surname, people.c.partner_surname
-    house = [people.c[name] for name in HOUSE]
+    house = _house(people)
     names = [
         _family(sa.func.split_part(surname, "-", 1)),
         sa.case((surname.contains("-"), _family(sa.func.split_part(surname, "-", 2)))),
@@ -124,6 +123,13 @@ def _homes(people: sa.FromClause, *further: str) -> sa.Select[Any]:
         *(filled(people.c[name]) for name in COMPLETE),
         filled(surname),
     )
+
+
+def _house(people: sa.FromClause) -> list[sa.ColumnElement[str]]:
+    """Give what tells a house, however it is written: `1234 ab` and `1234AB`, 9 A and 9 a."""
+    postcode = sa.func.replace(sa.func.upper(people.c.postcode), " ", "", type_=sa.Text())
+    number = (people.c[name] for name in ("house_number", "house_letter", "house_addition"))
+    return [postcode, *(sa.func.lower(part, type_=sa.Text()) for part in number)]
 
 
 def _family(name: sa.ColumnElement[str]) -> sa.ColumnElement[str]:

@@ -10,6 +10,7 @@ import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import sqlalchemy as sa
 
@@ -135,11 +136,12 @@ PLACEHOLDERS = frozenset(
         ".", "x", "xxx", "onbekend", "unknown", "inconnu", "geen", "none", "null", "nvt", "n.v.t.", "n/a", "test",
         "test@test.nl", "test@test.be", "test@test.com", "test@example.com", "a@a.nl", "a@b.nl", "geen@geen.nl",
         "onbekend@onbekend.nl", "geenemail@geenemail.nl", "nomail@nomail.com", "noemail@noemail.com",
-        # the hash of an empty value
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     }
 )  # fmt: skip
 """False values (R7): they link nothing and nobody is written to there. Values of only zeros and signs are false too."""
+
+NOBODYS_HASHES = tuple(sorted(sha256(value.encode()).hexdigest() for value in {"", "-", *PLACEHOLDERS}))
+"""What systems give that hash whatever they find."""
 
 SHARED_MAILBOXES = frozenset(
     {
@@ -151,7 +153,7 @@ SHARED_MAILBOXES = frozenset(
 """Local parts of mailboxes that several people read: they link nothing, but may be written to."""
 
 
-VERSION = 3
+VERSION = 4
 """Counts the changes of how rules are applied: after one, everybody is resolved again."""
 
 
@@ -161,7 +163,8 @@ def placeholder(
     """Say whether an identifier is a false value: by the hub's lists, or by the project's."""
     unscoped = sa.func.substr(value, sa.func.strpos(value, ":", type_=sa.Integer()) + 1)
     own = sa.case((type_.in_(list(scoped)), unscoped), else_=value)
-    false: list[sa.ColumnElement[bool]] = [constructs.matches(own, _NOTHING)]
+    hashed = sa.and_(type_ == "email_hash", value.in_([text_constant(it) for it in NOBODYS_HASHES]))
+    false: list[sa.ColumnElement[bool]] = [constructs.matches(own, _NOTHING), hashed]
     for kind, values in rules.blocked.items():
         said = text_constant(_spaced(map(_pattern, sorted(values))))
         false.append(sa.and_(type_ == kind, constructs.matches(own, said)))

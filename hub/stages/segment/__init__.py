@@ -23,7 +23,9 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     """Refresh memberships as of a moment and record who entered or left.
 
     Evaluating twice for the same moment changes nothing. Memberships follow people through merges and splits where
-    these happen (in resolve), so that nobody enters a second time.
+    these happen (in resolve), so that nobody enters a second time. A run as of a moment before the last transition
+    looks back: memberships are those of then, and nobody enters or leaves by being looked at; the next run forward
+    goes on from where the transitions had led.
     """
     with warehouse.begin() as transaction:
         definitions = sorted((name, it.model_dump_json()) for name, it in project.segments.items())
@@ -34,7 +36,8 @@ def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
             return Report("segment", skipped=True)
         evaluation = segment_conditions(transaction, project, as_of)
         members = _members(transaction, evaluation)
-        entered, left = _difference(transaction, members, as_of)
+        looks_back = _at_the_place_in_time(transaction, as_of)
+        entered, left = _difference(transaction, members, as_of, looks_back)
         people = transaction.count(transaction.table("person"))
         counts = {
             "segments": len(project.segments),
@@ -65,8 +68,40 @@ def _members(transaction: Transaction, evaluation: Evaluation) -> sa.TableClause
     return transaction.hold("members", sa.union_all(nobody, *inside))
 
 
-def _difference(transaction: Transaction, members: sa.TableClause, as_of: datetime) -> tuple[int, int]:
-    """Write who entered and who left since the last evaluation; return how many."""
+def _at_the_place_in_time(transaction: Transaction, as_of: datetime) -> bool:
+    """Say whether a moment is before the last transition; memberships are those that the transitions had led to.
+
+    Where time only goes forward, they are so already.
+    """
+    state, transition = transaction.table("stage_state"), transaction.table("transition")
+    latest = transaction.scalar(sa.select(sa.func.max(transition.c["at"])))
+    before = transaction.scalar(sa.select(state.c["at"]).where(state.c.stage == "segment"))
+    if latest is None or before is None or latest <= min(before, as_of):
+        return False
+    membership, record = transaction.table("membership"), transaction.table("source_record")
+    # a number that someone had then is a record's, and the record knows whose it is now
+    place = sa.func.row_number().over(
+        partition_by=[record.c.person_id, transition.c.segment],
+        order_by=[transition.c["at"].desc(), transition.c.kind],
+    )
+    last = (
+        sa.select(record.c.person_id, transition.c.segment, transition.c.kind, transition.c["at"], place.label("place"))
+        .join_from(transition, record, record.c.record_no == transition.c.person_id)
+        .where(record.c.person_id.is_not(None), transition.c["at"] <= as_of)
+        .subquery("last")
+    )
+    inside = sa.select(last.c.person_id, last.c.segment, last.c["at"]).where(
+        last.c.place == 1, last.c.kind == "entered"
+    )
+    transaction.execute(sa.delete(membership))
+    transaction.execute(sa.insert(membership).from_select(["person_id", "segment", "since"], inside))
+    return bool(as_of < latest)
+
+
+def _difference(
+    transaction: Transaction, members: sa.TableClause, as_of: datetime, looks_back: bool
+) -> tuple[int, int]:
+    """Write who entered and who left since the last evaluation; return how many: none when looking back."""
     membership, transition = transaction.table("membership"), transaction.table("transition")
     same = sa.and_(membership.c.person_id == members.c.person_id, membership.c.segment == members.c.segment)
     entered = transaction.hold(
@@ -89,6 +124,8 @@ def _difference(transaction: Transaction, members: sa.TableClause, as_of: dateti
                 ["person_id", "segment", "since"], sa.select(entered.c.person_id, entered.c.segment, at)
             )
         )
+    if looks_back:
+        return 0, 0
     for kind, rows in (("entered", entered), ("left", left)):
         transaction.execute(
             sa.insert(transition).from_select(

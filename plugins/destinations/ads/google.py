@@ -11,15 +11,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, Destination, Place, Result, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Place, Proof, Result, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.oauth import Client, Tokens
-from hub.outgoing import AddressConfig, Answer, NoAnswerError, NotSentError, Outgoing, Seconds, clean_reason, status_of
+from hub.outgoing import (
+    AddressConfig,
+    Answer,
+    NoAnswerError,
+    NotSentError,
+    Outgoing,
+    Seconds,
+    clean_reason,
+    reason_of,
+    status_of,
+)
 from hub.templated import parsed, text_at, value_at
 from hub.units import Rate, Rates
 from plugins.destinations.ads.google_requests import TakenRequests
@@ -72,9 +83,7 @@ class GoogleAds(Destination):
     summary = "Keeps the members of Google's customer lists by their hashes (Data Manager API); reads match rates."
     config_model = GoogleAdsConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "google_ads.yaml"
-    proven = (
-        "its discovery document (v1, 20261106), played by a server that keeps to it; unverified against the live API"
-    )
+    proven = (Proof("played contract", "its discovery document", "v1, 20261106", date(2026, 11, 22)),)
     config: GoogleAdsConfig
 
     def __init__(self, config: Any, place: Place) -> None:
@@ -141,7 +150,7 @@ class GoogleAds(Destination):
                 body = self._body(verb, audience, going, try_only)
                 answer = self._ask(google, "POST", f"/v1/audienceMembers:{verb}", body)
             except NotSentError as error:
-                return results | _all(going, "later", str(error))
+                return results | _all(going, "later", str(error), error.retry_after)
             except NoAnswerError as error:
                 return results | _all(going, "unknown", str(error))
             wrong = _wrong_ones(answer, len(going))
@@ -290,13 +299,17 @@ def _wrong_ones(answer: Answer, number: int) -> dict[int, str]:
 
 
 def _reason(answer: Answer) -> str:
+    if answer.is_page:
+        return reason_of(answer)
     said = parsed(answer.body)
     words = f"{text_at('error.status', said)} {text_at('error.message', said)}".strip()
     return clean_reason(f"HTTP {answer.status}: {words}".rstrip(": "))
 
 
-def _all(members: Sequence[Member], status: Literal["later", "unknown"], reason: str) -> dict[str, Result]:
-    return {one.key: Result(one.key, status, reason=reason) for one in members}
+def _all(
+    members: Sequence[Member], status: Literal["later", "unknown"], reason: str, retry_after: float | None = None
+) -> dict[str, Result]:
+    return {one.key: Result(one.key, status, reason=reason, retry_after=retry_after) for one in members}
 
 
 def _counts(status: Mapping[str, Any], path: str) -> str | None:

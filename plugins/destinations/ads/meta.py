@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,19 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr
 
-from hub.contracts import Capabilities, Check, Destination, Result, Status, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Proof, Result, Status, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
-from hub.outgoing import AddressConfig, Answer, NoAnswerError, NotSentError, Outgoing, Seconds, clean_reason, status_of
+from hub.outgoing import (
+    AddressConfig,
+    Answer,
+    NoAnswerError,
+    NotSentError,
+    Outgoing,
+    Seconds,
+    clean_reason,
+    reason_of,
+    status_of,
+)
 from hub.templated import parsed, value_at
 from hub.units import Rates
 from plugins.destinations.ads.identifiers import META_ALONE, meta_identifiers
@@ -67,7 +78,7 @@ class MetaAds(Destination):
     summary = "Keeps the members of Meta's custom audiences by their hashes; reads sizes and match rates."
     config_model = MetaAdsConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "meta_ads.yaml"
-    proven = "its documentation (v25.0), played by a server that keeps to it; unverified against the live service"
+    proven = (Proof("played contract", "its documentation", "v25.0", date(2026, 11, 22)),)
     config: MetaAdsConfig
 
     @property
@@ -207,7 +218,7 @@ def _told(answer: Answer, number: int) -> Told:
         return Told("unknown" if answer.status >= 500 else "rejected", reason)
     status = status_of(answer, RETRIABLE)
     if status != "accepted":
-        return Told(status, f"HTTP {answer.status}", answer.retry_after)
+        return Told(status, reason_of(answer), answer.retry_after)
     received, invalid = value_at("num_received", said), value_at("num_invalid_entries", said)
     if number and (received != number or not isinstance(invalid, int)):
         return Told("unknown", f"Meta says that it received {received} of {number} entries")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from hub.contracts import Capabilities, Check, Destination, Erasable, Message, PostalRecipient, Result
+from hub.contracts import Capabilities, Check, Destination, Erasable, Message, PostalRecipient, Proof, Result
 from hub.errors import HubError, RejectedError, TemporaryError
 from hub.hookspecs import hookimpl
 from hub.normalise.address import PostalAddress, address_lines, why_unaddressable
@@ -56,7 +57,10 @@ class Print(Destination):
     name = "print"
     summary = "Sets letters as PDF and puts them, with a manifest, into a printer's folder or SFTP server."
     config_model = PrintConfig
-    proven = "OpenSSH 9.2 (Debian bookworm), 2026-11-22; AsyncSSH in every test run"
+    proven = (
+        Proof("real system", "OpenSSH", "9.2", date(2026, 11, 22)),
+        Proof("real system", "AsyncSSH", "2", date(2026, 11, 22)),
+    )
     config: PrintConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "print.yaml"
 

@@ -75,8 +75,12 @@ class Meaning:
 
 def meaning_of(request: Request, answer: Answer, retriable: Collection[int], personal: Collection[str]) -> Meaning:
     """Tell it by the status, by the error in an answer of 200, and by the refusal in one of 5xx."""
-    if answer.status in request.accepted or text_at(request.code_at, parsed(answer.body)) in request.done:
+    known = answer.status in request.accepted and not answer.is_page
+    if known or text_at(request.code_at, parsed(answer.body)) in request.done:
         return Meaning("accepted")
+    if answer.status in request.refused and not answer.is_page:
+        said = answer.body.decode("utf-8", "replace")
+        return Meaning("rejected", clean_reason(f"HTTP {answer.status}: {said}", *personal).rstrip(": "))
     status = status_of(answer, retriable)
     place = {"accepted": request.error_at, "unknown": request.refused_at}.get(status)
     error = value_at(place, parsed(answer.body)) if place is not None else None

@@ -73,6 +73,9 @@ class Request(_Part):
     accepted: frozenset[int] = Field(
         frozenset(), description="Statuses that mean: it is so already. 404 for a removal, 409 for what is there."
     )
+    refused: frozenset[int] = Field(
+        frozenset(), description="Further statuses that mean: refused for good. 404 where the path names the row."
+    )
     code_at: str = Field("code", description="Where an error has its code.")
     done: frozenset[str] = Field(frozenset(), description="Codes that mean: it is so already, whatever the status.")
     id_at: str = Field("id", description="Where the API's own id stands in its answer.")

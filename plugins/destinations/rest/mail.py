@@ -31,7 +31,7 @@ def send_mails(api: Api, mail: Mail, batch: Sequence[Message]) -> list[Result]:
             results.append(Result(message.id, "rejected", reason=str(error)))
         except NotSentError as error:
             gone = str(error)
-            results.append(Result(message.id, "later", reason=gone))
+            results.append(Result(message.id, "later", reason=gone, retry_after=error.retry_after))
         except NoAnswerError as error:
             silences += 1
             gone = f"not tried: {error}" if silences == SILENCES else ""

@@ -33,7 +33,7 @@ def write_rows(api: Api, thing: WrittenObject, batch: SyncBatch) -> list[Result]
             silences = 0
         except NotSentError as error:
             gone = str(error)
-            results |= _same(part, Result("", "later", reason=gone))
+            results |= _same(part, Result("", "later", reason=gone, retry_after=error.retry_after))
         except NoAnswerError as error:
             silences += 1
             gone = f"not tried: {error}" if silences == SILENCES else ""
@@ -44,7 +44,9 @@ def write_rows(api: Api, thing: WrittenObject, batch: SyncBatch) -> list[Result]
 def _lost(thing: WrittenObject, rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
     """Find rows with a field that no request holds: it would go nowhere."""
     known = thing.fields
-    for row in rows if known is not None else ():
+    if known is None:
+        return
+    for row in rows:
         if lost := sorted(row.fields.keys() - known):
             near = suggest(lost[0], known)
             yield row, f"no request holds the field '{lost[0]}'.{near} Fields: {', '.join(sorted(known))}"

@@ -6,11 +6,22 @@ import json
 import unicodedata
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from hub.contracts import Capabilities, Check, Destination, Message, PhoneRecipient, Pushed, Received, Result
+from hub.contracts import (
+    Capabilities,
+    Check,
+    Destination,
+    Message,
+    PhoneRecipient,
+    Proof,
+    Pushed,
+    Received,
+    Result,
+)
 from hub.errors import ConfigurationError, RejectedError
 from hub.hookspecs import hookimpl
 from hub.normalise.phone import parse_phone
@@ -39,7 +50,7 @@ class SmsHttp(Destination):
     summary = "Sends text messages through a provider's HTTP API; takes delivery reports and STOP answers."
     config_model = SmsHttpConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "sms_http.yaml"
-    proven = "Kannel 1.4.5, 2026-11-22"
+    proven = (Proof("real system", "Kannel", "1.4.5", date(2026, 11, 22)),)
     config: SmsHttpConfig
 
     @property
@@ -55,13 +66,15 @@ class SmsHttp(Destination):
         )
 
     def check(self) -> Check:
-        """Open a connection; the sign-in shows only with a message, and none is sent."""
+        """Open a connection, and sign in where an address for that is known; no message is sent."""
         with self._outgoing() as provider:
             try:
                 if self.config.pushes is not None:
                     self._address(self.config.pushes)
                 provider.reach()
-            except (NotSentError, ConfigurationError) as error:
+                if self.config.whoami is not None:
+                    return self._signed_in(self.config.whoami)
+            except (NotSentError, NoAnswerError, ConfigurationError) as error:
                 return Check(False, str(error))
             return Check(True, f"{provider.host} can be reached; its sign-in shows with the first message")
 
@@ -100,7 +113,7 @@ class SmsHttp(Destination):
             return Result(message.id, "rejected", reason=str(error))
         secrets = {name: secret.get_secret_value() for name, secret in self.config.secrets.items()}
         values |= secrets
-        headers = {name: secret.get_secret_value() for name, secret in self.config.headers.items()} | self._login()
+        headers = self._signs()
         content, kind = self._content(values)
         query = {name: str(value) for name, value in _given(filled(self.config.query, values)).items()}
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
@@ -151,6 +164,16 @@ class SmsHttp(Destination):
         secret = f"/{taken.secret.get_secret_value()}" if taken.signed == "address" else ""
         return f"{base}/in/{self.place.connection}{secret}"
 
+    def _signed_in(self, whoami: str) -> Check:
+        with self._outgoing(whoami) as provider:
+            answer = provider.request("GET", b"", {"Accept": "application/json", **self._signs()})
+            if status_of(answer, self.config.retriable) == "accepted":
+                return Check(True, f"{provider.host} takes the sign-in")
+            return Check(False, f"{provider.host}: {reason_of(answer)}")
+
+    def _signs(self) -> dict[str, str]:
+        return {name: secret.get_secret_value() for name, secret in self.config.headers.items()} | self._login()
+
     def _login(self) -> dict[str, str]:
         if self.config.user is None or self.config.password is None:
             return {}
@@ -165,8 +188,8 @@ class SmsHttp(Destination):
             return urlencode(body).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
         return json.dumps(body, ensure_ascii=False).encode(), {"Content-Type": "application/json; charset=utf-8"}
 
-    def _outgoing(self) -> Outgoing:
-        return self.config.outgoing()
+    def _outgoing(self, url: str | None = None) -> Outgoing:
+        return self.config.outgoing(url=url)
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,9 @@ class SmsHttpConfig(AddressConfig):
     secrets: dict[str, SecretStr] = Field(
         default_factory=dict, description="Secrets by a name of your own, for providers that want them in the body."
     )
+    whoami: str | None = Field(
+        None, description="An address that is answered only to those who are signed in, for `hub doctor`."
+    )
     body: dict[str, Any] = Field(
         default_factory=dict,
         description="The fields of the request. {phone} is +31612345678, {digits} the same without plus, {text} the "

@@ -7,13 +7,14 @@ complaints.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from weakref import finalize
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Message, Place, Result
+from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Message, Place, Proof, Result
 from hub.errors import ConfigurationError, TemporaryError
 from hub.hookspecs import hookimpl
 from plugins.destinations.smtp.config import SmtpConfig
@@ -39,7 +40,7 @@ class Smtp(Destination):
     name = "smtp"
     summary = "Sends e-mail over SMTP; reads reactions from JSON Lines files, bounces and complaints from a mailbox."
     config_model = SmtpConfig
-    proven = "MailDev 2.2.1, 2026-11-22"
+    proven = (Proof("real system", "MailDev", "2.2.1", date(2026, 11, 22)),)
     default_mapping = Path(__file__).parents[3] / "mappings" / "smtp.yaml"
     config: SmtpConfig
 

@@ -12,11 +12,12 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import finalize
 
-from hub.contracts import Capabilities, Check, Destination, Message, Result, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Message, Proof, Result, SyncBatch
 from hub.hookspecs import hookimpl
 from hub.outgoing import Answer, NoAnswerError, NotSentError, Outgoing, reason_of, status_of
 from plugins.destinations.webhook.answer import read_results
@@ -38,6 +39,7 @@ class Webhook(Destination):
     name = "webhook"
     summary = "Sends audiences, rows and messages to an HTTP endpoint, signed by Standard Webhooks."
     config_model = WebhookConfig
+    proven = (Proof("played contract", "Standard Webhooks", "v1", date(2026, 11, 22)),)
     config: WebhookConfig
     clock: Callable[[], float] = staticmethod(time.time)
     """The receiver compares the time of the signature with its own."""

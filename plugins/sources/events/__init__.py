@@ -12,13 +12,14 @@ Every column is text, and empty where a call says nothing, so that a mapping fin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.contracts import Check, Collected, Collector, ConnectionConfig, Received
+from hub.contracts import Check, Collected, Collector, ConnectionConfig, Proof, Received
 from hub.hookspecs import hookimpl
 from plugins.sources.events.consent import agreed, anonymous
 from plugins.sources.events.moments import corrected
@@ -75,6 +76,7 @@ class Events(Collector):
     name = "events"
     summary = "Takes events from sites, apps and servers, as analytics libraries (Segment) send them."
     config_model = EventsConfig
+    proven = (Proof("real system", "segment-analytics-python", "2", date(2026, 11, 22)),)
     config: EventsConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "events.yaml"
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -25,6 +26,7 @@ from hub.contracts import (
     Notation,
     Operation,
     Plugin,
+    Proof,
     Result,
     Source,
     SyncBatch,
@@ -97,20 +99,16 @@ class FilesConfig(ConnectionConfig):
         return self
 
 
-class Files(Source, Destination):
-    """Lands files once each, and leaves changes as files."""
+class FilesSource(Source):
+    """Lands files once each."""
 
     name: ClassVar[str] = "files"
     summary: ClassVar[str] = "CSV, Excel, JSON Lines and Parquet files, read and written: local, SFTP, S3"
     config_model: ClassVar[type[ConnectionConfig]] = FilesConfig
-    proven: ClassVar[str] = "an SFTP server (AsyncSSH) and an S3 server (moto), in every test run"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Changes of every kind where a folder for them is configured: whoever reads the files does what they say."""
-        operations: list[Operation] = ["upsert", "add", "update", "remove", "delete"]
-        written = frozenset(operations if self.config.writes else [])
-        return Capabilities(operations=written, batch_size=self.config.batch_size)
+    proven: ClassVar[tuple[Proof, ...]] = (
+        Proof("real system", "AsyncSSH", "2", date(2026, 11, 22)),
+        Proof("real system", "moto", "5", date(2026, 11, 22)),
+    )
 
     def check(self) -> Check:
         """List the files and open the first; look whether the folder of written files can be reached."""
@@ -132,15 +130,6 @@ class Files(Source, Destination):
         except HubError as error:
             return Check(False, str(error))
         return Check(True, "; ".join(told))
-
-    def sync(self, batch: SyncBatch) -> Sequence[Result]:
-        """Leave the changes as one file."""
-        from plugins.destinations.files.drop import write_batch
-
-        try:
-            return write_batch(self.config, self.place.folder, batch)
-        except TemporaryError as error:
-            return [Result(row.key, "later", reason=str(error)) for row in batch.rows]
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource that yields the rows of each new or changed file for its table."""
@@ -169,6 +158,26 @@ class Files(Source, Destination):
         from plugins.sources.files.readers import read
 
         return read(file, self.config)
+
+
+class Files(FilesSource, Destination):
+    """Lands files once each, and leaves changes as files."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Changes of every kind where a folder for them is configured: whoever reads the files does what they say."""
+        operations: list[Operation] = ["upsert", "add", "update", "remove", "delete"]
+        written = frozenset(operations if self.config.writes else [])
+        return Capabilities(operations=written, batch_size=self.config.batch_size)
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        """Leave the changes as one file."""
+        from plugins.destinations.files.drop import write_batch
+
+        try:
+            return write_batch(self.config, self.place.folder, batch)
+        except TemporaryError as error:
+            return [Result(row.key, "later", reason=str(error)) for row in batch.rows]
 
 
 @hookimpl

@@ -142,6 +142,9 @@ def _options(config: FilesConfig, url: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+_NOBODY = "nobody answers there: check the server's name and port, and the firewall between"
+
+
 @contextmanager
 def reachable(place: str) -> Iterator[None]:
     """Sort what file servers raise into what the reader does next."""
@@ -155,18 +158,16 @@ def reachable(place: str) -> Iterator[None]:
         raise ConfigurationError(
             f"{place}: the package {error.name} is missing; install schakel[sftp] or schakel[s3]"
         ) from None
-    except (ConnectionError, TimeoutError) as error:
-        raise TemporaryError(f"{place}: no connection ({type(error).__name__})") from None
+    except (ConnectionError, TimeoutError):
+        raise TemporaryError(f"{place}: {_NOBODY}") from None
     except Exception as error:
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if kinds & {"AuthenticationException", "NoCredentialsError", "BadHostKeyException"}:
             raise ConfigurationError(f"{place}: the server refuses the login; mend `user` and `password`") from None
-        if kinds & {
-            "SSHException",
-            "gaierror",
-            "EndpointConnectionError",
-            "ConnectTimeoutError",
-            "NoValidConnectionsError",
-        }:
-            raise TemporaryError(f"{place}: no connection ({type(error).__name__})") from None
+        if "gaierror" in kinds:
+            raise TemporaryError(f"{place}: the name of the server does not resolve: check its spelling") from None
+        if kinds & {"EndpointConnectionError", "ConnectTimeoutError", "NoValidConnectionsError"}:
+            raise TemporaryError(f"{place}: {_NOBODY}") from None
+        if "SSHException" in kinds:
+            raise TemporaryError(f"{place}: the server broke off before anything was asked: is it SFTP?") from None
         raise

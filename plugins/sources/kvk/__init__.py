@@ -10,10 +10,11 @@ profile, and the list of branches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.contracts import Check, Finding, Lookup, LookupLimits, Question
+from hub.contracts import Check, Finding, Lookup, LookupLimits, Proof, Question
 from hub.errors import HubError, RejectedError, TemporaryError
 from hub.hookspecs import hookimpl
 from plugins.sources.kvk.config import KvkConfig
@@ -34,7 +35,14 @@ class Kvk(Lookup):
     name = "kvk"
     summary = "The Dutch business register: number, names, sector, size, address, objection to post."
     config_model = KvkConfig
-    proven = "the published contract (zoeken 2.0.0, basisprofiel 1.5.0, vestigingsprofiel 1.4), not the live register"
+    proven = (
+        Proof(
+            "played contract",
+            "its published contract",
+            "zoeken 2.0.0, basisprofiel 1.5.0, vestigingsprofiel 1.4",
+            date(2026, 11, 22),
+        ),
+    )
     default_mapping = Path(__file__).parents[3] / "mappings" / "kvk.yaml"
     by = (("kvk",), ("branch",), ("name", "postcode", "house_number"), ("name", "city"))
     countries = ("NL",)

@@ -9,10 +9,11 @@ see it, is told and left out; a resource that the configuration names must be th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.contracts import Capabilities, Check, Destination, Erasable, Operation, Result, Row, Source, SyncBatch
+from hub.contracts import Capabilities, Check, Destination, Erasable, Operation, Proof, Result, Row, Source, SyncBatch
 from hub.errors import ConfigurationError, HubError
 from hub.hookspecs import hookimpl
 from hub.log import get
@@ -38,7 +39,7 @@ class Odoo(Source, Destination):
     summary = "Odoo 19: CRM, sales, invoices, events, surveys; writes tags, fields, notes and the blacklist back."
     config_model = OdooConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "odoo.yaml"
-    proven = "Odoo 19.0 (Debian 19.0.0+dfsg-1), 2026-11-22"
+    proven = (Proof("real system", "Odoo", "19.0", date(2026, 11, 22)),)
     config: OdooConfig
 
     # what comes in ------------------------------------------------------------------------------------------------

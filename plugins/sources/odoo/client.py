@@ -109,6 +109,8 @@ class Client:
             raise ConfigurationError(
                 f"{self.host}: Odoo answers from another address (HTTP {answer.status}): write that one as `url`"
             )
+        if not said and answer.status >= 500:
+            raise NoAnswerError(f"{self.host}: the server failed (HTTP {answer.status})")
         if not said:
             raise ConfigurationError(
                 f"{self.host}: there is no JSON-2 API here (HTTP {answer.status}): check `url` and `database`; "

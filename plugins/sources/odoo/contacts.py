@@ -95,7 +95,7 @@ class Contacts:
         )
         if found or self._batch.operation == "remove":
             return int(found[0]["id"]) if found else None
-        return int(self._client.do("res.partner.category", "create", vals_list=[{"name": self._batch.target}])[0])
+        return self._made("res.partner.category", [{"name": self._batch.target}])[0]
 
     def _change(self, row: Row, there: Mapping[str, Any] | None, tag: int | None) -> Change | None:
         """Say what has to be written for a row; None where its result is known already."""
@@ -155,9 +155,16 @@ class Contacts:
             self._results[change.row.key] = Result(change.row.key, "accepted", str(change.number))
 
     def _create(self, changes: Sequence[Change]) -> None:
-        made = self._client.do("res.partner", "create", vals_list=[dict(change.values) for change in changes])
+        made = self._made("res.partner", [dict(change.values) for change in changes])
         for change, number in zip(changes, made, strict=True):
             self._results[change.row.key] = Result(change.row.key, "accepted", str(number))
+
+    def _made(self, model: str, values: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Make records, and give their numbers, in order. Raises as `Client.do` does."""
+        made = self._client.do(model, "create", vals_list=list(values))
+        if not isinstance(made, list) or len(made) != len(values):
+            raise NoAnswerError(f"{self._client.host}: the answer does not say what was made")
+        return [int(number) for number in made]
 
     def _blacklist(self, there: Mapping[str, Mapping[str, Any]]) -> None:
         """Put addresses on the blacklist or take them off, where rows say so."""

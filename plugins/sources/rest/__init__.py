@@ -18,6 +18,7 @@ in it changed. The API's `param` must include the moment it is given (>=), as mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hub.contracts import (
@@ -29,6 +30,7 @@ from hub.contracts import (
     Message,
     Place,
     Plugin,
+    Proof,
     Pushed,
     Received,
     Result,
@@ -57,33 +59,22 @@ if TYPE_CHECKING:
     from dlt.extract import DltResource
 
 
-class Rest(Source, Destination):
-    """Lands lists of a JSON API, and writes rows and e-mails to it."""
+class RestConnection(Plugin):
+    """What reading and writing share: a connection to one API."""
 
     name: ClassVar[str] = "rest"
     summary: ClassVar[str] = "any JSON API: lists with pages, cursors and logins; rows and e-mails by templates"
     config_model: ClassVar[type[ConnectionConfig]] = RestConfig
+    proven: ClassVar[tuple[Proof, ...]] = (
+        Proof("real system", "Redmine", "5.0.4", date(2026, 11, 22)),
+        Proof("real system", "pretix", "2026.8.0", date(2026, 11, 22)),
+        Proof("real system", "Matomo", "5.3.1", date(2026, 11, 22)),
+    )
 
     def __init__(self, config: RestConfig, place: Place) -> None:
         """Keep the pace of all lists together: they are lists of one API."""
         super().__init__(config, place)
         self._pace = Pace(config.rate, place.folder, place.connection)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the configuration describes, and no more."""
-        mail: Mail | None = self.config.mail
-        written = [operation for thing in self.config.objects.values() for operation in thing.operations]
-        return Capabilities(
-            channel="email" if mail is not None else None,
-            operations=frozenset(written),
-            batch_size=self.config.batch_size,
-            rates=self.config.rate,
-            concurrency=self.config.concurrency,
-            one_by_one=True,
-            idempotency_window=mail.idempotency_window if mail is not None else None,
-            can_ask=mail is not None and mail.ask is not None,
-        )
 
     def check(self) -> Check:
         """Ask for the first page of every list; without lists, open a connection."""
@@ -96,37 +87,12 @@ class Rest(Source, Destination):
             if not found:
                 with self._outgoing() as outgoing:
                     outgoing.reach()
+                    if self.config.whoami is not None:
+                        return Check(True, f"{outgoing.host} takes the sign-in")
                     return Check(True, f"{outgoing.host} can be reached; its sign-in shows with the first request")
         except HubError as error:
             return Check(False, str(error))
         return Check(True, f"lists: {', '.join(found)}")
-
-    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
-        """Send e-mails, one request each."""
-        if self.config.mail is None:
-            return super().send(batch)
-        with self._outgoing() as outgoing:
-            return send_mails(self._api(outgoing), self.config.mail, batch)
-
-    def sync(self, batch: SyncBatch) -> Sequence[Result]:
-        """Write rows, as the object that the sync names describes it."""
-        things: dict[str, WrittenObject] = self.config.objects
-        thing = things.get(batch.target, things.get("*"))
-        if thing is None or batch.operation not in thing.operations:
-            able = ", ".join(f"{name} ({', '.join(one.operations)})" for name, one in things.items())
-            raise ConfigurationError(
-                f"{self.place.connection} does not say how to {batch.operation} '{batch.target}': {able or 'nothing'} "
-                "under `objects`"
-            )
-        with self._outgoing() as outgoing:
-            return write_rows(self._api(outgoing), thing, batch)
-
-    def ask(self, sent: Sequence[Sent]) -> Sequence[Result]:
-        """Ask the API what became of e-mails."""
-        if self.config.mail is None or self.config.mail.ask is None:
-            return super().ask(sent)
-        with self._outgoing() as outgoing:
-            return ask(self._api(outgoing), self.config.mail.ask, sent)
 
     def webhook(self, request: Pushed) -> Received:
         """Keep what the API tells by itself, once by what the configuration calls its id."""
@@ -144,10 +110,6 @@ class Rest(Source, Destination):
         with self._outgoing() as outgoing:
             return erase_records(self._api(outgoing), self.config.erase, records)
 
-    def unsubscribe_url(self, token: str) -> str:
-        """Add the token to the configured address; empty where none is configured."""
-        return unsubscribe_url(self.config.mail, token)
-
     def _outgoing(self) -> Outgoing:
         authority = self.place.folder / self.config.authority if self.config.authority is not None else None
         outgoing: Outgoing = self.config.outgoing(authority)
@@ -157,6 +119,10 @@ class Rest(Source, Destination):
         tokens = tokens_for(self.config.auth, self.place, self.config.allow_private)
         headers, query = login(self.config.auth)
         return Api(outgoing, {**self.config.headers, **headers}, query, self.config.retriable, tokens)
+
+
+class RestSource(RestConnection, Source):
+    """Lands lists of a JSON API."""
 
     def resources(self) -> Iterable[DltResource]:
         """Give one resource per list."""
@@ -200,7 +166,62 @@ class Rest(Source, Destination):
                 yield dlt.mark.with_table_name(rows, table)
 
 
+class RestDestination(RestConnection, Destination):
+    """Writes rows and e-mails to a JSON API."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the configuration describes, and no more."""
+        mail: Mail | None = self.config.mail
+        written = [operation for thing in self.config.objects.values() for operation in thing.operations]
+        return Capabilities(
+            channel="email" if mail is not None else None,
+            operations=frozenset(written),
+            batch_size=self.config.batch_size,
+            rates=self.config.rate,
+            concurrency=self.config.concurrency,
+            one_by_one=True,
+            idempotency_window=mail.idempotency_window if mail is not None else None,
+            can_ask=mail is not None and mail.ask is not None,
+        )
+
+    def send(self, batch: Sequence[Message]) -> Sequence[Result]:
+        """Send e-mails, one request each."""
+        if self.config.mail is None:
+            return super().send(batch)
+        with self._outgoing() as outgoing:
+            return send_mails(self._api(outgoing), self.config.mail, batch)
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        """Write rows, as the object that the sync names describes it."""
+        things: dict[str, WrittenObject] = self.config.objects
+        thing = things.get(batch.target, things.get("*"))
+        if thing is None or batch.operation not in thing.operations:
+            able = ", ".join(f"{name} ({', '.join(one.operations)})" for name, one in things.items())
+            raise ConfigurationError(
+                f"{self.place.connection} does not say how to {batch.operation} '{batch.target}': {able or 'nothing'} "
+                "under `objects`"
+            )
+        with self._outgoing() as outgoing:
+            return write_rows(self._api(outgoing), thing, batch)
+
+    def ask(self, sent: Sequence[Sent]) -> Sequence[Result]:
+        """Ask the API what became of e-mails."""
+        if self.config.mail is None or self.config.mail.ask is None:
+            return super().ask(sent)
+        with self._outgoing() as outgoing:
+            return ask(self._api(outgoing), self.config.mail.ask, sent)
+
+    def unsubscribe_url(self, token: str) -> str:
+        """Add the token to the configured address; empty where none is configured."""
+        return unsubscribe_url(self.config.mail, token)
+
+
+class Rest(RestSource, RestDestination):
+    """Lands lists of a JSON API, and writes rows and e-mails to it."""
+
+
 @hookimpl
 def hub_plugins() -> Sequence[type[Plugin]]:
-    """Hand over the source."""
+    """Hand over the plugin; it says itself what it was proven against."""
     return [Rest]

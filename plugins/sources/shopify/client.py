@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from hub.errors import ConfigurationError, TemporaryError
-from hub.outgoing import Answer, Outgoing, clean_reason
+from hub.outgoing import Answer, NoAnswerError, Outgoing, clean_reason
 from hub.patience import patiently
 from plugins.sources.shopify.config import ShopifyConfig
 
 ATTEMPTS = 6
+BUSY = frozenset({429, 503})
 LONGEST_PAUSE = 10.0
 """Seconds between two looks at a bulk operation, at most."""
 UNDER_WAY = ("CREATED", "RUNNING", "CANCELING")
@@ -118,7 +119,9 @@ class Client:
         raise TemporaryError(f"{self.host}: {what}, after {self._config.longest}: raise `longest`, or try again later")
 
     def _read(self, answer: Answer) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        if answer.status == 429 or answer.status >= 500:
+        if answer.status >= 500 and answer.status not in BUSY:
+            raise NoAnswerError(f"{self.host}: the shop failed (HTTP {answer.status})")
+        if answer.status in BUSY:
             raise TemporaryError(f"{self.host}: the shop has no time now (HTTP {answer.status})", answer.retry_after)
         if answer.status in (401, 403):
             raise ConfigurationError(f"{self.host}: the shop refuses the token ({answer.status}): check `token`")

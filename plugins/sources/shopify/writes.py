@@ -83,7 +83,12 @@ def _sent(
         wrong = [told[alias] for alias in mine if alias in told]
         for alias in mine:
             wrong += [clean_reason(str(error["message"])) for error in (data.get(alias) or {}).get("userErrors", ())]
-        results[row.key] = Result(row.key, "rejected" if wrong else "accepted", reason="; ".join(wrong))
+        if wrong:
+            results[row.key] = Result(row.key, "rejected", reason="; ".join(wrong))
+        elif all(data.get(alias) for alias in mine):
+            results[row.key] = Result(row.key, "accepted")
+        else:
+            results[row.key] = Result(row.key, "unknown", reason="the answer says nothing about it")
     return results
 
 

@@ -8,11 +8,11 @@ An order that is not placed yet is a cart: Vendure keeps both in one list.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.contracts import Check, Source
+from hub.contracts import Check, Proof, Source
 from hub.errors import HubError
 from hub.hookspecs import hookimpl
 from hub.incremental import LookBack
@@ -36,7 +36,7 @@ class Vendure(Source):
     summary = "Vendure webshops: customers, carts, orders, products."
     config_model = VendureConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "vendure.yaml"
-    proven = "Vendure 3.5.4, 2026-11-22"
+    proven = (Proof("real system", "Vendure", "3.5.4", date(2026, 11, 22)),)
     config: VendureConfig
 
     def check(self) -> Check:

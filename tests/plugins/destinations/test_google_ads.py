@@ -11,7 +11,7 @@ import pytest
 
 from hub.contracts import Place, Result, Row, SyncBatch
 from hub.errors import ConfigurationError
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import Landing
 from plugins.destinations.ads.google import GoogleAds, GoogleAdsConfig
 from plugins.destinations.ads.identifiers import google_identifiers
@@ -32,7 +32,7 @@ def api(lists: CustomerLists) -> Iterator[Served]:
         yield running
 
 
-class TestGoogleAdsConforms(DestinationSuite):
+class TestGoogleAdsConforms(HttpDestinationSuite):
     plugin = GoogleAds
     target = "42"
 

@@ -13,7 +13,7 @@ import pytest
 
 from hub.contracts import Place, Result, Row, SyncBatch
 from hub.errors import ConfigurationError
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import Landing
 from plugins.destinations.ads.identifiers import meta_identifiers
 from plugins.destinations.ads.meta import MetaAds, MetaAdsConfig
@@ -101,7 +101,7 @@ def api(audiences: Audiences) -> Iterator[Served]:
         yield running
 
 
-class TestMetaAdsConforms(DestinationSuite):
+class TestMetaAdsConforms(HttpDestinationSuite):
     plugin = MetaAds
     target = "23850"
 

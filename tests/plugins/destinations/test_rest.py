@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from hub.contracts import EmailRecipient, Place, Row, Sent, SyncBatch
 from hub.errors import ConfigurationError
 from hub.testing.destinations import sample_message, sample_rows
-from hub.testing.http import HANG_UP, Disturb, HttpDestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from plugins.sources.rest import Rest
 from plugins.sources.rest.config import RestConfig
 
@@ -118,24 +118,7 @@ def make(api: Api, **settings: Any) -> Rest:
     return Rest(RestConfig.model_validate(config_for(api, **settings)), Place("crm", Path()))
 
 
-class Disturbed(HttpDestinationSuite):
-    """The suite with a vendor that answers something else for a while."""
-
-    @pytest.fixture
-    def disturb(self, api: Api, vendor: Vendor) -> Disturb:
-        left = [0]
-
-        def disturb(times: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            def answer(call: Call) -> Reply:
-                left[0] -= 1
-                return Reply(status, body, dict(headers), hang_up=status == HANG_UP) if left[0] >= 0 else vendor(call)
-
-            left[0], api.answer = times, answer
-
-        return disturb
-
-
-class TestRowsOneByOne(Disturbed):
+class TestRowsOneByOne(HttpDestinationSuite):
     plugin = Rest
 
     @pytest.fixture
@@ -143,7 +126,7 @@ class TestRowsOneByOne(Disturbed):
         return config_for(api, objects={"*": ONE})
 
 
-class TestRowsTogether(Disturbed):
+class TestRowsTogether(HttpDestinationSuite):
     plugin = Rest
 
     @pytest.fixture
@@ -151,7 +134,7 @@ class TestRowsTogether(Disturbed):
         return config_for(api, objects={"Customers A": MANY})
 
 
-class TestMails(Disturbed):
+class TestMails(HttpDestinationSuite):
     plugin = Rest
 
     @pytest.fixture
@@ -179,6 +162,25 @@ def test_a_removal_of_what_is_not_there_is_accepted(api: Api, vendor: Vendor) ->
     assert result.status == "accepted"
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ({"message": "no row 7"}, "rejected", 'HTTP 404: {"message": "no row 7"}'),
+        (b"<!DOCTYPE html><h1>Not Found</h1>", "later", "HTTP 404: the address is not there: check `url`"),
+    ],
+)
+def test_a_row_that_is_not_there_is_told_from_an_address_that_is_not_there(
+    api: Api, body: Any, status: str, reason: str
+) -> None:
+    api.answer = lambda call: Reply(404, body)
+    wrong = {**ONE, "update": {"method": "PUT", "path": "contacts/{key}", "body": "{fields}", "refused": [404]}}
+    destination = make(api, objects={"*": wrong})
+    (result,) = destination.sync(SyncBatch("A", "update", [Row("7", {"score": 1})]))
+    assert (result.status, result.reason) == (status, reason)
+    (removed,) = destination.sync(SyncBatch("A", "remove", [Row("7")]))
+    assert removed.status == ("accepted" if status == "rejected" else "later"), "a page is no word of the API"
+
+
 def test_every_row_of_a_request_gets_what_the_answer_says_of_it(api: Api, vendor: Vendor) -> None:
     vendor.says = {"kanarieberg2@example.nl": "refused", "kanarieberg3@example.nl": "busy"}
     results = make(api, objects={"A": MANY}).sync(SyncBatch("A", "upsert", sample_rows(5)))
@@ -204,7 +206,11 @@ def test_an_answer_may_list_only_the_rows_that_failed(api: Api) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"<html>", "the answer has no list at 'data.results'"),
+        (
+            b"<html>",
+            "HTTP 200 with a web page in the place of an answer: check `url`, and whether a proxy stands between",
+        ),
+        (b"OK", "the answer has no list at 'data.results'"),
         ({"data": {"results": []}}, "the answer says nothing about it"),
         ({"data": {"results": "many"}}, "the answer has no list at 'data.results'"),
     ],

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from hub.contracts import EmailRecipient, Message, PhoneRecipient, Place
 from hub.templated import parsed, text_at
-from hub.testing.destinations import DestinationSuite, sample_message
+from hub.testing.destinations import sample_message
+from hub.testing.http import HttpDestinationSuite
 from plugins.destinations.sms_http import SmsHttp
 from plugins.destinations.sms_http.config import SmsHttpConfig
 
@@ -34,7 +35,7 @@ class Provider:
         return Reply(202, {"messages": [{"id": f"prov-{call.json['reference']}"}]})
 
 
-class TestSmsHttp(DestinationSuite):
+class TestSmsHttp(HttpDestinationSuite):
     plugin = SmsHttp
 
     @pytest.fixture

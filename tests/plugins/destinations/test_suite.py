@@ -1,7 +1,7 @@
 """The conformance suite finds what is wrong: each of its promises, broken once."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +10,24 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from hub.contracts import Capabilities, Check, ConnectionConfig, Destination, Message, Place, Result, SyncBatch
-from hub.testing import DestinationSuite
-from hub.testing.destinations import CANARY, sample_message, secrets_of
+from hub.contracts import (
+    Capabilities,
+    Check,
+    ConnectionConfig,
+    Destination,
+    Message,
+    Place,
+    Result,
+    Row,
+    SyncBatch,
+    secrets_in,
+)
+from hub.outgoing import NoAnswerError, Outgoing, reason_of, status_of
+from hub.testing import DestinationSuite, HttpDestinationSuite
+from hub.testing.destinations import CANARY, sample_message
+from hub.testing.disturbed import HANG_UP, LOST, UNREAD, Between, disturbed
+
+from .conftest import Api
 
 
 class ShelfConfig(ConnectionConfig):
@@ -182,7 +197,7 @@ def test_secrets_are_found_at_any_depth() -> None:
         shelf: ShelfConfig = ShelfConfig()
         others: list[Any] = [SecretStr("two")]  # noqa: RUF012 - a model's default
 
-    assert secrets_of(Nested()) == ["one", "kattenluik", "two"]
+    assert secrets_in(Nested()) == ["one", "kattenluik", "two"]
 
 
 def test_a_suite_without_a_configuration_says_what_to_override() -> None:
@@ -194,3 +209,112 @@ def test_samples_are_the_same_each_time_and_all_carry_the_canary() -> None:
     for channel in ("email", "sms", "letter"):
         assert sample_message(channel) == sample_message(channel)
     assert CANARY in str(sample_message("email").recipient)
+
+
+# a server that is not itself --------------------------------------------------------------------------------------
+
+
+class CounterConfig(ConnectionConfig):
+    url: str
+    key: SecretStr = SecretStr("kattenluik")
+
+
+class Counter(Shelf):
+    """Hands rows over one by one, and minds what the answer says."""
+
+    name = "counter"
+    config_model = CounterConfig
+
+    def sync(self, batch: SyncBatch) -> Sequence[Result]:
+        with Outgoing(self.config.url, allow_private=True, secrets=secrets_in(self.config)) as outgoing:
+            return [self.hand_over(outgoing, row) for row in batch.rows]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(operations=frozenset({"upsert"}))
+
+    def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
+        try:
+            answer = outgoing.request("POST", row.key.encode(), {})
+        except NoAnswerError as error:
+            return Result(row.key, "unknown", reason=str(error))
+        status = status_of(answer, {429, 503})
+        return Result(row.key, status, "", reason_of(answer), answer.retry_after if status == "later" else None)
+
+
+class Impatient(Counter):
+    def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
+        result = super().hand_over(outgoing, row)
+        return super().hand_over(outgoing, row) if result.status == "unknown" else result
+
+
+class Deaf(Counter):
+    def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
+        return replace(super().hand_over(outgoing, row), retry_after=None)
+
+
+class Trusting(Counter):
+    def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
+        return Result(row.key, "accepted" if outgoing.request("POST", b"", {}).status == 200 else "later", reason="?")
+
+
+class Repeating(Counter):
+    def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
+        with Outgoing(self.config.url, allow_private=True) as open_:
+            return super().hand_over(open_, row)
+
+
+class OverHttp(HttpDestinationSuite):
+    __test__ = False
+    plugin = Counter
+
+
+@pytest.fixture
+def between(api: Api) -> Iterator[Between]:
+    with disturbed(api.url) as between:
+        yield between
+
+
+def over_http(kind: type[Counter], between: Between) -> Counter:
+    return kind(CounterConfig(url=between.url), Place("counter", Path()))
+
+
+def test_a_sound_destination_passes_with_a_server_that_is_not_itself(
+    between: Between, caplog: pytest.LogCaptureFixture
+) -> None:
+    suite, counter = OverHttp(), over_http(Counter, between)
+    for status in (HANG_UP, UNREAD, LOST, 500):
+        suite.test_what_got_no_answer_is_neither_taken_nor_refused_nor_sent_again(
+            counter, between, None, caplog, status
+        )
+    suite.test_a_server_that_asks_to_wait_gets_everything_later(counter, between, 429)
+    suite.test_a_web_page_in_the_place_of_an_answer_is_no_answer(counter, between)
+    between.trouble(0, 200)
+    suite.test_a_sign_in_that_is_refused_rejects_nothing_and_shows_no_secret(counter, between, caplog, 403)
+    suite.test_many_rows_go_in_as_many_requests_as_it_takes(counter, between)
+
+
+def test_what_goes_again_without_an_answer_is_found(between: Between, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(AssertionError, match="went again"):
+        OverHttp().test_what_got_no_answer_is_neither_taken_nor_refused_nor_sent_again(
+            over_http(Impatient, between), between, None, caplog, LOST
+        )
+
+
+def test_a_server_that_is_not_heard_is_found(between: Between) -> None:
+    with pytest.raises(AssertionError, match="what the server asks for"):
+        OverHttp().test_a_server_that_asks_to_wait_gets_everything_later(over_http(Deaf, between), between, 503)
+
+
+def test_taking_a_web_page_for_a_yes_is_found(between: Between) -> None:
+    with pytest.raises(AssertionError):
+        OverHttp().test_a_web_page_in_the_place_of_an_answer_is_no_answer(over_http(Trusting, between), between)
+
+
+def test_a_secret_that_the_server_repeats_and_the_plugin_too_is_found(
+    between: Between, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(AssertionError, match="kattenluik"):
+        OverHttp().test_a_sign_in_that_is_refused_rejects_nothing_and_shows_no_secret(
+            over_http(Repeating, between), between, caplog, 401
+        )

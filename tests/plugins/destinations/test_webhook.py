@@ -11,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from hub.contracts import Place, Row, SyncBatch
-from hub.testing.destinations import DestinationSuite, sample_message, sample_rows
+from hub.testing.destinations import sample_message, sample_rows
+from hub.testing.http import HttpDestinationSuite
 from plugins.destinations.webhook import Webhook
 from plugins.destinations.webhook.config import WebhookConfig
 from plugins.destinations.webhook.signature import sign
@@ -46,7 +47,7 @@ class Receiver:
         return {"id": message["id"], "status": "accepted"}
 
 
-class TestWebhook(DestinationSuite):
+class TestWebhook(HttpDestinationSuite):
     plugin = Webhook
 
     @pytest.fixture

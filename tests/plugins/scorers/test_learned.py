@@ -6,14 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from hub.check import check_project
 from hub.contracts import Scored, Scoring
 from hub.errors import ConfigurationError
+from hub.project import load_project
 from hub.registry import GROUP, Registry
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -95,14 +98,61 @@ def test_too_little_history_is_refused(people: int) -> None:
     assert found.refused.startswith("too little history")
 
 
+SCORE = """\
+score: churn
+by: {by}
+uses: [{uses}]
+options: {options}
+"""
+EVERY = "order_count, spent_lifetime, recency_score, frequency_score, monetary_score"
+
+
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("by", "uses", "options", "told"),
     [
-        ({"horizon": 3}, "no option 'horizon'"),
-        ({"horizon_days": 0}, "a whole number of days"),
-        ({"target": "toys"}, "needs to see toys: add it to `uses`"),
+        ("churn", EVERY, "{horizon: 3}", "4:11: unknown key 'horizon'. Did you mean 'horizon_days'?"),
+        ("churn", EVERY, "{horizon_days: 0}", "4:25: horizon_days must be greater than or equal to 1"),
+        ("churn", EVERY, "{horizon_days: 40000}", "4:25: horizon_days must be less than or equal to 3650"),
+        ("churn", EVERY, "{horizon_days: true}", "4:25: horizon_days must be a whole number"),
+        ("propensity", "order_count", "{}", "3:7: the scorer 'propensity' needs to see recency_score, frequency_score"),
+        ("value", f"toys, {EVERY}", "{target: toys}", "3:8: there is no trait 'toys'."),
+        (
+            "churn",
+            f"last_order_at, {EVERY}",
+            "{target: last_order_at}",
+            "3:8: 'last_order_at' is timestamp, and the scorer 'churn' needs a number there",
+        ),
     ],
 )
-def test_a_wrong_option_is_told_with_a_remedy(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        ask("propensity", made_up(100, telling=True), **options)
+def test_wrong_options_are_told_with_their_place_before_anything_runs(
+    tmp_path: Path, by: str, uses: str, options: str, told: str
+) -> None:
+    (tmp_path / "hub.yaml").write_text("name: Shop\n", encoding="utf-8")
+    (tmp_path / "scores").mkdir()
+    text = SCORE.format(by=by, uses=uses, options=options)
+    (tmp_path / "scores" / "churn.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        raise ConfigurationError(check_project(load_project(tmp_path), NOW))
+    assert str(raised.value).startswith(f"scores/churn.yaml:{told}")
+
+
+def test_traits_that_say_nothing_cost_nothing_and_are_no_reason() -> None:
+    def people(moment: datetime) -> pa.Table:
+        table = made_up(1000, telling=True)(moment)
+        nothing = {
+            "constant": pa.array([1.1] * 1000),
+            "unknown": pa.nulls(1000, pa.int64()),
+            "word": pa.nulls(1000, pa.string()),
+        }
+        for name, column in nothing.items():
+            table = table.append_column(name, column)
+        return table
+
+    plain, found = ask("propensity", made_up(1000, telling=True)).rows, ask("propensity", people).rows
+    assert plain is not None
+    assert found is not None
+    assert np.allclose(plain.column("value").to_numpy(), found.column("value").to_numpy(), atol=1e-3)
+    reasons = found.column("reason").to_pylist()
+    assert not {"constant", "unknown", "word"} & set(reasons)
+    # what a trait does not raise above the usual, it is no reason for
+    assert None in reasons

@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 
 from hub import log
 from hub.contracts import Scored, Scoring
-from hub.errors import ConfigurationError
 from hub.registry import GROUP, Registry
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -93,16 +92,3 @@ def test_too_little_history_is_refused(people: int) -> None:
     found = ask(made_up(people, telling=True))
     assert found.rows is None
     assert found.refused.startswith("too little history")
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"horizon": 3}, "no option 'horizon'"),
-        ({"horizon_days": 0}, "a whole number of days"),
-        ({"target": "toys"}, "needs to see toys: add it to `uses`"),
-    ],
-)
-def test_a_wrong_option_is_told_with_a_remedy(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        ask(made_up(100, telling=True), **options)

@@ -198,4 +198,4 @@ def test_a_server_that_is_not_there_is_worth_another_try(tmp_path):
     config = FilesConfig(path="sftp://127.0.0.1:1/exports", user="hub", password=PASSWORD)
     check = Files(config, Place(CONNECTION, tmp_path)).check()
     assert not check.ok
-    assert check.message.startswith("127.0.0.1:1: no connection")
+    assert check.message.startswith("127.0.0.1:1: nobody answers there: check the server's name and port")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from hub.contracts import Place, Row, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
-from hub.testing import DestinationSuite, SourceSuite, SourceWorld
+from hub.testing import HttpDestinationSuite, SourceSuite, SourceWorld
 from hub.testing.sources import Landing
 from plugins.sources.odoo import Odoo
 from plugins.sources.odoo.config import OdooConfig
@@ -77,8 +77,9 @@ class TestOdooConformsAsASource(SourceSuite):
         return OdooWorld(server)
 
 
-class TestOdooConformsAsADestination(DestinationSuite):
+class TestOdooConformsAsADestination(HttpDestinationSuite):
     plugin = Odoo
+    writes_at = "/(create|web_save_multi)$"
 
     @pytest.fixture
     def config(self, server):

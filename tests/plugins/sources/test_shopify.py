@@ -16,7 +16,7 @@ import pytest
 
 from hub.contracts import Place, Pushed, Row, SyncBatch
 from hub.errors import ConfigurationError, RejectedError, TemporaryError, UnsignedError
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 from plugins.sources.shopify import Shopify
 from plugins.sources.shopify.config import ShopifyConfig
@@ -117,13 +117,13 @@ class TestShopifyConforms(SourceSuite):
         assert [row.get("last_name") for row in landing.rows("customers")] == [None, "Bos"]
 
 
-class TestShopifyWrites(DestinationSuite):
+class TestShopifyWrites(HttpDestinationSuite):
     plugin = Shopify
     target = "Vaste klanten"
 
     @pytest.fixture
     def config(self, shop: Shop) -> Mapping[str, Any]:
-        shop.lists["customers"] = {gid("Customer", number): customer(number) for number in range(1, 10)}
+        shop.lists["customers"] = {gid("Customer", number): customer(number) for number in range(1, 300)}
         return {"url": shop.url, "token": TOKEN, "allow_private": True}
 
     def rows(self, count: int, start: int = 1) -> list[Row]:

@@ -8,7 +8,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -113,13 +113,13 @@ class TestAfasPersons(SourceSuite):
         return ProfitWorld(profit, url)
 
 
-class TestAfasWrites(DestinationSuite):
+class TestAfasWrites(HttpDestinationSuite):
     plugin = Afas
     target = "persons"
 
     @pytest.fixture
     def config(self, profit: Profit, url: str) -> Mapping[str, Any]:
-        profit.persons = {f"row-{number:04d}": {} for number in range(1, 100)}
+        profit.persons = {f"row-{number:04d}": {} for number in range(1, 300)}
         return {"url": f"{url}/ProfitRestServices", "token": TOKEN, "allow_private": True}
 
 

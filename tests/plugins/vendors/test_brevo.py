@@ -9,7 +9,7 @@ import pytest
 
 from hub.contracts import Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -127,7 +127,7 @@ class TestBrevoContacts(SourceSuite):
         return BrevoWorld(account, url)
 
 
-class TestBrevoLists(DestinationSuite):
+class TestBrevoLists(HttpDestinationSuite):
     plugin = Brevo
     target = "12"
 

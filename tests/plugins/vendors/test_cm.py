@@ -13,7 +13,7 @@ from hub.errors import UnsignedError
 from hub.incoming import REFUSALS
 from hub.normalise.sms import sms_parts
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 
 from .served import Answered, Asked, served
 from .texts import NOW, PHONE, made, parts, post, text
@@ -82,7 +82,7 @@ class LettersOnly(Gateway):
         return super().take({**one, "reference": one["reference"].replace("-", "")})
 
 
-class TestCmConforms(DestinationSuite):
+class TestCmConforms(HttpDestinationSuite):
     plugin = CM
 
     @pytest.fixture

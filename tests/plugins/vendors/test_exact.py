@@ -10,7 +10,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -146,14 +146,24 @@ class TestExactContacts(SourceSuite):
         assert [row.get("initials") for row in landing.rows("contacts")] == [None, "K."]
 
 
-class TestExactWrites(DestinationSuite):
+class TestExactWrites(HttpDestinationSuite):
     plugin = Exact
     target = "contacts"
 
     @pytest.fixture
     def config(self, administration: Administration) -> Mapping[str, Any]:
-        administration.contacts = {f"row-{number:04d}": {} for number in range(1, 100)}
+        administration.contacts = {f"row-{number:04d}": {} for number in range(1, 300)}
         return dict(config_at(administration.url).model_dump(exclude={"resources"}))
+
+
+def test_a_contact_that_is_gone_is_refused_and_the_others_are_written(
+    administration: Administration, tmp_path: Path
+) -> None:
+    administration.contacts = {"c-1": {}}
+    plugin = Exact(config_at(administration.url), Place(CONNECTION, tmp_path))
+    gone, kept = plugin.sync(SyncBatch("contacts", "update", [Row("c-0", {"score": 1}), Row("c-1", {"score": 1})]))
+    assert (gone.status, kept.status) == ("rejected", "accepted")
+    assert "Contact not found" in gone.reason
 
 
 def test_the_server_refuses_what_the_documentation_does_not_know(administration: Administration) -> None:

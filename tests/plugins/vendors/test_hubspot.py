@@ -8,7 +8,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -122,7 +122,7 @@ class TestHubSpotContacts(SourceSuite):
         return PortalWorld(portal, url)
 
 
-class TestHubSpotWrites(DestinationSuite):
+class TestHubSpotWrites(HttpDestinationSuite):
     plugin = HubSpot
     target = "contacts"
 

@@ -11,7 +11,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -150,7 +150,7 @@ class TestKlaviyoProfiles(SourceSuite):
         return AccountWorld(account)
 
 
-class TestKlaviyoWrites(DestinationSuite):
+class TestKlaviyoWrites(HttpDestinationSuite):
     plugin = Klaviyo
     target = "profiles"
 

@@ -12,6 +12,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
+from hub.testing import HttpDestinationSuite
 
 from .served import Answered, Asked, served
 
@@ -54,6 +55,19 @@ def linkedin(segments: Segments) -> Iterator[Destination]:
         yield LinkedIn(config, Place("ads", Path()))
 
 
+class TestLinkedInConforms(HttpDestinationSuite):
+    plugin = LinkedIn
+    target = "10804"
+
+    @pytest.fixture
+    def config(self, segments: Segments) -> Iterator[Mapping[str, Any]]:
+        with served(segments) as api:
+            yield {"url": f"{api.url}/rest", "token": TOKEN, "allow_private": True}
+
+    def rows(self, count: int, start: int = 1) -> list[Row]:
+        return hashes(*(f"kanarieberg{number}@example.nl" for number in range(start, start + count)))
+
+
 def hashes(*emails: str) -> list[Row]:
     return [Row(sha256(email.encode()).hexdigest()) for email in emails]
 
@@ -67,8 +81,8 @@ def test_members_come_and_go_by_their_hash(segments: Segments, linkedin: Destina
     assert segments.members == {rows[1].key}
 
 
-def test_it_says_that_nothing_has_proven_it_against_the_live_service() -> None:
-    assert LinkedIn.proven == ""
+def test_it_says_that_its_documentation_is_all_that_it_was_held_to() -> None:
+    assert [proof.how for proof in LinkedIn.proven] == ["played contract"]
 
 
 def test_the_server_refuses_what_the_documentation_does_not_know(segments: Segments) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, basic, served
@@ -139,7 +139,7 @@ class TestMailchimpMembers(SourceSuite):
         return AudienceWorld(audience, url)
 
 
-class TestMailchimpWrites(DestinationSuite):
+class TestMailchimpWrites(HttpDestinationSuite):
     plugin = Mailchimp
     target = "members"
 

@@ -18,7 +18,7 @@ from hub.errors import UnsignedError
 from hub.incoming import REFUSALS
 from hub.normalise.sms import sms_parts
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 
 from .served import Answered, Asked, served
 from .texts import HUB, NOW, PHONE, get, made, parts, text
@@ -37,6 +37,8 @@ class Account:
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"AccessKey {KEY}":
             return refusal(401, 2, "Request not allowed (incorrect access_key)", "access_key")
+        if (asked.method, asked.path) == ("GET", "/balance"):
+            return Answered(200, {"payment": "prepaid", "type": "credits", "amount": 9.2})
         if (asked.method, asked.path) != ("POST", "/messages"):
             return refusal(404, 20, "message not found", None)
         given = asked.json
@@ -81,7 +83,7 @@ def settings(url: str, **more: str) -> dict[str, Any]:
     return {"url": url, "key": KEY, "signing_key": SIGNING, "sender": "Miaoum", **more}
 
 
-class TestMessageBirdConforms(DestinationSuite):
+class TestMessageBirdConforms(HttpDestinationSuite):
     plugin = MessageBird
 
     @pytest.fixture

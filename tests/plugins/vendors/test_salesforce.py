@@ -10,7 +10,7 @@ import pytest
 
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, served
@@ -177,7 +177,7 @@ class TestSalesforceContacts(SourceSuite):
         return OrgWorld(org, url)
 
 
-class TestSalesforceWrites(DestinationSuite):
+class TestSalesforceWrites(HttpDestinationSuite):
     plugin = Salesforce
     target = "Contact"
 

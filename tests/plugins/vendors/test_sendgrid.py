@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hub.contracts import EmailRecipient, Message, Place, Pushed
 from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite, sample_message
+from hub.testing.destinations import sample_message
+from hub.testing.http import HttpDestinationSuite
 
 from .served import Answered, Asked, Served, served
 
@@ -51,6 +52,8 @@ class Account:
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"Bearer {KEY}":
             return refused(401, "The provided authorization grant is invalid, expired, or revoked")
+        if (asked.method, asked.path) == ("GET", "/v3/scopes"):
+            return Answered(200, {"scopes": ["mail.send"]})
         if (asked.method, asked.path) != ("POST", "/v3/mail/send"):
             return refused(404, "not found")
         if not asked.headers.get("content-type", "").startswith("application/json"):
@@ -140,7 +143,7 @@ def mail(**content: str) -> Message:
     return replace(sample_message("email", 1), content={"subject": "Welkom", **content}, unsubscribe_token="")
 
 
-class TestSendGrid(DestinationSuite):
+class TestSendGrid(HttpDestinationSuite):
     plugin = SendGrid
 
     @pytest.fixture

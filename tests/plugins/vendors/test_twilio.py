@@ -17,7 +17,7 @@ from hub.errors import UnsignedError
 from hub.incoming import REFUSALS
 from hub.normalise.sms import sms_parts
 from hub.registry import Registry
-from hub.testing.destinations import DestinationSuite
+from hub.testing.http import HttpDestinationSuite
 
 from .served import Answered, Asked, basic, served
 from .texts import HUB, PHONE, made, parts, post, text
@@ -37,6 +37,8 @@ class Account:
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != basic(ACCOUNT, TOKEN):
             return refusal(401, 20003, "Authenticate")
+        if (asked.method, asked.path) == ("GET", f"/2010-04-01/Accounts/{ACCOUNT}.json"):
+            return Answered(200, {"sid": ACCOUNT, "status": "active", "friendly_name": "Miaoum"})
         if (asked.method, asked.path) != ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"):
             return refusal(404, 20404, f"The requested resource {asked.path} was not found")
         form = dict(parse_qsl(asked.body.decode(), keep_blank_values=True))
@@ -101,7 +103,7 @@ def settings(url: str, **more: str) -> dict[str, Any]:
     return {"url": url, "account": ACCOUNT, "token": TOKEN, "sender": "Miaoum", **more}
 
 
-class TestTwilioConforms(DestinationSuite):
+class TestTwilioConforms(HttpDestinationSuite):
     plugin = Twilio
 
     @pytest.fixture

@@ -3,16 +3,17 @@
 import hmac
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.contracts import Destination, Place, Pushed, Row, SyncBatch
+from hub.contracts import Destination, Operation, Place, Pushed, Row, SyncBatch
 from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
+from hub.testing import HttpDestinationSuite
 from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
 
 from .served import Answered, Asked, basic, served
@@ -138,6 +139,22 @@ class TestWooCommerceConforms(SourceSuite):
     @pytest.fixture
     def world(self, shop: Shop, url: str) -> ShopWorld:
         return ShopWorld(shop, url)
+
+
+class TestWooCommerceWrites(HttpDestinationSuite):
+    plugin = WooCommerce
+    target = "customers"
+
+    @pytest.fixture
+    def config(self, shop: Shop, url: str) -> Mapping[str, Any]:
+        shop.lists["customers"] = {number: {"email": f"a{number}@example.nl"} for number in range(1, 300)}
+        return {"url": url, "key": KEY, "secret": SECRET, "allow_private": True}
+
+    def rows(self, count: int, start: int = 1) -> list[Row]:
+        return [Row(str(number), {"tier": "gold"}) for number in range(start, start + count)]
+
+    def able(self, destination: Destination) -> Collection[Operation]:
+        return ["update"]
 
 
 def plugin(url: str, tmp_path: Path, **settings: Any) -> Destination:

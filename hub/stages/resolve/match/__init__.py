@@ -22,9 +22,11 @@ import sqlalchemy as sa
 from hub.project.matching import MatchRules
 from hub.stages.resolve.components import components
 from hub.stages.resolve.match import kept
+from hub.stages.resolve.match.decide import SEVERAL
 from hub.stages.resolve.match.engine import Engine
 from hub.stages.resolve.match.said import Told, never, tell
 from hub.stages.resolve.match.train import Model
+from hub.stages.resolve.verdicts import keep_apart
 from hub.warehouse import Transaction
 
 KIND = "match"
@@ -119,33 +121,74 @@ def match(transaction: Transaction, rules: MatchRules, compared: Compared, peopl
         engine.recall(compared.model.common, kept.profiles(transaction, ends))
         scored, apart = (transaction.arrow(it).read_all() for it in (sa.select(*likely.c), never(people)))
         pairs = transaction.load("match_pair", engine.decide(compared.model, scored, apart))
+    whose = _joined(transaction, pairs, people)
     kept.keep_links(transaction, pairs, people.records)
-    return _joined(transaction, pairs, people, kept.counts(transaction))
+    reasons = _reasons(transaction, pairs)
+    return Matched(whose, pairs, reasons, _candidates(transaction, pairs, people, whose), kept.counts(transaction))
 
 
-def _joined(transaction: Transaction, pairs: sa.TableClause, people: Told, counts: dict[str, int]) -> Matched:
-    """Put the joined people together, and tell by which pair each of them came."""
-    edges = transaction.hold("match_edge", sa.select(pairs.c.high, pairs.c.low).where(pairs.c.joined))
+def _joined(transaction: Transaction, pairs: sa.TableClause, people: Told) -> sa.TableClause:
+    """Hold (record_no, person) after joining; a pair that would bring never-one people together joins no more."""
     whose = people.whose
-    if transaction.count(edges):
-        roots = components(transaction, edges, "likely")
-        whose = transaction.hold(
-            "matching",
-            sa.select(whose.c.record_no, sa.func.coalesce(roots.c.root, whose.c.person).label("person")).select_from(
-                whose.outerjoin(roots, roots.c.member == whose.c.person)
-            ),
-        )
+    edges = transaction.hold("match_edge", sa.select(pairs.c.high, pairs.c.low).where(pairs.c.joined))
+    if not transaction.count(edges):
+        return whose
+    roots = components(transaction, edges, "likely")
+    person = sa.func.coalesce(roots.c.root, whose.c.person).label("person")
+    parted = _parted(transaction, pairs, roots, people)
+    among = whose.outerjoin(roots, roots.c.member == whose.c.person)
+    if parted is not None:
+        person = sa.func.coalesce(parted.c.person, roots.c.root, whose.c.person).label("person")
+        among = among.outerjoin(parted, parted.c.record_no == whose.c.person)
+    return transaction.hold("matching", sa.select(whose.c.record_no, person).select_from(among))
+
+
+def _parted(
+    transaction: Transaction, pairs: sa.TableClause, roots: sa.TableClause, people: Told
+) -> sa.TableClause | None:
+    """Part, among who would be one by probability, those of whom somebody decided that they are two.
+
+    Returns (record_no, person) of the people parted, by the smallest number of each; None where there is nothing to do.
+    """
+    together = transaction.hold(
+        "match_together",
+        sa.union(
+            sa.select(roots.c.member.label("record_no"), roots.c.root.label("person")),
+            sa.select(roots.c.root, roots.c.root),
+        ),
+    )
+
+    def steps(among: sa.TableClause) -> sa.CompoundSelect[Any]:
+        those = sa.and_(pairs.c.joined, pairs.c.low.in_(sa.select(among.c.record_no)))
+        there = sa.select(pairs.c.low.label("one"), pairs.c.high.label("other")).where(those)
+        return sa.union_all(there, sa.select(pairs.c.high, pairs.c.low).where(those))
+
+    parted = keep_apart(transaction, together, never(people), steps)
+    if parted is None:
+        return None
+    one, other = parted.alias("one_parted"), parted.alias("other_parted")
+    between = sa.exists(
+        sa.select(one.c.person)
+        .join_from(one, other, sa.and_(one.c.record_no == pairs.c.low, other.c.record_no == pairs.c.high))
+        .where(one.c.person != other.c.person)
+    )
+    open_ = {"joined": sa.false(), "reason": sa.literal(SEVERAL) + pairs.c.reason}
+    transaction.execute(sa.update(pairs).where(pairs.c.joined, between).values(open_))
+    return parted
+
+
+def _reasons(transaction: Transaction, pairs: sa.TableClause) -> sa.TableClause:
+    """Hold (record_no, type, partner): by which pair each of those who were joined came."""
     ends = sa.union_all(
         sa.select(pairs.c.high.label("record_no"), pairs.c.low.label("partner"), pairs.c.score).where(pairs.c.joined),
         sa.select(pairs.c.low, pairs.c.high, pairs.c.score).where(pairs.c.joined),
     ).subquery()
     place = sa.func.row_number().over(partition_by=ends.c.record_no, order_by=[ends.c.score.desc(), ends.c.partner])
     best = sa.select(ends.c.record_no, ends.c.partner, place.label("place")).subquery()
-    reasons = transaction.hold(
+    return transaction.hold(
         "match_reason",
         sa.select(best.c.record_no, sa.literal(KIND).label("type"), best.c.partner).where(best.c.place == 1),
     )
-    return Matched(whose, pairs, reasons, _candidates(transaction, pairs, people, whose), counts)
 
 
 def _candidates(transaction: Transaction, pairs: sa.TableClause, people: Told, whose: sa.TableClause) -> sa.Select[Any]:

@@ -24,8 +24,11 @@ def decide(connection: duckdb.DuckDBPyConnection, join: float, contradicts: str)
     connection.execute(f"CREATE TABLE tie AS {_ENDS}", {"join": join})
     connection.execute(f"CREATE TABLE hop AS {gammas(_HOPS)}")
     connection.execute(f"CREATE TABLE apart AS SELECT low, high FROM hop WHERE {contradicts} UNION FROM never")
-    connection.execute(f"CREATE TABLE decided AS {_DECIDED}", {"join": join})
+    connection.execute(f"CREATE TABLE decided AS {_DECIDED}", {"join": join, "several": SEVERAL})
 
+
+SEVERAL = "fits several people; "
+"""How the reason begins of a pair that gave way: both or one of them fit others too."""
 
 _ENDS = """
 SELECT low AS middle, high AS other, low, high, score FROM likely WHERE score >= $join
@@ -59,7 +62,7 @@ SELECT
     high,
     score,
     score >= $join AND is_refused IS NULL AS joined,
-    CASE WHEN is_refused THEN 'fits several people; ' ELSE '' END || reason AS reason
+    CASE WHEN is_refused THEN $several ELSE '' END || reason AS reason
 FROM likely
 LEFT JOIN refused USING (low, high)
 """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hub.project.matching import MatchRules
+from hub.stages.resolve.match.decide import SEVERAL
 from hub.stages.resolve.match.engine import Engine, recipe
 from hub.stages.resolve.match.train import Model
 from hub.warehouse import Transaction
@@ -176,7 +177,7 @@ def scored(transaction: Transaction, records: sa.TableClause, changed: sa.TableC
     profile = transaction.table("match_profile")
     holds = sa.select(profile.c.record_no).where(profile.c.record_no.not_in(sa.select(changed.c.record_no)))
     link, one, other = transaction.table("match_link"), records.alias("one"), records.alias("other")
-    reason = sa.func.replace(link.c.reason, "fits several people; ", "", type_=sa.Text())
+    reason = sa.func.replace(link.c.reason, SEVERAL, "", type_=sa.Text())
     return (
         sa.select(
             one.c.record_no.label("low"),

@@ -189,7 +189,10 @@ class Outgoing:
             response = self._transport.send("GET", self._url, {}, b"", self._timeout)
             try:
                 if response.status_code != 200:
-                    raise TemporaryError(f"{self.host}: what should be there is not (HTTP {response.status_code})")
+                    raise TemporaryError(
+                        f"{self.host}: what should be there is not (HTTP {response.status_code})",
+                        _retry_after(response),
+                    )
                 yield from response.iter_lines()
             finally:
                 response.close()
@@ -253,7 +256,10 @@ class AddressConfig(ConnectionConfig):
         return self
 
     def outgoing(self, authority: Path | None = None, url: str | None = None) -> Outgoing:
-        """Give a client for the address, or for another `url` of the same system; `authority` as `Outgoing` has it."""
+        """Give a client for the address, or for another `url` of the same system; `authority` as `Outgoing` has it.
+
+        What comes back holds none of the secrets of this configuration.
+        """
         return Outgoing(
             url or self.url,
             allow_private=self.allow_private,

@@ -7,12 +7,12 @@ IPD0006, IPD0010 and IPD1998 refuse the value asked for; IPD1999 refuses a param
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hub import patience
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import Answer
 from hub.patience import patiently
@@ -59,8 +59,8 @@ class Register:
         return found
 
     def _get(self, path: str, query: Mapping[str, str] | None) -> dict[str, Any] | None:
-        time.sleep(max(0.0, self._next - time.monotonic()))
-        self._next = time.monotonic() + self._pause
+        patience.clock.wait(self._next - patience.clock.now())
+        self._next = patience.clock.now() + self._pause
         self.requests += 1
         answer = self._outgoing.request("GET", b"", self._headers, query, path)
         if answer.status != 200:

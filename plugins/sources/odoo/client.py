@@ -7,11 +7,11 @@ called on, `context` is what Odoo calls so. An error is an object with the excep
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from hub import patience
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import Answer, NoAnswerError, clean_reason
 from hub.patience import patiently
@@ -90,8 +90,8 @@ class Client:
 
     def _request(self, method: str, path: str, content: bytes) -> Answer:
         if self._pause:
-            time.sleep(max(0.0, self._next - time.monotonic()))
-            self._next = time.monotonic() + self._pause
+            patience.clock.wait(self._next - patience.clock.now())
+            self._next = patience.clock.now() + self._pause
         answer = self._outgoing.request(method, content, self._headers, path=path)
         self.clock = answer.at or self.clock
         return answer
@@ -105,6 +105,8 @@ class Client:
                 f"{self.host}: Odoo refuses the key (401): make a new one for its user (Preferences, Account Security) "
                 "and put it into `key`"
             )
+        if answer.status >= 500 and not said:
+            raise NoAnswerError(f"{self.host}: Odoo failed (HTTP {answer.status})")
         if answer.status < 400:
             raise ConfigurationError(
                 f"{self.host}: Odoo answers from another address (HTTP {answer.status}): write that one as `url`"

@@ -70,7 +70,8 @@ class Client:
                 raise ConfigurationError(f"{self.host}: {self._config.username} may not read {what}: give it the right")
             raise TemporaryError(f"{self.host}: the shop failed ({clean_reason(code or str(error.get('message')))})")
         data = said.get("data")
-        assert isinstance(data, dict)
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"{self.host}: an answer without data: check `url`, which ends in /admin-api")
         return data
 
     def _patiently(self, query: str, variables: dict[str, Any]) -> Answer:

@@ -13,7 +13,8 @@ from hub.contracts import Place, Pushed, Row, SyncBatch
 from hub.errors import UnsignedError
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -92,7 +93,7 @@ def missing() -> Answered:
     return Answered(404, {"code": "document_not_found", "message": "Contact does not exist"})
 
 
-class BrevoWorld(SourceWorld):
+class BrevoWorld(HttpSourceWorld):
     plugin = Brevo
     table = "contacts"
     columns = ("id", "name")
@@ -112,6 +113,9 @@ class BrevoWorld(SourceWorld):
             moment = record["changed_at"].replace(" ", "T") + ".000Z"
             self.account.contacts[str(record["id"])] = {**record, "modifiedAt": moment, "email": "a@example.nl"}
 
+    def remove(self, id_: int) -> None:
+        del self.account.contacts[str(id_)]
+
 
 @pytest.fixture
 def account() -> Account:
@@ -124,7 +128,7 @@ def url(account: Account) -> Iterator[str]:
         yield api.url
 
 
-class TestBrevoContacts(SourceSuite):
+class TestBrevoContacts(HttpSourceSuite):
     @pytest.fixture
     def world(self, account: Account, url: str) -> BrevoWorld:
         return BrevoWorld(account, url)

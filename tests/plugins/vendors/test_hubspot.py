@@ -9,7 +9,8 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -47,11 +48,13 @@ class Portal:
             return refusal(400, "VALIDATION_ERROR", f"Unknown parameters: {sorted(unknown)}")
         if int(query.get("limit", 10)) > 100:
             return refusal(400, "VALIDATION_ERROR", "limit must be at most 100")
-        start = int(query.get("after", 0))
         gone = query.get("archived", "false").lower() == "true"
         found = [item for item in items if bool(item.get("archived")) is gone]
-        part = found[start : start + 2]
-        more = {"paging": {"next": {"after": str(start + 2), "link": "?after="}}} if start + 2 < len(found) else {}
+        rest = sorted(
+            (one for one in found if int(one["id"]) > int(query.get("after", 0))), key=lambda one: int(one["id"])
+        )
+        part = rest[:2]
+        more = {"paging": {"next": {"after": part[-1]["id"], "link": "?after="}}} if len(rest) > 2 else {}
         return Answered(200, {"results": part, **more})
 
     def batch(self, way: str, body: dict[str, Any]) -> Answered:
@@ -86,7 +89,7 @@ def refusal(status: int, category: str, message: str) -> Answered:
     return Answered(status, {"status": "error", "message": message, "correlationId": "0", "category": category})
 
 
-class PortalWorld(SourceWorld):
+class PortalWorld(HttpSourceWorld):
     plugin = HubSpot
     table = "contacts"
     columns = ("id", "properties_firstname")
@@ -107,6 +110,9 @@ class PortalWorld(SourceWorld):
             known = {"properties": {"firstname": record["name"]}, "updatedAt": moment, "archived": False}
             self.portal.contacts[str(record["id"])] = {**record, "id": str(record["id"]), **known}
 
+    def remove(self, id_: int) -> None:
+        del self.portal.contacts[str(id_)]
+
 
 @pytest.fixture
 def portal() -> Portal:
@@ -119,7 +125,7 @@ def url(portal: Portal) -> Iterator[str]:
         yield api.url
 
 
-class TestHubSpotContacts(SourceSuite):
+class TestHubSpotContacts(HttpSourceSuite):
     @pytest.fixture
     def world(self, portal: Portal, url: str) -> PortalWorld:
         return PortalWorld(portal, url)
@@ -210,7 +216,7 @@ def test_companies_and_deals_land_with_what_they_belong_to(portal: Portal, tmp_p
     moment = "2026-03-01T10:00:00.000Z"
     contacts = {"contacts": {"results": [{"id": "512", "type": "deal_to_contact"}]}}
     portal.others["companies"] = [
-        {"id": str(number), "properties": {"name": "Kattenbak"}, "updatedAt": moment} for number in range(3)
+        {"id": str(number), "properties": {"name": "Kattenbak"}, "updatedAt": moment} for number in range(1, 4)
     ]
     portal.others["deals"] = [{"id": "7", "properties": {"amount": "9"}, "updatedAt": moment, "associations": contacts}]
     with served(portal) as api:

@@ -13,7 +13,8 @@ from hub.contracts import Destination, Place, Pushed, Row, SyncBatch
 from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, basic, served
 
@@ -105,7 +106,7 @@ def problem(status: int, title: str, detail: str) -> Answered:
     return Answered(status, {"type": kind, "title": title, "status": status, "detail": detail, "instance": "0"})
 
 
-class AudienceWorld(SourceWorld):
+class AudienceWorld(HttpSourceWorld):
     plugin = Mailchimp
     table = "members"
     secrets = (KEY, "wr0ng-us19")
@@ -124,6 +125,9 @@ class AudienceWorld(SourceWorld):
             moment = record["changed_at"].replace(" ", "T") + "+00:00"
             self.audience.members[str(record["id"])] = {**record, "status": "subscribed", "last_changed": moment}
 
+    def remove(self, id_: int) -> None:
+        del self.audience.members[str(id_)]
+
 
 @pytest.fixture
 def audience() -> Audience:
@@ -136,7 +140,7 @@ def url(audience: Audience) -> Iterator[str]:
         yield f"{api.url}/3.0"
 
 
-class TestMailchimpMembers(SourceSuite):
+class TestMailchimpMembers(HttpSourceSuite):
     @pytest.fixture
     def world(self, audience: Audience, url: str) -> AudienceWorld:
         return AudienceWorld(audience, url)

@@ -43,6 +43,7 @@ ASSERTED = 3600
 _KEY_FILE = ("client_email", "private_key_id", "private_key", "token_uri")
 _CODE = re.compile(r"[a-z_]{3,40}")
 _SIGN_IN_AGAIN = "the refresh token is no longer taken: sign in again, and give the hub a new one"
+_WHO = "mend what it signs in with: client, secret or refresh token, or the key of the service account"
 _MEANINGS = {
     "invalid_grant": _SIGN_IN_AGAIN,
     "invalid_client": "mend `client_id` or `client_secret`",
@@ -197,7 +198,7 @@ def _given(answer: Answer, what: str) -> dict[str, str]:
     if answer.status >= 300:
         code = str(said.get("error", ""))
         told = f" ({code})" if _CODE.fullmatch(code) else ""
-        raise ConfigurationError(f"{what} is refused{told}: {_MEANINGS.get(code, 'mend `auth`')}")
+        raise ConfigurationError(f"{what} is refused{told}: {_MEANINGS.get(code, _WHO)}")
     if not isinstance(said.get("access_token"), str):
         raise ConfigurationError(f"{what} gives no access token; mend `token_url`")
     return said

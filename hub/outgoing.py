@@ -220,6 +220,28 @@ class Outgoing:
         return self._url.netloc.decode("ascii")
 
 
+class HttpClient:
+    """What asks one server in its own words, through an `Outgoing` of its own. Use it as a context manager."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+
+    def __enter__(self) -> Self:
+        """Keep the connection open between requests."""
+        self._outgoing.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._outgoing.__exit__(kind, error, trace)
+
+    @property
+    def host(self) -> str:
+        """The server, for messages."""
+        return self._outgoing.host
+
+
 def check_url(url: str, *, allow_private: bool = False) -> None:
     """Judge the form of a configured address; ConfigurationError says what to mend. Nothing is resolved."""
     try:
@@ -256,7 +278,10 @@ class AddressConfig(ConnectionConfig):
         return self
 
     def outgoing(self, authority: Path | None = None, url: str | None = None) -> Outgoing:
-        """Give a client for the address, or for another `url` of the same system; `authority` as `Outgoing` has it."""
+        """Give a client for the address, or for another `url` of the same system; `authority` as `Outgoing` has it.
+
+        What comes back holds none of the secrets of this configuration.
+        """
         return Outgoing(
             url or self.url,
             allow_private=self.allow_private,

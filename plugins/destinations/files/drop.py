@@ -30,9 +30,9 @@ def write_batch(config: FilesConfig, folder: Path, batch: SyncBatch) -> list[Res
     good: list[Row] = []
     for row in batch.rows:
         try:
-            as_json(row.fields)
+            json.dumps(as_json(row.fields), ensure_ascii=False).encode()
             good.append(row)
-        except TypeError:
+        except (TypeError, UnicodeEncodeError):
             reason = "a field holds what a file can't: send text, numbers, dates or lists"
             results[row.key] = Result(row.key, "rejected", reason=reason)
     if good:

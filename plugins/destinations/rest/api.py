@@ -78,7 +78,7 @@ def meaning_of(request: Request, answer: Answer, retriable: Collection[int], per
     known = answer.status in request.accepted and not answer.is_page
     if known or text_at(request.code_at, parsed(answer.body)) in request.done:
         return Meaning("accepted")
-    if answer.status in request.refused and not answer.is_page:
+    if answer.status in request.missing and not answer.is_page:
         said = answer.body.decode("utf-8", "replace")
         return Meaning("rejected", clean_reason(f"HTTP {answer.status}: {said}", *personal).rstrip(": "))
     status = status_of(answer, retriable)

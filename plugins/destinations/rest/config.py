@@ -73,8 +73,8 @@ class Request(_Part):
     accepted: frozenset[int] = Field(
         frozenset(), description="Statuses that mean: it is so already. 404 for a removal, 409 for what is there."
     )
-    refused: frozenset[int] = Field(
-        frozenset(), description="Further statuses that mean: refused for good. 404 where the path names the row."
+    missing: frozenset[int] = Field(
+        frozenset(), description="Statuses that mean: no such row, so refused for good. 404 where the path names it."
     )
     code_at: str = Field("code", description="Where an error has its code.")
     done: frozenset[str] = Field(frozenset(), description="Codes that mean: it is so already, whatever the status.")

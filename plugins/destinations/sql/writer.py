@@ -6,7 +6,8 @@ savepoint, so that the bad one is found and the others are written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,21 +32,23 @@ class TableWriter:
         keyed: list[tuple[Row, Any]] = []
         for row in batch.rows:
             try:
-                as_json(row.fields)
+                json.dumps(as_json(row.fields), ensure_ascii=False).encode()
                 keyed.append((row, self._key_of(row)))
-            except TypeError:
+            except (TypeError, UnicodeEncodeError):
                 results[row.key] = Result(row.key, "rejected", reason="a field holds what a table can't")
             except RejectedError as error:
                 results[row.key] = Result(row.key, "rejected", reason=str(error))
         try:
             with self._connection.begin():
                 results |= self._operate(batch.operation, keyed)
-        except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.StatementError) as error:
-            if isinstance(error, sa.exc.OperationalError | sa.exc.ProgrammingError):
+        except sa.exc.StatementError as error:
+            if isinstance(error, sa.exc.OperationalError):
                 raise
             with self._connection.begin():
-                for one in keyed:
-                    results |= self._alone(batch.operation, one)
+                alone = [self._alone(batch.operation, one) for one in keyed]
+            if isinstance(error, sa.exc.ProgrammingError) and {one.status for one in alone} == {"rejected"}:
+                raise  # no row goes in: that is about the table or the user's rights
+            results |= {one.id: one for one in alone}
         return [results[row.key] for row in batch.rows]
 
     def read(self, rows: Sequence[Row], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -73,7 +76,7 @@ class TableWriter:
         if operation in ("upsert", "update"):
             self._change(known)
         for group in _by_fields(new):
-            values = [{**row.fields, self._key.name: key} for row, key in group]
+            values = [{**self._held(row), self._key.name: key} for row, key in group]
             self._connection.execute(sa.insert(self._table), values)
         return {**_accepted([row for row, _ in keyed]), **refused}
 
@@ -87,21 +90,31 @@ class TableWriter:
                     .values({name: sa.bindparam(f"to_{place}") for place, name in enumerate(names)})
                 )
                 values = [
-                    {"the_key": key, **{f"to_{place}": row.fields[name] for place, name in enumerate(names)}}
+                    {"the_key": key, **{f"to_{place}": held[name] for place, name in enumerate(names)}}
                     for row, key in group
+                    for held in [self._held(row)]
                 ]
                 self._connection.execute(statement, values)
 
-    def _alone(self, operation: str, one: tuple[Row, Any]) -> dict[str, Result]:
+    def _held(self, row: Row) -> dict[str, Any]:
+        """Give the fields as columns hold them: a list or object is JSON where the column is of no such type."""
+        return {name: self._as_held(self._table.columns[name], value) for name, value in row.fields.items()}
+
+    def _as_held(self, column: sa.Column[Any], value: Any) -> Any:
+        if not isinstance(value, list | tuple | Mapping) or isinstance(column.type, sa.JSON | sa.ARRAY):
+            return value
+        return json.dumps(value, default=as_json, ensure_ascii=False)
+
+    def _alone(self, operation: str, one: tuple[Row, Any]) -> Result:
         row, _ = one
         try:
             with self._connection.begin_nested():
-                return self._operate(operation, [one])
-        except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.StatementError) as error:
-            if isinstance(error, sa.exc.OperationalError | sa.exc.ProgrammingError):
+                return self._operate(operation, [one])[row.key]
+        except sa.exc.StatementError as error:
+            if isinstance(error, sa.exc.OperationalError):
                 raise
             kind = type(error.orig).__name__ if error.orig is not None else type(error).__name__
-            return {row.key: Result(row.key, "rejected", reason=f"the database refuses it ({kind})")}
+            return Result(row.key, "rejected", reason=f"the database refuses it ({kind})")
 
     def _know(self, fields: Sequence[str] | set[str]) -> None:
         for name in sorted(fields):

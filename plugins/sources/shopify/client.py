@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from hub import patience
 from hub.errors import ConfigurationError, TemporaryError
-from hub.outgoing import Answer, NoAnswerError, Outgoing, clean_reason
+from hub.outgoing import Answer, HttpClient, NoAnswerError, Outgoing, clean_reason
 from hub.patience import patiently
 from plugins.sources.shopify.config import ShopifyConfig
 
@@ -32,30 +31,15 @@ _LOOK = """query ($id: ID!) {
 }"""
 
 
-class Client:
+class Client(HttpClient):
     """The Admin API of one shop. Use it as a context manager."""
 
     def __init__(self, config: ShopifyConfig) -> None:
         self._config = config
-        self._outgoing = config.outgoing()
+        super().__init__(config.outgoing())
         self._path = f"/admin/api/{config.version}/graphql.json"
         self.clock = datetime.now(UTC)
         """The shop's clock when it last answered."""
-
-    def __enter__(self) -> Self:
-        """Keep the connection open between requests."""
-        self._outgoing.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._outgoing.__exit__(kind, error, trace)
-
-    @property
-    def host(self) -> str:
-        """The server, for messages."""
-        return self._outgoing.host
 
     def ask(self, document: str, **variables: Any) -> dict[str, Any]:
         """Give the data of a query, asked again while the shop is busy.

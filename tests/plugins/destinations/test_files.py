@@ -104,6 +104,14 @@ def test_a_file_over_sftp_has_its_name_only_when_it_is_complete(sftp: SftpServer
     assert [file.name for file in (sftp.folder / "out").iterdir()] == [name]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_half_a_character_sinks_no_neighbour(tmp_path: Path, kind: str) -> None:
+    rows = [Row("1", {"name": "Zo\u00eb \x00 \U0001f408"}), Row("2", {"name": "\ud800"}), Row("3", {"name": None})]
+    config = FilesConfig.model_validate({"writes": "out", "writes_as": kind})
+    results = Files(config, Place("drop", tmp_path)).sync(SyncBatch("people", "upsert", rows))
+    assert [result.status for result in results] == ["accepted", "rejected", "accepted"]
+
+
 def test_a_connection_that_reads_and_writes_nothing_is_a_mistake() -> None:
     with pytest.raises(ValidationError, match="say what is read"):
         FilesConfig.model_validate({})

@@ -173,7 +173,7 @@ def test_a_row_that_is_not_there_is_told_from_an_address_that_is_not_there(
     api: Api, body: Any, status: str, reason: str
 ) -> None:
     api.answer = lambda call: Reply(404, body)
-    wrong = {**ONE, "update": {"method": "PUT", "path": "contacts/{key}", "body": "{fields}", "refused": [404]}}
+    wrong = {**ONE, "update": {"method": "PUT", "path": "contacts/{key}", "body": "{fields}", "missing": [404]}}
     destination = make(api, objects={"*": wrong})
     (result,) = destination.sync(SyncBatch("A", "update", [Row("7", {"score": 1})]))
     assert (result.status, result.reason) == (status, reason)

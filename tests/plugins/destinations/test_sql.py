@@ -99,6 +99,22 @@ def test_the_one_row_that_the_database_refuses_is_found(url: str, engine: sa.Eng
     assert [row[0] for row in members(engine)] == [1, 3, 4, 5]
 
 
+def test_half_a_character_sinks_no_neighbour(url: str, engine: sa.Engine) -> None:
+    results = write(url, "upsert", Row("2", {"tier": "\ud800"}), Row("3", {"tier": "Zo\u00eb \U0001f408"}))
+    assert [status for status, _ in results] == ["rejected", "accepted"]
+
+
+def test_a_list_is_written_as_json_and_one_value_of_another_type_sinks_no_neighbour(
+    url: str, engine: sa.Engine
+) -> None:
+    rows = [Row("2", {"tier": ["gold", "née"]}), Row("3", {"tier": "gold", "since": True}), Row("4", {"tier": "a"})]
+    results = write(url, "upsert", *rows)
+    assert [status for status, _ in results][::2] == ["accepted", "accepted"]
+    assert [row[:2] for row in members(engine) if row[0] != 3] == [(1, "bronze"), (2, '["gold", "née"]'), (4, "a")]
+    assert results[1][0] == "rejected", results
+    assert results[1][1].startswith("the database refuses it")
+
+
 def test_a_key_that_does_not_fit_its_column_is_rejected(url: str, engine: sa.Engine) -> None:
     assert write(url, "upsert", Row("anna", {"tier": "gold"}), Row("5", {"tier": "gold"})) == [
         ("rejected", "its key does not fit the column 'id'"),

@@ -29,6 +29,7 @@ PARAMETERS = {
     "sort",
 }
 ATTRIBUTES = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "properties"}
+FROM_THE_FIRST = "greater-or-equal(datetime,1970-01-01T00:00:00Z)"
 Klaviyo: Any = Registry().get("klaviyo")
 
 
@@ -80,8 +81,7 @@ class Account:
         return Answered(200, {"data": part, "links": {"self": self.url, **following}})
 
     def page_of_events(self, query: dict[str, str]) -> Answered:
-        asked = query.get("filter", "greater-or-equal(datetime,1970-01-01T00:00:00Z)")
-        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", asked)
+        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", query.get("filter", FROM_THE_FIRST))
         if since is None or query.get("sort") != "datetime":
             return refusal(400, "invalid", "Invalid filter provided.")
         first = datetime.fromisoformat(since[1])

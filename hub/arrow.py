@@ -54,21 +54,33 @@ def column(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
     """Make an array of `kind` where the values allow it, else of the narrowest type that holds them all, else text."""
     if kind is not None:
         try:
-            return pa.array(values, kind)
+            return _array(values, kind)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             if pa.types.is_string(kind):
-                return pa.array([as_text(value) for value in values], kind)
+                return _array([as_text(value) for value in values], kind)
     first = next((value for value in values if value is not None), None)
     if not isinstance(first, dict | list | tuple | set):
         try:
-            inferred = pa.array(values)
+            inferred = _array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
             inferred = None
         if inferred is not None and not _is_foreign(inferred.type):
             return inferred
         if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
             return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    return pa.array([as_text(value) for value in values], pa.string())
+    return _array([as_text(value) for value in values], pa.string())
+
+
+def _array(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """Make an array, with a sign in the place of half a letter: JSON can write one (an emoji cut off), no text can."""
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        whole = [
+            value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+            for value in values
+        ]
+        return pa.array(whole, kind)
 
 
 def as_text(value: Any) -> str | None:

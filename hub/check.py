@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from hub.errors import ConfigurationError, Problem, suggest
 from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
@@ -16,7 +17,7 @@ from hub.lake import Lake
 from hub.links import PAGES
 from hub.people.golden_problems import golden_problems
 from hub.people.groups import grouping_problems
-from hub.people.recommendations import product_scope
+from hub.people.recommendations import FIELDS, product_scope
 from hub.people.scenarios import scenario_problems
 from hub.people.scope import People, reading_scope, trial_scope
 from hub.people.segments import segment_problems
@@ -148,8 +149,7 @@ def _templates(scenario: Scenario, project: Project, renderer: Renderer) -> Iter
                     yield Problem(f"templates/{send.send}", 0, 0, message)
             except ConfigurationError as error:
                 for problem in error.problems:
-                    file = problem.file or f"templates/{send.send}"
-                    yield replace(problem, file=file)
+                    yield replace(problem, file=_template_file(send.send, problem.file))
 
 
 def _unknown_values(
@@ -158,9 +158,24 @@ def _unknown_values(
     """Find values that a template names and that neither the person nor the step that sends it gives."""
     known = given_to_templates(project.schema, send) | {"salutation", "unsubscribe_url", *PAGES}
     for used in renderer.uses(template):
+        place = (_template_file(send.send, used.file), used.line, used.column)
+        of_a_row = not used.written.startswith(used.name)
+        if used.name not in known and of_a_row:
+            continue  # it is told where the loop begins
         if used.name not in known:
-            place = f"templates/{used.file}" if used.file.startswith(BLOCKS) else f"templates/{send.send}/{used.file}"
             remedy = suggest(used.name, known) or (
                 f" Give it in scenario '{scenario.scenario}' under `content:` of the step that sends '{send.send}'"
             )
-            yield Problem(place, used.line, used.column, f"there is no value '{used.name}'.{remedy}")
+            yield Problem(*place, f"there is no value '{used.name}'.{remedy}")
+        elif used.field and used.name != "recommendations":
+            yield Problem(*place, f"there is no value '{used.written}': '{used.name}' is a single value")
+        elif used.field and used.field not in FIELDS:
+            near = suggest(used.field, FIELDS) or f" Known: {', '.join(FIELDS)}."
+            yield Problem(*place, f"there is no value '{used.written}'.{near}")
+
+
+def _template_file(template: str, file: str) -> str:
+    """Name a file of a template, or a shared block, as it lies in the project."""
+    if file.startswith("templates/") or Path(file).is_absolute():
+        return file
+    return f"templates/{file}" if file.startswith(f"{BLOCKS}/") else f"templates/{template}/{file}".rstrip("/")

@@ -9,13 +9,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+
+from hub.errors import TemporaryError
 
 _Row = TypeVar("_Row")
 
 MANY = 5_000
 """Up to so many rows of one moment are remembered one by one; more are remembered together, by one digest."""
+
+
+@dataclass(frozen=True)
+class StopsHere:
+    """What a resource yields last that can't go on now, and whose state says where it goes on.
+
+    What came before it is kept, as if the list ended there, and the run fails with the error: an allowance that is used
+    up within a long list does not start that list anew.
+    """
+
+    error: TemporaryError
 
 
 def mark(row: Any) -> str:
@@ -42,6 +56,8 @@ class LookBack:
         self._seen = frozenset(state.get("seen", ()))
         self._settled = (clock.astimezone(UTC) - overlap).replace(microsecond=0)
         self._remembered: list[str] = []
+        self._last: datetime | None = None
+        self._at_last: list[Any] = []
 
     @property
     def after(self) -> datetime | None:
@@ -53,6 +69,7 @@ class LookBack:
         found = []
         for row in rows:
             stamp = written(row)
+            self._note(row, stamp)
             recent = stamp is not None and stamp >= self._settled
             if recent or (self._seen and stamp is not None):
                 known = mark(row)
@@ -63,11 +80,29 @@ class LookBack:
             found.append(row)
         return found
 
+    def _note(self, row: Any, stamp: datetime | None) -> None:
+        """Hold the rows of the last second that was read."""
+        if stamp is None:
+            return
+        second = stamp.astimezone(UTC).replace(microsecond=0)
+        if self._last is None or second > self._last:
+            self._last, self._at_last = second, []
+        if second == self._last:
+            self._at_last.append(row)
+
     def keep(self) -> None:
         """Keep in the state where the next run goes on: once everything has been read."""
-        after = self.after
-        self._state["after"] = max(self._settled, after or self._settled).isoformat()
-        self._state["seen"] = sorted(self._remembered[: self.MOST])
+        self._go_on(self._settled, self._remembered[: self.MOST])
+
+    def keep_so_far(self) -> None:
+        """Keep where a next run goes on with rows that come in the order of their times: not all have been read."""
+        if self._last is not None:
+            marks = {*self._seen, *self._remembered, *map(mark, self._at_last)}
+            self._go_on(min(self._settled, self._last), sorted(marks)[: self.MOST])
+
+    def _go_on(self, after: datetime, seen: Sequence[str]) -> None:
+        self._state["after"] = max(after, self.after or after).isoformat()
+        self._state["seen"] = sorted(seen)
 
 
 class Digest:

@@ -189,7 +189,10 @@ class Outgoing:
             response = self._transport.send("GET", self._url, {}, b"", self._timeout)
             try:
                 if response.status_code != 200:
-                    raise TemporaryError(f"{self.host}: what should be there is not (HTTP {response.status_code})")
+                    raise TemporaryError(
+                        f"{self.host}: what should be there is not (HTTP {response.status_code})",
+                        _retry_after(response),
+                    )
                 yield from response.iter_lines()
             finally:
                 response.close()
@@ -215,6 +218,28 @@ class Outgoing:
     def host(self) -> str:
         """Host and port, for messages: the path may hold a secret."""
         return self._url.netloc.decode("ascii")
+
+
+class HttpClient:
+    """What asks one server in its own words, through an `Outgoing` of its own. Use it as a context manager."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+
+    def __enter__(self) -> Self:
+        """Keep the connection open between requests."""
+        self._outgoing.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._outgoing.__exit__(kind, error, trace)
+
+    @property
+    def host(self) -> str:
+        """The server, for messages."""
+        return self._outgoing.host
 
 
 def check_url(url: str, *, allow_private: bool = False) -> None:

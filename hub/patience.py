@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from hub.errors import TemporaryError
 
 if TYPE_CHECKING:
     import tenacity
+
+
+class Clock:
+    """What waits go by."""
+
+    def now(self) -> float:
+        """Say how many seconds it is since 1970."""
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        """Come back after so many seconds."""
+        time.sleep(max(0.0, seconds))
+
+
+clock = Clock()
+"""The clock of this process; `hub.testing.no_waiting` puts one in its place that waiting moves."""
 
 LONGEST_WAIT = 60.0
 """Seconds: what asks to be left alone for longer is left to a next run."""
@@ -30,6 +47,7 @@ def patiently(attempts: int, first: float = 0.5) -> tenacity.Retrying:
         retry=tenacity.retry_if_exception(_soon_over),
         stop=tenacity.stop_after_attempt(attempts),
         wait=pause,
+        sleep=lambda seconds: clock.wait(seconds),  # the clock of that moment
         reraise=True,
     )
 

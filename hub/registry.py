@@ -116,7 +116,7 @@ class Registry:
         """Return the class of a plugin; PluginError says what is there, and which package may bring it."""
         if name not in self.plugins:
             raise PluginError(
-                f"no plugin '{name}' is installed.{suggest(name, self.plugins)} Installed: {', '.join(self.plugins)}. "
+                f"no plugin '{name}' is installed.{suggest(name, self.plugins)} `hub plugins` lists those that are. "
                 f"If '{name}' is right, its package is missing: try `pip install schakel-{name.replace('_', '-')}`."
             )
         return self.plugins[name].plugin

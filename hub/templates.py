@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -28,10 +28,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.contracts import Channel
-from hub.errors import ConfigurationError, RejectedError
+from hub.errors import ConfigurationError, Problem, RejectedError, suggest
 
 if TYPE_CHECKING:
-    from liquid import BoundTemplate, DictLoader, Environment
+    from liquid import BoundTemplate, DictLoader, Environment, RenderContext
+    from liquid.ast import Node
     from liquid.exceptions import LiquidError
 
 BLOCKS = "blocks"
@@ -76,18 +77,30 @@ def _refusal_in(body: str, channel: Channel, blocks: Mapping[str, str]) -> bool:
     return any(_REFUSAL.search(text) or (channel == "sms" and _REFUSAL_BY_ANSWER.search(text)) for text in texts)
 
 
+_OF_A_LIST = frozenset({"size", "first", "last"})
+"""What Liquid knows of a list besides its rows; and of a text."""
+_MARKUP = re.compile(r"\{\{.*?\}\}|\{%-?\s*(\w+).*?%\}", re.DOTALL)
+_BLOCK_TAGS = frozenset({"if", "unless", "case", "for", "tablerow", "capture", "comment", "raw"})
+"""Tags that another one closes."""
+
 _LETTERS_VALUE = re.compile(r"(?<![\w.])data\.(?!(?:at|keys|len|pairs|values)\b)(\w+)")
 """A value of a letter: `data.city`. What `data.at("city", default: none)` asks for may be absent."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """A value that a template names, with its place; `file` is a part of the template, or a shared block."""
+    """A value that a template names, with its place; `file` is a part of the template, or a shared block.
+
+    `field` is what it asks of it, or of a row of it: `name` of `recommendations[0].name`, and of `product.name` in a
+    loop over recommendations; `written` is that as the template has it.
+    """
 
     name: str
     file: str
     line: int
     column: int
+    field: str = ""
+    written: str = ""
 
 
 class NotRenderedError(RejectedError):
@@ -141,7 +154,7 @@ class Renderer:
             try:
                 text = part if isinstance(part, str) else part.render(**values)
             except LiquidError as error:
-                raise NotRenderedError(f"{file}: {_plain(error)}") from None
+                raise NotRenderedError(str(_problem(error, file, Template(**json.loads(pinned))))) from None
             if len(text.encode()) > LONGEST_OUTPUT:
                 raise NotRenderedError(f"{file}: the output is longer than {LONGEST_OUTPUT // 1024} kB")
             content[PARTS[channel][file]] = " ".join(text.split()) if file == "subject.txt" else text
@@ -151,19 +164,25 @@ class Renderer:
         return content
 
     def check(self, template: Template) -> None:
-        """Parse a template. ConfigurationError says which file is wrong, and where in it."""
-        try:
-            self._compiled(template.text)
-        except NotRenderedError as error:
-            raise ConfigurationError(str(error)) from None
+        """Parse a template. ConfigurationError says which files are wrong, and where in them."""
+        from liquid.exceptions import LiquidError
+
+        problems: list[Problem] = []
+        for file, text in template.parts.items():
+            try:
+                part = self._parsed(file, text, template.blocks)
+                if not isinstance(part, str):
+                    problems += _unknown_filters(part, file, template)
+            except LiquidError as error:
+                problems.append(_problem(error, file, template))
+        if problems:
+            raise ConfigurationError(problems)
 
     def uses(self, template: Template) -> list[Used]:
         """List the values that a template and the blocks in it name and do not make themselves, each where it stands.
 
-        ConfigurationError says which file names a block that is not there.
+        The template has been checked (`check`).
         """
-        from liquid.exceptions import LiquidError
-
         _, parts = self._compiled(template.text)
         found: list[Used] = []
         for file, part in parts.items():
@@ -171,15 +190,7 @@ class Renderer:
                 given = _LETTERS_VALUE.finditer(part) if file.endswith(".typ") else ()
                 found += (Used(value[1], file, *_place(part, value.start())) for value in given)
                 continue
-            try:
-                values = part.analyze().globals
-            except LiquidError as error:
-                raise ConfigurationError(f"{file}: {_plain(error)}") from None
-            for name, places in values.items():
-                for span in (place.span for place in places):
-                    text = template.parts.get(span.template_name) or template.blocks[span.template_name]
-                    inside = file if span.template_name == file else f"{BLOCKS}/{span.template_name}"
-                    found.append(Used(name, inside, *_place(text, span.index)))
+            found += _used(part, file, template)
         return found
 
     def _compile(self, pinned: str) -> tuple[Channel, dict[str, BoundTemplate | str]]:
@@ -189,15 +200,16 @@ class Renderer:
         channel: Channel = given["channel"]
         parts: dict[str, BoundTemplate | str] = {}
         for file, text in given["parts"].items():
-            if file.endswith(".typ") or not ("{{" in text or "{%" in text):
-                parts[file] = text
-                continue
-            environment = self._environment(given["blocks"], escape=file.endswith(".html"))
             try:
-                parts[file] = environment.from_string(text, name=file)
+                parts[file] = self._parsed(file, text, given["blocks"])
             except LiquidError as error:
-                raise NotRenderedError(f"{file}: {_plain(error)}") from None
+                raise NotRenderedError(str(_problem(error, file, Template(**given)))) from None
         return channel, parts
+
+    def _parsed(self, file: str, text: str, blocks: Mapping[str, str]) -> BoundTemplate | str:
+        if file.endswith(".typ") or not ("{{" in text or "{%" in text):
+            return text
+        return self._environment(blocks, escape=file.endswith(".html")).from_string(text, name=file)
 
     def _environment(self, blocks: Mapping[str, str], *, escape: bool) -> Environment:
         from liquid import StrictUndefined
@@ -247,28 +259,117 @@ def _read(file: Path) -> str:
         raise ConfigurationError("a template must be UTF-8 text", file) from None
 
 
+def _used(part: BoundTemplate, file: str, template: Template) -> list[Used]:
+    """List the values that one part names; what a loop calls a row of a list, counts as that list."""
+    from liquid import RenderContext
+
+    analysis = part.analyze()
+    blocks = {place.span.template_name for places in analysis.variables.values() for place in places} - {file}
+    parts = [part, *(part.env.get_template(name) for name in sorted(blocks))]
+    named: dict[str, str] = {}
+    for node in _nodes((node for it in parts for node in it.nodes), RenderContext(part)):
+        loop: Any = getattr(node, "expression", None)
+        path = getattr(getattr(loop, "iterable", None), "path", None)
+        if path:
+            named[loop.identifier] = str(path[0])
+    found: list[Used] = []
+    rows = {name: of for name, of in named.items() if of in analysis.globals}
+    for name in [*analysis.globals, *(name for name in rows if name not in analysis.globals)]:
+        places = analysis.globals[name] if name in analysis.globals else analysis.variables.get(name, [])
+        for place in places:
+            inside, text = _source(place.span.template_name, file, template)
+            fields = [str(it) for it in place.segments[1:] if isinstance(it, str) and it not in _OF_A_LIST]
+            written = ".".join(str(it) for it in place.segments)
+            where = _place(text, place.span.index)
+            found.append(Used(rows.get(name, name), inside, *where, fields[0] if fields else "", written))
+    return found
+
+
+def _nodes(nodes: Iterable[Node], context: RenderContext) -> Iterator[Node]:
+    """Give all nodes, but for those of shared blocks."""
+    for node in nodes:
+        yield node
+        yield from _nodes(node.children(context, include_partials=False), context)
+
+
+def _unknown_filters(part: BoundTemplate, file: str, template: Template) -> Iterator[Problem]:
+    """Find filters that there are not. Raises LiquidError for a block that there is not, or that is wrong itself."""
+    for name, places in part.analyze().filters.items():
+        if name not in part.env.filters:
+            near = suggest(name, part.env.filters)
+            for span in places:
+                inside, text = _source(span.template_name, file, template)
+                yield Problem(inside, *_place(text, span.index), f"there is no filter '{name}'.{near}".rstrip("."))
+
+
+def _source(name: str, file: str, template: Template) -> tuple[str, str]:
+    """Give a part or a block as it is told of, and its text."""
+    if name == file or name not in template.blocks:
+        return file, template.parts[file]
+    return f"{BLOCKS}/{name}", template.blocks[name]
+
+
 def _place(text: str, index: int) -> tuple[int, int]:
     """Give line and column, from 1."""
     before = text[:index]
     return before.count("\n") + 1, index - before.rfind("\n")
 
 
-def _plain(error: LiquidError) -> str:
+def _problem(error: LiquidError, file: str, template: Template) -> Problem:
     """Say what is wrong and where, in the template's own words: Liquid's texts may quote values."""
-    from liquid.exceptions import LiquidSyntaxError, TemplateNotFoundError, UndefinedError, UnknownFilterError
-
     token = error.token
     if token is None or token.start_index < 0:
-        return str(error.message) if isinstance(error, LiquidSyntaxError) else type(error).__name__
-    place = "{}:{}".format(*_place(token.source, token.start_index))
+        inside, text = _source(str(error.template_name or file), file, template)
+        index, message = _unfinished(text)
+        return Problem(inside, *_place(text, index), message) if message else Problem(inside, 0, 0, _plain(error, ""))
+    name = next((name for name, text in template.blocks.items() if text == token.source), file)
+    inside, text = _source(name if token.source != template.parts[file] else file, file, template)
     written = _WRITTEN.match(token.source, token.start_index)
-    word = written[0] if written else token.value
-    if isinstance(error, UndefinedError):
-        return f"{place}: there is no value '{word}'"
-    if isinstance(error, UnknownFilterError):
-        return f"{place}: there is no filter '{word}'"
-    if isinstance(error, TemplateNotFoundError):
-        return f"{place}: there is no block {word}"
-    if isinstance(error, LiquidSyntaxError):
-        return f"{place}: {error.message}"
-    return f"{place}: {type(error).__name__} at '{word}'"
+    message = _plain(error, written[0] if written else token.value)
+    return Problem(inside, *_place(text, token.start_index), message)
+
+
+def _plain(error: LiquidError, word: str) -> str:
+    from liquid import exceptions
+
+    match error:
+        case exceptions.UndefinedError():
+            return f"there is no value '{word}'"
+        case exceptions.UnknownFilterError():
+            return f"there is no filter '{word}'"
+        case exceptions.TemplateNotFoundError():
+            return f"there is no block {word}"
+        case exceptions.LiquidSyntaxError():
+            return str(error.message)
+        case exceptions.LoopIterationLimitError():
+            return f"its loops go round more than {MOST_TURNS:,} times"
+        case exceptions.OutputStreamLimitError() | exceptions.LocalNamespaceLimitError():
+            return f"the output is longer than {LONGEST_OUTPUT // 1024} kB"
+        case exceptions.ContextDepthError():
+            return f"blocks lie in each other more than {DEEPEST_CONTEXT} deep: one that renders itself never ends"
+        case exceptions.FilterError() | exceptions.FilterArgumentError():
+            return f"the filter '{word}' can not take what it is given"
+    return f"{type(error).__name__} at '{word}'"
+
+
+def _unfinished(text: str) -> tuple[int, str]:
+    """Find what Liquid misses the end of: a tag that is never closed, or markup with nothing in it where it needs some.
+
+    Gives where it begins and what is wrong; an empty text where nothing is found.
+    """
+    from liquid import Environment
+    from liquid.exceptions import LiquidSyntaxError
+
+    begun: list[re.Match[str]] = []
+    for found in _MARKUP.finditer(text):
+        name = found[1] or ""
+        try:
+            Environment().from_string(found[0] + (f"{{% end{name} %}}" if name in _BLOCK_TAGS else ""))
+        except LiquidSyntaxError as error:
+            if error.token is not None and error.token.start_index < 0:
+                return found.start(), f"something is missing in {found[0]}"
+        if name in _BLOCK_TAGS:
+            begun.append(found)
+        elif name.startswith("end") and begun:
+            begun.pop()
+    return (begun[-1].start(), f"{begun[-1][0]} is never closed") if begun else (0, "")

@@ -5,6 +5,7 @@ What comes in is mapped, set aside or superseded by a newer version: nothing dis
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -291,8 +292,37 @@ def test_a_warehouse_that_does_not_answer_ends_the_run_with_try_later(corner: Co
     corner.write(".env", "ENGINE=postgresql://hub:canary-pw@127.0.0.1:1/hub\n")
     done = corner.hub("run")
     assert done.exit_code == 3
-    assert "does not answer" in done.stderr
+    assert 'the warehouse does not answer: "127.0.0.1", port 1 failed: Connection refused' in done.stderr
     assert "canary-pw" not in done.output
+
+
+def test_a_password_with_an_at_sign_is_not_shown_where_it_stands_for_the_server(corner: Corner) -> None:
+    corner.change("hub.yaml", "locale", 'engine: "${ENGINE}"\nlocale')
+    corner.write(".env", "ENGINE=postgresql://hub:canary@canary-pw@127.0.0.1:1/hub\n")
+    done = corner.hub("run")
+    assert done.exit_code == 3
+    assert "In a password write %40 for @" in done.stderr
+    assert "canary" not in done.output
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_with_what_to_mend(
+    corner: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(corner.folder / ".hub"))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    done = corner.hub("schema")
+    assert done.exit_code == 2
+    assert f"{corner.folder / '.hub'}: Permission denied. Check the rights on it and its folder." in done.stderr
+
+
+def test_a_warehouse_file_that_can_not_be_opened_is_not_taken_for_one_in_use(corner: Corner) -> None:
+    (corner.folder / ".hub" / "warehouse.duckdb").mkdir(parents=True)
+    done = corner.hub("run")
+    assert done.exit_code == 2
+    assert "warehouse.duckdb can't be opened" in done.stderr
+    assert "check the rights on it and its folder" in done.stderr
 
 
 # Values that are wrong: their rows are set aside with the reason

@@ -103,7 +103,7 @@ def cluster(recipe: Recipe, records: Path, clusters: Path, predictions: Path) ->
     """
     from splink import DuckDBAPI, Linker, SettingsCreator
 
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"temp_directory": str(clusters.parent / "spilled")}) as connection:
         connection.execute(f"CREATE TABLE records AS SELECT * FROM '{records}'")
         settings = SettingsCreator(
             link_type="dedupe_only",

@@ -18,6 +18,7 @@ from hub.cases.comparing import Row, differences
 from hub.cases.result import CaseResult
 from hub.cases.world import Case, World, case_of, world
 from hub.errors import suggest
+from hub.people.needed import needed
 from hub.project import Project
 from hub.project.calendar import clocks
 from hub.project.cases import Expected, ScenarioCase
@@ -28,6 +29,8 @@ from hub.warehouse import Transaction
 
 LONGEST = 800
 """Days after which a case is over, however long its waits are."""
+AROUND = frozenset({"membership", "recommendation", "score", "trait", "transition"})
+"""The tables that show more than what decides who gets what."""
 MESSAGE = ("step", "template", "channel", "on", "at", "person")
 """What may be expected of a message."""
 
@@ -57,6 +60,8 @@ def _of(project: Project, scenario: Scenario) -> Iterator[CaseResult]:
     for case in cases:
         case.problems += _form(case, scenario.cases[case.name].expect)
     able = [case for case in cases if not case.problems]
+    if not any(_looks_around(it) for it in scenario.cases.values()):
+        alone = needed(alone, scenario)
     told: dict[str, list[str]] = {case.name: case.problems for case in cases}
     if able:
         with world(alone, able) as opened:
@@ -121,6 +126,12 @@ def _goes_on(scenario: Scenario, cases: Sequence[Case]) -> bool:
     by_rows = all(trigger.event is not None or trigger.of is not None for trigger in scenario.trigger.any)
     looks_at = {table for case in cases for table in scenario.cases[case.name].expect.tables}
     return not by_rows or bool(looks_at & {"membership", "transition", "score"})
+
+
+def _looks_around(case: ScenarioCase) -> bool:
+    """Say whether a case looks at more than what decides who gets what: then all must be computed."""
+    looked_at = case.expect.tables
+    return bool(looked_at.keys() & AROUND) or any("content" in row for row in looked_at.get("decision", ()))
 
 
 def _is_over(opened: World) -> bool:

@@ -45,11 +45,15 @@ def answer(as_json: bool, work: Callable[[], Answer]) -> None:
         _tell(error, as_json)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)  # noqa: T201 - without a library that may be half loaded
         raise SystemExit(STOPPED) from None
     except BrokenPipeError:
         # The reader has seen enough (`| head`): nothing more is written, not even when Python flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except PermissionError as error:
+        _tell(_forbidden(error), as_json)
+        raise SystemExit(ConfigurationError.exit_code) from None
     except Exception as error:  # noqa: BLE001 - the last place where a bug can be told in words
         _tell(_bug(error), as_json)
         raise SystemExit(InternalError.exit_code) from None
@@ -77,6 +81,10 @@ def _tell(error: HubError, as_json: bool) -> None:
     console.print(str(error), style="red", markup=False)
     if isinstance(error, ConfigurationError) and len(error.problems) > 1:
         console.print(f"\n{len(error.problems)} mistakes to mend.", markup=False)
+
+
+def _forbidden(error: PermissionError) -> HubError:
+    return ConfigurationError(f"{error.filename or 'a file'}: {error.strerror}. Check the rights on it and its folder.")
 
 
 def _bug(error: Exception) -> HubError:

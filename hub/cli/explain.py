@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.cli.answer import Answer
+from hub.cli.on_the_wall import on_the_wall
 from hub.cli.project import open_project
 from hub.cli.query import printable
 from hub.published import ask
@@ -33,7 +34,8 @@ def explain(folder: Path | None, person: str) -> Answer:
     project = open_project(folder)
     with reading_ledger(project.hub.ledger, project.state) as ledger:
         found = file_of(project, partial(ask, project), person, ledger)
-    return Answer(asdict(found), lambda console: _show(console, found, person))
+    there = on_the_wall(found, project.hub.timezone)
+    return Answer(asdict(found), lambda console: _show(console, there, person))
 
 
 def _show(console: Console, file: PersonFile, asked: str) -> None:

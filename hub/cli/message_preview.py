@@ -83,8 +83,9 @@ def _told(one: Rendered) -> str:
 
 
 def _parts(one: Rendered) -> Mapping[str, str]:
+    """Give what somebody reads, in the order in which they do."""
     if one.channel != "sms" or "text" not in one.content:
-        return {part: text for part, text in one.content.items() if part != "typst"}
+        return {part: one.content[part].strip() for part in FILES if part in one.content and part != "typst"}
     size = sms_parts(one.content["text"])
     parts = f"{size.parts} part{'s' if size.parts != 1 else ''}, {size.units} units in {size.encoding}"
     return {f"text ({parts})": one.content["text"]}

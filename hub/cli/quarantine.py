@@ -172,20 +172,16 @@ def _corrected(values: Sequence[str]) -> Mapping[str, str]:
 
 
 def _reasons(console: Console, found: Sequence[Reason]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     if not found:
         console.print("Nothing is in quarantine.")
         return
-    table = Table(title=f"Quarantine: {sum(reason.rows for reason in found):,} rows", title_justify="left")
-    for heading in ("rows", "connection", "table", "reason", "keys", "what to do"):
-        table.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
+    console.print(f"Quarantine: {sum(reason.rows for reason in found):,} rows")
     for it in found:
         keys = ", ".join(it.keys) + (" ..." if it.rows > len(it.keys) else "")
-        cells = (it.connection, f"{it.raw_table} to {it.target}", it.reason, keys, it.remedy)
-        table.add_row(f"{it.rows:,}", *(Text(printable(cell)) for cell in cells))
-    console.print(table)
+        where = printable(f"{it.connection}: {it.raw_table} to {it.target}")
+        console.print(f"\n{where}: {it.rows:,} x {printable(it.reason)}", markup=False)
+        console.print(f"  keys: {printable(keys)}", markup=False)
+        console.print(f"  what to do: {printable(it.remedy)}", markup=False)
 
 
 def _rows(console: Console, found: Sequence[SetAside], values: bool) -> None:

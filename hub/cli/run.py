@@ -97,21 +97,25 @@ def _data(report: RunReport) -> dict[str, Any]:
 
 
 def _table(console: Console, report: RunReport) -> None:
+    from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"Run {report.run_id} as of {report.as_of:%Y-%m-%d %H:%M} UTC", title_justify="left")
-    for heading in ("stage", "connection"):
-        table.add_column(heading)
-    for heading in ("rows in", "rows out", "set aside"):
+    title = f"Run {report.run_id} as of {report.as_of:%Y-%m-%d %H:%M} UTC"
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table.add_column("stage")
+    for heading in ("rows in", "out", "set aside"):
         table.add_column(heading, justify="right")
-    table.add_column("what it did", overflow="fold")
+    table.add_column("what it did")
     for stage in report.reports:
         counts = [f"{what.replace('_', ' ')} {count:,}" for what, count in stage.counts.items() if count]
         did = "no news" if stage.skipped else ", ".join(counts)
         numbers = ("",) * 3 if stage.skipped else (f"{stage.rows_in:,}", f"{stage.rows_out:,}", f"{stage.set_aside:,}")
-        table.add_row(stage.stage, stage.subject, *numbers, Text("failed" if stage.failures else did))
+        name = f"{stage.stage} {stage.subject}".strip()
+        table.add_row(name, *numbers, Text("failed" if stage.failures else did))
     console.print(table)
     console.print(f"{sum(report.seconds.values()):.1f} seconds.")
+    if any(stage.counts.get(count) for stage in report.reports for count in ("quarantined", "unreadable values")):
+        console.print("New in quarantine: `hub quarantine list` says what, why, and what to do.", markup=False)
     for failure in report.failures:
         console.print(f"failed: {failure}", style="red", markup=False)

@@ -137,9 +137,8 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         console.print("No run yet: start one with `hub run`.")
     for run in data["runs"]:
         outcome = f"[red]{len(run['failures'])} failed[/]" if run["failures"] else "[green]ok[/]"
-        console.print(
-            f"  {run['run']}  as of {run['as_of']:%Y-%m-%d %H:%M}  {outcome}  {', '.join(dict.fromkeys(run['stages']))}"
-        )
+        stages = ", ".join(dict.fromkeys(run["stages"])) or "no news"
+        console.print(f"  {run['run']}  as of {run['as_of']:%Y-%m-%d %H:%M}  {outcome}  {stages}")
     for title, counts in (("Rows", data["tables"]), ("Messages", data["messages"])):
         if counts:
             table = Table(title=title, title_justify="left", show_header=False)

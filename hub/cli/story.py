@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.cli.answer import Answer
+from hub.cli.on_the_wall import on_the_wall
 from hub.cli.project import open_project
 from hub.cli.query import printable
 from hub.published import ask
@@ -24,7 +25,8 @@ def story(folder: Path | None, person: str, scenario: str) -> Answer:
 
     project = open_project(folder)
     found = work(project, partial(ask, project), person, scenario)
-    return Answer(asdict(found), lambda console: _show(console, found))
+    there = on_the_wall(found, project.hub.timezone)
+    return Answer(asdict(found), lambda console: _show(console, there))
 
 
 def _show(console: Console, found: Story) -> None:

@@ -31,6 +31,7 @@ from hub.ledger.suppression import Suppressions
 from hub.ledger.upsert import insert_new
 from hub.ledger.verdicts import Verdicts
 from hub.report import Report
+from hub.unanswered import unanswered
 
 SCHEMA = "ledger"
 """The database schema on PostgreSQL, so that ledger and warehouse can share one database."""
@@ -156,7 +157,7 @@ def _answering(engine: sa.Engine) -> Iterator[None]:
         yield
     except sa.exc.OperationalError as error:
         engine.dispose()
-        raise TemporaryError(f"the ledger does not answer: {type(error.orig).__name__}") from None
+        raise unanswered("the ledger", error) from None
 
 
 def _sqlite(file: Path) -> sa.Engine:

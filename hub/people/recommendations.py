@@ -14,6 +14,8 @@ from hub.warehouse.constructs import json_list, json_object, json_value
 
 OF_PRODUCT = ("name", "category", "collection", "brand", "price", "url")
 OF_RECOMMENDATION = ("rank", "way", "because", "people")
+FIELDS = ("key", *OF_PRODUCT, *OF_RECOMMENDATION)
+"""What a template knows of each product that is recommended."""
 
 
 def product_scope(project: Project, as_of: datetime) -> Scope:

@@ -99,16 +99,17 @@ class _Checking:
             yield from self._moment(trigger.date, self.people, (*path, "date"))
 
     def _remedied(self, error: ExpressionError, scope: Scope) -> str:
-        """Tell a mistake; a name that nothing is like gets the remedy that scenarios know."""
-        found = re.fullmatch(r"there is no '([^']+)'\.", error.message)
+        """Tell a mistake; a name that is known elsewhere in scenarios gets the remedy for that."""
+        found = re.match(r"there is no '([^']+)'\.(?! Did you mean)", error.message)
         if found is None:
             return error.message
         name, table = found[1], found[1].partition(".")[0]
         if name in self.steps.names and name not in scope.names:
-            return f"{error.message} It is known on the way only: ask it in `stop_when` or in a step"
+            return f"{found[0]} It is known on the way only: ask it in `stop_when` or in a step"
         if table != name and table in self.project.schema:
-            return f"{error.message} Columns of one {table} are known with `per: {table}`"
-        return f"{error.message} If it is a text, put it in quotes: '{name}'"
+            return f"{found[0]} Columns of one {table} are known with `per: {table}`"
+        bare = found[0] == error.message
+        return f"{error.message} A text is written in single quotes: '{name}'." if bare else error.message
 
     def _condition(self, written: str, scope: Scope, path: Path) -> Iterator[Problem]:
         try:

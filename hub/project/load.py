@@ -410,7 +410,8 @@ class _Reading:
         document, problems = yaml.read(self.folder / file, file)
         self.problems += problems
         if document.value is None and not problems:
-            self.problems.append(Problem(file, 0, 0, "is empty: fill it or remove it"))
+            remedy = "a project has a name at least: `name: ...`" if file == "hub.yaml" else "fill it or remove it"
+            self.problems.append(Problem(file, 0, 0, f"is empty: {remedy}"))
         return document
 
     def _form(self, model: type[Form], document: Document) -> Form | None:

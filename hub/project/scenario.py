@@ -350,7 +350,7 @@ class Scenario(Form):
     @model_validator(mode="after")
     def _is_personal(self) -> Self:
         sends = [step for step in every_step(self.steps) if isinstance(step, Send)]
-        if sends and all(step.content is None and step.recommendations is None for step in sends):
+        if sends and not any(step.content or step.recommendations for step in sends):
             raise ValueError("the personalisation is missing: give `content:` to at least one send (R11)")
         return self
 

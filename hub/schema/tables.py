@@ -539,6 +539,7 @@ DERIVED = (
             C("product_key", "text", "The product.", "product"),
             C("way", "text", "bought_together, also_viewed or favourite_category."),
             C("because", "text", "The product that the person bought or viewed, by its name; or the category."),
+            C("because_key", "text", "The same by the product's key; or the category."),
             C("people", "integer", "How many people bought or viewed it that way."),
             C("reason", "text", "The same in words."),
         ),
@@ -552,6 +553,7 @@ DERIVED = (
         (
             C("person_id", "integer", "The person."),
             C("mark", "integer", "A digest of what the person bought and viewed."),
+            C("read", "integer", "How far down the lists the person's recommendations lie; empty: to the end."),
         ),
         mapped=False,
         key=("person_id",),
@@ -559,15 +561,16 @@ DERIVED = (
     Table(
         "recommended_list",
         "derived",
-        "What goes with a product, or sells best of a category, as a number: who starts from another one is looked at.",
+        "What goes with a product, or sells best of a category: who reads another one than before is looked at again.",
         (
             C("way", "text", "bought_together, also_viewed or favourite_category."),
             C("connection", "text", "The shop."),
             C("name", "text", "The product's key, or the category."),
-            C("mark", "integer", "A digest of the list."),
+            C("place", "integer", "The place in the list; those of the second way follow those of the first."),
+            C("product_key", "text", "The product at that place.", "product"),
         ),
         mapped=False,
-        key=("way", "connection", "name"),
+        key=("way", "connection", "name", "place"),
     ),
     Table(
         "match_link",

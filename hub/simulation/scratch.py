@@ -18,11 +18,11 @@ import sqlalchemy as sa
 
 from hub.errors import ConfigurationError
 from hub.ledger import Ledger, Suppression, open_ledger, reading_ledger
+from hub.people.needed import needed
 from hub.people.traits import plan_traits
 from hub.project import Project
 from hub.schema import Table
 from hub.schema.actions import FILLED_BY_DECIDE
-from hub.simulation.needed import needed
 from hub.stages.decide.channels import PHONE_KIND
 from hub.warehouse import Transaction, Warehouse, open_warehouse
 from hub.warehouse.reading import columns_of, reading

@@ -9,6 +9,7 @@ pytest.register_assert_rewrite(
     "hub.testing.destinations",
     "hub.testing.erasing",
     "hub.testing.http",
+    "hub.testing.http_sources",
     "hub.testing.lookups",
     "hub.testing.mappings",
     "hub.testing.registers",
@@ -19,8 +20,8 @@ from hub.testing.destinations import DestinationSuite as DestinationSuite  # noq
 from hub.testing.erasing import ErasureSuite as ErasureSuite  # noqa: E402
 from hub.testing.erasing import ErasureWorld as ErasureWorld  # noqa: E402
 from hub.testing.http import HttpDestinationSuite as HttpDestinationSuite  # noqa: E402
-from hub.testing.http import HttpSourceSuite as HttpSourceSuite  # noqa: E402
-from hub.testing.http import HttpSourceWorld as HttpSourceWorld  # noqa: E402
+from hub.testing.http_sources import HttpSourceSuite as HttpSourceSuite  # noqa: E402
+from hub.testing.http_sources import HttpSourceWorld as HttpSourceWorld  # noqa: E402
 from hub.testing.lookups import LookupSuite as LookupSuite  # noqa: E402
 from hub.testing.lookups import LookupWorld as LookupWorld  # noqa: E402
 from hub.testing.mappings import assert_cases_hold as assert_cases_hold  # noqa: E402
@@ -28,3 +29,5 @@ from hub.testing.registers import RegisterSuite as RegisterSuite  # noqa: E402
 from hub.testing.registers import RegisterWorld as RegisterWorld  # noqa: E402
 from hub.testing.sources import SourceSuite as SourceSuite  # noqa: E402
 from hub.testing.sources import SourceWorld as SourceWorld  # noqa: E402
+from hub.testing.waits import QuickClock as QuickClock  # noqa: E402
+from hub.testing.waits import no_waiting as no_waiting  # noqa: E402

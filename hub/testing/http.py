@@ -1,15 +1,6 @@
-"""What a system that speaks HTTP does on a bad day: further promises, for plugins whose stand-in can be disturbed.
+"""What a destination that speaks HTTP does on a bad day: further promises, for which a `config` with a `url` is enough.
 
-    class WeatherWorld(HttpSourceWorld):
-        def disturb(self, times, status, headers, body):
-            self.server.trouble = [(status, headers, body)] * times
-
-    class TestWeather(HttpSourceSuite): ...
-
-A stand-in answers its next requests with what it is given, and then as before. For a destination nothing more is needed
-than a `config` with a `url`:
-
-    class TestClub(HttpDestinationSuite): ...
+class TestClub(HttpDestinationSuite): ...
 """
 # ruff: noqa: D102 - the name of a test is its sentence
 
@@ -18,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,60 +18,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from hub.contracts import Destination, Operation, Result, Row, SyncBatch, secrets_in
-from hub.errors import ConfigurationError, HubError
+from hub.errors import ConfigurationError
 from hub.testing.destinations import CANARY, DestinationSuite, assert_complete, sample_message
 from hub.testing.disturbed import FEWER, HANG_UP, LOST, UNREAD, Between, disturbed
-from hub.testing.sources import CONNECTION, PEOPLE, Landing, SourceSuite, SourceWorld
 
 ALWAYS = 1_000
 _PAGE = b"<html><body>Please log in</body></html>"
 _MANY = 250
 _WRITING: tuple[Operation, ...] = ("upsert", "update", "add")
 _ODD = "Zo\u00eb \U0001f408 \u0645\u0631\u062d\u0628\u0627 \u2028\x00."
-
-
-class HttpSourceWorld(SourceWorld):
-    """A stand-in that speaks HTTP."""
-
-    @abstractmethod
-    def disturb(self, times: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Answer so many of the next requests like this; 0 times ends it."""
-
-
-class HttpSourceSuite(SourceSuite):
-    """The suite of sources, and what a run makes of a server that is busy, down, or not what it was."""
-
-    @pytest.fixture
-    def world(self) -> HttpSourceWorld:
-        raise NotImplementedError("give the suite a fixture `world` that returns your HttpSourceWorld")
-
-    @pytest.mark.parametrize(("status", "headers"), [(429, {"Retry-After": "1"}), (503, {}), (500, {})])
-    def test_a_server_that_has_no_time_is_asked_again(
-        self, world: HttpSourceWorld, landing: Landing, status: int, headers: dict[str, str]
-    ) -> None:
-        world.write(PEOPLE)
-        world.disturb(1, status, headers, b"")
-        landing.run()
-        assert landing.names(world.table, *world.columns) == _everybody()
-        assert landing.run().loads == ()
-
-    @pytest.mark.parametrize(("status", "body"), [(401, b"{}"), (403, b"{}"), (200, _PAGE), (200, b"")])
-    def test_what_an_admin_must_mend_is_told_and_nothing_is_lost(
-        self, world: HttpSourceWorld, landing: Landing, status: int, body: bytes
-    ) -> None:
-        """Take the token away, or put the page of a sign-in in the place of the API; then mend it."""
-        world.write(PEOPLE)
-        world.disturb(ALWAYS, status, {}, body)
-        check = landing.plugin.check()
-        assert not check.ok
-        with pytest.raises(HubError, match=CONNECTION) as caught:
-            landing.run()
-        shown = check.message + str(caught.value)
-        assert not [secret for secret in world.secrets if secret in shown]
-        assert landing.names(world.table, *world.columns) == []
-        world.disturb(0, 200, {}, b"")
-        landing.run()
-        assert landing.names(world.table, *world.columns) == _everybody()
 
 
 class HttpDestinationSuite(DestinationSuite):
@@ -230,7 +175,3 @@ def _moved(value: Any, origin: str, to: str) -> Any:
     if isinstance(value, list):
         return [_moved(part, origin, to) for part in value]
     return value.replace(origin, to, 1) if isinstance(value, str) and value.startswith(origin) else value
-
-
-def _everybody() -> Sequence[tuple[str, str]]:
-    return sorted((str(row["id"]), row["name"]) for row in PEOPLE)

@@ -24,6 +24,7 @@ from hub.contracts import Check, ConnectionConfig, Destination, Place, Plugin, S
 from hub.errors import HubError
 from hub.lake import Lake
 from hub.stages.land import LandReport, land
+from hub.testing.waits import QuickClock, no_waiting
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -66,6 +67,12 @@ class SourceSuite:
     def world(self) -> SourceWorld:
         """Give the world of the plugin under test."""
         raise NotImplementedError("give the suite a fixture `world` that returns your SourceWorld")
+
+    @pytest.fixture(autouse=True)
+    def quick(self) -> Iterator[QuickClock]:
+        """Let no run wait: a clock moves instead, and says how long a run would have waited."""
+        with no_waiting() as clock:
+            yield clock
 
     @pytest.fixture
     def landing(self, world: SourceWorld, tmp_path: Path) -> Landing:

@@ -120,6 +120,10 @@ class DuckDBWarehouse(Warehouse):
         try:
             self._root = _open(file, self._folders, most=most)
         except (duckdb.IOException, _InUseError) as error:
+            if isinstance(error, duckdb.IOException) and "lock" not in str(error):
+                raise ConfigurationError(
+                    f"{file} can't be opened ({str(error).rpartition(': ')[2]}): check the rights on it and its folder"
+                ) from error
             raise TemporaryError(
                 f"{file.name} is in use by another run of this project. Wait for it to end, or stop it."
             ) from error

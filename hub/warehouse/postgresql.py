@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hub.errors import ConfigurationError, TemporaryError
 from hub.schema import Schema, Table
 from hub.schema.shape import STORE
+from hub.unanswered import unanswered
 from hub.warehouse.warehouse import Transaction, Warehouse, clause
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class PostgreSQLWarehouse(Warehouse):
             with engine.connect() as connection:
                 version = connection.dialect.server_version_info or (0,)
         except sa.exc.OperationalError as error:
-            raise TemporaryError(f"the warehouse does not answer: {type(error.orig).__name__}") from None
+            raise unanswered("the warehouse", error) from None
         if version < (16,):
             raise ConfigurationError(f"the warehouse needs PostgreSQL 16 or newer; this server is {version[0]}")
         super().__init__(schema, engine, PostgreSQLTransaction)

@@ -102,6 +102,7 @@ def test_a_second_run_sends_nothing_twice(project: Path) -> None:
     answered = hub(project, "run")
     assert answered.exit_code == 0, answered.output
     assert "no news" in answered.stdout
+    assert hub(project, "status").stdout.splitlines()[1].endswith("ok  no news")
     assert sorted((project / "out/letters").iterdir()) == before
 
 

@@ -240,7 +240,7 @@ def test_explain_tells_the_old_number_the_verdicts_and_the_links_by_hand(hub: An
     warehouse.publish()
     warehouse.close()
     told = hub("explain", "2", "--project", str(shop)).stdout
-    assert "2 was merged into 1 on 2026-11-22 12:00." in told
+    assert "2 was merged into 1 on 2026-11-22 13:00." in told
     assert "by hand one person with crm:12" in told
     by_hand = told.split("By hand")[1].split("\n\n")[0]
     for words in ("crm:12 and shop:7", "one person", "anna", "she called"):

@@ -262,7 +262,7 @@ def test_a_mend_killed_before_its_end_did_not_happen(shop: Shop, monkeypatch: py
     with monkeypatch.context() as patch:
         patch.setattr(local.LocalFileSystem, "pipe_file", killed)
         done = shop.hub("quarantine", "mend", "shop", "2", "--set", "dob=28-02-1981", "--why", "he called")
-        assert done.exit_code == 130
+        assert (done.exit_code, done.stderr) == (130, "stopped\n")
     assert [load.load_id for load in Lake(shop.folder / "lake").loads("shop")] == before
     assert shop.run()["ok"]
     shop.told("quarantine", "mend", "shop", "2", "--set", "dob=28-02-1981", "--why", "he called")

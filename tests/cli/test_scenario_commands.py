@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -90,13 +92,15 @@ def test_a_message_needs_its_step_and_person(ran: Path, hub: Hub) -> None:
     assert "a step and --out go with `hub preview message" in told.output
 
 
-def test_a_way_through_a_scenario_is_told(ran: Path, hub: Hub) -> None:
+def test_a_way_through_a_scenario_is_told_by_the_clock_on_the_wall(ran: Path, hub: Hub) -> None:
     told = hub("explain", "1", "--scenario", "welcome", "--project", str(ran))
     assert told.exit_code == 0, told.output
     assert "Person 1 in welcome" in told.output
     assert "message by letter" in told.output
     data = as_json(hub("explain", "1", "--scenario", "welcome", "--json", "--project", str(ran)))
     assert data["chapters"][0]["what"] == "entered"
+    on_the_wall = datetime.fromisoformat(data["chapters"][0]["at"]).astimezone(ZoneInfo("Europe/Amsterdam"))
+    assert told.output.splitlines()[1].split() == [*f"{on_the_wall:%Y-%m-%d %H:%M}".split(), "entered"]
 
 
 def test_a_scenario_is_drawn_into_a_file_with_its_numbers(ran: Path, hub: Hub, tmp_path: Path) -> None:

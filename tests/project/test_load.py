@@ -133,6 +133,8 @@ def test_empty_and_misnamed_files_are_told(shop: Any) -> None:
         "traits/empty.yaml: is empty: fill it or remove it",
         "traits/list.yaml:1:1: traits/list.yaml must be keys and values (key: value)",
     ]
+    shop.write("hub.yaml", "")
+    assert "hub.yaml: is empty: a project has a name at least: `name: ...`" in shop.problems()
 
 
 def test_what_a_broken_file_would_give_is_not_missed_elsewhere(shop: Any) -> None:

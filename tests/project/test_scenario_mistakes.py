@@ -94,7 +94,7 @@ def test_a_value_that_nobody_gives_a_template_is_told_with_its_place(shop: Any) 
     shop.change(
         FILE, "content: {orders: orders}", "content: {orders: 1, order: 2, lines: city, nickname: city, town: city}"
     )
-    assert told(shop) == []
+    assert told(shop) == ["templates/thanks/email.txt:2:38: there is no value 'one.total': 'lines' is a single value"]
 
 
 def test_recommendations_are_a_value_where_the_step_asks_for_them(shop: Any) -> None:
@@ -104,8 +104,19 @@ def test_recommendations_are_a_value_where_the_step_asks_for_them(shop: Any) -> 
     assert problem.startswith("templates/thanks/email.txt:1:19: there is no value 'recommendations'.")
     shop.change(FILE, "content: {orders: orders}", "content: {orders: orders}\n    recommendations: 3")
     assert told(shop) == []
+    shop.write("templates/thanks/email.txt", "{% for it in recommendations %}{{ it.nme }} {{ it.price }}{% endfor %}")
+    assert told(shop) == ["templates/thanks/email.txt:1:35: there is no value 'it.nme'. Did you mean 'name'?"]
 
 
 def test_a_block_that_is_not_there_is_told(shop: Any) -> None:
     shop.write("templates/thanks/email.txt", 'Dag {% render "foter.txt" %}')
-    assert told(shop) == ['templates/thanks: email.txt: 1:15: there is no block "foter.txt"']
+    assert told(shop) == ['templates/thanks/email.txt:1:15: there is no block "foter.txt"']
+
+
+def test_templates_that_liquid_does_not_read_are_told_with_their_places_all_of_them(shop: Any) -> None:
+    shop.write("templates/thanks/subject.txt", "Dag {{ given_name | upcas }}")
+    shop.write("templates/thanks/email.txt", "Dag\n{% if city %}")
+    assert told(shop) == [
+        "templates/thanks/email.txt:2:1: {% if city %} is never closed",
+        "templates/thanks/subject.txt:1:21: there is no filter 'upcas'. Did you mean 'upcase'?",
+    ]

@@ -16,6 +16,9 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.ledger import Ledger, open_ledger
 from hub.pipeline import run
@@ -28,6 +31,7 @@ from tests.serve.texting import asked
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SECRET = "geheim-kattenluik"
 ADDRESS = "https://hub.example/in/vendor"
+SENDGRIDS, ANOTHERS = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 
 
 def mac(text: bytes, secret: str) -> bytes:
@@ -58,6 +62,20 @@ def by_klaviyo(body: bytes, at: datetime, secret: str) -> dict[str, str]:
         "Klaviyo-Timestamp": stamp,
         "Klaviyo-Webhook-Id": "01HQ",
     }
+
+
+def by_sendgrid(body: bytes, at: datetime, secret: str) -> dict[str, str]:
+    stamp, key = str(int(at.timestamp())), SENDGRIDS if secret == SECRET else ANOTHERS
+    return {
+        "X-Twilio-Email-Event-Webhook-Signature": b64encode(
+            key.sign(stamp.encode() + body, ec.ECDSA(SHA256()))
+        ).decode(),
+        "X-Twilio-Email-Event-Webhook-Timestamp": stamp,
+    }
+
+
+def public(key: ec.EllipticCurvePrivateKey) -> str:
+    return b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
 def by_woocommerce(body: bytes, at: datetime, secret: str) -> dict[str, str]:
@@ -177,6 +195,22 @@ VENDORS = {
         },
         "SELECT type, campaign FROM message_event",
         [("opened", "Lente 2026")],
+    ),
+    "sendgrid": Vendor(
+        by_sendgrid,
+        {"key": "${A_TOKEN}", "sender": "hallo@shop.example.nl", "verification_key": public(SENDGRIDS)},
+        [
+            {
+                "sg_event_id": "e1",
+                "hub_message": "m1",
+                "event": "open",
+                "timestamp": 1772443799,
+                "sg_machine_open": True,
+            },
+            {"sg_event_id": "e2", "hub_message": "m1", "event": "spamreport", "timestamp": 1772443800},
+        ],
+        "SELECT type, machine FROM message_event ORDER BY type",
+        [("complained", False), ("opened", True)],
     ),
     "woocommerce": Vendor(
         by_woocommerce,

@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from hub.expressions import ExpressionError, compile_condition
+from hub.people.needed import needed
 from hub.people.scope import reading_scope
 from hub.project.segments import Segment
 from hub.project.traits import Trait
 from hub.simulation import Simulation, simulate
-from hub.simulation.needed import needed
 from hub.warehouse import Warehouse
 from tests.stages.days import STOCK_LOW, WELCOME, ZONE, Calendar, at, days_in
 

@@ -58,7 +58,7 @@ def test_a_value_that_is_missing_is_told_with_its_place(days: Calendar) -> None:
     ready(days)
     (days.shop.project.templates / "welcome" / "sms.txt").write_text("Dag\n{{ voornaam }}", encoding="utf-8")
     _, sms, _ = preview(days)
-    assert (sms.problem, sms.content) == ("sms.txt: 2:4: there is no value 'voornaam'", {})
+    assert (sms.problem, sms.content) == ("sms.txt:2:4: there is no value 'voornaam'", {})
 
 
 def test_who_is_under_way_gets_it_by_their_own_way(days: Calendar) -> None:

@@ -243,7 +243,7 @@ def test_a_message_that_can_not_be_rendered_is_parked_and_the_others_go(shop: Sh
     assert sorted(
         (state, shop.ledger.outbox.get(id_).reason)  # type: ignore[union-attr]
         for id_, state in shop.ledger.outbox.states(shop.rows("decision", "decision_id")).items()
-    ) == [("accepted", None), ("rejected", "email.txt: 1:29: there is no value 'nobody'")]
+    ) == [("accepted", None), ("rejected", "email.txt:1:29: there is no value 'nobody'")]
 
 
 def test_a_retry_repeats_the_same_bytes_whatever_has_changed_since(shop: Shop) -> None:

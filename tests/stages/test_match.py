@@ -21,6 +21,7 @@ from hub.project.matching import MatchRules
 from hub.report import Report
 from hub.schema import BUILT_IN, Schema
 from hub.stages.resolve import resolve
+from hub.stages.resolve.match.engine import Engine
 from hub.stages.resolve.match.forms import formal_names
 from hub.warehouse import Warehouse
 from hub.warehouse.state import remember
@@ -440,3 +441,17 @@ def test_a_given_name_stands_for_its_formal_names(name: str, formal: set[str]) -
 def test_a_project_adds_short_names_of_its_own() -> None:
     found = {formal for _, formal in formal_names(["pompoen"], {"Cucurbita": ["Pompoen"]})}
     assert found == {"cucurbita", "pompoen"}
+
+
+def test_what_does_not_fit_in_memory_waits_in_a_folder_of_its_own_that_is_empty_again(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "left by a kill").write_text("somebody@example.org")
+    with Engine(MatchRules(), room) as engine:
+        assert not room.exists()
+        engine.connection.execute("SET memory_limit = '40MB'")
+        engine.connection.execute(
+            "CREATE TABLE much AS SELECT random() AS n, md5(i::VARCHAR) AS t FROM range(900000) r(i)"
+        )
+        assert list(room.iterdir())
+    assert not room.exists()

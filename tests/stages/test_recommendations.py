@@ -123,6 +123,22 @@ def test_the_ways_go_in_the_order_of_the_project_and_a_product_counts_once(shop:
     assert of(shop, 1) == [("can", "bought_together", "Kibble", 1)]
 
 
+def test_the_first_of_each_list_comes_before_the_second_of_any_and_what_was_done_last_before_what_was_earlier(
+    shop: Warehouse,
+) -> None:
+    bought(shop, 1, "kibble", ago=9)
+    bought(shop, 1, "lead", ago=2)
+    for person, products in ((2, ("kibble", "bowl")), (3, ("kibble", "bowl")), (4, ("kibble", "can"))):
+        bought(shop, person, *products, ago=5)
+    bought(shop, 2, "lead", "treat", ago=6)
+    run(shop, {"by": ["bought_together"], "least": 1})
+    assert [(product, because, people) for product, _, because, people in of(shop, 1)] == [
+        ("treat", "Lead", 1),
+        ("bowl", "Kibble", 2),
+        ("can", "Kibble", 1),
+    ]
+
+
 def test_what_too_few_people_did_is_chance_and_is_not_recommended(shop: Warehouse) -> None:
     for person in (1, 2, 3):
         bought(shop, person, "kibble", "bowl")

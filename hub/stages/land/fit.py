@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hub.errors import TemporaryError
+from hub.incremental import StopsHere
 from hub.lake import LOAD_ID, REJECTED, ROW, raw_name, raw_names
 
 if TYPE_CHECKING:
@@ -13,8 +15,11 @@ if TYPE_CHECKING:
     from dlt.extract import DltResource, DltSource
 
 
-def fit_resources(source: DltSource) -> Counter[str]:
-    """Add the two steps that all resources get: pages become Arrow, and rows are made to fit; count what goes on."""
+def fit_resources(source: DltSource, stops: list[TemporaryError]) -> Counter[str]:
+    """Add the two steps that all resources get: pages become Arrow, and rows are made to fit; count what goes on.
+
+    Where a resource says that it stops here, the reason is put into `stops`.
+    """
     from dlt.extract.items_transform import ItemTransform
 
     passed_on: Counter[str] = Counter()
@@ -28,6 +33,9 @@ def fit_resources(source: DltSource) -> Counter[str]:
             super().__init__(_to_arrow)
 
         def __call__(self, item: Any, meta: Any = None) -> Any:
+            if isinstance(item, StopsHere):
+                stops.append(item.error)
+                return None
             return _to_arrow(item)
 
     class Fit(ItemTransform[Any, Any]):

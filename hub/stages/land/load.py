@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.contracts import Destination, Source
+from hub.errors import TemporaryError
 from hub.lake import Lake, raw_name
 from hub.patience import patiently
 from hub.stages.land.failures import failure
@@ -26,12 +27,15 @@ CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "evolve", "data_
 def load_new(lake: Lake, connection: str, plugin: Source | Destination, work: Path) -> Counter[str]:
     """Complete what a killed run left, then land what is new; try again while failures are temporary.
 
+    What a resource brought that stopped at a place from which it goes on is kept, before that failure is raised.
+
     Returns how many rows per table went into the new load package, by the count of those who sent them.
     """
     return patiently(ATTEMPTS)(_attempt, lake, connection, plugin, work)
 
 
 def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Path) -> Counter[str]:
+    stops: list[TemporaryError] = []
     try:
         if not isinstance(plugin, Source) and type(plugin).feedback is Destination.feedback:
             return Counter()  # it has no feedback, and need not pay for the import of dlt
@@ -41,7 +45,7 @@ def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
                 return Counter()
             _complete_pending(lake, connection, work)
             source = _source(connection, resources)
-            passed_on = fit_resources(source)
+            passed_on = fit_resources(source, stops)
             _pipeline(lake, connection, work).run(
                 source, write_disposition="append", schema_contract=CONTRACT, loader_file_format="parquet"
             )
@@ -50,6 +54,8 @@ def _attempt(lake: Lake, connection: str, plugin: Source | Destination, work: Pa
     finally:
         # dlt keeps the last run's errors here, and those may quote a row.
         (work / raw_name(connection) / "trace.pickle").unlink(missing_ok=True)
+    if stops:
+        raise failure(stops[0], connection, plugin.name)
     return passed_on
 
 

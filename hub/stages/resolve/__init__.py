@@ -29,6 +29,9 @@ from hub.stages.resolve.wider import every_number, widen
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
+_ROOM = "match"
+"""The folder, in the project's state, for what comparing does not hold in memory."""
+
 
 def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datetime) -> Report:
     """Give every record its number and its person, and every person a golden record and a household.
@@ -63,11 +66,11 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
             forget(transaction)
         else:
             near = every_number(transaction, news) if news else None
-            compared = compare(transaction, matching, model, judged.told, near, as_of)
+            compared = compare(transaction, matching, model, judged.told, near, as_of, project.state / _ROOM)
             wider = widen(transaction, news, compared) if news else None
             if wider is not news:
                 news, judged = wider, judge(wider)
-            matched = match(transaction, matching, compared, judged.told)
+            matched = match(transaction, matching, compared, judged.told, project.state / _ROOM)
         records, links, verdicts = judged.records, judged.links, judged.verdicts
         people = find_people(transaction, judged, matched, rules)
         new, moved = assign(transaction, records, people.records)

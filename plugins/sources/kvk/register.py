@@ -7,14 +7,13 @@ IPD0006, IPD0010 and IPD1998 refuse the value asked for; IPD1999 refuses a param
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from hub import patience
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
-from hub.outgoing import Answer
+from hub.outgoing import Answer, HttpClient
 from hub.patience import patiently
 from plugins.sources.kvk.config import KvkConfig
 
@@ -24,30 +23,16 @@ WRONG_VALUE = {"IPD0004", "IPD0006", "IPD0010", "IPD1998"}
 ATTEMPTS = 3
 
 
-class Register:
+class Register(HttpClient):
     """A connection to the API. `requests` counts what was asked."""
 
     def __init__(self, config: KvkConfig, folder: Path) -> None:
         self.requests = 0
         authority = folder / config.authority if config.authority else None
-        self._outgoing = config.outgoing(authority)
+        super().__init__(config.outgoing(authority))
         self._headers = {"apikey": config.key.get_secret_value(), "Accept": "application/hal+json"}
         self._pause = config.rate.seconds / config.rate.number
         self._next = 0.0
-
-    def __enter__(self) -> Self:
-        self._outgoing.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._outgoing.__exit__(kind, error, trace)
-
-    @property
-    def host(self) -> str:
-        """The server, for messages."""
-        return self._outgoing.host
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any] | None:
         """Ask; None where the register knows nothing.
@@ -59,8 +44,8 @@ class Register:
         return found
 
     def _get(self, path: str, query: Mapping[str, str] | None) -> dict[str, Any] | None:
-        time.sleep(max(0.0, self._next - time.monotonic()))
-        self._next = time.monotonic() + self._pause
+        patience.clock.wait(self._next - patience.clock.now())
+        self._next = patience.clock.now() + self._pause
         self.requests += 1
         answer = self._outgoing.request("GET", b"", self._headers, query, path)
         if answer.status != 200:

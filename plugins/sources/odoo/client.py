@@ -7,13 +7,12 @@ called on, `context` is what Odoo calls so. An error is an object with the excep
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from hub import patience
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
-from hub.outgoing import Answer, NoAnswerError, clean_reason
+from hub.outgoing import Answer, HttpClient, NoAnswerError, clean_reason
 from hub.patience import patiently
 from plugins.sources.odoo.config import OdooConfig
 
@@ -29,11 +28,11 @@ class ForbiddenError(RejectedError):
     """The user of the key has no right to this."""
 
 
-class Client:
+class Client(HttpClient):
     """One connection to one Odoo, as one user. Use it as a context manager."""
 
     def __init__(self, config: OdooConfig) -> None:
-        self._outgoing = config.outgoing()
+        super().__init__(config.outgoing())
         self._headers = {
             "Authorization": f"bearer {config.key.get_secret_value()}",
             "Content-Type": "application/json; charset=utf-8",
@@ -44,20 +43,6 @@ class Client:
         self._next = 0.0
         self.clock = datetime.now(UTC)
         """The server's clock when it last answered: its times are compared with it, never with ours."""
-
-    def __enter__(self) -> Self:
-        self._outgoing.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._outgoing.__exit__(kind, error, trace)
-
-    @property
-    def host(self) -> str:
-        """The server, for messages."""
-        return self._outgoing.host
 
     def ask(self, model: str, method: str, **arguments: Any) -> Any:
         """Call a method that changes nothing; a server that is busy or away is asked again a few times.
@@ -90,8 +75,8 @@ class Client:
 
     def _request(self, method: str, path: str, content: bytes) -> Answer:
         if self._pause:
-            time.sleep(max(0.0, self._next - time.monotonic()))
-            self._next = time.monotonic() + self._pause
+            patience.clock.wait(self._next - patience.clock.now())
+            self._next = patience.clock.now() + self._pause
         answer = self._outgoing.request(method, content, self._headers, path=path)
         self.clock = answer.at or self.clock
         return answer
@@ -105,6 +90,8 @@ class Client:
                 f"{self.host}: Odoo refuses the key (401): make a new one for its user (Preferences, Account Security) "
                 "and put it into `key`"
             )
+        if answer.status >= 500 and not said:
+            raise NoAnswerError(f"{self.host}: Odoo failed (HTTP {answer.status})")
         if answer.status < 400:
             raise ConfigurationError(
                 f"{self.host}: Odoo answers from another address (HTTP {answer.status}): write that one as `url`"

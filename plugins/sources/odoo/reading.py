@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from hub.documented import as_documented
 from hub.incremental import LookBack
 from plugins.sources.odoo.client import Client
 from plugins.sources.odoo.listings import Kind, Listing
@@ -52,10 +53,11 @@ def changed(
     fields = known_fields(client, listing, more, reading.models)
     client.ask(listing.model, "search", domain=[], limit=1)  # tells the server's clock, and whether it may be read
     look_back = LookBack(state, client.clock, reading.overlap)
-    for page in _pages(client, listing, fields, look_back.after, reading.page_size):
-        fresh = look_back.fresh(page, lambda record: _stamp(listing, record))
-        if fresh:
-            yield _table(client, listing, fields, fresh)
+    with as_documented(f"{client.host}: the list of {listing.model}"):
+        for page in _pages(client, listing, fields, look_back.after, reading.page_size):
+            fresh = look_back.fresh(page, lambda record: _stamp(listing, record))
+            if fresh:
+                yield _table(client, listing, fields, fresh)
     look_back.keep()
 
 
@@ -116,7 +118,7 @@ def _pages(
             yield found
         if len(found) < size:
             return
-        last = found[-1]["id"]
+        last = int(found[-1]["id"])
 
 
 def _since(listing: Listing, after: datetime | None) -> list[Any]:
@@ -150,16 +152,18 @@ def _specification(paths: Iterable[str]) -> dict[str, Any]:
 def _table(
     client: Client, listing: Listing, fields: Mapping[str, Kind | None], records: Sequence[Mapping[str, Any]]
 ) -> pa.Table:
-    """Make a table with one column per field, of the type that Odoo declares."""
+    """Make a table with one column per field, of the type that Odoo declares; what is of another is set aside later."""
     import pyarrow as pa
+
+    from hub import arrow
 
     columns = {}
     for path, kind in fields.items():
         steps = path.split(".")
         values = [_value(_at(record, steps), kind) if kind else None for record in records]
-        columns[column(path)] = pa.array(values, _type(kind or listing.fields.get(path, "text")))
+        columns[column(path)] = arrow.column(values, _type(kind or listing.fields.get(path, "text")))
     if listing.about is not None:
-        columns["about_partner_id"] = pa.array(_partners(client, listing.about, records), pa.int64())
+        columns["about_partner_id"] = arrow.column(_partners(client, listing.about, records), pa.int64())
     return pa.table(columns)
 
 
@@ -186,10 +190,12 @@ def _value(value: Any, kind: Kind) -> Any:
         return json.dumps(value or [], ensure_ascii=False, separators=(",", ":"))
     if value is None or value is False:
         return None
-    if kind == "moment":
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    if kind == "date":
-        return datetime.fromisoformat(value).date()
+    if kind in ("moment", "date"):
+        try:
+            moment = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            return value  # it does not fit its column, and is set aside with its row
+        return moment.replace(tzinfo=UTC) if kind == "moment" else moment.date()
     if kind == "text":
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return value

@@ -38,9 +38,9 @@ from hub.contracts import (
     Source,
     SyncBatch,
 )
-from hub.errors import ConfigurationError, HubError
+from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.hookspecs import hookimpl
-from hub.incremental import Digest
+from hub.incremental import Digest, StopsHere
 from hub.outgoing import Outgoing
 from plugins.destinations.rest.api import Api
 from plugins.destinations.rest.config import Mail, WrittenObject
@@ -57,6 +57,10 @@ from plugins.sources.rest.shape import shaped
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
+
+
+Piece = tuple[str, Any] | StopsHere
+"""Rows of a table, by its name; or that a list stops here."""
 
 
 class RestConnection(Plugin):
@@ -125,18 +129,42 @@ class RestSource(RestConnection, Source):
     """Lands lists of a JSON API."""
 
     def resources(self) -> Iterable[DltResource]:
-        """Give one resource per list."""
+        """Give one resource per list; once one has to stop, the others do not ask in vain."""
         import dlt
 
+        self._stopped: StopsHere | None = None
         return [
-            dlt.resource(
-                self._changed(name, settings, settings.cursor) if settings.cursor else self._whole(name, settings),
-                name=name,
-            )
-            for name, settings in self.config.resources.items()
+            dlt.resource(self._landed(name, settings), name=name) for name, settings in self.config.resources.items()
         ]
 
-    def _whole(self, name: str, settings: RestResource) -> Iterator[Any]:
+    def _landed(self, name: str, settings: RestResource) -> Iterator[Any]:
+        """Yield what is new in a list. Where the API has no answer now, what can be kept is, and the run says so."""
+        import dlt
+
+        if self._stopped is not None:
+            return
+        pieces = self._changed(name, settings, settings.cursor) if settings.cursor else self._whole(name, settings)
+        came = False
+        try:
+            for piece in pieces:
+                if isinstance(piece, StopsHere):
+                    yield self._stop(piece, settings)
+                    continue
+                table, rows = piece
+                came = True
+                yield dlt.mark.with_table_name(rows, table)
+        except TemporaryError as error:
+            if came:
+                raise
+            yield self._stop(StopsHere(error), settings)
+
+    def _stop(self, reason: StopsHere, settings: RestResource) -> StopsHere:
+        """Stop a list; and the others with it, unless it has a rate of its own."""
+        if not settings.rate:
+            self._stopped = reason
+        return reason
+
+    def _whole(self, name: str, settings: RestResource) -> Iterator[Piece]:
         """Yield all pages, if the list is not the same as when it was last read; it is held in memory meanwhile."""
         import dlt
 
@@ -151,19 +179,20 @@ class RestSource(RestConnection, Source):
             tables += [(table, table_of(rows)) for table, rows in shaped(name, settings, page, known)]
         if state.get("digest") != str(digest):
             state["digest"] = str(digest)
-            for table, rows in tables:
-                yield dlt.mark.with_table_name(rows, table)
+            yield from tables
 
-    def _changed(self, name: str, settings: RestResource, cursor: Cursor) -> Iterator[Any]:
+    def _changed(self, name: str, settings: RestResource, cursor: Cursor) -> Iterator[Piece]:
         """Yield what is new since the last run."""
         import dlt
 
         state = dlt.current.resource_state()
         sign_in(self.config, self.place, self._pace)
         known = known_values(self.config, self.place, self._pace, settings)
-        for items in news(Pages(self.config, self.place, self._pace, name), name, cursor, state):
-            for table, rows in shaped(name, settings, items, known):
-                yield dlt.mark.with_table_name(rows, table)
+        for items in news(Pages(self.config, self.place, self._pace, name), name, settings, cursor, state):
+            if isinstance(items, StopsHere):
+                yield items
+            else:
+                yield from shaped(name, settings, items, known)
 
 
 class RestDestination(RestConnection, Destination):

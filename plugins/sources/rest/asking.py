@@ -39,15 +39,23 @@ def refuse_error(settings: RestResource, where: str, answer: Any) -> None:
 
 def refuse_absence(settings: RestResource, where: str, answer: Any) -> None:
     """Raise where an answer lacks the list that `data` names: an error in a form of its own, or another API."""
+    if settings.data is None and isinstance(answer, Mapping) and (answer.get("error") or answer.get("errors")):
+        raise ConfigurationError(
+            f"{where}: an answer of 200 with an error in the place of a list; mend `auth` or `path`, or say in `data` "
+            "where the list is"
+        )
     if settings.data is None or settings.may_lack or not _PLAIN.fullmatch(settings.data):
         return
-    above, _, last = settings.data.rpartition(".")
-    holder = value_at(above, answer)
-    if holder is not None and not (isinstance(holder, Mapping) and last in holder):
-        raise ConfigurationError(
-            f"{where}: the answer has nothing at '{settings.data}'; mend `data`, or say `may_lack: true` if the API "
-            "leaves an empty list out"
-        )
+    holder = answer
+    for step in settings.data.split("."):
+        if holder is None:
+            return  # it says itself that there is nothing
+        if not (isinstance(holder, Mapping) and step in holder) and not (isinstance(holder, list) and step.isdigit()):
+            raise ConfigurationError(
+                f"{where}: the answer has nothing at '{settings.data}'; mend `data`, or say `may_lack: true` if the "
+                "API leaves an empty list out"
+            )
+        holder = value_at(step, holder)
 
 
 _PLAIN = re.compile(r"[\w-]+(\.[\w-]+)*")

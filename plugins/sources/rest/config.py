@@ -99,6 +99,11 @@ class Cursor(_Part):
     after: bool = Field(
         False, description="The API leaves out the very moment that it is given (>): ask from a second earlier."
     )
+    ordered: bool = Field(
+        False,
+        description="The API gives the list in the order of this field, the oldest first: where an allowance is used "
+        "up halfway, what came is kept, and the next run goes on there. `by: moment` is always so.",
+    )
     overlap: Duration | None = Field(
         None,
         description="How long a change may take to become visible: so far each run looks back, by the API's clock, and "
@@ -175,6 +180,11 @@ class RestResource(_Part):
         {}, description="Lists inside an item that become tables of their own, such as the lines of an order."
     )
     look_up: dict[str, LookUp] = _LOOK_UP
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it comes in the order of its cursor, so that it can be read in parts."""
+        return self.cursor is not None and (self.cursor.ordered or self.paginate.by == "moment")
 
     @property
     def look_ups(self) -> tuple[LookUp, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from hub.errors import ConfigurationError
 from plugins.sources.rest.config import Cursor
 
+_NUMBER = re.compile(r"\d{1,30}", re.ASCII)
 _WITH_OFFSET = re.compile(r"\d{4}-\d\d-\d\d[T ].*[+-]\d\d:?\d\d")
 
 
@@ -17,10 +18,18 @@ def written(moment: Any, cursor: Cursor) -> Any:
     return moment if cursor.write == "{value}" else cursor.write.replace("{value}", str(moment))
 
 
+def seconds(moment: Any) -> int | None:
+    """Give seconds since 1970, also where they are written as a text; None where the moment is written otherwise."""
+    if isinstance(moment, str) and _NUMBER.fullmatch(moment):
+        return None if len(moment) == len("20260301") else int(moment)
+    return moment if isinstance(moment, int) else None
+
+
 def a_second_before(moment: str | int, name: str) -> str | int:
     """Give a moment (ISO 8601 text in the form that it has, or seconds) a second earlier."""
-    if isinstance(moment, int):
-        return moment - 1
+    counted = seconds(moment)
+    if counted is not None or isinstance(moment, int):
+        return int(moment) - 1
     earlier = read(moment, name) - timedelta(seconds=1)
     text = earlier.isoformat(timespec="auto" if "." in moment else "seconds")
     return text.replace("+00:00", "Z") if moment.endswith("Z") else text
@@ -28,8 +37,10 @@ def a_second_before(moment: str | int, name: str) -> str | int:
 
 def stamp(moment: Any, name: str) -> datetime | None:
     """Read a moment, or seconds since 1970; one without an offset is UTC. None where there is none."""
-    if moment is None or isinstance(moment, int):
-        return None if moment is None else datetime.fromtimestamp(moment, UTC)
+    if moment is None:
+        return None
+    if (counted := seconds(moment)) is not None:
+        return datetime.fromtimestamp(counted, UTC)
     found = read(moment, name)
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
@@ -54,7 +65,14 @@ def later(value: Any, than: Any, name: str) -> bool:
         ) from None
 
 
+def same(value: Any, other: Any) -> bool:
+    """Say whether two values of the cursor's field are one moment: 7 and "7" are."""
+    return bool(_in_order(value) == _in_order(other))
+
+
 def _in_order(value: Any) -> Any:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value)
     if isinstance(value, str) and _WITH_OFFSET.fullmatch(value):
         try:
             return datetime.fromisoformat(value)

@@ -6,33 +6,81 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.incremental import LookBack, Moment, mark
-from plugins.sources.rest.config import Cursor
-from plugins.sources.rest.moments import later, stamp
+from hub.errors import ConfigurationError, TemporaryError
+from hub.incremental import LookBack, Moment, StopsHere, mark
+from plugins.sources.rest.config import Cursor, RestResource
+from plugins.sources.rest.moments import later, same, seconds, stamp
 from plugins.sources.rest.pages import Page, Pages
 from plugins.sources.rest.paging import moment_of
 
 
-def news(pages: Pages, name: str, cursor: Cursor, state: dict[str, Any]) -> Iterator[Page]:
-    """Yield what did not land with the run before, and keep in `state` where the next one goes on."""
+def news(
+    pages: Pages, name: str, settings: RestResource, cursor: Cursor, state: dict[str, Any]
+) -> Iterator[Page | StopsHere]:
+    """Yield what did not land with the run before, and keep in `state` where the next one goes on.
+
+    A list that comes in the order of its cursor ends with StopsHere where the API has no answer for now, once a page of
+    it came. Any other raises TemporaryError then.
+    """
     if cursor.overlap is not None:
-        return _looking_back(pages, name, cursor, cursor.overlap, state)
-    return _from_the_last_moment(pages, name, cursor, state)
+        return _looking_back(pages, name, settings, cursor, cursor.overlap, state)
+    return _from_the_last_moment(pages, name, settings, cursor, state)
 
 
-def _looking_back(pages: Pages, name: str, cursor: Cursor, overlap: timedelta, state: dict[str, Any]) -> Iterator[Page]:
+def _in_parts(pages: Iterator[Page], settings: RestResource, name: str, stops: list[StopsHere]) -> Iterator[Page]:
+    """Yield pages until they end, or an API has no answer for now to a list in order: then that is put into `stops`."""
+    former: Any = None
+    try:
+        for page in pages:
+            yield page
+            if settings.in_order and settings.cursor is not None:
+                former = _risen(page, settings.cursor, former, name)
+    except TemporaryError as error:
+        if former is None:
+            raise
+        stops.append(StopsHere(error))
+
+
+def _risen(page: Page, cursor: Cursor, former: Any, name: str) -> Any:
+    """Give the last moment of a page that comes in order. Raises ConfigurationError where it does not."""
+    for value in (moment_of(item, cursor) for item in page):
+        if value is None:
+            continue
+        if cursor.ordered and former is not None and later(former, value, name):
+            raise ConfigurationError(f"{name}: the list is not in the order of {cursor.field}; mend `ordered`")
+        former = value
+    return former
+
+
+def _looking_back(
+    pages: Pages, name: str, settings: RestResource, cursor: Cursor, overlap: timedelta, state: dict[str, Any]
+) -> Iterator[Page | StopsHere]:
     """Begin each run `overlap` before the one before it: an item may appear later than its time says.
 
     A time in the future does not lead astray: the API's clock says up to where everything is known.
     """
     look_back: LookBack | None = None
-    for page in pages.since(_since(state)):
+    came, known = 0, 0
+    stops: list[StopsHere] = []
+    for page in _in_parts(pages.since(_since(state)), settings, name, stops):
+        came += len(page)
+        known += sum(moment_of(item, cursor) is not None for item in page)
         if look_back is None:
             look_back = LookBack(state, pages.clock or datetime.now(UTC), overlap)
         for moment in (moment_of(item, cursor) for item in page[:1]):
-            state["counts"] = isinstance(moment, int)
+            state["counts"] = seconds(moment) is not None
         yield list(look_back.fresh(page, lambda item: stamp(moment_of(item, cursor), name)))
-    if look_back is not None:
+    if came and not known:
+        raise ConfigurationError(
+            f"{name}: not one of its {came} items has a moment at '{cursor.field}', so nothing says which of them are "
+            "new; mend `cursor`"
+        )
+    if look_back is None:
+        return
+    if stops:
+        look_back.keep_so_far()
+        yield stops[0]
+    else:
         look_back.keep()
 
 
@@ -44,29 +92,35 @@ def _since(state: dict[str, Any]) -> str | int | None:
     return int(after.timestamp()) if state["counts"] else after.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _from_the_last_moment(pages: Pages, name: str, cursor: Cursor, state: dict[str, Any]) -> Iterator[Page]:
+def _from_the_last_moment(
+    pages: Pages, name: str, settings: RestResource, cursor: Cursor, state: dict[str, Any]
+) -> Iterator[Page | StopsHere]:
     """Yield the items from the last moment on that were not there before, and those without a moment."""
     last = newest = state.get("last")
     reading = {"moment": _Again(state.get("moment", {})), "without": _Again(state.get("without", {}))}
     at_newest = Moment()
-    for page in pages.since(last):
+    stops: list[StopsHere] = []
+    for page in _in_parts(pages.since(last), settings, name, stops):
         fresh = []
         for item in page:
             value = moment_of(item, cursor)
-            if value is None or value == last:
+            if value is None or same(value, last):
                 fresh.extend(reading["without" if value is None else "moment"].new(item))
             elif last is None or later(value, last, name):
                 fresh.append(item)
                 if newest is None or later(value, newest, name):
                     newest, at_newest = value, Moment()
-                if value == newest:
+                if same(value, newest):
                     at_newest.add([item])
         yield fresh
-    for group in reading.values():
-        yield group.held_back()
+    if not stops:
+        for group in reading.values():
+            yield group.held_back()
+    known = {name: group.so_far() if stops else group.remembered() for name, group in reading.items()}
     state["last"] = newest
-    state["moment"] = reading["moment"].remembered() if newest == last else at_newest.remembered()
-    state["without"] = reading["without"].remembered()
+    state["moment"] = known["moment"] if same(newest, last) else at_newest.remembered()
+    state["without"] = known["without"]
+    yield from stops
 
 
 class _Again:
@@ -91,6 +145,13 @@ class _Again:
     def held_back(self) -> list[dict[str, Any]]:
         """Give all items that could only be judged together, if they are not the same as before."""
         return [] if self._before.get("digest") == self.remembered().get("digest") else self._held
+
+    def so_far(self) -> dict[str, Any]:
+        """Give what to remember where not all of them have come."""
+        now = self._now.remembered()
+        if "digest" in self._before or "digest" in now:
+            return self._before
+        return {"seen": sorted({*self._seen, *now["seen"]})}
 
     def remembered(self) -> dict[str, Any]:
         """Give what to remember now; an API that leaves these items out changes nothing."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import fcntl
 import json
 import math
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from hub import patience
 from hub.errors import TemporaryError
 from hub.units import Rate
 
@@ -27,23 +27,13 @@ PARTS = 48
 
 
 class Pace:
-    """The rates of one connection. Clock and sleep can be given, for a test on a simulated clock."""
+    """The rates of one connection."""
 
-    def __init__(
-        self,
-        rates: Sequence[Rate],
-        folder: Path,
-        connection: str,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-        above: Pace | None = None,
-    ) -> None:
+    def __init__(self, rates: Sequence[Rate], folder: Path, connection: str, above: Pace | None = None) -> None:
         self._recent = {rate: deque[float](maxlen=rate.number) for rate in rates if rate.seconds < LONG}
         self._long = tuple(rate for rate in rates if rate.seconds >= LONG)
         self._folder, self._connection = folder, connection
         self._file = folder / ".hub" / "rates" / f"{connection}.json"
-        self._clock = clock
-        self._sleep = sleep
         self._above = above
         self._lists: dict[str, Pace] = {}
 
@@ -51,7 +41,7 @@ class Pace:
         """Give the pace of one list, which may have rates of its own beside the connection's."""
         if rates and name not in self._lists:
             own = f"{self._connection}.{name}"
-            self._lists[name] = Pace(rates, self._folder, own, self._clock, self._sleep, self)
+            self._lists[name] = Pace(rates, self._folder, own, self)
         return self._lists.get(name, self)
 
     @contextmanager
@@ -61,7 +51,7 @@ class Pace:
         It counts from when it was answered: nobody knows at which moment before that it arrived there.
         """
         while self._recent and (seconds := max(map(self._until, self._recent))) > 0:
-            self._sleep(seconds)
+            patience.clock.wait(seconds)
         if self._long:
             self._count()
         try:
@@ -69,14 +59,14 @@ class Pace:
                 yield
         finally:
             for times in self._recent.values():
-                times.append(self._clock())
+                times.append(patience.clock.now())
 
     def _until(self, rate: Rate) -> float:
         """Say how long a short rate has to be waited for; a clock that was set back does not make it longer."""
         times = self._recent[rate]
         if len(times) < rate.number:
             return 0.0
-        return min(times[0] + rate.seconds - self._clock(), float(rate.seconds))
+        return min(times[0] + rate.seconds - patience.clock.now(), float(rate.seconds))
 
     def _count(self) -> None:
         """Count one request by the long rates, together with what other processes of this machine ask."""
@@ -89,10 +79,10 @@ class Pace:
                     raise TemporaryError(
                         f"{rate} is used up; a next run goes on in {seconds / 60:.0f} minutes", seconds
                     )
-                self._sleep(seconds)
+                patience.clock.wait(seconds)
             known = self._known()
             for rate in self._long:
-                part = str(_part(rate, self._clock()))
+                part = str(_part(rate, patience.clock.now()))
                 counts = known.setdefault(str(rate), {})
                 counts[part] = counts.get(part, 0) + 1
             new = self._file.with_suffix(".new")
@@ -101,7 +91,7 @@ class Pace:
 
     def _left(self, rate: Rate) -> tuple[float, Rate]:
         """Say how long a long rate has to be waited for."""
-        now = self._clock()
+        now = patience.clock.now()
         used = {int(part): number for part, number in self._known().get(str(rate), {}).items()}
         if sum(used.values()) < rate.number:
             return 0.0, rate
@@ -115,7 +105,7 @@ class Pace:
             return {}
         found = {}
         for rate in self._long:
-            newest = _part(rate, self._clock())
+            newest = _part(rate, patience.clock.now())
             counts = known.get(str(rate), {})
             found[str(rate)] = {
                 part: number for part, number in counts.items() if newest - PARTS <= int(part) <= newest

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import parse_qsl
 
 from hub.contracts import Place, Pushed, Received
 from hub.errors import RejectedError
@@ -17,6 +18,7 @@ from plugins.sources.rest.config import Push, RestResource
 from plugins.sources.rest.shape import shaped
 
 Thing = Mapping[str, Any]
+_MOST_FIELDS = 1_000
 
 
 def received(settings: Push | None, lists: Mapping[str, RestResource], place: Place, request: Pushed) -> Received:
@@ -59,10 +61,31 @@ def _address(place: Place, request: Pushed) -> str:
 
 
 def _body(request: Pushed) -> Any:
+    """Read a body: JSON, or a form, in which `data[email]` is the email of data. Raises RejectedError."""
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return _form(request.body)
     try:
         return json.loads(request.body)
     except (ValueError, RecursionError):
         raise RejectedError("the body is no JSON") from None
+
+
+def _form(body: bytes) -> dict[str, Any]:
+    try:
+        fields = parse_qsl(body.decode(), strict_parsing=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise RejectedError("the body is no form") from None
+    found: dict[str, Any] = {}
+    for name, value in fields:
+        *above, last = re.findall(r"[^\[\]]+", name) or [name]
+        place = found
+        for step in above:
+            inner = place.setdefault(step, {})
+            if not isinstance(inner, dict):
+                raise RejectedError(f"the form says two things of '{step}'")
+            place = inner
+        place[last] = value
+    return found
 
 
 def _by_table(settings: Push, request: Pushed, body: Any, things: list[Thing]) -> Iterator[tuple[str, Thing]]:

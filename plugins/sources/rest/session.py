@@ -72,7 +72,9 @@ def session_for(
                     used = str(request.headers["Authorization"]).removeprefix("Bearer ")
                     request.headers["Authorization"] = f"Bearer {tokens.access(refused=used)}"
                     response = self._in_turn(request, options)
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except requests.TooManyRedirects:
+                raise ConfigurationError(f"{where}: the API leads from one address to another; mend `url`") from None
+            except requests.RequestException as error:
                 raise TemporaryError(f"{where}: no answer: {why_unreachable(error)}") from None
             if response.status_code == 429 or response.status_code >= 500:
                 raise TemporaryError(f"{where}: the API answers {response.status_code}", _retry_after(response))

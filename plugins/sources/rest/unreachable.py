@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from http.client import HTTPException
 
 
 def why_unreachable(error: BaseException) -> str:
@@ -25,6 +26,8 @@ def why_unreachable(error: BaseException) -> str:
             return f"{words} ({found.verify_message})"
         if found is not None:
             return words
+    if any(isinstance(cause, HTTPException) for cause in causes):
+        return "it hung up in the middle of its answer"
     return "it hung up" if any(isinstance(cause, OSError) for cause in causes) else type(error).__name__
 
 

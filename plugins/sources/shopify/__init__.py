@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.contracts import Capabilities, Check, Destination, Proof, Pushed, Received, Result, Source, SyncBatch
-from hub.errors import ConfigurationError, HubError, RejectedError, TemporaryError
+from hub.documented import as_documented
+from hub.errors import ConfigurationError, HubError, RejectedError
 from hub.hookspecs import hookimpl
 from hub.incoming import SCHEMES, json_object, signed_as
 from hub.incremental import LookBack
@@ -75,14 +76,12 @@ class Shopify(Source, Destination):
             client.ask(_MAY)  # for the shop's clock, before anything is read
             look_back = LookBack(dlt.current.resource_state(), client.clock, self.config.overlap)
             since = look_back.after.strftime("%Y-%m-%dT%H:%M:%SZ") if look_back.after is not None else None
-            try:
+            with as_documented(f"{client.host}: the list of {name}"):
                 for page in grouped(client.lines(query_of(name, since)), PAGE):
                     fresh = look_back.fresh(page, lambda item: datetime.fromisoformat(item["updatedAt"]))
                     for table, rows in rows_of(name, fresh):
                         if rows:
                             yield dlt.mark.with_table_name(rows, table)
-            except ValueError as error:
-                raise TemporaryError(f"{client.host}: the list of {name} can't be read: {error}") from None
             look_back.keep()
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from itertools import islice
+from typing import Any
 
+from hub import patience
 from hub.errors import ConfigurationError, TemporaryError
-from hub.outgoing import Answer, NoAnswerError, Outgoing, clean_reason
+from hub.outgoing import Answer, HttpClient, NoAnswerError, Outgoing, clean_reason
 from hub.patience import patiently
 from plugins.sources.shopify.config import ShopifyConfig
 
@@ -27,34 +27,19 @@ _START = """mutation ($query: String!) {
   }
 }"""
 _LOOK = """query ($id: ID!) {
-  node(id: $id) { ... on BulkOperation { id status errorCode url } }
+  node(id: $id) { ... on BulkOperation { id status errorCode url objectCount } }
 }"""
 
 
-class Client:
+class Client(HttpClient):
     """The Admin API of one shop. Use it as a context manager."""
 
     def __init__(self, config: ShopifyConfig) -> None:
         self._config = config
-        self._outgoing = config.outgoing()
+        super().__init__(config.outgoing())
         self._path = f"/admin/api/{config.version}/graphql.json"
         self.clock = datetime.now(UTC)
         """The shop's clock when it last answered."""
-
-    def __enter__(self) -> Self:
-        """Keep the connection open between requests."""
-        self._outgoing.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._outgoing.__exit__(kind, error, trace)
-
-    @property
-    def host(self) -> str:
-        """The server, for messages."""
-        return self._outgoing.host
 
     def ask(self, document: str, **variables: Any) -> dict[str, Any]:
         """Give the data of a query, asked again while the shop is busy.
@@ -78,12 +63,27 @@ class Client:
 
     def lines(self, query: str) -> Iterator[dict[str, Any]]:
         """Have the shop make a list ready, and give its lines: objects, each followed by those that belong to it."""
-        url = self._finished(self._started(query))
+        url, count = self._finished(self._started(query))
         if url is None:
             return  # nothing was found
-        # the file lies elsewhere, at an address that is signed itself: our token does not go there
+        done = 0
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                for line in islice(self._file(url), done, None):
+                    yield json.loads(line)
+                    done += 1
+                break
+            except TemporaryError as error:
+                if attempt == ATTEMPTS or (error.retry_after or 0.0) > patience.LONGEST_WAIT:
+                    raise
+                patience.clock.wait(error.retry_after or 0.5 * 2 ** (attempt - 1))
+        if done != count:
+            raise TemporaryError(f"{self.host}: a list of {count} objects came with {done}")
+
+    def _file(self, url: str) -> Iterator[str]:
+        """Read the lines of a list; it lies elsewhere, at an address that is signed: our token does not go there."""
         with Outgoing(url, allow_private=self._config.allow_private, timeout=self._config.timeout) as file:
-            yield from (json.loads(line) for line in file.lines() if line)
+            yield from (line for line in file.lines() if line)
 
     def _started(self, query: str) -> str:
         """Start an operation, once those that are under way are done."""
@@ -94,26 +94,27 @@ class Client:
             said = "; ".join(clean_reason(str(error["message"])) for error in started["userErrors"])
             if not any(error.get("code") == "OPERATION_IN_PROGRESS" for error in started["userErrors"]):
                 raise ConfigurationError(f"{self.host}: the shop refuses to make a list ready: {said}")
-            time.sleep(pause)
+            patience.clock.wait(pause)
         raise AssertionError("_pauses ends with an error")
 
-    def _finished(self, operation: str) -> str | None:
+    def _finished(self, operation: str) -> tuple[str | None, int]:
+        """Wait for a list: where it lies, and how many lines it has."""
         for pause in self._pauses("the shop is still making a list ready"):
             found = self.ask(_LOOK, id=operation)["node"]
             if found["status"] == "COMPLETED":
-                return str(found["url"]) if found["url"] else None
+                return str(found["url"]) if found["url"] else None, int(found["objectCount"])
             if found["status"] not in UNDER_WAY:
                 code = found["errorCode"] or found["status"]
                 if code == "ACCESS_DENIED":
                     raise ConfigurationError(f"{self.host}: the app may not read this list: give it the scope")
                 raise TemporaryError(f"{self.host}: the shop could not make a list ready ({code})")
-            time.sleep(pause)
+            patience.clock.wait(pause)
         raise AssertionError("_pauses ends with an error")
 
     def _pauses(self, what: str) -> Iterator[float]:
-        until = time.monotonic() + self._config.longest.total_seconds()
+        until = patience.clock.now() + self._config.longest.total_seconds()
         pause = 0.1
-        while time.monotonic() < until:
+        while patience.clock.now() < until:
             yield pause
             pause = min(pause * 1.6, LONGEST_PAUSE)
         raise TemporaryError(f"{self.host}: {what}, after {self._config.longest}: raise `longest`, or try again later")
@@ -126,7 +127,7 @@ class Client:
         if answer.status in (401, 403):
             raise ConfigurationError(f"{self.host}: the shop refuses the token ({answer.status}): check `token`")
         said = _said(answer)
-        if answer.status != 200 or not said:
+        if answer.status != 200 or not said.keys() & {"data", "errors"}:
             raise ConfigurationError(
                 f"{self.host}: this is no Admin API of Shopify (HTTP {answer.status}): check `url` and `version`"
             )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.contracts import Check, Proof, Source
+from hub.documented import as_documented
 from hub.errors import HubError
 from hub.hookspecs import hookimpl
 from hub.incremental import LookBack
@@ -61,10 +62,11 @@ class Vendure(Source):
 
         with Client(self.config) as client:
             look_back = LookBack(dlt.current.resource_state(), client.clock, self.config.overlap)
-            for page in self._pages(client, name, look_back.after):
-                fresh = look_back.fresh(page, lambda item: moment(item["updatedAt"]))
-                for table, rows in tables_of(name, fresh, self._custom(name)) if fresh else ():
-                    yield dlt.mark.with_table_name(rows, table)
+            with as_documented(f"{client.host}: the list of {name}"):
+                for page in self._pages(client, name, look_back.after):
+                    fresh = look_back.fresh(page, lambda item: moment(item["updatedAt"]))
+                    for table, rows in tables_of(name, fresh, self._custom(name)) if fresh else ():
+                        yield dlt.mark.with_table_name(rows, table)
             look_back.keep()
 
     def _custom(self, name: str) -> tuple[str, ...]:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
 from hub.errors import ConfigurationError, TemporaryError
-from hub.outgoing import Answer, clean_reason
+from hub.outgoing import Answer, HttpClient, clean_reason
 from hub.patience import patiently
 from plugins.sources.vendure.config import VendureConfig
 
@@ -21,12 +20,12 @@ _LOGIN = """mutation ($username: String!, $password: String!) {
 }"""
 
 
-class Client:
+class Client(HttpClient):
     """One session of one administrator. Use it as a context manager."""
 
     def __init__(self, config: VendureConfig) -> None:
         self._config = config
-        self._outgoing = config.outgoing()
+        super().__init__(config.outgoing())
         self._headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -37,7 +36,7 @@ class Client:
 
     def __enter__(self) -> Self:
         """Sign in. Raises ConfigurationError where the sign-in is refused, TemporaryError where the shop is away."""
-        self._outgoing.__enter__()
+        super().__enter__()
         password = self._config.password.get_secret_value()
         answer = self._patiently(_LOGIN, {"username": self._config.username, "password": password})
         if _said(answer).get("data", {}).get("login", {}).get("__typename") != "CurrentUser":
@@ -50,16 +49,6 @@ class Client:
         self._headers["Authorization"] = f"Bearer {token}"
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._outgoing.__exit__(kind, error, trace)
-
-    @property
-    def host(self) -> str:
-        """The server, for messages."""
-        return self._outgoing.host
-
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """Give the data of a query. Raises ConfigurationError for what an admin must mend, TemporaryError otherwise."""
         said = _said(self._patiently(query, variables))
@@ -70,7 +59,8 @@ class Client:
                 raise ConfigurationError(f"{self.host}: {self._config.username} may not read {what}: give it the right")
             raise TemporaryError(f"{self.host}: the shop failed ({clean_reason(code or str(error.get('message')))})")
         data = said.get("data")
-        assert isinstance(data, dict)
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"{self.host}: an answer without data: check `url`, which ends in /admin-api")
         return data
 
     def _patiently(self, query: str, variables: dict[str, Any]) -> Answer:

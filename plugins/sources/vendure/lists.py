@@ -213,11 +213,13 @@ def _table(
 ) -> pa.Table:
     import pyarrow as pa
 
+    from hub import arrow
+
     types = {
         "integer": pa.int64(),
         "boolean": pa.bool_(),
         "moment": pa.timestamp("us", "UTC"),
         "text": pa.string(),
     }
-    made = {name: pa.array([row[name] for row in rows], types[kind]) for name, kind in columns.items()}
-    return pa.table({**made, **{name: pa.array(values, pa.string()) for name, values in (own or {}).items()}})
+    made = {name: arrow.column([row[name] for row in rows], types[kind]) for name, kind in columns.items()}
+    return pa.table({**made, **{name: arrow.column(values, pa.string()) for name, values in (own or {}).items()}})

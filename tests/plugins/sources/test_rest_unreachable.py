@@ -7,22 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from hub.contracts import Place
 from hub.testing.destinations import closed_port
 from plugins.sources.rest import Rest
-from plugins.sources.rest import session as asking
 from plugins.sources.rest.config import RestConfig
 from plugins.sources.rest.unreachable import why_unreachable
 from tests.plugins.destinations.conftest import write_certificate
 from tests.plugins.vendors.served import Answered, served
-
-
-@pytest.fixture(autouse=True)
-def once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask once: these do not get better by waiting."""
-    monkeypatch.setattr(asking, "ATTEMPTS", 1)
 
 
 def told(url: str, folder: Path) -> str:

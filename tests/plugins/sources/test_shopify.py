@@ -17,7 +17,8 @@ import pytest
 from hub.contracts import Place, Pushed, Row, SyncBatch
 from hub.errors import ConfigurationError, RejectedError, TemporaryError, UnsignedError
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing, SourceWorld
 from plugins.sources.shopify import Shopify
 from plugins.sources.shopify.config import ShopifyConfig
 from tests.plugins.sources.shopify_server import API_SECRET, TOKEN, Shop, gid, money, shopify_server
@@ -79,17 +80,17 @@ def order(number: int, lines: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-class ShopWorld(SourceWorld):
+class ShopWorld(HttpSourceWorld):
     plugin = Shopify
     table = "customers"
     columns = ("id", "first_name")
     secrets = (TOKEN, API_SECRET, "shpat_wr0ng")
 
     def __init__(self, shop: Shop) -> None:
-        self.shop = shop
+        self.shop, self.url = shop, shop.url
 
     def config(self, token: str = TOKEN) -> ShopifyConfig:
-        return config(self.shop, token=token, resources=["customers"])
+        return config(self.shop, url=self.url, token=token, resources=["customers"])
 
     def wrong_config(self) -> ShopifyConfig:
         return self.config("shpat_wr0ng")
@@ -102,8 +103,11 @@ class ShopWorld(SourceWorld):
             self.shop.lists["customers"][made["id"]] = made
             self.shop.clock = max(self.shop.clock, at)
 
+    def remove(self, id_: int) -> None:
+        del self.shop.lists["customers"][gid("Customer", id_)]
 
-class TestShopifyConforms(SourceSuite):
+
+class TestShopifyConforms(HttpSourceSuite):
     @pytest.fixture
     def world(self, shop: Shop) -> ShopWorld:
         return ShopWorld(shop)

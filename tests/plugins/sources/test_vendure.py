@@ -10,7 +10,7 @@ import pytest
 
 from hub.contracts import Place
 from hub.errors import ConfigurationError, TemporaryError
-from hub.testing import SourceSuite, SourceWorld
+from hub.testing import HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import Landing
 from plugins.sources.vendure import Vendure
 from plugins.sources.vendure.config import VendureConfig
@@ -34,16 +34,16 @@ def landing(server, tmp_path):
     return Landing(Vendure(config(server, page_size=2), Place("shop", tmp_path)), tmp_path)
 
 
-class ShopWorld(SourceWorld):
+class ShopWorld(HttpSourceWorld):
     plugin = Vendure
     table = "variants"
     secrets = (PASSWORD, "wr0ng-geheim")
 
     def __init__(self, server: VendureServer) -> None:
-        self.server = server
+        self.server, self.url = server, server.url
 
     def config(self, **given: Any) -> VendureConfig:
-        return config(self.server, custom_fields={"variants": ["nickname"]}, **given)
+        return config(self.server, url=self.url, custom_fields={"variants": ["nickname"]}, **given)
 
     def wrong_config(self) -> VendureConfig:
         return self.config(password="wr0ng-geheim")
@@ -54,8 +54,11 @@ class ShopWorld(SourceWorld):
             self.server.add("productVariants", variant(record["id"], record["name"], at, record.get("nickname")))
             self.server.clock = max(self.server.clock, at)
 
+    def remove(self, id_: int) -> None:
+        del self.server.items["productVariants"][str(id_)]
 
-class TestVendureConforms(SourceSuite):
+
+class TestVendureConforms(HttpSourceSuite):
     @pytest.fixture
     def world(self, server):
         server.clock = datetime(2026, 1, 1, tzinfo=UTC)

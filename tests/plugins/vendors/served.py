@@ -50,6 +50,7 @@ def served(vendor: Callable[[Asked], Answered], certificate: Path | None = None)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body go out together: else the second waits 40 ms for the first
 
         def respond(self) -> None:
             parts = urlsplit(self.path)

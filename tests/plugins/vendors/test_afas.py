@@ -9,7 +9,8 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -45,11 +46,11 @@ class Profit:
         rows = [{KEYS[name]: key, **row} for key, row in self.rows[name].items()]
         if query.keys() - PARAMETERS or query.get("operatortypes") != NOT_BEFORE:
             return Answered(400, {"externalMessage": "Onbekende parameter"})
-        if query["orderbyfieldids"] != KEYS[name] or query["filterfieldids"] != "ModifiedAt":
+        if query["orderbyfieldids"] != "ModifiedAt" or query["filterfieldids"] != "ModifiedAt":
             return Answered(400, {"externalMessage": "Onbekend veld"})
         rows = [row for row in rows if row["ModifiedAt"] >= query["filtervalues"]]
-        found = sorted(rows, key=lambda row: int(row[KEYS[name]]))
-        start, take = int(query["skip"]), min(int(query["take"]), 2)
+        found = sorted(rows, key=lambda row: (row["ModifiedAt"], int(row[KEYS[name]])))
+        start, take = int(query.get("skip", 0)), min(int(query["take"]), 2)
         return Answered(200, {"skip": start, "take": take, "rows": found[start : start + take]})
 
     def updated(self, fields: dict[str, Any]) -> Answered:
@@ -69,7 +70,7 @@ def refused(why: str) -> Answered:
     return Answered(500, {"externalMessage": why, "errorNumber": -2147180996, "profitLogReference": reference})
 
 
-class ProfitWorld(SourceWorld):
+class ProfitWorld(HttpSourceWorld):
     plugin = Afas
     table = "persons"
     columns = ("person_id", "first_name")
@@ -90,6 +91,9 @@ class ProfitWorld(SourceWorld):
             known = {"FirstName": record["name"], "ModifiedAt": moment, "nickname": record.get("nickname")}
             self.profit.rows["Hub_Persons"][str(record["id"])] = known
 
+    def remove(self, id_: int) -> None:
+        del self.profit.rows["Hub_Persons"][str(id_)]
+
 
 def config_at(url: str, **changes: Any) -> Any:
     said = {"url": f"{url}/ProfitRestServices", "token": TOKEN, "allow_private": True, "resources": ["persons"]}
@@ -107,7 +111,7 @@ def url(profit: Profit) -> Iterator[str]:
         yield api.url
 
 
-class TestAfasPersons(SourceSuite):
+class TestAfasPersons(HttpSourceSuite):
     @pytest.fixture
     def world(self, profit: Profit, url: str) -> ProfitWorld:
         return ProfitWorld(profit, url)

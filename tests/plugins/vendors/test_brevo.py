@@ -1,16 +1,20 @@
 """`brevo` against a server that keeps to the documentation of its API (v3)."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from hub.contracts import Place, Row, SyncBatch
+from hub.contracts import Place, Pushed, Row, SyncBatch
+from hub.errors import UnsignedError
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -89,7 +93,7 @@ def missing() -> Answered:
     return Answered(404, {"code": "document_not_found", "message": "Contact does not exist"})
 
 
-class BrevoWorld(SourceWorld):
+class BrevoWorld(HttpSourceWorld):
     plugin = Brevo
     table = "contacts"
     columns = ("id", "name")
@@ -109,6 +113,9 @@ class BrevoWorld(SourceWorld):
             moment = record["changed_at"].replace(" ", "T") + ".000Z"
             self.account.contacts[str(record["id"])] = {**record, "modifiedAt": moment, "email": "a@example.nl"}
 
+    def remove(self, id_: int) -> None:
+        del self.account.contacts[str(id_)]
+
 
 @pytest.fixture
 def account() -> Account:
@@ -121,7 +128,7 @@ def url(account: Account) -> Iterator[str]:
         yield api.url
 
 
-class TestBrevoContacts(SourceSuite):
+class TestBrevoContacts(HttpSourceSuite):
     @pytest.fixture
     def world(self, account: Account, url: str) -> BrevoWorld:
         return BrevoWorld(account, url)
@@ -173,3 +180,22 @@ def test_a_list_that_is_no_number_is_rejected_with_the_reason(url: str) -> None:
     row = Row("p1", {"email": "anna@example.nl"})
     (result,) = Brevo(config, Place("brevo", Path())).sync(SyncBatch("gold", "upsert", [row]))
     assert result.status == "rejected"
+
+
+def test_what_a_webhook_tells_lands_once_by_the_secret_address(url: str, tmp_path: Path) -> None:
+    told = {"url": f"{url}/v3", "key": KEY, "allow_private": True, "push_secret": "h00k-geheim"}
+    brevo = Brevo(Brevo.config_model(**told), Place(CONNECTION, tmp_path))
+    event = {"event": "click", "email": "anna@example.nl", "id": 26224, "ts": 1604933619, "ts_event": 1604933654}
+    event |= {"message-id": "<m1@relay>", "X-Mailin-custom": "h1", "subject": "Welkom", "link": "https://example.nl/x"}
+
+    def pushed(body: Any, path: str = "h00k-geheim") -> Pushed:
+        return Pushed("POST", path, {}, {}, json.dumps(body).encode(), datetime(2026, 3, 1, tzinfo=UTC))
+
+    received = brevo.webhook(pushed(event))
+    (row,) = received.rows["pushed_events"]
+    assert (row["event"], row["at"], row["message_id"], row["hub_message"]) == ("click", 1604933654, "<m1@relay>", "h1")
+    assert brevo.webhook(pushed(event)).id == received.id
+    several = brevo.webhook(pushed([event, {**event, "event": "unsubscribed"}]))
+    assert [one["event"] for one in several.rows["pushed_events"]] == ["click", "unsubscribed"]
+    with pytest.raises(UnsignedError):
+        brevo.webhook(pushed(event, "elsewhere"))

@@ -11,7 +11,8 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing, SourceWorld
 
 from .served import Answered, Asked, served
 
@@ -98,17 +99,17 @@ def refusal(status: int, message: str) -> Answered:
     return Answered(status, {"error": {"code": "", "message": {"lang": "", "value": message}}})
 
 
-class AdministrationWorld(SourceWorld):
+class AdministrationWorld(HttpSourceWorld):
     plugin = Exact
     table = "contacts"
     columns = ("id", "first_name")
     secrets = (SECRET, FIRST, "s3cret-wr0ng")
 
     def __init__(self, administration: Administration) -> None:
-        self.administration = administration
+        self.administration, self.url = administration, administration.url
 
     def config(self, secret: str = SECRET) -> Any:
-        return config_at(self.administration.url, client_secret=secret)
+        return config_at(self.url, client_secret=secret)
 
     def wrong_config(self) -> Any:
         return self.config("s3cret-wr0ng")
@@ -117,6 +118,10 @@ class AdministrationWorld(SourceWorld):
         for record in records:
             named = {"FirstName": record["name"], "Initials": record.get("nickname")}
             self.administration.change("sync/CRM/Contacts", ID=str(record["id"]), **named)
+
+    def remove(self, id_: int) -> None:
+        rows = self.administration.rows["sync/CRM/Contacts"]
+        rows[:] = [row for row in rows if row["ID"] != str(id_)]
 
 
 def config_at(url: str, **changes: Any) -> Any:
@@ -132,7 +137,7 @@ def administration() -> Iterator[Administration]:
         yield made
 
 
-class TestExactContacts(SourceSuite):
+class TestExactContacts(HttpSourceSuite):
     @pytest.fixture
     def world(self, administration: Administration) -> AdministrationWorld:
         return AdministrationWorld(administration)

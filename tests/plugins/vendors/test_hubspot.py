@@ -9,7 +9,8 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -25,13 +26,16 @@ class Portal:
 
     def __init__(self) -> None:
         self.contacts: dict[str, dict[str, Any]] = {}
+        self.others: dict[str, list[dict[str, Any]]] = {"companies": [], "deals": []}
 
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             return refusal(401, "INVALID_AUTHENTICATION", "Authentication credentials not found.")
         match asked.method, asked.path.removeprefix(CONTACTS).split("/"):
             case "GET", [""]:
-                return self.listed(asked.query)
+                return self.listed(list(self.contacts.values()), asked.query)
+            case "GET", ["", "crm", "v3", "objects", "companies" | "deals" as name]:
+                return self.listed(self.others[name], asked.query)
             case "POST", ["", "batch", "upsert" | "update" as way]:
                 return self.batch(way, asked.json)
             case "POST", ["", "gdpr-delete"]:
@@ -39,16 +43,18 @@ class Portal:
                 return Answered(204, b"") if gone else refusal(404, "OBJECT_NOT_FOUND", "Object not found.")
         return refusal(404, "OBJECT_NOT_FOUND", "Unable to infer object type.")
 
-    def listed(self, query: dict[str, str]) -> Answered:
+    def listed(self, items: list[dict[str, Any]], query: dict[str, str]) -> Answered:
         if unknown := query.keys() - PARAMETERS:
             return refusal(400, "VALIDATION_ERROR", f"Unknown parameters: {sorted(unknown)}")
         if int(query.get("limit", 10)) > 100:
             return refusal(400, "VALIDATION_ERROR", "limit must be at most 100")
-        start = int(query.get("after", 0))
         gone = query.get("archived", "false").lower() == "true"
-        found = [contact for contact in self.contacts.values() if bool(contact.get("archived")) is gone]
-        part = found[start : start + 2]
-        more = {"paging": {"next": {"after": str(start + 2), "link": "?after="}}} if start + 2 < len(found) else {}
+        found = [item for item in items if bool(item.get("archived")) is gone]
+        rest = sorted(
+            (one for one in found if int(one["id"]) > int(query.get("after", 0))), key=lambda one: int(one["id"])
+        )
+        part = rest[:2]
+        more = {"paging": {"next": {"after": part[-1]["id"], "link": "?after="}}} if len(rest) > 2 else {}
         return Answered(200, {"results": part, **more})
 
     def batch(self, way: str, body: dict[str, Any]) -> Answered:
@@ -83,7 +89,7 @@ def refusal(status: int, category: str, message: str) -> Answered:
     return Answered(status, {"status": "error", "message": message, "correlationId": "0", "category": category})
 
 
-class PortalWorld(SourceWorld):
+class PortalWorld(HttpSourceWorld):
     plugin = HubSpot
     table = "contacts"
     columns = ("id", "properties_firstname")
@@ -104,6 +110,9 @@ class PortalWorld(SourceWorld):
             known = {"properties": {"firstname": record["name"]}, "updatedAt": moment, "archived": False}
             self.portal.contacts[str(record["id"])] = {**record, "id": str(record["id"]), **known}
 
+    def remove(self, id_: int) -> None:
+        del self.portal.contacts[str(id_)]
+
 
 @pytest.fixture
 def portal() -> Portal:
@@ -116,7 +125,7 @@ def url(portal: Portal) -> Iterator[str]:
         yield api.url
 
 
-class TestHubSpotContacts(SourceSuite):
+class TestHubSpotContacts(HttpSourceSuite):
     @pytest.fixture
     def world(self, portal: Portal, url: str) -> PortalWorld:
         return PortalWorld(portal, url)
@@ -148,7 +157,7 @@ def test_the_properties_that_are_asked_for_are_a_setting(portal: Portal, tmp_pat
     with served(portal) as api:
         config = HubSpot.config_model(url=api.url, token=TOKEN, properties="email,tier", allow_private=True)
         assert HubSpot(config, Place(CONNECTION, tmp_path)).check().ok
-        assert {asked.query["properties"] for asked in api.asked} == {"email,tier"}
+        assert {asked.query["properties"] for asked in api.asked if asked.path == CONTACTS} == {"email,tier"}
 
 
 def test_one_contact_that_is_refused_does_not_sink_its_batch(portal: Portal, hubspot: Destination) -> None:
@@ -201,3 +210,18 @@ def test_a_contact_that_is_archived_lands_as_archived(portal: Portal, url: str, 
     assert landing.run().rows == {"archived_contacts": 1}
     assert [row["archived_at"] for row in landing.rows("archived_contacts")] == ["2026-03-02T10:00:00.000Z"]
     assert landing.run().loads == ()
+
+
+def test_companies_and_deals_land_with_what_they_belong_to(portal: Portal, tmp_path: Path) -> None:
+    moment = "2026-03-01T10:00:00.000Z"
+    contacts = {"contacts": {"results": [{"id": "512", "type": "deal_to_contact"}]}}
+    portal.others["companies"] = [
+        {"id": str(number), "properties": {"name": "Kattenbak"}, "updatedAt": moment} for number in range(1, 4)
+    ]
+    portal.others["deals"] = [{"id": "7", "properties": {"amount": "9"}, "updatedAt": moment, "associations": contacts}]
+    with served(portal) as api:
+        config = HubSpot.config_model(url=api.url, token=TOKEN, allow_private=True, resources=["companies", "deals"])
+        landing = Landing(HubSpot(config, Place(CONNECTION, tmp_path)), tmp_path)
+        assert landing.run().rows == {"companies": 3, "deals": 1}
+    (deal,) = landing.rows("deals")
+    assert deal["associations_contacts_results"] == '[{"id":"512","type":"deal_to_contact"}]'

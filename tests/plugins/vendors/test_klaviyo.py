@@ -12,7 +12,8 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -28,6 +29,7 @@ PARAMETERS = {
     "sort",
 }
 ATTRIBUTES = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "properties"}
+FROM_THE_FIRST = "greater-or-equal(datetime,1970-01-01T00:00:00Z)"
 Klaviyo: Any = Registry().get("klaviyo")
 
 
@@ -71,14 +73,15 @@ class Account:
                 return refusal(400, "invalid", "Invalid filter provided.")
             items = [item for item in items if item["attributes"]["updated"] > since[1]]
         if query.get("sort") == "updated":
-            items = sorted(items, key=lambda item: item["attributes"]["updated"])
-        start = int(query.get("page[cursor]", "0"))
-        more = urlencode({**query, "page[cursor]": start + 2})
-        following = {"next": f"{self.url}/{name}?{more}"} if start + 2 < len(items) else {}
-        return Answered(200, {"data": items[start : start + 2], "links": {"self": self.url, **following}})
+            items = sorted(items, key=place)
+        rest = [item for item in items if place(item) > query.get("page[cursor]", "")]
+        part, following = rest[:2], {}
+        if len(rest) > 2:
+            following = {"next": f"{self.url}/{name}?{urlencode({**query, 'page[cursor]': place(part[-1])})}"}
+        return Answered(200, {"data": part, "links": {"self": self.url, **following}})
 
     def page_of_events(self, query: dict[str, str]) -> Answered:
-        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", query.get("filter", ""))
+        since = re.fullmatch(r"greater-or-equal\(datetime,([^()]+)\)", query.get("filter", FROM_THE_FIRST))
         if since is None or query.get("sort") != "datetime":
             return refusal(400, "invalid", "Invalid filter provided.")
         first = datetime.fromisoformat(since[1])
@@ -109,21 +112,26 @@ class Account:
         return Answered(201 if new else 200, {"data": known})
 
 
+def place(item: dict[str, Any]) -> str:
+    """Say where an item stands in its list, whatever goes or comes before it."""
+    return f"{item['attributes'].get('updated', '')} {item['id']:>8}"
+
+
 def refusal(status: int, code: str, detail: str) -> Answered:
     return Answered(status, {"errors": [{"id": "0", "code": code, "title": code, "detail": detail, "source": {}}]})
 
 
-class AccountWorld(SourceWorld):
+class AccountWorld(HttpSourceWorld):
     plugin = Klaviyo
     table = "profiles"
     columns = ("id", "attributes_first_name")
     secrets = (KEY, "pk_wr0ng")
 
     def __init__(self, account: Account) -> None:
-        self.account = account
+        self.account, self.url = account, account.url
 
     def config(self, key: str = KEY) -> Any:
-        return Klaviyo.config_model(url=self.account.url, key=key, allow_private=True, resources=["profiles"])
+        return Klaviyo.config_model(url=self.url, key=key, allow_private=True, resources=["profiles"])
 
     def wrong_config(self) -> Any:
         return self.config("pk_wr0ng")
@@ -135,6 +143,9 @@ class AccountWorld(SourceWorld):
             known = {**record, "type": "profile", "id": str(record["id"]), "attributes": attributes}
             self.account.profiles[str(record["id"])] = known
 
+    def remove(self, id_: int) -> None:
+        del self.account.profiles[str(id_)]
+
 
 @pytest.fixture
 def account() -> Iterator[Account]:
@@ -144,7 +155,7 @@ def account() -> Iterator[Account]:
         yield made
 
 
-class TestKlaviyoProfiles(SourceSuite):
+class TestKlaviyoProfiles(HttpSourceSuite):
     @pytest.fixture
     def world(self, account: Account) -> AccountWorld:
         return AccountWorld(account)

@@ -1,21 +1,25 @@
 """`mailchimp` against a server that keeps to the documentation of its Marketing API (3.0)."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import md5
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from hub.contracts import Destination, Place, Row, SyncBatch
+from hub.contracts import Destination, Place, Pushed, Row, SyncBatch
+from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, basic, served
 
 KEY = "kattenluik-us19"
+AUDIENCE = "a1b2c3"
 PARAMETERS = {"count", "offset", "since_last_changed", "before_last_changed", "status", "sort_field", "sort_dir"}
 FIELDS = {"fields", "exclude_fields"}
 BODY = {"email_address", "status_if_new", "status", "merge_fields", "interests", "language", "vip"}
@@ -102,7 +106,7 @@ def problem(status: int, title: str, detail: str) -> Answered:
     return Answered(status, {"type": kind, "title": title, "status": status, "detail": detail, "instance": "0"})
 
 
-class AudienceWorld(SourceWorld):
+class AudienceWorld(HttpSourceWorld):
     plugin = Mailchimp
     table = "members"
     secrets = (KEY, "wr0ng-us19")
@@ -121,6 +125,9 @@ class AudienceWorld(SourceWorld):
             moment = record["changed_at"].replace(" ", "T") + "+00:00"
             self.audience.members[str(record["id"])] = {**record, "status": "subscribed", "last_changed": moment}
 
+    def remove(self, id_: int) -> None:
+        del self.audience.members[str(id_)]
+
 
 @pytest.fixture
 def audience() -> Audience:
@@ -133,7 +140,7 @@ def url(audience: Audience) -> Iterator[str]:
         yield f"{api.url}/3.0"
 
 
-class TestMailchimpMembers(SourceSuite):
+class TestMailchimpMembers(HttpSourceSuite):
     @pytest.fixture
     def world(self, audience: Audience, url: str) -> AudienceWorld:
         return AudienceWorld(audience, url)
@@ -210,3 +217,26 @@ def test_an_address_that_mailchimp_refuses_is_rejected_without_being_told(url: s
     assert result.status == "rejected"
     assert "looks fake or invalid" in result.reason
     assert "kanarieberg" not in result.reason
+
+
+def test_a_webhook_tells_of_who_unsubscribed_and_its_address_can_be_asked(tmp_path: Path) -> None:
+    told = {"url": "https://us19.api.mailchimp.com/3.0", "key": KEY, "audience": AUDIENCE, "push_secret": "h00k-geheim"}
+    mailchimp = Mailchimp(Mailchimp.config_model(**told), Place(CONNECTION, tmp_path))
+
+    def pushed(fields: dict[str, str], path: str = "h00k-geheim") -> Pushed:
+        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+        return Pushed("POST", path, {}, headers, urlencode(fields).encode(), datetime(2026, 3, 1, tzinfo=UTC))
+
+    left = {"type": "unsubscribe", "fired_at": "2026-03-01 10:00:00", "data[action]": "unsub", "data[reason]": "manual"}
+    left |= {"data[email]": "anna@example.nl", "data[list_id]": AUDIENCE, "data[merges][FNAME]": "Anna"}
+    received = mailchimp.webhook(pushed(left))
+    row = {"type": "unsubscribe", "at": "2026-03-01 10:00:00", "email": "anna@example.nl", "reason": "manual"}
+    assert received.rows == {"member_events": [row]}
+    assert mailchimp.webhook(pushed(left)).id == received.id
+    assert mailchimp.webhook(pushed({**left, "type": "profile"})).rows == {}
+    asked = mailchimp.webhook(Pushed("GET", "h00k-geheim", {}, {}, b"", datetime(2026, 3, 1, tzinfo=UTC)))
+    assert (asked.rows, asked.answer) == ({}, "")
+    with pytest.raises(UnsignedError):
+        mailchimp.webhook(pushed(left, "elsewhere"))
+    with pytest.raises(RejectedError, match="two things of 'data'"):
+        mailchimp.webhook(pushed({"data": "x", **left}))

@@ -14,7 +14,8 @@ import pytest
 from hub.contracts import Place
 from hub.errors import ConfigurationError
 from hub.registry import Registry
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, Served, served
 
@@ -42,17 +43,17 @@ class Statistics:
         return Answered(200, found[start : start + int(asked.query["filter_limit"])], date)
 
 
-class StatisticsWorld(SourceWorld):
+class StatisticsWorld(HttpSourceWorld):
     plugin = Matomo
     table = "visits"
     secrets = (TOKEN, "0" * 32)
 
     def __init__(self, statistics: Statistics, api: Served) -> None:
         self.statistics = statistics
-        self.api = api
+        self.api, self.url = api, api.url
 
     def config(self, token: str = TOKEN) -> Any:
-        return Matomo.config_model(url=self.api.url, site="1", token=token, allow_private=True)
+        return Matomo.config_model(url=self.url, site="1", token=token, allow_private=True)
 
     def wrong_config(self) -> Any:
         return self.config("0" * 32)
@@ -62,6 +63,9 @@ class StatisticsWorld(SourceWorld):
             moment = datetime.fromisoformat(record["changed_at"]).replace(tzinfo=UTC)
             self.statistics.visits[record["id"]] = {**record, "lastActionTimestamp": int(moment.timestamp())}
 
+    def remove(self, id_: int) -> None:
+        del self.statistics.visits[id_]
+
 
 @pytest.fixture
 def world() -> Iterator[StatisticsWorld]:
@@ -70,7 +74,7 @@ def world() -> Iterator[StatisticsWorld]:
         yield StatisticsWorld(statistics, api)
 
 
-class TestMatomoVisits(SourceSuite):
+class TestMatomoVisits(HttpSourceSuite):
     @pytest.fixture
     def world(self, world: StatisticsWorld) -> StatisticsWorld:
         return world

@@ -14,7 +14,8 @@ import pytest
 from hub.contracts import Place, Pushed
 from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -58,7 +59,7 @@ class Tickets:
         return Answered(200, {"count": len(found), "next": None, "results": found[start : start + size]}, date)
 
 
-class TicketsWorld(SourceWorld):
+class TicketsWorld(HttpSourceWorld):
     plugin = Pretix
     table = "orders"
     secrets = (TOKEN, "verlopen", PUSH)
@@ -80,6 +81,9 @@ class TicketsWorld(SourceWorld):
             stamp = moment.isoformat().replace("+00:00", "Z")
             self.tickets.orders[record["id"]] = {**record, "event": "kattendag", "last_modified": stamp}
 
+    def remove(self, id_: int) -> None:
+        del self.tickets.orders[id_]
+
 
 @pytest.fixture
 def world() -> Iterator[TicketsWorld]:
@@ -89,7 +93,7 @@ def world() -> Iterator[TicketsWorld]:
         yield TicketsWorld(tickets, api.url)
 
 
-class TestPretixOrders(SourceSuite):
+class TestPretixOrders(HttpSourceSuite):
     @pytest.fixture
     def world(self, world: TicketsWorld) -> TicketsWorld:
         return world

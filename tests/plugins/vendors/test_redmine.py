@@ -11,7 +11,8 @@ import pytest
 from hub.contracts import Place
 from hub.errors import ConfigurationError
 from hub.registry import Registry
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -56,7 +57,7 @@ def a_second_before(stamp: str) -> str:
     return (datetime.fromisoformat(stamp) - timedelta(seconds=1)).isoformat().replace("+00:00", "Z")
 
 
-class DeskWorld(SourceWorld):
+class DeskWorld(HttpSourceWorld):
     plugin = Redmine
     table = "tickets"
     secrets = (KEY, "0" * 40)
@@ -77,6 +78,9 @@ class DeskWorld(SourceWorld):
             stamp = moment.isoformat().replace("+00:00", "Z")
             self.desk.tickets[record["id"]] = {**record, "updated_on": stamp}
 
+    def remove(self, id_: int) -> None:
+        del self.desk.tickets[id_]
+
 
 @pytest.fixture
 def world() -> Iterator[DeskWorld]:
@@ -85,7 +89,7 @@ def world() -> Iterator[DeskWorld]:
         yield DeskWorld(desk, api.url)
 
 
-class TestRedmineTickets(SourceSuite):
+class TestRedmineTickets(HttpSourceSuite):
     @pytest.fixture
     def world(self, world: DeskWorld) -> DeskWorld:
         return world

@@ -11,7 +11,8 @@ import pytest
 from hub.contracts import Destination, Place, Row, SyncBatch
 from hub.registry import Registry
 from hub.testing.http import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -129,7 +130,7 @@ def refusal(status: int, code: str, message: str) -> Answered:
     return Answered(status, [{"errorCode": code, "message": message}])
 
 
-class OrgWorld(SourceWorld):
+class OrgWorld(HttpSourceWorld):
     plugin = Salesforce
     table = "contacts"
     columns = ("id", "first_name")
@@ -154,6 +155,9 @@ class OrgWorld(SourceWorld):
                 "SystemModstamp": moment,
             }
 
+    def remove(self, id_: int) -> None:
+        del self.org.objects["Contact"][str(id_)]
+
 
 def config_at(url: str, **changes: Any) -> Any:
     said = {"url": url, "client_id": "hub", "client_secret": SECRET, "allow_private": True, "resources": ["contacts"]}
@@ -171,7 +175,7 @@ def url(org: Org) -> Iterator[str]:
         yield api.url
 
 
-class TestSalesforceContacts(SourceSuite):
+class TestSalesforceContacts(HttpSourceSuite):
     @pytest.fixture
     def world(self, org: Org, url: str) -> OrgWorld:
         return OrgWorld(org, url)

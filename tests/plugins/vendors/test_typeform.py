@@ -13,7 +13,8 @@ import pytest
 from hub.contracts import Place, Pushed
 from hub.errors import UnsignedError
 from hub.registry import Registry
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, served
 
@@ -48,7 +49,7 @@ def refusal(status: int, code: str, description: str) -> Answered:
     return Answered(status, {"code": code, "description": description})
 
 
-class FormWorld(SourceWorld):
+class FormWorld(HttpSourceWorld):
     plugin = Typeform
     table = "responses"
     secrets = (TOKEN, "tfp_wr0ng")
@@ -68,6 +69,9 @@ class FormWorld(SourceWorld):
             token = f"token-{record['id']}"
             self.form.responses[token] = {**record, "token": token, "submitted_at": moment}
 
+    def remove(self, id_: int) -> None:
+        del self.form.responses[f"token-{id_}"]
+
 
 @pytest.fixture
 def form() -> Form:
@@ -80,7 +84,7 @@ def url(form: Form) -> Iterator[str]:
         yield api.url
 
 
-class TestTypeformResponses(SourceSuite):
+class TestTypeformResponses(HttpSourceSuite):
     @pytest.fixture
     def world(self, form: Form, url: str) -> FormWorld:
         return FormWorld(form, url)

@@ -14,7 +14,8 @@ from hub.contracts import Destination, Operation, Place, Pushed, Row, SyncBatch
 from hub.errors import RejectedError, UnsignedError
 from hub.registry import Registry
 from hub.testing import HttpDestinationSuite
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, basic, served
 
@@ -66,9 +67,13 @@ class Shop:
         size, number = int(query.get("per_page", 10)), int(query.get("page", 1))
         if not 1 <= size <= 100:
             return refusal(400, "rest_invalid_param", "per_page must be between 1 (inclusive) and 100 (inclusive)")
+
+        def order(item: dict[str, Any]) -> str:
+            return str(item["date_modified_gmt"]) if query.get("orderby") == "modified" else ""
+
         found = [
             item
-            for _, item in sorted(self.lists[name].items())
+            for _, item in sorted(self.lists[name].items(), key=lambda one: (order(one[1]), one[0]))
             if (item.get("date_modified_gmt") or "") > query.get("modified_after", "").removesuffix("Z")
             and (item.get("status") == "trash") == (query.get("status") == "trash")
         ]
@@ -102,7 +107,7 @@ def refusal(status: int, code: str, message: str) -> Answered:
     return Answered(status, {"code": code, "message": message, "data": {"status": status}})
 
 
-class ShopWorld(SourceWorld):
+class ShopWorld(HttpSourceWorld):
     plugin = WooCommerce
     table = "products"
     secrets = (SECRET, "cs_wr0ng")
@@ -123,6 +128,9 @@ class ShopWorld(SourceWorld):
             moment = record["changed_at"].replace(" ", "T")
             self.shop.lists["products"][record["id"]] = {**record, "date_modified_gmt": moment}
 
+    def remove(self, id_: int) -> None:
+        del self.shop.lists["products"][id_]
+
 
 @pytest.fixture
 def shop() -> Shop:
@@ -135,7 +143,7 @@ def url(shop: Shop) -> Iterator[str]:
         yield api.url
 
 
-class TestWooCommerceConforms(SourceSuite):
+class TestWooCommerceConforms(HttpSourceSuite):
     @pytest.fixture
     def world(self, shop: Shop, url: str) -> ShopWorld:
         return ShopWorld(shop, url)

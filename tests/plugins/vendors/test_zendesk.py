@@ -9,7 +9,8 @@ import pytest
 
 from hub.contracts import Place
 from hub.registry import Registry
-from hub.testing.sources import CONNECTION, Landing, SourceSuite, SourceWorld
+from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
+from hub.testing.sources import CONNECTION, Landing
 
 from .served import Answered, Asked, basic, served
 
@@ -41,31 +42,36 @@ class Desk:
     def export(self, query: dict[str, str]) -> Answered:
         if query.keys() - {"start_time", "cursor", "per_page"} or len(query.keys() & {"start_time", "cursor"}) != 1:
             return Answered(400, {"error": "InvalidValue", "description": "start_time or cursor is needed"})
-        since, start = (int(part) for part in query.get("cursor", f"{query.get('start_time')}-0").split("-"))
-        found = sorted(self.tickets.values(), key=lambda one: (one["generated_timestamp"], one["id"]))
-        found = [one for one in found if one["generated_timestamp"] >= since]
-        following = f"{since}-{min(start + 2, len(found))}"
+        last = tuple(int(part) for part in query.get("cursor", f"{query.get('start_time')}-0").split("-"))
+        found = sorted(self.tickets.values(), key=place)
+        found = [one for one in found if place(one) > last]
+        following = "-".join(str(part) for part in (place(found[:2][-1]) if found else last))
         return Answered(
             200,
             {
-                "tickets": found[start : start + 2],
+                "tickets": found[:2],
                 "after_url": f"{self.url}/api/v2/incremental/tickets/cursor?cursor={following}",
                 "after_cursor": following,
-                "end_of_stream": start + 2 >= len(found),
+                "end_of_stream": len(found) <= 2,
             },
         )
 
 
-class DeskWorld(SourceWorld):
+def place(ticket: dict[str, Any]) -> tuple[int, int]:
+    """Say where a ticket stands in the export, whatever changes before it."""
+    return ticket["generated_timestamp"], ticket["id"]
+
+
+class DeskWorld(HttpSourceWorld):
     plugin = Zendesk
     table = "tickets"
     secrets = (TOKEN, "wr0ng-token")
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        self.desk, self.url = desk, desk.url
 
     def config(self, token: str = TOKEN, resources: tuple[str, ...] = ("tickets",)) -> Any:
-        told = {"url": self.desk.url, "user": "anna@shop.example.nl", "token": token, "export_rate": "1000/s"}
+        told = {"url": self.url, "user": "anna@shop.example.nl", "token": token, "export_rate": "1000/s"}
         return Zendesk.config_model(**told, allow_private=True, resources=list(resources))
 
     def wrong_config(self) -> Any:
@@ -76,6 +82,9 @@ class DeskWorld(SourceWorld):
             moment = datetime.fromisoformat(record["changed_at"]).replace(tzinfo=UTC)
             self.desk.tickets[record["id"]] = {**record, "generated_timestamp": int(moment.timestamp())}
 
+    def remove(self, id_: int) -> None:
+        del self.desk.tickets[id_]
+
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
@@ -85,7 +94,7 @@ def desk() -> Iterator[Desk]:
         yield made
 
 
-class TestZendeskTickets(SourceSuite):
+class TestZendeskTickets(HttpSourceSuite):
     @pytest.fixture
     def world(self, desk: Desk) -> DeskWorld:
         return DeskWorld(desk)

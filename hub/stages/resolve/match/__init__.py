@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -71,13 +72,14 @@ def compare(
     people: Told,
     looked_at: sa.TableClause | None,
     as_of: datetime,
+    room: Path,
 ) -> Compared:
     """Compare those who changed with those who meet them in a block.
 
     `looked_at` has the numbers of all records that `people` were made of, and of those that are gone; None: all
-    records. Without a `model` one is trained, for which it must be None.
+    records. Without a `model` one is trained, for which it must be None. `room` is the engine's own folder.
     """
-    with Engine(rules) as engine:
+    with Engine(rules, room) as engine:
         tell(transaction, engine, people, looked_at)
         common = engine.hear(model)
         if model is None:
@@ -112,12 +114,12 @@ def _with_others(
     return transaction.hold("match_compared", every)
 
 
-def match(transaction: Transaction, rules: MatchRules, compared: Compared, people: Told) -> Matched:
+def match(transaction: Transaction, rules: MatchRules, compared: Compared, people: Told, room: Path) -> Matched:
     """Join people by probability. `people` must hold all that hangs together with the fresh pairs."""
     before = kept.scored(transaction, people.records, compared.changed)
     likely = transaction.hold("match_likely", sa.union_all(before, sa.select(*compared.fresh.c)))
     ends = sa.union(sa.select(likely.c.low), sa.select(likely.c.high))
-    with Engine(rules) as engine:
+    with Engine(rules, room) as engine:
         engine.recall(compared.model.common, kept.profiles(transaction, ends))
         scored, apart = (transaction.arrow(it).read_all() for it in (sa.select(*likely.c), never(people)))
         pairs = transaction.load("match_pair", engine.decide(compared.model, scored, apart))

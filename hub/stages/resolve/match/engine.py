@@ -1,5 +1,7 @@
 """The engine: Splink in a DuckDB of its own, in memory, for the length of one run.
 
+What does not fit in memory waits in a folder of the project's, which is empty again afterwards: it is about people.
+
 Splink compares whatever pairs its blocking rules give of one table: here the people who changed and those who meet
 them in a block. Each block that somebody stands in is a number (a key), so that one rule does for all: who have a key
 in common, and of whom one has changed. (Its `find_matches_to_new_records` compares new records with a whole table of
@@ -9,6 +11,7 @@ old ones, and not with each other.)
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -22,6 +25,7 @@ from hub.stages.resolve.match import model as fields
 from hub.stages.resolve.match.decide import decide
 from hub.stages.resolve.match.forms import formal_names, name_forms
 from hub.stages.resolve.match.train import Model, train
+from hub.warehouse.memory import memory
 from hub.warehouse.state import fingerprint
 
 if TYPE_CHECKING:
@@ -60,10 +64,14 @@ def recipe(rules: MatchRules) -> str:
 
 
 class Engine:
-    """Holds people, prepares a model, and scores pairs. Use it as a context manager."""
+    """Holds people, prepares a model, and scores pairs. Use it as a context manager.
 
-    def __init__(self, rules: MatchRules) -> None:
+    `room` is the folder for what does not fit in memory; it is nobody else's, and what a kill left there goes first.
+    """
+
+    def __init__(self, rules: MatchRules, room: Path) -> None:
         self.rules = rules
+        self._room = room
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -77,7 +85,11 @@ class Engine:
                 "identity.yaml: `match` needs Splink: `pip install 'schakel[match]'`, or remove `match`"
             ) from None
         self._stack.enter_context(_silence())
-        self.connection = self._stack.enter_context(duckdb.connect(":memory:"))
+        self._empty()
+        self._stack.callback(self._empty)
+        self.connection = self._stack.enter_context(
+            duckdb.connect(":memory:", config={"temp_directory": str(self._room), "memory_limit": memory()})
+        )
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("SET enable_external_access = false")
         self.load("name_form", _pairs(name_forms(self.rules.short_names), "formal", "form"))
@@ -87,6 +99,9 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def _empty(self) -> None:
+        shutil.rmtree(self._room, ignore_errors=True)
 
     def load(self, name: str, rows: pa.Table) -> None:
         """Keep Arrow data as a table."""

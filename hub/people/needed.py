@@ -1,4 +1,4 @@
-"""Needed: what the scenarios of a project read of its traits and segments. A simulation computes nothing else.
+"""Needed: what scenarios read of the traits and segments of a project. Simulations and cases compute nothing else.
 
 What was missed here could not go unnoticed: an expression that names a trait or segment that is not computed does not
 compile.
@@ -16,10 +16,14 @@ from hub.project.scenario import Scenario, expressions
 from hub.project.segments import Segment
 
 
-def needed(project: Project) -> Project:
-    """Give the project with only the segments and traits that decide who gets what; templates get no values."""
-    written = [text for scenario in project.scenarios.values() for text in expressions(scenario)]
-    asked = {name for scenario in project.scenarios.values() for name in _started_by(scenario)}
+def needed(project: Project, *only: Scenario) -> Project:
+    """Give the project with only the segments and traits that decide who gets what by its scenarios, or by `only` some.
+
+    Templates get no values.
+    """
+    scenarios = only or tuple(project.scenarios.values())
+    written = [text for scenario in scenarios for text in expressions(scenario)]
+    asked = {name for scenario in scenarios for name in _started_by(scenario)}
     asked |= {name for text in written for name in segments_named(text)}
     segments = _with_asked(project.segments, asked)
     written += [text for segment in segments.values() for text in (segment.where, segment.by) if text is not None]

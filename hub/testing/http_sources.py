@@ -1,0 +1,270 @@
+"""What a system that speaks HTTP does on a bad day: further promises, for sources whose stand-in is an HTTP server.
+
+    class WeatherWorld(HttpSourceWorld):
+        def __init__(self, server):
+            self.server, self.url = server, server.url
+
+        def config(self):
+            return WeatherConfig(url=self.url, token="s3same", allow_private=True)
+
+    class TestWeather(HttpSourceSuite): ...
+
+The suite stands between the plugin and the stand-in, and troubles what goes through: the stand-in stays as it is.
+"""
+# ruff: noqa: D102 - the name of a test is its sentence
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.contracts import Place
+from hub.errors import HubError, PluginError, TemporaryError
+from hub.lake import REJECTED
+from hub.testing.between import Between, Said, Trouble, passing, replacing, standing_between
+from hub.testing.sources import CONNECTION, LATER, PEOPLE, Landing, SourceSuite, SourceWorld
+
+MANY_REQUESTS = 60
+"""A list of a few records is read with fewer; and what stays away is not asked more often in one run."""
+
+
+class HttpSourceWorld(SourceWorld):
+    """A stand-in that speaks HTTP."""
+
+    url: str
+    """Where it listens; the suite puts the address in its place that `config()` has to use."""
+
+    @abstractmethod
+    def remove(self, id_: int) -> None:
+        """Delete a record, as somebody does in the system."""
+
+
+class HttpSourceSuite(SourceSuite):
+    """The suite of sources, and what a run makes of a server that is busy, down, or not what it was."""
+
+    @pytest.fixture
+    def world(self) -> HttpSourceWorld:
+        raise NotImplementedError("give the suite a fixture `world` that returns your HttpSourceWorld")
+
+    @pytest.fixture(autouse=True)
+    def between(self, world: HttpSourceWorld) -> Iterator[Between]:
+        """Stand between the plugin and the world."""
+        with standing_between(world.url) as between:
+            world.url = between.url
+            yield between
+
+    def test_a_server_that_stumbles_at_every_request_is_asked_again(
+        self, world: HttpSourceWorld, landing: Landing, between: Between
+    ) -> None:
+        """Trouble every request once, each in another way, among them to hang up in the middle of an answer."""
+        world.write(PEOPLE)
+        between.trouble = _every_other_time
+        landing.run()
+        assert landing.names(world.table, *world.columns) == _names(PEOPLE)
+        assert landing.run().loads == ()
+
+    def test_what_an_admin_must_mend_is_told_and_nothing_is_lost(
+        self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
+    ) -> None:
+        """Let a token end, a right go, or something else answer in the place of the API: at any request of a run."""
+        world.write(PEOPLE)
+        requests = _requests(world, landing, between, tmp_path)
+        for number, said in enumerate(_REFUSALS):
+            between.trouble = _from(1, _says(said))
+            check = landing.plugin.check()
+            assert not check.ok, f"check() takes {said} for a working connection"
+            between.trouble = _from(1 + number % requests, _says(said))
+            with pytest.raises(HubError, match=CONNECTION) as caught:
+                landing.run()
+            assert not isinstance(caught.value, PluginError), f"after {said}: {caught.value}"
+            shown = check.message + str(caught.value)
+            assert not [secret for secret in world.secrets if secret in shown]
+            assert landing.names(world.table, *world.columns) == []
+        between.trouble = passing
+        landing.run()
+        assert landing.names(world.table, *world.columns) == _names(PEOPLE)
+
+    def test_a_server_that_stays_away_is_left_alone_and_the_next_run_goes_on(
+        self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
+    ) -> None:
+        """Lose it at the last request of a run, for good; and let it ask to be left alone for an hour."""
+        world.write(PEOPLE)
+        requests = _requests(world, landing, between, tmp_path)
+        for number, away in enumerate((_breaks_off, _wants_an_hour)):
+            anew = _landing(world, tmp_path, f"lake-{number}")
+            between.trouble = _from(requests, away)
+            with pytest.raises(TemporaryError, match=CONNECTION) as caught:
+                anew.run()
+            assert between.asked < MANY_REQUESTS, "what stays away is left to a next run"
+            if away is _wants_an_hour:
+                assert caught.value.retry_after == 3600, "the run says when the server wants to be asked again"
+                assert between.asked == requests, "asking sooner would only make it angrier"
+            between.trouble = passing
+            anew.run()
+            assert anew.names(world.table, *world.columns) == _names(PEOPLE), "nothing is lost, and nothing doubled"
+
+    def test_a_field_that_changes_its_type_lands_or_is_set_aside_and_the_rest_lands(
+        self, world: HttpSourceWorld, landing: Landing, between: Between
+    ) -> None:
+        """Where the name is a text, give a number, an object, a list, nothing, a null byte, half a letter."""
+        world.write(PEOPLE)
+        landing.run()
+        odd = [{**LATER, "id": 11 + number, "name": f"odd-{number}"} for number in range(len(_ODD))]
+        world.write([*odd, {**LATER, "id": 10, "name": "Geert 🐈"}])
+        between.trouble = replacing({f'"odd-{number}"'.encode(): value for number, value in enumerate(_ODD)})
+        report = landing.run()
+        assert report.rows[world.table] + report.set_aside == len(odd) + 1, "each lands, or is set aside with a reason"
+        id_, name = world.columns
+        landed = {str(row[id_]): row.get(name) for row in landing.rows(world.table)}
+        assert landed["10"] == "Geert 🐈", "what is good is kept"
+        assert not [text for text in landed.values() if "\0" in (text or "")]
+        assert all(row["reason"] for row in (landing.rows(REJECTED) if report.set_aside else []))
+        assert landing.run().loads == ()
+
+    def test_numbers_that_come_as_texts_stay_the_same_numbers(
+        self, world: HttpSourceWorld, landing: Landing, between: Between
+    ) -> None:
+        """Write every number of every answer as a text, as some releases of some systems do."""
+        world.write(PEOPLE)
+        landing.run()
+        between.trouble = _numbers_as_texts
+        world.write([LATER])
+        landing.run()
+        assert set(landing.names(world.table, *world.columns)) == set(_names([*PEOPLE, LATER]))
+        assert landing.run().loads == ()
+
+    def test_a_field_that_is_renamed_loses_no_record(
+        self, world: HttpSourceWorld, landing: Landing, between: Between
+    ) -> None:
+        """Rename the field of the name in every answer: the records land without it, or the run says what is wrong."""
+        world.write([{**record, "name": "Anna"} for record in PEOPLE])
+        between.trouble = _renaming(b"Anna")
+        try:
+            landing.run()
+        except PluginError:
+            raise
+        except HubError:
+            assert landing.names(world.table, *world.columns) == []
+            between.trouble = passing
+            landing.run()
+        id_, _ = world.columns
+        assert sorted(str(row[id_]) for row in landing.rows(world.table)) == ["1", "2", "3"]
+
+    def test_what_changes_or_goes_while_a_list_is_read_hides_no_other_record(
+        self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
+    ) -> None:
+        """Delete the first record and change the second between two requests, at several places of a run."""
+        crowd = [{"id": day, "name": "x", "changed_at": f"2026-01-0{day} 09:00:00"} for day in range(1, 7)]
+        changed = {**crowd[1], "name": "changed", "changed_at": LATER["changed_at"]}
+        world.write(crowd)
+        requests = _requests(world, landing, between, tmp_path)
+        for number in sorted({max(1, requests - 3), max(1, requests - 2)}):
+            world.write(crowd)
+            landing = _landing(world, tmp_path, f"lake-{number}")
+
+            def meanwhile() -> None:
+                world.remove(1)
+                world.write([changed])
+
+            between.trouble = _after(number, meanwhile)
+            landing.run()
+            found = landing.names(world.table, *world.columns)
+            assert {id_ for id_, _ in found} >= {"2", "3", "4", "5", "6"}, f"after {number} of {requests} requests"
+            if ("2", "changed") not in found:
+                landing.run()
+            assert ("2", "changed") in landing.names(world.table, *world.columns)
+            world.remove(2)
+
+
+def _landing(world: SourceWorld, folder: Path, lake: str) -> Landing:
+    """Give a lake of its own to one and the same connection, which stays signed in."""
+    return Landing(world.plugin(world.config(), Place(CONNECTION, folder)), folder / lake)
+
+
+def _requests(world: SourceWorld, landing: Landing, between: Between, folder: Path) -> int:
+    """Say how many requests a run makes that lands everything there is, once it is signed in."""
+    assert landing.plugin.check().ok
+    between.trouble = passing
+    _landing(world, folder, "counted").run()
+    return between.asked
+
+
+def _names(records: Any) -> list[tuple[str, str]]:
+    return sorted((str(record["id"]), record["name"]) for record in records)
+
+
+def _from(first: int, trouble: Callable[[Callable[[], Said]], Said]) -> Trouble:
+    return lambda number, pass_on: trouble(pass_on) if number >= first else pass_on()
+
+
+def _after(one: int, meanwhile: Callable[[], None]) -> Trouble:
+    def trouble(number: int, pass_on: Callable[[], Said]) -> Said:
+        said = pass_on()
+        if number == one:
+            meanwhile()
+        return said
+
+    return trouble
+
+
+def _says(said: Said) -> Callable[[Callable[[], Said]], Said]:
+    return lambda _: said
+
+
+def _down(_: Callable[[], Said]) -> Said:
+    return Said(503, {}, b"<html>Back soon</html>")
+
+
+def _wants_an_hour(_: Callable[[], Said]) -> Said:
+    return Said(429, {"Retry-After": "3600"})
+
+
+def _hangs_up(_: Callable[[], Said]) -> Said:
+    return Said(hang_up=True)
+
+
+def _breaks_off(pass_on: Callable[[], Said]) -> Said:
+    return replace(pass_on(), cut=True)
+
+
+_STUMBLES = (lambda _: Said(429, {"Retry-After": "7"}), _breaks_off, _down, _hangs_up, lambda _: Said(500))
+
+
+def _every_other_time(number: int, pass_on: Callable[[], Said]) -> Said:
+    return pass_on() if number % 2 == 0 else _STUMBLES[number // 2 % len(_STUMBLES)](pass_on)
+
+
+def _numbers_as_texts(_: int, pass_on: Callable[[], Said]) -> Said:
+    said = pass_on()
+    return replace(said, body=_NUMBER.sub(rb'"\1"', said.body))
+
+
+def _renaming(value: bytes) -> Trouble:
+    """Rename the field that holds a value."""
+
+    def trouble(_: int, pass_on: Callable[[], Said]) -> Said:
+        said = pass_on()
+        found = set(re.findall(rb'"(\w+)":\s*"' + value + rb'"', said.body))
+        body = said.body
+        for name in found:
+            body = body.replace(b'"%b":' % name, b'"%b_renamed":' % name)
+        return replace(said, body=body)
+
+    return trouble
+
+
+_NUMBER = re.compile(rb"(?<=[:\[,\s])(-?\d+(?:\.\d+)?)(?=\s*[,}\]])")
+_REFUSALS = (
+    Said(401, {}, b"{}"),
+    Said(403, {}, b"{}"),
+    Said(200, {"Content-Type": "text/html"}, b"<html><body>Please log in</body></html>"),
+    Said(200, {"Content-Type": "application/json"}, b""),
+    Said(200, {"Content-Type": "application/json"}, b'{"error": "invalid_token"}'),
+)
+_ODD = (b"12345", b'{"first": "Bea"}', b'["Bea", 1]', b"null", b'"Be\\u0000a"', b'"Bea \\ud83d"', b"true", b"1e400")

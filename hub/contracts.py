@@ -598,14 +598,30 @@ class Scoring:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """One number of how good a model was, tried on what had come by then: `hub scores` shows it.
+
+    `measure` names it (auc, lift, foretold, came). `of` is the model, or the plain rule beside it. With `tenth`, from 1
+    to 10, it is about that tenth of the people, from those of whom least is foretold.
+    """
+
+    measure: str
+    value: float
+    of: str = "model"
+    tenth: int | None = None
+
+
+@dataclass(frozen=True)
 class Scored:
     """What a scorer gives: `person_id`, `value` and perhaps `reason` (text), at most one row per person.
 
     Without rows it says in `refused` why it gives no score: too little to learn from, or no better than a plain rule.
+    `tried` tells how good it was, used or not.
     """
 
     rows: pa.Table | None
     refused: str = ""
+    tried: Sequence[Tried] = ()
 
 
 class ScorerOptions(BaseModel):

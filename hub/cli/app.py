@@ -164,6 +164,14 @@ def segments(
 
 
 @app.command()
+def scores(project: Project = None, json: Json = False) -> None:
+    """Show whether the models behind scores are used, and how good they were beside RFM alone."""
+    from hub.cli.scores import scores as work
+
+    answer(json, lambda: work(project))
+
+
+@app.command()
 def explain(
     person: Annotated[
         str, typer.Argument(metavar="PERSON", help="A person's number, e-mail address, phone or record.")

@@ -132,12 +132,14 @@ class _Compiler:
             return as_of(self.scope, column)
         if name is None:
             known = [*self.scope.names, AS_OF]
-            hint = self.scope.elsewhere(written) or suggest(written, known)
+            elsewhere = self.scope.elsewhere(written)
+            hint = elsewhere or suggest(written, known)
             if not hint and written in BUILT_INS:
                 hint = f" It is a function: write {BUILT_INS[written].doc.signature}."
             if not hint and len(known) <= 40 and not node.this.quoted:
                 hint = f" Known: {', '.join(sorted(known))}."
-            if node.this.quoted or (isinstance(node.parent, (exp.EQ, exp.NEQ, exp.In)) and not suggest(written, known)):
+            compared = isinstance(node.parent, (exp.EQ, exp.NEQ, exp.In)) and not elsewhere
+            if node.this.quoted or (compared and not suggest(written, known)):
                 hint += f" A text is written in single quotes: '{written}'."
             raise ExpressionError(f"there is no '{written}'.{hint}", column)
         return Value(name.element, name.type, column)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from hub.contracts import Tried
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,11 +129,18 @@ def raised_most(by_trait: np.ndarray, names: Sequence[str]) -> list[str | None]:
     return found
 
 
-def calibration(foretold: np.ndarray, outcome: np.ndarray | None) -> list[tuple[float, float]]:
-    """Give for each tenth of the people, from the lowest up, what was foretold and what came."""
+def lift_and_calibration(foretold: Mapping[str, np.ndarray], came: np.ndarray) -> Iterator[Tried]:
+    """Tell of the model, and of rules beside it, the lift; and what the model foretold for each tenth, and what came.
+
+    The lift is how many times as much came of the tenth of which most was foretold.
+    """
     import numpy as np
 
-    if outcome is None:
-        return []
-    tenths = np.array_split(np.argsort(foretold, kind="stable"), 10)
-    return [(round(float(foretold[each].mean()), 3), round(float(outcome[each].mean()), 3)) for each in tenths]
+    for of, given in foretold.items():
+        top = np.argsort(-given, kind="stable")[: max(1, len(given) // 10)]
+        yield Tried("lift", float(came[top].mean() / came.mean()), of)
+    tenths = np.array_split(np.argsort(foretold["model"], kind="stable"), 10)
+    for number, each in enumerate(tenths, start=1):
+        if len(each):
+            yield Tried("foretold", float(foretold["model"][each].mean()), tenth=number)
+            yield Tried("came", float(came[each].mean()), tenth=number)

@@ -6,8 +6,8 @@ for whom it ever did; `propensity` the chance that it does, for everybody.
 
 They learn from the traits of two horizons ago and what came after, and are tried on one horizon ago and what came
 after that: a split in time. A model that does not rank people better there than the three RFM scores alone is refused.
-What was found (ranking, lift, calibration) is logged; the reason of each score is the trait that raises it most, where
-one raises it at all.
+What was found (ranking, lift, calibration) is told with the scores, used or not; the reason of each score is the trait
+that raises it most, where one raises it at all.
 """
 
 from __future__ import annotations
@@ -18,22 +18,20 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
-from hub.contracts import Scored, Scorer, Scoring
+from hub.contracts import Scored, Scorer, Scoring, Tried
 from hub.hookspecs import hookimpl
-from plugins.scorers.features import Features, Period, calibration, numbers, raised_most
+from plugins.scorers.features import Features, Period, lift_and_calibration, numbers, raised_most
 from plugins.scorers.options import RFM, Learning, LearningValue
 from plugins.scorers.value import expected_value
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 BETTER = 0.01
 """How much more of the area under the curve (AUC) a model must have than RFM alone."""
 LEAST = 50
 """People of either outcome below which there is nothing to learn from."""
-log = structlog.get_logger(__name__)
 
 
 @hookimpl
@@ -68,14 +66,13 @@ def _score(scoring: Scoring, churn: bool) -> Scored:
             return Scored(None, f"too little history: fewer than {LEAST} people of either outcome in a horizon")
     if not now.people.num_rows:
         return Scored(None, f"there is nobody to score: {options.target} is nought for everybody now")
-    refused = _refusal(first, second)
-    if refused:
-        return Scored(None, refused)
-    return _scored(second, now)
+    refused, tried = _try(first, second)
+    return Scored(None if refused else _scores(second, now), refused, tried)
 
 
-def _refusal(first: Period, second: Period) -> str:
-    """Try the model on the later period, beside RFM alone; say why it is not used, if it is not."""
+def _try(first: Period, second: Period) -> tuple[str, list[Tried]]:
+    """Try the model on the later period, beside RFM alone: why it is not used, if it is not, and how good it was."""
+    import numpy as np
     from sklearn.metrics import roc_auc_score
 
     every = [name for name in first.people.column_names if name != "person_id"]
@@ -84,19 +81,14 @@ def _refusal(first: Period, second: Period) -> str:
         features = Features.of(first, names)
         chances[what] = _fitted(features.matrix(first), first.outcome).predict_proba(features.matrix(second))[:, 1]
     auc = {what: float(roc_auc_score(second.outcome, chance)) for what, chance in chances.items()}
-    log.info(
-        "score_learned",
-        people=second.people.num_rows,
-        auc={what: round(value, 4) for what, value in auc.items()},
-        lift={what: _lift(chance, second.outcome) for what, chance in chances.items()},
-        calibration=calibration(chances["model"], second.outcome),
-    )
+    tried = [Tried("auc", value, what) for what, value in auc.items()]
+    tried += lift_and_calibration(chances, np.asarray(second.outcome))
     if auc["model"] <= auc["rfm"] + BETTER:
-        return f"no better than RFM alone: AUC {auc['model']:.3f} against {auc['rfm']:.3f} on the last horizon"
-    return ""
+        return f"no better than RFM alone: AUC {auc['model']:.3f} against {auc['rfm']:.3f} on the last horizon", tried
+    return "", tried
 
 
-def _scored(learned_from: Period, now: Period) -> Scored:
+def _scores(learned_from: Period, now: Period) -> pa.Table:
     """Learn from the newest period whose outcome is known, and score the people of now."""
     import pyarrow as pa
 
@@ -108,20 +100,10 @@ def _scored(learned_from: Period, now: Period) -> Scored:
     by_trait = features.summed(raised)
     reasons = raised_most(by_trait, names)
     values = pa.array(model.predict_proba(matrix)[:, 1])
-    return Scored(pa.table({"person_id": now.people.column("person_id"), "value": values, "reason": reasons}))
+    return pa.table({"person_id": now.people.column("person_id"), "value": values, "reason": reasons})
 
 
 def _fitted(matrix: np.ndarray, outcome: np.ndarray | None) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=1000).fit(matrix, outcome)
-
-
-def _lift(chance: np.ndarray, outcome: np.ndarray | None) -> float:
-    """Say how many times more often the outcome is among the tenth with the highest chance."""
-    import numpy as np
-
-    if outcome is None:
-        return 1.0
-    top = np.argsort(-chance, kind="stable")[: max(1, len(chance) // 10)]
-    return round(float(outcome[top].mean() / outcome.mean()), 2)

@@ -5,7 +5,7 @@ those who will spend nothing. A Poisson regression gives it, so it is never belo
 
 It learns from the traits of two horizons ago and what came after, and is tried on one horizon ago and what came after
 that. A model that explains no more of the deviance there than the three RFM scores alone is refused. What was found
-(deviance explained, lift, what was foretold and what came per tenth and in all) is logged.
+(deviance explained, lift, what was foretold and what came per tenth) is told with the scores, used or not.
 """
 
 from __future__ import annotations
@@ -14,21 +14,18 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
-from hub.contracts import Scored, Scoring
-from plugins.scorers.features import Features, Period, calibration, numbers, raised_most
+from hub.contracts import Scored, Scoring, Tried
+from plugins.scorers.features import Features, Period, lift_and_calibration, numbers, raised_most
 from plugins.scorers.options import RFM, LearningValue
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 BETTER = 0.01
 """How much more of the deviance (D squared) a model must explain than RFM alone."""
 LEAST = 50
 """People who spend in a horizon below which there is nothing to learn from."""
-
-log = structlog.get_logger(__name__)
 
 
 def expected_value(scoring: Scoring) -> Scored:
@@ -46,12 +43,12 @@ def expected_value(scoring: Scoring) -> Scored:
     )
     if min((outcome > 0).sum() for outcome in spent) < LEAST:
         return Scored(None, f"too little history: fewer than {LEAST} people spend in a horizon")
-    refused = _refusal(first, second)
-    return Scored(None, refused) if refused else _scored(second, now)
+    refused, tried = _try(first, second)
+    return Scored(None if refused else _scores(second, now), refused, tried)
 
 
-def _refusal(first: Period, second: Period) -> str:
-    """Try the model on the later period, beside RFM alone; say why it is not used, if it is not."""
+def _try(first: Period, second: Period) -> tuple[str, list[Tried]]:
+    """Try the model on the later period, beside RFM alone: why it is not used, if it is not, and how good it was."""
     import numpy as np
     from sklearn.metrics import d2_tweedie_score
 
@@ -61,18 +58,12 @@ def _refusal(first: Period, second: Period) -> str:
         "rfm": _foretold(first, second, list(RFM)),
     }
     explained = {what: float(d2_tweedie_score(came, given, power=1)) for what, given in foretold.items()}
-    log.info(
-        "value_learned",
-        people=second.people.num_rows,
-        deviance_explained={what: round(share, 4) for what, share in explained.items()},
-        foretold_for_each_that_came=round(float(foretold["model"].sum() / came.sum()), 3),
-        lift={what: _lift(given, came) for what, given in foretold.items()},
-        calibration=calibration(foretold["model"], came),
-    )
+    tried = [Tried("deviance explained", share, what) for what, share in explained.items()]
+    tried += lift_and_calibration(foretold, came)
     if explained["model"] <= explained["rfm"] + BETTER:
         told = f"{explained['model']:.3f} of the deviance explained against {explained['rfm']:.3f}"
-        return f"no better than RFM alone: {told} on the last horizon"
-    return ""
+        return f"no better than RFM alone: {told} on the last horizon", tried
+    return "", tried
 
 
 def _foretold(learned_from: Period, tried_on: Period, names: list[str]) -> np.ndarray:
@@ -81,7 +72,7 @@ def _foretold(learned_from: Period, tried_on: Period, names: list[str]) -> np.nd
     return found * _unit(learned_from)
 
 
-def _scored(learned_from: Period, now: Period) -> Scored:
+def _scores(learned_from: Period, now: Period) -> pa.Table:
     """Learn from the newest period whose outcome is known, and score the people of now."""
     import pyarrow as pa
 
@@ -92,7 +83,7 @@ def _scored(learned_from: Period, now: Period) -> Scored:
     by_trait = features.summed(matrix * model.coef_)
     reasons = raised_most(by_trait, names)
     values = pa.array(model.predict(matrix) * _unit(learned_from))
-    return Scored(pa.table({"person_id": now.people.column("person_id"), "value": values, "reason": reasons}))
+    return pa.table({"person_id": now.people.column("person_id"), "value": values, "reason": reasons})
 
 
 def _fitted(matrix: np.ndarray, period: Period) -> Any:
@@ -107,11 +98,3 @@ def _unit(period: Period) -> float:
     import numpy as np
 
     return float(np.asarray(period.outcome).mean())
-
-
-def _lift(foretold: np.ndarray, came: np.ndarray) -> float:
-    """Say how many times as much the tenth spends of which most is foretold."""
-    import numpy as np
-
-    top = np.argsort(-foretold, kind="stable")[: max(1, len(foretold) // 10)]
-    return round(float(came[top].mean() / came.mean()), 2)

@@ -52,7 +52,7 @@ HELD_TO = {
     ],
     "a row that is gone": [("tests/stages/test_scenarios.py", "def test_a_cart_that_is_gone_interrupts_r19")],
     "a template with an endless loop": [
-        ("tests/test_templates.py", "LoopIterationLimitError"),
+        ("tests/test_templates.py", "its loops go round more than"),
         ("tests/test_templates.py", "def test_output_has_a_limit"),
         ("tests/stages/test_activate.py", "def test_a_message_that_can_not_be_rendered_is_parked_and_the_others_go"),
     ],

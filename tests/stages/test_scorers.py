@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from hub.contracts import Scored, Scorer, Scoring
+from hub.contracts import Scored, Scorer, Scoring, Tried
 from hub.errors import ConfigurationError, PluginError
+from hub.people.models import Model, models
 from hub.people.traits import trait_problems
 from hub.project import Project, load_project
 from hub.registry import GROUP, Registry
@@ -24,6 +25,12 @@ from hub.stages.segment import segment
 from hub.warehouse import Warehouse
 from tests.stages.world import NOON, fact, project, record, resolve, rows
 
+TRIED = (
+    Tried("auc", 0.81),
+    Tried("auc", 0.7, "rfm"),
+    *(Tried(measure, 0.1 * tenth, tenth=tenth) for tenth in (1, 2, 10) for measure in ("foretold", "came")),
+)
+TENTHS = (0.1, 0.2, 1.0)
 GROWTH = {"by": "growth", "uses": ["order_count", "language"], "options": {"days": 30}}
 
 
@@ -35,7 +42,8 @@ def growth(scoring: Scoring) -> Scored:
     if not pc.sum(now.column("order_count")).as_py():
         return Scored(None, "there are no orders to learn from")
     value = pc.subtract(now.column("order_count"), before.column("order_count"))
-    return Scored(pa.table({"person_id": now.column("person_id"), "value": value, "reason": now.column("language")}))
+    found = pa.table({"person_id": now.column("person_id"), "value": value, "reason": now.column("language")})
+    return Scored(found, tried=TRIED)
 
 
 def its(call: Callable[[Scoring], Scored], **more: Any) -> Project:
@@ -67,6 +75,19 @@ def test_a_scorer_learns_from_earlier_and_its_score_is_used_like_a_trait(warehou
     assert rows(warehouse, "membership", "person_id", "segment") == [(1, "growing")]
 
 
+def test_how_good_the_model_was_can_be_read_until_it_is_learned_anew(warehouse: Warehouse) -> None:
+    ordered(warehouse, "shop:1", 3)
+    run(warehouse, its(growth))
+    warehouse.publish()
+    found = Model(
+        "growing", "growth", True, None, NOON, {"auc": {"model": 0.81, "rfm": 0.7}}, [(it, it) for it in TENTHS]
+    )
+    assert models(its(growth), warehouse.query) == [found]
+    enrich(warehouse, project({}, {}), NOON)
+    warehouse.publish()
+    assert models(its(growth), warehouse.query) == []
+
+
 def test_a_scorer_without_data_refuses_and_nobody_has_a_score(warehouse: Warehouse) -> None:
     record(warehouse, "crm:1")
     given = its(growth)
@@ -74,6 +95,9 @@ def test_a_scorer_without_data_refuses_and_nobody_has_a_score(warehouse: Warehou
     assert enrich(warehouse, given, NOON).counts["scores_refused"] == 1
     assert rows(warehouse, "trait", "growing", "growing_reason") == [(None, None)]
     assert rows(warehouse, "score", "score") == []
+    warehouse.publish()
+    (model,) = models(given, warehouse.query)
+    assert (model.used, model.reason, model.measures) == (False, "there are no orders to learn from", {})
 
 
 def ahead(scoring: Scoring) -> Scored:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from hub.contracts import Scored
 from hub.people.span import next_moment, remembered_as, still_holds
 from hub.people.traits import definitions, plan_traits, tables_read
 from hub.project import Project
@@ -21,6 +22,7 @@ from hub.stages.enrich.recommend import keep_recommendations, recommended_from
 from hub.stages.enrich.satisfaction import keep_satisfaction
 from hub.stages.enrich.scorers import with_scorers
 from hub.stages.enrich.scores import keep_scores
+from hub.stages.enrich.trials import keep_trials
 from hub.warehouse import Warehouse
 from hub.warehouse.state import fingerprint, remember, seen
 
@@ -54,18 +56,20 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime, facts_stay: 
         else:
             found = Aggregates(aggregates(transaction, project, plan.of_facts, as_of))
         computed = derived(transaction.table("person"), plan, found)
-        refused: tuple[str, ...] = ()
+        given: dict[str, Scored] = {}
         if plan.by_scorers:
-            computed, refused = with_scorers(transaction, project, plan, computed, as_of)
+            computed, given = with_scorers(transaction, project, plan, computed, as_of)
         transaction.replace("trait", computed)
         people = transaction.count(plan.table())
         keep_scores(transaction, plan, as_of)
+        keep_trials(transaction, project, given, as_of)
         keep_satisfaction(transaction, as_of)
         recommended = keep_recommendations(transaction, project, as_of)
         times = {trait.facts.table.name: trait.facts.facts.time for trait in plan.of_facts}
         moments = [time.element for time in times.values() if time is not None and time.type == "timestamp"]
         moments += recommended_from(transaction, project)
         remember(transaction, "enrich", remembered_as(mark, as_of, next_moment(transaction, moments, as_of)), as_of)
-    counts = {"traits": len(plan.types), "scores_refused": len(refused), "recommendations": recommended}
+    refused = sum(scored.rows is None for scored in given.values())
+    counts = {"traits": len(plan.types), "scores_refused": refused, "recommendations": recommended}
     told = {name: number for name, number in counts.items() if number or name == "traits"}
     return Report("enrich", rows_in=people, rows_out=people, counts=told)

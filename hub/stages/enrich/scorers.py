@@ -1,7 +1,7 @@
 """Scorers: scores that a plugin computes from traits, of everybody at once.
 
 A scorer may look at people as of any earlier moment, to learn from what came after. One that refuses gives nobody a
-score, and its reason is logged; one that fails stops the stage and is named.
+score, and its reason is logged and kept; one that fails stops the stage and is named.
 """
 
 from __future__ import annotations
@@ -31,23 +31,22 @@ log = structlog.get_logger(__name__)
 
 def with_scorers(
     transaction: Transaction, project: Project, plan: TraitPlan, computed: sa.Select[Any], as_of: datetime
-) -> tuple[sa.Select[Any], tuple[str, ...]]:
-    """Select the traits with the scores of scorers beside them; and name the scores that were refused."""
+) -> tuple[sa.Select[Any], dict[str, Scored]]:
+    """Select the traits with the scores of scorers beside them; and give what each scorer gave, by score."""
     traits = transaction.hold("computed_traits", computed)
     relation: sa.FromClause = traits
     columns: list[sa.ColumnElement[Any]] = list(traits.c)
-    refused = []
+    answers: dict[str, Scored] = {}
     for number, name in enumerate(plan.by_scorers):
         score = project.scores[name]
-        given = _ask(transaction, project, score, traits, as_of)
+        given = answers[name] = _ask(transaction, project, score, traits, as_of)
         if given.rows is None:
-            refused.append(name)
             log.warning("score_refused", score=name, scorer=score.by, reason=given.refused)
         scored = transaction.load(f"scored_{number}", _in_form(given.rows, score))
         relation = relation.outerjoin(scored, scored.c.person_id == traits.c.person_id)
         columns.append(sa.cast(scored.c.value, SQL_TYPES["number"]).label(name))
         columns.append(scored.c.reason.label(name + REASON))
-    return sa.select(*columns).select_from(relation), tuple(refused)
+    return sa.select(*columns).select_from(relation), answers
 
 
 def _ask(transaction: Transaction, project: Project, score: Score, traits: sa.FromClause, as_of: datetime) -> Scored:

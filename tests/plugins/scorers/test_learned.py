@@ -59,6 +59,10 @@ def ask(name: str, people: People, **options: Any) -> Scored:
     return registry.scorers[name].call(Scoring(NOW, {"horizon_days": HORIZON, **options}, people))
 
 
+def quality(found: Scored) -> dict[tuple[str, str], float]:
+    return {(it.measure, it.of): it.value for it in found.tried if it.tenth is None}
+
+
 def test_a_model_that_sees_more_than_rfm_scores_people_and_says_why() -> None:
     people = made_up(2000, telling=True)
     found = ask("propensity", people)
@@ -67,6 +71,11 @@ def test_a_model_that_sees_more_than_rfm_scores_people_and_says_why() -> None:
     values = found.rows.column("value").to_numpy()
     assert abs(values[likes].mean() - 0.85) < 0.06
     assert abs(values[~likes].mean() - 0.1) < 0.06
+    assert quality(found)["auc", "model"] > quality(found)["auc", "rfm"] + 0.2
+    assert quality(found)["lift", "model"] > 2 > quality(found)["lift", "rfm"]
+    foretold, came = ([it.value for it in found.tried if it.measure == measure] for measure in ("foretold", "came"))
+    assert foretold == sorted(foretold)
+    assert max(abs(one - other) for one, other in zip(foretold, came, strict=True)) < 0.15
     reasons = found.rows.column("reason").to_pylist()
     assert {reason for reason, like in zip(reasons, likes, strict=True) if like} <= {"taste", "vip"}
 
@@ -89,6 +98,7 @@ def test_a_model_that_is_no_better_than_rfm_is_refused() -> None:
     found = ask("propensity", made_up(2000, telling=False))
     assert found.rows is None
     assert found.refused.startswith("no better than RFM alone: AUC 0.")
+    assert quality(found)["auc", "model"] < quality(found)["auc", "rfm"] + 0.01
 
 
 @pytest.mark.parametrize("people", [0, 60])

@@ -273,7 +273,7 @@ def test_a_mail_server_that_does_not_answer_keeps_its_messages_waiting(corner: C
         "scenarios/welcome.yaml",
         "scenario: welcome\nwho: new people\nfrom: prospect\nto: first order\n"
         'trigger: {any: [{event: account_created}]}\ntarget: "true"\nstop_when: "false"\nvalid_for: 14 days\n'
-        "steps:\n  - {send: welcome, by: [email], content: {}}\n",
+        "steps:\n  - {send: welcome, by: [email], content: {town: city}}\n",
     )
     corner.write("templates/welcome/subject.txt", "Welkom")
     corner.write("templates/welcome/email.txt", "Dag {{ salutation }} {{ unsubscribe_url }}")

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 PUBLIC = {
     "hub.arrow",
     "hub.contracts",
+    "hub.documented",
     "hub.errors",
     "hub.hookspecs",
     "hub.incoming",
@@ -34,7 +35,7 @@ def imports(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found |= {f"hub.{alias.name}" for alias in node.names} if node.module == "hub" else {node.module}
     return found
 
 

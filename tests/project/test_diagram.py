@@ -13,7 +13,7 @@ SCENARIO = {
     "stop_when": "ordered",
     "valid_for": "14 days",
     "steps": [
-        {"send": "welcome", "by": ["email", "sms"], "content": {}},
+        {"send": "welcome", "by": ["email", "sms"], "content": {"town": "city"}},
         {"wait": {"until": "clicked", "at_most": "7 days"}},
         {"if": "clicked", "then": "stop"},
         {"split": {"a": {"share": "30%", "steps": [{"wait": {"for": "1 day", "at": "09:00"}}]}, "b": {"share": "70%"}}},

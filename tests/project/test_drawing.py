@@ -17,7 +17,7 @@ SPACE = "{http://www.w3.org/2000/svg}"
 
 STEPS = [
     {"add_to": "newcomers", "for": "30 days"},
-    {"send": "welcome", "by": ["email", "sms"], "content": {}},
+    {"send": "welcome", "by": ["email", "sms"], "content": {"town": "city"}},
     {
         "if": "clicked and given_name <> '<b>&\"'",
         "then": [{"task": "Ring about what was looked at on the site lately", "to": "desk"}, "stop"],

@@ -21,7 +21,12 @@ def days(warehouse: Warehouse, tmp_path: Path) -> Iterator[Calendar]:
 
 
 def one(name: str, value: str | None = None, template: str = "welcome", **changes: Any) -> dict[str, Any]:
-    send = {"send": template, "by": changes.pop("by", ["email"]), "content": {}, **changes.pop("send", {})}
+    send = {
+        "send": template,
+        "by": changes.pop("by", ["email"]),
+        "content": {"town": "city"},
+        **changes.pop("send", {}),
+    }
     return {**ONE_MAIL, "scenario": name, "value": value, "steps": [send], **changes}
 
 
@@ -139,7 +144,7 @@ CAPPED: Mapping[str, Any] = {"channels": {"email": "1 per 30 days"}}
 
 def test_a_limit_of_a_channel_moves_the_message_to_the_next_one_with_the_reason(days: Calendar) -> None:
     steps = [
-        {"send": "welcome", "by": "email", "content": {}},
+        {"send": "welcome", "by": "email", "content": {"town": "city"}},
         {"wait": "2 days"},
         {"send": "reminder", "by": ["email", "sms"], "if_capped": "next channel"},
     ]
@@ -156,7 +161,7 @@ def test_a_limit_of_a_channel_moves_the_message_to_the_next_one_with_the_reason(
 
 def test_a_limit_may_move_a_message_on(days: Calendar) -> None:
     steps = [
-        {"send": "welcome", "by": "email", "content": {}},
+        {"send": "welcome", "by": "email", "content": {"town": "city"}},
         {"wait": "2 days"},
         {"send": "reminder", "by": "email", "if_capped": "1 week"},
     ]

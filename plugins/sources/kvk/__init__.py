@@ -76,6 +76,9 @@ class Kvk(Lookup):
                     failures = 0
                 except RejectedError as error:
                     finding = Finding(question.key, "rejected", reason=str(error))
+                except (AttributeError, KeyError, TypeError, ValueError) as error:
+                    reason = f"the answer has another form than the register's contract ({type(error).__name__})"
+                    finding = Finding(question.key, "rejected", reason=reason)
                 except TemporaryError as error:
                     failures += 1
                     if failures == _FAILURES:

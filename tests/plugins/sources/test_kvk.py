@@ -218,6 +218,15 @@ def test_a_value_that_the_register_refuses_is_rejected(server):
     )
 
 
+@pytest.mark.parametrize("other", [{"handelsnamen": "Kat"}, {"_embedded": ["Kat"]}, {"sbiActiviteiten": {"a": 1}}])
+def test_an_answer_in_another_form_is_set_aside_and_the_next_question_is_asked(server, other):
+    server.stumble = [(200, {"kvkNummer": "12345678", **other}, {})]
+    odd, good = look_up(server, {"kvk": "12345678"}, {"kvk": "12345678"})
+    assert (odd.status, good.status) == ("rejected", "found")
+    assert "another form than the register's contract (" in odd.reason
+    assert "Kat" not in odd.reason
+
+
 def test_requests_keep_to_the_rate(server):
     started = patience.clock.now()
     look_up(server, {"kvk": "12345678"}, {"kvk": "12345678"}, rate="20/s")

@@ -16,7 +16,9 @@ pytest.register_assert_rewrite(
     "hub.testing.sources",
 )
 
-from hub.testing.destinations import DestinationSuite as DestinationSuite  # noqa: E402 - rewriting is registered first
+from hub.testing.between import answering as answering  # noqa: E402 - rewriting is registered first
+from hub.testing.between import times as times  # noqa: E402
+from hub.testing.destinations import DestinationSuite as DestinationSuite  # noqa: E402
 from hub.testing.erasing import ErasureSuite as ErasureSuite  # noqa: E402
 from hub.testing.erasing import ErasureWorld as ErasureWorld  # noqa: E402
 from hub.testing.http import HttpDestinationSuite as HttpDestinationSuite  # noqa: E402

@@ -19,10 +19,26 @@ import pytest
 
 from hub.contracts import Destination, Operation, Result, Row, SyncBatch, secrets_in
 from hub.errors import ConfigurationError
+from hub.testing.between import (
+    Between,
+    Trouble,
+    answering,
+    at,
+    hanging_up,
+    leaving_out,
+    losing,
+    passing,
+    standing_between,
+    unread,
+)
 from hub.testing.destinations import CANARY, DestinationSuite, assert_complete, sample_message
-from hub.testing.disturbed import FEWER, HANG_UP, LOST, UNREAD, Between, disturbed
 
-ALWAYS = 1_000
+NO_ANSWER: Mapping[str, Trouble] = {
+    "hung up": hanging_up,
+    "unread": unread,
+    "lost": losing,
+    "500": answering(500),
+}
 _PAGE = b"<html><body>Please log in</body></html>"
 _MANY = 250
 _WRITING: tuple[Operation, ...] = ("upsert", "update", "add")
@@ -32,7 +48,7 @@ _ODD = "Zo\u00eb \U0001f408 \u0645\u0631\u062d\u0628\u0627 \u2028\x00."
 class HttpDestinationSuite(DestinationSuite):
     """The suite of destinations, and what becomes of a batch at a server that is busy, refuses us, or falls silent.
 
-    The suite puts a server of its own (`hub.testing.disturbed`) between the plugin and your stand-in: every address in
+    The suite puts a server of its own (`hub.testing.between`) between the plugin and your stand-in: every address in
     `config` that begins as `url` does leads there.
     """
 
@@ -42,20 +58,19 @@ class HttpDestinationSuite(DestinationSuite):
     @pytest.fixture
     def between(self, config: Mapping[str, Any]) -> Iterator[Between]:
         """Stand between the plugin and its stand-in."""
-        with disturbed(config["url"]) as between:
+        with standing_between(_origin(config["url"])) as between:
             yield between
 
     @pytest.fixture
     def destination(self, config: Mapping[str, Any], between: Between, project: Path) -> Destination:
         """Give the destination, as configured, with the suite's own server before yours."""
-        parts = urlsplit(config["url"])
-        return self._make(_moved(config, f"{parts.scheme}://{parts.netloc}", between.url), project)
+        return self._make(_moved(config, _origin(config["url"]), between.url), project)
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_a_server_that_asks_to_wait_gets_everything_later(
         self, destination: Destination, between: Between, status: int
     ) -> None:
-        between.trouble(ALWAYS, status, {"Retry-After": "7"})
+        between.trouble = answering(status, {"Retry-After": "7"})
         results = self._handed_over(destination)
         assert {result.status for result in results} == {"later"}, [result.reason for result in results]
         assert results[0].retry_after == 7.0, "what the server asks for is passed on"
@@ -68,7 +83,7 @@ class HttpDestinationSuite(DestinationSuite):
         """Some servers repeat the key that they refuse."""
         secrets = secrets_in(destination.config)
         said = json.dumps({"error": {"code": 1, "message": f"no such key: {' '.join(secrets)}"}, "message": secrets})
-        between.trouble(ALWAYS, status, {"Content-Type": "application/json"}, said.encode())
+        between.trouble = answering(status, {"Content-Type": "application/json"}, said.encode())
         with caplog.at_level(logging.DEBUG):
             shown = destination.check().message
             try:
@@ -80,14 +95,14 @@ class HttpDestinationSuite(DestinationSuite):
                 shown += "".join(result.reason for result in results)
         shown += self._logged(caplog)
         assert not [secret for secret in secrets if secret in shown]
-        between.trouble(0, 200)
+        between.trouble = passing
         assert {result.status for result in self._handed_over(destination)} == {"accepted"}
 
     def test_a_web_page_in_the_place_of_an_answer_is_no_answer(
         self, destination: Destination, between: Between
     ) -> None:
         """A proxy on the way asks to sign in, or the address is that of a site."""
-        between.trouble(ALWAYS, 200, {"Content-Type": "text/html"}, _PAGE)
+        between.trouble = answering(200, {"Content-Type": "text/html"}, _PAGE)
         try:
             results = self._handed_over(destination)
         except ConfigurationError:
@@ -95,29 +110,28 @@ class HttpDestinationSuite(DestinationSuite):
         assert {result.status for result in results} <= {"unknown", "later"}
         assert all(result.reason for result in results), "an admin must know where to look"
 
-    @pytest.mark.parametrize("status", [HANG_UP, UNREAD, LOST, 500])
+    @pytest.mark.parametrize("trouble", NO_ANSWER.values(), ids=NO_ANSWER)
     def test_what_got_no_answer_is_neither_taken_nor_refused_nor_sent_again(
         self,
         destination: Destination,
         between: Between,
         taken: Callable[[], Sequence[str]] | None,
         caplog: pytest.LogCaptureFixture,
-        status: int,
+        trouble: Trouble,
     ) -> None:
         """The hub decides whether it goes again: it knows for how long the other side takes an id only once."""
         self._handed_over(destination, start=21)
-        began = len(between.asked)
-        between.trouble(ALWAYS, status, at=self.writes_at)
+        between.trouble = at(self.writes_at, trouble)
         with caplog.at_level(logging.DEBUG):
             results = self._handed_over(destination)
         assert results[0].status == "unknown", "it may have been taken"
         assert {result.status for result in results} <= {"unknown", "later"}
-        asked = [one for one in between.asked[began:] if re.search(self.writes_at, one[1])]
+        asked = [one for one in between.asked if re.search(self.writes_at, one[1])]
         assert len(asked) == len(set(asked)), "a request without an answer went again"
         shown = self._logged(caplog) + "".join(result.reason for result in results)
         assert CANARY not in shown.lower()
         assert not [secret for secret in secrets_in(destination.config) if secret in shown]
-        between.trouble(0, 200)
+        between.trouble = passing
         if destination.capabilities.idempotency_window and taken is not None:
             assert {result.status for result in self._handed_over(destination)} == {"accepted"}
             assert len(taken()) == len(set(taken())), "taken twice"
@@ -126,7 +140,7 @@ class HttpDestinationSuite(DestinationSuite):
     def test_an_answer_that_leaves_something_out_leaves_no_row_without_a_result(
         self, destination: Destination, between: Between
     ) -> None:
-        between.trouble(ALWAYS, FEWER)
+        between.trouble = leaving_out
         results = self._handed_over(destination)
         assert all(result.status == "accepted" or result.reason for result in results)
 
@@ -166,6 +180,11 @@ class HttpDestinationSuite(DestinationSuite):
         able = self.able(destination)
         operation = next(one for one in _WRITING if one in able)
         return assert_complete(destination.sync(SyncBatch(self.target, operation, rows)), [row.key for row in rows])
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _moved(value: Any, origin: str, to: str) -> Any:

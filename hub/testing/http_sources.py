@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,20 @@ import pytest
 from hub.contracts import Place
 from hub.errors import HubError, PluginError, TemporaryError
 from hub.lake import REJECTED
-from hub.testing.between import Between, Said, Trouble, passing, replacing, standing_between
+from hub.testing.between import (
+    Between,
+    Request,
+    Said,
+    Trouble,
+    answering,
+    breaking_off,
+    hanging_up,
+    passing,
+    replacing,
+    rewriting,
+    since,
+    standing_between,
+)
 from hub.testing.sources import CONNECTION, LATER, PEOPLE, Landing, SourceSuite, SourceWorld
 
 MANY_REQUESTS = 60
@@ -75,14 +87,14 @@ class HttpSourceSuite(SourceSuite):
         """Let a token end, a right go, or something else answer in the place of the API: at any request of a run."""
         world.write(PEOPLE)
         requests = _requests(world, landing, between, tmp_path)
-        for number, said in enumerate(_REFUSALS):
-            between.trouble = _from(1, _says(said))
+        for number, refusal in enumerate(_REFUSALS):
+            between.trouble = answering(*refusal)
             check = landing.plugin.check()
-            assert not check.ok, f"check() takes {said} for a working connection"
-            between.trouble = _from(1 + number % requests, _says(said))
+            assert not check.ok, f"check() takes {refusal} for a working connection"
+            between.trouble = since(1 + number % requests, answering(*refusal))
             with pytest.raises(HubError, match=CONNECTION) as caught:
                 landing.run()
-            assert not isinstance(caught.value, PluginError), f"after {said}: {caught.value}"
+            assert not isinstance(caught.value, PluginError), f"after {refusal}: {caught.value}"
             shown = check.message + str(caught.value)
             assert not [secret for secret in world.secrets if secret in shown]
             assert landing.names(world.table, *world.columns) == []
@@ -96,15 +108,15 @@ class HttpSourceSuite(SourceSuite):
         """Lose it at the last request of a run, for good; and let it ask to be left alone for an hour."""
         world.write(PEOPLE)
         requests = _requests(world, landing, between, tmp_path)
-        for number, away in enumerate((_breaks_off, _wants_an_hour)):
+        for number, away in enumerate((breaking_off, _WANTS_AN_HOUR)):
             anew = _landing(world, tmp_path, f"lake-{number}")
-            between.trouble = _from(requests, away)
+            between.trouble = since(requests, away)
             with pytest.raises(TemporaryError, match=CONNECTION) as caught:
                 anew.run()
-            assert between.asked < MANY_REQUESTS, "what stays away is left to a next run"
-            if away is _wants_an_hour:
+            assert len(between.asked) < MANY_REQUESTS, "what stays away is left to a next run"
+            if away is _WANTS_AN_HOUR:
                 assert caught.value.retry_after == 3600, "the run says when the server wants to be asked again"
-                assert between.asked == requests, "asking sooner would only make it angrier"
+                assert len(between.asked) == requests, "asking sooner would only make it angrier"
             between.trouble = passing
             anew.run()
             assert anew.names(world.table, *world.columns) == _names(PEOPLE), "nothing is lost, and nothing doubled"
@@ -133,7 +145,7 @@ class HttpSourceSuite(SourceSuite):
         """Write every number of every answer as a text, as some releases of some systems do."""
         world.write(PEOPLE)
         landing.run()
-        between.trouble = _numbers_as_texts
+        between.trouble = rewriting(_numbers_as_texts)
         world.write([LATER])
         landing.run()
         assert set(landing.names(world.table, *world.columns)) == set(_names([*PEOPLE, LATER]))
@@ -144,7 +156,7 @@ class HttpSourceSuite(SourceSuite):
     ) -> None:
         """Rename the field of the name in every answer: the records land without it, or the run says what is wrong."""
         world.write([{**record, "name": "Anna"} for record in PEOPLE])
-        between.trouble = _renaming(b"Anna")
+        between.trouble = rewriting(_renamed)
         try:
             landing.run()
         except PluginError:
@@ -193,79 +205,52 @@ def _requests(world: SourceWorld, landing: Landing, between: Between, folder: Pa
     assert landing.plugin.check().ok
     between.trouble = passing
     _landing(world, folder, "counted").run()
-    return between.asked
+    return len(between.asked)
 
 
 def _names(records: Any) -> list[tuple[str, str]]:
     return sorted((str(record["id"]), record["name"]) for record in records)
 
 
-def _from(first: int, trouble: Callable[[Callable[[], Said]], Said]) -> Trouble:
-    return lambda number, pass_on: trouble(pass_on) if number >= first else pass_on()
-
-
 def _after(one: int, meanwhile: Callable[[], None]) -> Trouble:
-    def trouble(number: int, pass_on: Callable[[], Said]) -> Said:
-        said = pass_on()
-        if number == one:
+    def trouble(request: Request) -> Said:
+        said = request.pass_on()
+        if request.number == one:
             meanwhile()
         return said
 
     return trouble
 
 
-def _says(said: Said) -> Callable[[Callable[[], Said]], Said]:
-    return lambda _: said
+def _every_other_time(request: Request) -> Said:
+    return request.pass_on() if request.number % 2 == 0 else _STUMBLES[request.number // 2 % len(_STUMBLES)](request)
 
 
-def _down(_: Callable[[], Said]) -> Said:
-    return Said(503, {}, b"<html>Back soon</html>")
+def _numbers_as_texts(body: bytes) -> bytes:
+    return _NUMBER.sub(rb'"\1"', body)
 
 
-def _wants_an_hour(_: Callable[[], Said]) -> Said:
-    return Said(429, {"Retry-After": "3600"})
+def _renamed(body: bytes) -> bytes:
+    """Rename the field that holds Anna."""
+    for name in set(re.findall(rb'"(\w+)":\s*"Anna"', body)):
+        body = body.replace(b'"%b":' % name, b'"%b_renamed":' % name)
+    return body
 
 
-def _hangs_up(_: Callable[[], Said]) -> Said:
-    return Said(hang_up=True)
-
-
-def _breaks_off(pass_on: Callable[[], Said]) -> Said:
-    return replace(pass_on(), cut=True)
-
-
-_STUMBLES = (lambda _: Said(429, {"Retry-After": "7"}), _breaks_off, _down, _hangs_up, lambda _: Said(500))
-
-
-def _every_other_time(number: int, pass_on: Callable[[], Said]) -> Said:
-    return pass_on() if number % 2 == 0 else _STUMBLES[number // 2 % len(_STUMBLES)](pass_on)
-
-
-def _numbers_as_texts(_: int, pass_on: Callable[[], Said]) -> Said:
-    said = pass_on()
-    return replace(said, body=_NUMBER.sub(rb'"\1"', said.body))
-
-
-def _renaming(value: bytes) -> Trouble:
-    """Rename the field that holds a value."""
-
-    def trouble(_: int, pass_on: Callable[[], Said]) -> Said:
-        said = pass_on()
-        found = set(re.findall(rb'"(\w+)":\s*"' + value + rb'"', said.body))
-        body = said.body
-        for name in found:
-            body = body.replace(b'"%b":' % name, b'"%b_renamed":' % name)
-        return replace(said, body=body)
-
-    return trouble
-
-
+_STUMBLES: tuple[Trouble, ...] = (
+    answering(429, {"Retry-After": "7"}),
+    breaking_off,
+    answering(503, {}, b"<html>Back soon</html>"),
+    hanging_up,
+    answering(500),
+)
+_WANTS_AN_HOUR = answering(429, {"Retry-After": "3600"})
 _NUMBER = re.compile(rb"(?<=[:\[,\s])(-?\d+(?:\.\d+)?)(?=\s*[,}\]])")
-_REFUSALS = (
-    Said(401, {}, b"{}"),
-    Said(403, {}, b"{}"),
-    Said(200, {"Content-Type": "text/html"}, b"<html><body>Please log in</body></html>"),
-    Said(200, {"Content-Type": "application/json"}, b""),
-    Said(200, {"Content-Type": "application/json"}, b'{"error": "invalid_token"}'),
+_REFUSALS: tuple[tuple[int, Mapping[str, str], bytes], ...] = (
+    (401, {}, b"{}"),
+    (403, {}, b"{}"),
+    (200, {"Content-Type": "text/html"}, b"<html><body>Please log in</body></html>"),
+    (200, {"Content-Type": "application/json"}, b""),
+    (200, {"Content-Type": "application/json"}, b'{"error": "invalid_token"}'),
 )
 _ODD = (b"12345", b'{"first": "Bea"}', b'["Bea", 1]', b"null", b'"Be\\u0000a"', b'"Bea \\ud83d"', b"true", b"1e400")

@@ -1,5 +1,6 @@
 """The conformance suite finds what is wrong: each of its promises, broken once."""
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,10 +25,11 @@ from hub.contracts import (
 )
 from hub.outgoing import NoAnswerError, Outgoing, reason_of, status_of
 from hub.testing import DestinationSuite, HttpDestinationSuite
+from hub.testing.between import Between, answering, at, losing, passing, standing_between, times
 from hub.testing.destinations import CANARY, sample_message
-from hub.testing.disturbed import HANG_UP, LOST, UNREAD, Between, disturbed
+from hub.testing.http import NO_ANSWER
 
-from .conftest import Api
+from .conftest import Api, Reply
 
 
 class ShelfConfig(ConnectionConfig):
@@ -271,7 +273,7 @@ class OverHttp(HttpDestinationSuite):
 
 @pytest.fixture
 def between(api: Api) -> Iterator[Between]:
-    with disturbed(api.url) as between:
+    with standing_between(api.url) as between:
         yield between
 
 
@@ -279,17 +281,33 @@ def over_http(kind: type[Counter], between: Between) -> Counter:
     return kind(CounterConfig(url=between.url), Place("counter", Path()))
 
 
+def test_trouble_keeps_to_its_times_and_its_place_and_links_stay_between(api: Api, between: Between) -> None:
+    api.answer = lambda call: Reply(200, {"next": api.url})
+
+    def told(path: str, body: bytes) -> tuple[int, str]:
+        with Outgoing(between.url, allow_private=True) as outgoing:
+            answer = outgoing.request("POST", body, {}, path=path)
+        return answer.status, answer.body.decode()
+
+    between.trouble = at("/taken$", times(1, answering(503)))
+    assert told("/read", b"1")[0] == 200
+    assert told("/taken", b"2")[0] == 503
+    assert told("/taken", b"3") == (200, json.dumps({"next": between.url}))
+    assert [body for *_, body in between.asked] == [b"1", b"2", b"3"]
+    assert [call.body for call in api.calls] == [b"1", b"3"]
+
+
 def test_a_sound_destination_passes_with_a_server_that_is_not_itself(
     between: Between, caplog: pytest.LogCaptureFixture
 ) -> None:
     suite, counter = OverHttp(), over_http(Counter, between)
-    for status in (HANG_UP, UNREAD, LOST, 500):
+    for trouble in NO_ANSWER.values():
         suite.test_what_got_no_answer_is_neither_taken_nor_refused_nor_sent_again(
-            counter, between, None, caplog, status
+            counter, between, None, caplog, trouble
         )
     suite.test_a_server_that_asks_to_wait_gets_everything_later(counter, between, 429)
     suite.test_a_web_page_in_the_place_of_an_answer_is_no_answer(counter, between)
-    between.trouble(0, 200)
+    between.trouble = passing
     suite.test_a_sign_in_that_is_refused_rejects_nothing_and_shows_no_secret(counter, between, caplog, 403)
     suite.test_many_rows_go_in_as_many_requests_as_it_takes(counter, between)
 
@@ -297,7 +315,7 @@ def test_a_sound_destination_passes_with_a_server_that_is_not_itself(
 def test_what_goes_again_without_an_answer_is_found(between: Between, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AssertionError, match="went again"):
         OverHttp().test_what_got_no_answer_is_neither_taken_nor_refused_nor_sent_again(
-            over_http(Impatient, between), between, None, caplog, LOST
+            over_http(Impatient, between), between, None, caplog, losing
         )
 
 

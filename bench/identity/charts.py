@@ -73,13 +73,19 @@ def growth_chart(results: Sequence[Mapping[str, Any]]) -> str:
     for step in range(5):
         parts += _ruler(at(0, most_seconds * step / 4)[1], f"{most_seconds * step / 4:.0f}")
     for name, key, colour, dashes in GROWTH:
-        points = [at(0, 0), *(at(result["size"], result[key]) for result in results if key in result)]
+        told = sorted({(_persons(result, key), float(result[key])) for result in results if key in result})
+        points = [at(0, 0), *(at(*point) for point in told)]
         parts.append(_line(points, colour, dashes))
         for x, y in points[1:]:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{name}</title></circle>')
     for result in results:
         parts.append(_text(at(result["size"], 0)[0], HEIGHT - BOTTOM + 20, f"{result['size'] // 1000}k"))
     return _svg(parts)
+
+
+def _persons(result: Mapping[str, Any], key: str) -> float:
+    """Say of how many people a figure tells: Splink is not given more than it can take."""
+    return float(result.get("splink_persons", result["size"]) if key.startswith("splink") else result["size"])
 
 
 def _legend(entries: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -42,9 +42,8 @@ def _show(console: Console, found: list[Model]) -> None:
         for measure, by in model.measures.items():
             console.print(f"  {measure}: " + ", ".join(f"{of} {value:g}" for of, value in by.items()), markup=False)
         if model.calibration:
-            table = Table(
-                "tenth", "foretold", "came", title="  the people in tenths, least first", title_justify="left"
-            )
+            console.print("  the people in tenths, from the least: what was foretold of them, and what came")
+            table = Table("tenth", "foretold", "came")
             for number, (foretold, came) in enumerate(model.calibration, start=1):
                 table.add_row(str(number), f"{foretold:g}", f"{came:g}")
             console.print(table)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-from bench.identity.charts import GROWTH, QUALITY, draw
+from bench.identity.charts import GROWTH, QUALITY, draw, growth_chart
 
 
 def result(size: int) -> dict[str, float]:
@@ -28,6 +28,13 @@ def test_one_bar_per_answer_and_one_line_per_cost(tmp_path: Path) -> None:
     dots = [element for element in growth.iter() if element.tag.endswith("circle")]
     assert len(dots) == 2 * len(GROWTH)
     assert {"30k", "100k"} <= {element.text for element in growth.iter()}
+
+
+def test_splink_stands_at_the_people_that_it_was_given() -> None:
+    one = growth_chart([result(100_000), {**result(1_000_000), "splink_persons": 500_000, "splink_cpu_seconds": 900}])
+    dots = [element.attrib for element in ElementTree.fromstring(one).iter() if element.tag.endswith("circle")]
+    splinks, most = dots[-1]["cx"], max(float(dot["cx"]) for dot in dots)
+    assert abs(float(splinks) - (60 + most) / 2) < 1
 
 
 def test_a_line_that_lacks_splink_is_drawn_without_it(tmp_path: Path) -> None:

@@ -98,6 +98,11 @@ def test_r23_quiet_hours_end_at_nine_on_the_wall_on_both_days_the_clock_changes(
 
 def test_r25_who_comes_less_often_is_written_to_from_day_91_on_and_not_on_day_90(store: Example) -> None:
     assert store.sent("frequency", "Kaat") == [Sent("2026-03-11 10:00", "Kaat", "frequency", "email")]
+    (entered,) = store.ask("""
+        select e.entered_at from enrolment e join source_record r on r.record_id = e.record_id
+        join person p on p.person_id = r.person_id where e.scenario = 'frequency' and p.given_name = 'Kaat'
+    """)
+    assert f"{entered['entered_at']:%Y-%m-%d}" == "2026-03-11"  # day 90 would have led to the same mail
 
 
 def test_r25_day_91_is_a_day_of_the_calendar_also_when_the_clock_changes(store: Example) -> None:

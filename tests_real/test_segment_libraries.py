@@ -40,8 +40,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def hub(segment_libraries: SegmentLibraries, shop: Project) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-c", PROGRAM, "serve", "--project", shop.folder, "--port", str(port)]
-    server = segment_libraries.serve("hub", command)
+    options = ["--project", str(shop.folder), "--port", str(port)]
+    server = segment_libraries.serve("hub", [sys.executable, "-c", PROGRAM, "serve", *options])
     server.wait_until(lambda: answers(port))
     yield f"http://127.0.0.1:{port}"
     server.stop()

@@ -2,9 +2,10 @@
 
 Only whole names are replaced, nothing is evaluated. A text that is one placeholder and nothing else becomes the value
 itself, a number or a list too; within a longer text a value is written as text. `{name:number}`, alone, makes a text
-that holds a whole number one, and `{name:text}` writes a number as text. The entries of the value under a key `+` stand
-among those beside it; a list of such values is taken in its order, the later over the earlier. An object with a key `?`
-is there only where that holds something.
+that holds a whole number one, `{name:text}` writes a number as text, and `{name:bit}` does, with 1 and 0 for yes and
+no. The entries of the value under a key `+` stand among those beside it; a list of such values is taken in its order,
+the later over the earlier. An object with a key `?` is there only where that holds something. One in a list with a key
+`*` is there once for each entry of what that holds, which is `{name}` and `{value}` in it.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from uuid import UUID
 
 AMONG = "+"
 ONLY_WITH = "?"
+FOR_EACH = "*"
 _ABSENT = object()
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_AS_TYPE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):(number|text)\}")
+_AS_TYPE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):(number|text|bit)\}")
 
 
 def placeholders(template: Any) -> set[str]:
     """List the names that are used, at any depth."""
     if isinstance(template, Mapping):
-        return {name for value in template.values() for name in placeholders(value)}
+        whole = {name for place, value in template.items() if place != FOR_EACH for name in placeholders(value)}
+        return whole - {"name", "value"} | placeholders(template[FOR_EACH]) if FOR_EACH in template else whole
     if isinstance(template, list):
         return {name for value in template for name in placeholders(value)}
     if not isinstance(template, str):
@@ -39,7 +42,8 @@ def placeholders(template: Any) -> set[str]:
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
     """Put the values in; one that holds braces itself stays as it is.
 
-    Raises KeyError, which names what has no value, and ValueError for a text that holds no whole number.
+    Raises KeyError, which names what has no value, ValueError for a text that holds no whole number, and TypeError for
+    what is to be listed entry by entry and has none.
     """
     done = _filled(template, values)
     return {} if done is _ABSENT else done
@@ -49,14 +53,31 @@ def _filled(template: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(template, Mapping):
         return _object(template, values)
     if isinstance(template, list):
-        return [done for value in template if (done := _filled(value, values)) is not _ABSENT]
+        return [done for value in template for done in _entries(value, values) if done is not _ABSENT]
     if isinstance(template, str):
         if whole := _PLACEHOLDER.fullmatch(template):
             return values[whole[1]]
         if typed := _AS_TYPE.fullmatch(template):
-            return int(values[typed[1]]) if typed[2] == "number" else as_text(values[typed[1]])
+            return _typed(values[typed[1]], typed[2])
         return written(template, values)
     return template
+
+
+def _typed(value: Any, kind: str) -> int | str:
+    if kind == "number":
+        return int(value)
+    return as_text(int(value) if kind == "bit" and isinstance(value, bool) else value)
+
+
+def _entries(template: Any, values: Mapping[str, Any]) -> list[Any]:
+    """Give what an entry of a list becomes: itself, or one for each entry of what stands under `*`."""
+    if not isinstance(template, Mapping) or FOR_EACH not in template:
+        return [_filled(template, values)]
+    each = _filled(template[FOR_EACH], values)
+    if not isinstance(each, Mapping):
+        raise TypeError
+    one = {place: value for place, value in template.items() if place != FOR_EACH}
+    return [_filled(one, {**values, "name": name, "value": value}) for name, value in each.items()]
 
 
 def _object(template: Mapping[str, Any], values: Mapping[str, Any]) -> Any:

@@ -22,6 +22,7 @@ from tests_real.systems.openssh import OpenSSH
 from tests_real.systems.postgresql import PostgreSQL
 from tests_real.systems.pretix import Pretix
 from tests_real.systems.redmine import Redmine
+from tests_real.systems.segment_libraries import SegmentLibraries
 from tests_real.systems.vendure import Vendure
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
@@ -108,6 +109,12 @@ def redmine(postgresql: PostgreSQL) -> Iterator[Redmine]:
 @pytest.fixture(scope="session")
 def pretix(postgresql: PostgreSQL) -> Iterator[Pretix]:
     with running(Pretix(postgresql)) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def segment_libraries() -> Iterator[SegmentLibraries]:
+    with running(SegmentLibraries()) as system:
         yield system
 
 

@@ -236,7 +236,7 @@ def _connectors() -> Iterator[str]:
         if installed.package == "schakel" and not installed.plugin.proven:
             yield row(connector, shape, NOTHING, "", "", "", "")
         for proof in installed.plugin.proven if installed.package == "schakel" else ():
-            run = record.get(proof.against.lower()) if proof.how == "real system" else None
+            run = record.get(proof.against.lower().replace(" ", "_")) if proof.how == "real system" else None
             ran = f"{run['tests']} tests on {run['day']} ({run['version']})" if run else "every run of the tests"
             yield row(connector, shape, proof.how, proof.against, proof.version, str(proof.day), ran)
 

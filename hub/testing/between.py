@@ -217,8 +217,10 @@ def since(number: int, trouble: Trouble) -> Trouble:
 
 
 def at(pattern: str, trouble: Trouble) -> Trouble:
-    """Trouble the requests whose path matches."""
-    return lambda request: trouble(request) if re.search(pattern, request.path) else request.pass_on()
+    """Trouble the requests whose method and path (`PUT /customers/1`) match."""
+    return lambda request: (
+        trouble(request) if re.search(pattern, f"{request.method} {request.path}") else request.pass_on()
+    )
 
 
 def _fewer(body: bytes) -> bytes:

@@ -53,7 +53,7 @@ class HttpDestinationSuite(DestinationSuite):
     """
 
     writes_at: ClassVar[str] = ""
-    """A pattern for the paths of requests that take something; what only reads may be asked again."""
+    """A pattern for the requests that take something (`PUT /customers/1`); what only reads may be asked again."""
 
     @pytest.fixture
     def between(self, config: Mapping[str, Any]) -> Iterator[Between]:
@@ -126,7 +126,7 @@ class HttpDestinationSuite(DestinationSuite):
             results = self._handed_over(destination)
         assert results[0].status == "unknown", "it may have been taken"
         assert {result.status for result in results} <= {"unknown", "later"}
-        asked = [one for one in between.asked if re.search(self.writes_at, one[1])]
+        asked = [one for one in between.asked if re.search(self.writes_at, f"{one[0]} {one[1]}")]
         assert len(asked) == len(set(asked)), "a request without an answer went again"
         shown = self._logged(caplog) + "".join(result.reason for result in results)
         assert CANARY not in shown.lower()

@@ -29,12 +29,13 @@ from tests.plugins.vendors.test_klaviyo import KEY as KLAVIYO_KEY
 from tests.plugins.vendors.test_klaviyo import Account as Klaviyo
 from tests.plugins.vendors.test_klaviyo import event
 from tests.plugins.vendors.test_magento import TOKEN as MAGENTO_TOKEN
-from tests.plugins.vendors.test_magento import Shop
+from tests.plugins.vendors.test_magento import Shop, customer
 from tests.plugins.vendors.test_twilio import ACCOUNT, Account, settings
 from tests.plugins.vendors.test_twilio import TOKEN as TWILIO_TOKEN
 from tests.plugins.vendors.texts import PHONE, made, text
 
 Exchange = tuple[Asked, Answered]
+NAMED = {"email": "anna@example.nl", "firstname": "Anna", "lastname": "de Vries"}
 AT = "2026-03-02T10:00:00+00:00"
 
 
@@ -53,7 +54,8 @@ def contract(name: str) -> Contract:
         case "magento":
             lists = ("/V1/customers/search", "/V1/products", "/V1/orders")
             coupons = ("/V1/coupons", "/V1/coupons/search", "/V1/coupons/{couponId}")
-            return Contract("magento/admin-schema-2.4.9.yaml", *lists, *coupons, server="http://localhost/rest")
+            paths = (*lists, *coupons, "/V1/customers/{customerId}")
+            return Contract("magento/admin-schema-2.4.9.yaml", *paths, server="http://localhost/rest")
         case "twilio":
             return Contract("twilio/twilio_api_v2010.json", "/2010-04-01/Accounts/{AccountSid}/Messages.json")
         case "kvk zoeken":
@@ -203,6 +205,27 @@ def test_the_coupons_that_magento_is_given_are_in_its_contract(tmp_path: Path) -
         assert [result.status for result in (*made, gone)] == ["accepted"] * 3
         both_agree("magento", [(asked, _listing(answered)) for asked, answered in exchanged(api, "/search")])
         both_agree("magento", [pair for pair in exchanged(api) if pair[0].method in ("POST", "DELETE")])
+
+
+def test_the_customers_that_magento_is_given_are_in_its_contract(tmp_path: Path) -> None:
+    stands = Shop()
+    stands.lists["customers/search"] = {26: customer(26)}
+    with served(stands) as api:
+        shop = vendor("magento", tmp_path, url=api.url, token=MAGENTO_TOKEN)
+        told = {"tier": "gold", "score": 7, "calls": True, "group_id": "3", "is_subscribed": True}
+        rows = [Row("26", told), Row("27", {"tier": "gold"})]
+        assert [one.status for one in shop.sync(SyncBatch("customers", "update", rows))] == ["accepted", "rejected"]
+        both_agree("magento", exchanged(api))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"email": "anna@example.nl"}, {**NAMED, "group_id": "3"}, {**NAMED, "custom_attributes": {"tier": "gold"}}],
+)
+def test_a_customer_without_a_name_or_with_a_field_of_another_kind_is_refused_by_both(wrong: dict[str, Any]) -> None:
+    headers = {"authorization": f"Bearer {MAGENTO_TOKEN}", "content-type": "application/json"}
+    body = json.dumps({"customer": wrong}).encode()
+    both_refuse("magento", Asked("PUT", "/rest/V1/customers/26", {}, headers, body))
 
 
 def test_a_coupon_without_its_rule_is_refused_by_both() -> None:

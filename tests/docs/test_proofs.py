@@ -62,7 +62,7 @@ def test_a_claim_has_a_test_behind_it(plugin: type[Plugin], proof: Proof) -> Non
     elif proof.against in IN_EVERY_RUN:
         assert IN_EVERY_RUN[proof.against].startswith(proof.version)
     else:
-        ran = json.loads(RECORD.read_text(encoding="utf-8")).get(proof.against.lower())
+        ran = json.loads(RECORD.read_text(encoding="utf-8")).get(proof.against.lower().replace(" ", "_"))
         assert ran is not None, f"no run of tests_real proved {proof.against}"
         assert ran["version"].startswith(proof.version)
         assert proof.day <= date.fromisoformat(ran["day"])

@@ -287,6 +287,7 @@ def test_the_browsers_library_finds_where_to_send(client: httpx.Client) -> None:
     settings = client.get(f"/v1/projects/{SITE_KEY}/settings", headers={"origin": SITE}).json()
     own = settings["integrations"]["Segment.io"]
     assert own == {"apiKey": SITE_KEY, "apiHost": f"{client.base_url.host}:{client.base_url.port}/v1"}
+    assert settings["metrics"] == {"sampleRate": 0}, "it tells its maker how it is used"
     assert client.get("/v1/projects/nobody/settings").status_code == 401
 
 

@@ -31,6 +31,8 @@ from hub.serve.events.visitors import Visitors
 from hub.serve.site import Site
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
+UNMETERED = {"sampleRate": 0}
+"""The browser's library tells its maker how it is used, unless its settings say not to: no visitor agreed to that."""
 
 
 class Collect:
@@ -80,7 +82,8 @@ class Collect:
         origin = allowed(request.headers, collector.origins)
         public = (self._site.project.hub.public_url or str(request.base_url)).rstrip("/")
         own = {"apiKey": request.path_params["key"], "apiHost": f"{public.partition('://')[2]}/v1"}
-        settings = {"integrations": {"Segment.io": own}, "plan": {"track": {}, "identify": {}, "group": {}}}
+        plan: dict[str, object] = {"track": {}, "identify": {}, "group": {}}
+        settings = {"integrations": {"Segment.io": own}, "plan": plan, "metrics": UNMETERED}
         return JSONResponse(settings, headers=cross_origin(origin))
 
     async def _keep(self, request: Request, sent: Sent, name: str, collector: Collector) -> None:

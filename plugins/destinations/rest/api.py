@@ -99,6 +99,21 @@ def id_in(request: Request, answer: Answer) -> str:
     return text_at(request.id_at, parsed(answer.body))
 
 
+def left_out(holds: Mapping[str, list[dict[str, Any]]], answer: Answer) -> list[str]:
+    """Name what an answer would list, by place, and does not: it was passed over."""
+    body = parsed(answer.body)
+    return [
+        " ".join(as_text(said) for said in entry.values())
+        for place, entries in holds.items()
+        for entry in entries
+        if not any(entry.items() <= one.items() for one in _objects(value_at(place, body)))
+    ]
+
+
+def _objects(there: Any) -> list[Mapping[str, Any]]:
+    return [one for one in there if isinstance(one, Mapping)] if isinstance(there, list) else []
+
+
 def words_of(values: Collection[Any]) -> frozenset[str]:
     """Give the words that a reason must not repeat."""
     words = {word for value in values if isinstance(value, str) for word in value.split()}

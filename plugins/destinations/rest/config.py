@@ -22,7 +22,9 @@ from hub.errors import suggest
 from hub.templated import placeholders
 from hub.units import Duration
 
-OF_A_ROW = frozenset({"key", "remote_id", "object", "fields"})
+ALL = frozenset({"fields", "others"})
+"""A row's fields, and those of them that nothing else in the object names."""
+OF_A_ROW = frozenset({"key", "remote_id", "object", "found"}) | ALL
 OF_A_MAIL = frozenset({"id", "uuid", "to", "name", "sender", "subject", "text", "html", "unsubscribe_url"})
 
 OF_AN_ERASURE = frozenset({"key", "id", "email", "phone", "object"})
@@ -95,6 +97,11 @@ class RowRequest(Request):
     row: Any = Field(None, description="One row in the body of a request of many.")
     batch: int = Field(1, ge=1, description="How many rows go in one request.")
     results: Results | None = Field(None, description="Where the answer says what became of each row.")
+    holds: dict[str, list[dict[str, Any]]] = Field(
+        {},
+        description="What the answer lists of a row that was taken, by place, as an API may pass over what it does not "
+        "know: {tags: [{name: '{tag}'}]}.",
+    )
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
@@ -105,6 +112,8 @@ class RowRequest(Request):
             raise ValueError("`batch` needs {rows} in `body`, and `row`")
         if self.results is not None and not many:
             raise ValueError("`results` is for requests of many rows")
+        if self.holds and many:
+            raise ValueError("`holds` is for requests of one row")
         single = placeholders([self.path, self.query, list(self.headers.values())]) - {"object"}
         if many and single:
             raise ValueError(
@@ -121,6 +130,9 @@ class Find(Request):
     ours: dict[str, str] = Field(
         {}, description="What it says if it is the row's: {customer: '{key}'}. Else it is left alone."
     )
+    keep: tuple[str, ...] = Field(
+        (), description="What `update` gives back of it, as {found}, to an API that wants more than what changes."
+    )
 
 
 class WrittenObject(_Part):
@@ -129,7 +141,8 @@ class WrittenObject(_Part):
     find: Find | None = Field(
         None,
         description="Ask before it is made; what is found is {remote_id}. `add` makes what is not there and `update` "
-        "changes what is, which together are an upsert; without `update` what is there stays as it is.",
+        "changes what is, which together are an upsert; without `update` what is there stays as it is, and without "
+        "`add` what is not there is rejected.",
     )
     upsert: RowRequest | None = Field(None, description="Make it, or change it.")
     add: RowRequest | None = Field(None, description="Make it, if it is not there.")
@@ -141,14 +154,17 @@ class WrittenObject(_Part):
     def _writes_something(self) -> Self:
         if not dict(self.requests()):
             raise ValueError("say at least one of: upsert, add, update, remove, delete")
-        if self.find is not None and (self.add is None or self.upsert is not None):
-            raise ValueError("`find` needs `add`, and makes the upsert itself")
+        if self.find is not None and (not (self.add or self.update) or self.upsert is not None):
+            raise ValueError("`find` needs `add` or `update`, and makes the upsert itself")
+        given_back = {operation for operation, request in self.requests() if "found" in placeholders(request.body)}
+        if given_back != ({"update"} if self.find is not None and self.find.keep else set()):
+            raise ValueError("what `find` says to `keep` stands as {found} in the body of `update`: say both")
         if self.find is not None and any(request.row is not None for _, request in self.requests()):
             raise ValueError("with `find`, every request is about one row")
         for operation in ("remove", "delete"):
             request = getattr(self, operation)
             used = placeholders([request.path, request.query, request.body, request.row]) if request else set()
-            if wrong := used - {*OF_A_ROW, "rows"} | used & {"fields"}:
+            if wrong := used - {*OF_A_ROW, "rows"} | used & {*ALL, "found"}:
                 raise ValueError(
                     f"{operation}: a row that goes has no fields, so no {{{min(wrong)}}}: use {{key}} or {{remote_id}}"
                 )
@@ -157,19 +173,27 @@ class WrittenObject(_Part):
     @property
     def fields(self) -> frozenset[str] | None:
         """Name the fields of a row that any request holds; None where one holds all of them."""
+        return None if self._used & ALL else self.named
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Name the fields of a row that any request holds by their names."""
+        return self._used - OF_A_ROW - {"rows"}
+
+    @property
+    def _used(self) -> frozenset[str]:
         requests: list[Request] = [request for _, request in self.requests()]
         if self.find is not None:
             requests.append(self.find)
         told = [[it.path, it.query, list(it.headers.values()), it.body] for it in requests]
         rows = [request.row for _, request in self.requests()]
         ours = self.find.ours if self.find is not None else {}
-        used = placeholders([told, rows, ours])
-        return None if "fields" in used else frozenset(used - OF_A_ROW - {"rows"})
+        return frozenset(placeholders([told, rows, ours]))
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """Name what a sync may want of it."""
-        made: tuple[Operation, ...] = ("upsert",) if self.find is not None else ()
+        made: tuple[Operation, ...] = ("upsert",) if self.find is not None and self.add is not None else ()
         return (*made, *(operation for operation, _ in self.requests()))
 
     def requests(self) -> Iterator[tuple[Operation, RowRequest]]:

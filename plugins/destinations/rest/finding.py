@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from hub.contracts import Result, Row
@@ -12,8 +13,16 @@ from plugins.destinations.rest.api import Api, meaning_of, missing, words_of
 from plugins.destinations.rest.config import Find
 
 
-def look_for(api: Api, find: Find, row: Row, values: Mapping[str, Any]) -> str | Result:
-    """Give what the API calls the row's thing, empty where it is not there; a result where it can't be written."""
+@dataclass(frozen=True)
+class Found:
+    """What the API calls a row's thing, empty where it is not there, and what is kept of what it says."""
+
+    remote_id: str = ""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+
+
+def look_for(api: Api, find: Find, row: Row, values: Mapping[str, Any]) -> Found | Result:
+    """Look for the row's thing; a result where it can't be written."""
     try:
         answer = api.call(find, values)
         ours = {place: written(template, values) for place, template in find.ours.items()}
@@ -22,7 +31,7 @@ def look_for(api: Api, find: Find, row: Row, values: Mapping[str, Any]) -> str |
     except KeyError as error:
         return Result(row.key, "rejected", reason=missing(error))
     if answer.status in find.accepted:
-        return ""
+        return Found()
     meaning = meaning_of(find, answer, api.retriable, words_of(list(row.fields.values())))
     if meaning.status == "unknown":
         return Result(row.key, "later", reason=meaning.reason)  # it was only asked: nothing was written
@@ -30,7 +39,9 @@ def look_for(api: Api, find: Find, row: Row, values: Mapping[str, Any]) -> str |
         return Result(row.key, meaning.status, reason=meaning.reason, retry_after=meaning.retry_after)
     thing = value_at(find.at, parsed(answer.body))
     if not thing:
-        return ""
+        return Found()
     if any(text_at(place, thing).casefold() != said.casefold() for place, said in ours.items()):
         return Result(row.key, "rejected", reason="it is there already, and is something else's: it is left alone")
-    return text_at(find.id_at, thing) or Result(row.key, "rejected", reason=f"what is there has no '{find.id_at}'")
+    if not (remote_id := text_at(find.id_at, thing)):
+        return Result(row.key, "rejected", reason=f"what is there has no '{find.id_at}'")
+    return Found(remote_id, {name: value for name in find.keep if (value := value_at(name, thing)) is not None})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,9 @@ from hub.contracts import Operation, Result, Row, SyncBatch
 from hub.errors import RejectedError, suggest
 from hub.outgoing import Answer, NoAnswerError, NotSentError, clean_reason
 from hub.templated import as_text, filled, parsed, placeholders, text_at, value_at, written
-from plugins.destinations.rest.api import SILENCES, UNWRITABLE, Api, id_in, meaning_of, missing, words_of
+from plugins.destinations.rest.api import SILENCES, UNWRITABLE, Api, id_in, left_out, meaning_of, missing, words_of
 from plugins.destinations.rest.config import Find, Results, RowRequest, WrittenObject
-from plugins.destinations.rest.finding import look_for
+from plugins.destinations.rest.finding import Found, look_for
 
 Given = tuple[Row, Mapping[str, Any]]
 """A row, and the values that templates may use."""
@@ -22,7 +22,8 @@ def write_rows(api: Api, thing: WrittenObject, batch: SyncBatch) -> list[Result]
     """Write a batch; an API that is away lets the rest wait."""
     size, write = _writer(api, thing, batch.operation)
     results = {row.key: Result(row.key, "rejected", reason=wrong) for row, wrong in _lost(thing, batch.rows)}
-    given = [(row, {**row.fields, **_own(row, batch)}) for row in batch.rows if row.key not in results]
+    named = thing.named
+    given = [(row, {**row.fields, **_own(row, batch, named)}) for row in batch.rows if row.key not in results]
     silences, gone = 0, ""
     for part in _parts(given, size):
         if gone:
@@ -67,21 +68,26 @@ def _write_found(
     api: Api, thing: WrittenObject, find: Find, operation: Operation, row: Row, values: Mapping[str, Any]
 ) -> Result:
     """Make what is not there, and change what is."""
-    known = row.remote_id if thing.update is not None else ""
-    found = known or look_for(api, find, row, values)
+    known = row.remote_id if thing.update is not None and not find.keep else ""
+    found = Found(known) if known else look_for(api, find, row, values)
     if isinstance(found, Result):
         return found
-    if not found and operation == "update":
-        return Result(row.key, "rejected", reason="it is not there")
-    if not found and thing.add is not None:
+    remote_id = found.remote_id
+    if not remote_id:
+        if operation == "update" or thing.add is None:
+            return Result(row.key, "rejected", reason="it is not there")
         return _write_one(api, thing.add, row, values)
     if operation == "add" or thing.update is None:
-        return Result(row.key, "accepted", found)
-    return _write_one(api, thing.update, replace(row, remote_id=found), {**values, "remote_id": found})
+        return Result(row.key, "accepted", remote_id)
+    known_there = {**values, "remote_id": remote_id, "found": found.kept}
+    return _write_one(api, thing.update, replace(row, remote_id=remote_id), known_there)
 
 
-def _own(row: Row, batch: SyncBatch) -> dict[str, Any]:
-    return {"key": row.key, "remote_id": row.remote_id, "object": batch.target, "fields": dict(row.fields)}
+def _own(row: Row, batch: SyncBatch, named: Collection[str]) -> dict[str, Any]:
+    fields = dict(row.fields)
+    others = {name: value for name, value in fields.items() if name not in named}
+    its = {"key": row.key, "remote_id": row.remote_id, "object": batch.target}
+    return {**its, "fields": fields, "others": others, "found": {}}
 
 
 def _parts(given: Sequence[Given], size: int) -> Iterable[Sequence[Given]]:
@@ -97,7 +103,7 @@ def _write(api: Api, request: RowRequest, part: Sequence[Given]) -> dict[str, Re
     bodies: list[Any] = []
     for row, values in part:
         try:
-            bodies.append(_row_body(request, values))
+            bodies.append(_filled(request.row, values))
             going.append((row, values))
         except RejectedError as error:
             refused[row.key] = Result(row.key, "rejected", reason=str(error))
@@ -116,17 +122,21 @@ def _write_one(api: Api, request: RowRequest, row: Row, values: Mapping[str, Any
     if not row.remote_id and "remote_id" in placeholders([request.path, request.query, request.body]):
         return Result(row.key, "rejected", reason="the hub does not know what it is called there: take it out there")
     try:
+        holds = _filled(request.holds, values)
         answer = api.call(request, values)
     except RejectedError as error:
         return Result(row.key, "rejected", reason=str(error))
-    meaning = meaning_of(request, answer, api.retriable, words_of(list(row.fields.values())))
+    personal = words_of([*row.fields.values(), *values["found"].values()])
+    meaning = meaning_of(request, answer, api.retriable, personal)
+    if meaning.status == "accepted" and (lost := left_out(holds, answer)):
+        return Result(row.key, "rejected", row.remote_id, f"the answer leaves out {', '.join(lost)}: not known there")
     remote_id = id_in(request, answer) if meaning.status == "accepted" else ""
     return Result(row.key, meaning.status, remote_id or row.remote_id, meaning.reason, meaning.retry_after)
 
 
-def _row_body(request: RowRequest, values: Mapping[str, Any]) -> Any:
+def _filled(template: Any, values: Mapping[str, Any]) -> Any:
     try:
-        body = filled(request.row, values)
+        body = filled(template, values)
         as_text(body)
     except KeyError as error:
         raise RejectedError(missing(error)) from None

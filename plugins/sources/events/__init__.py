@@ -76,7 +76,10 @@ class Events(Collector):
     name = "events"
     summary = "Takes events from sites, apps and servers, as analytics libraries (Segment) send them."
     config_model = EventsConfig
-    proven = (Proof("real system", "segment-analytics-python", "2", date(2026, 11, 22)),)
+    proven = (
+        Proof("real system", "Segment libraries", "analytics-next 1.84.3, analytics-node 3.1.0", date(2026, 11, 22)),
+        Proof("real system", "segment-analytics-python", "2", date(2026, 11, 22)),
+    )
     config: EventsConfig
     default_mapping = Path(__file__).parents[3] / "mappings" / "events.yaml"
 

@@ -157,6 +157,14 @@ def test_a_value_keeps_its_type_and_a_path_is_escaped(api: Api, vendor: Vendor) 
     assert vendor.contacts["a/b ü"]["more"] == {"email": "anna@example.nl", "score": 3, "city": None}
 
 
+def test_what_is_no_list_of_entries_cannot_be_listed_one_by_one(api: Api, vendor: Vendor) -> None:
+    body = {"tags": [{"*": "{email}", "code": "{name}", "value": "{value}"}]}
+    one = {"upsert": {"method": "PUT", "path": "contacts/{key}", "body": body}}
+    (result,) = make(api, objects={"*": one}).sync(SyncBatch("A", "upsert", [Row("1", {"email": "a@example.nl"})]))
+    assert (result.status, result.reason.split(":")[0]) == ("rejected", "a field holds what JSON can't")
+    assert vendor.contacts == {}
+
+
 def test_a_removal_of_what_is_not_there_is_accepted(api: Api, vendor: Vendor) -> None:
     (result,) = make(api, objects={"*": ONE}).sync(SyncBatch("A", "remove", [Row("nobody")]))
     assert result.status == "accepted"
@@ -332,6 +340,9 @@ def test_no_answer_leaves_a_mail_unknown_and_a_third_silence_lets_the_rest_wait(
             {"objects": {"a": {"upsert": {"body": "{rows}", "row": 1, "results": {"at": "x"}}}}},
             "which rows the answer lists",
         ),
+        ({"objects": {"a": {"find": {"keep": ["name"]}, "update": {"path": "{key}"}}}}, "as {found} in the body"),
+        ({"objects": {"a": {"find": {"path": "{key}"}, "delete": {"path": "{key}"}}}}, "needs `add` or `update`"),
+        ({"objects": {"a": {"upsert": {"body": "{rows}", "row": 1, "holds": {"x": []}}}}}, "requests of one row"),
         ({"mail": {"body": {"to": "{too}"}}}, "no value {too}. Did you mean 'to'"),
         ({"mail": {"body": {"to": "{to}"}}}, r"must hold {to}, and {text} or {html}"),
         ({"mail": {"body": "{to}{text}", "idempotency_window": "1 day"}}, "needs {id} or {uuid}"),

@@ -29,6 +29,10 @@ class Segments:
     def __call__(self, asked: Asked) -> Answered:
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             return Answered(401, {"status": 401, "code": "INVALID_ACCESS_TOKEN", "message": "Invalid access token"})
+        if (asked.method, asked.path) == ("GET", "/rest/dmpSegments"):
+            assert asked.headers["x-restli-protocol-version"] == "2.0.0"
+            assert asked.query == {"q": "account", "account": "urn:li:sponsoredAccount:7", "start": "0", "count": "1"}
+            return Answered(200, {"elements": [], "paging": {"start": 0, "count": 1, "total": 0}})
         known = re.fullmatch(r"/rest/dmpSegments/[0-9]+/users", asked.path) is not None
         method = asked.headers.get("x-restli-method")
         if not known or method != "BATCH_CREATE" or not re.fullmatch(r"20\d{4}", asked.headers["linkedin-version"]):
@@ -62,7 +66,7 @@ class TestLinkedInConforms(HttpDestinationSuite):
     @pytest.fixture
     def config(self, segments: Segments) -> Iterator[Mapping[str, Any]]:
         with served(segments) as api:
-            yield {"url": f"{api.url}/rest", "token": TOKEN, "allow_private": True}
+            yield {"url": f"{api.url}/rest", "token": TOKEN, "account": "7", "allow_private": True}
 
     def rows(self, count: int, start: int = 1) -> list[Row]:
         return hashes(*(f"kanarieberg{number}@example.nl" for number in range(start, start + count)))
@@ -79,6 +83,25 @@ def test_members_come_and_go_by_their_hash(segments: Segments, linkedin: Destina
     assert segments.members == {row.key for row in rows[:2]}
     assert [result.status for result in linkedin.sync(SyncBatch("10804", "remove", rows[:1]))] == ["accepted"]
     assert segments.members == {rows[1].key}
+
+
+@pytest.mark.parametrize(
+    ("token", "settings", "ok", "told"),
+    [
+        (TOKEN, {"account": "7"}, True, "takes the sign-in"),
+        ("kruidnagel", {"account": "7"}, False, "401"),
+        ("kruidnagel", {}, True, "shows with the first request"),
+    ],
+)
+def test_with_an_account_the_check_proves_the_sign_in(
+    segments: Segments, token: str, settings: dict[str, str], ok: bool, told: str
+) -> None:
+    with served(segments) as api:
+        config = LinkedIn.config_model(url=f"{api.url}/rest", token=token, allow_private=True, **settings)
+        check = LinkedIn(config, Place("ads", Path())).check()
+    assert check.ok == ok
+    assert told in check.message
+    assert token not in check.message
 
 
 def test_it_says_that_its_documentation_is_all_that_it_was_held_to() -> None:

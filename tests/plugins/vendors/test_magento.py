@@ -1,13 +1,15 @@
 """`magento` against a server that keeps to the published contract of the REST API (2.4)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.contracts import Place, Row, SyncBatch
+from hub.contracts import Destination, Operation, Place, Row, SyncBatch
+from hub.errors import ConfigurationError
 from hub.registry import Registry
+from hub.testing import HttpDestinationSuite
 from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import CONNECTION, Landing
 
@@ -23,6 +25,8 @@ PARAMETERS = {f"{FILTER}[{key}]" for key in ("field", "value", "conditionType")}
     SIZE,
     PAGE,
 }
+ATTRIBUTES = {"tier", "score", "name", "calls"}
+"""The custom attributes that somebody made in the shop."""
 Magento: Any = Registry().get("magento")
 
 
@@ -39,6 +43,8 @@ class Shop:
         name = asked.path.removeprefix("/rest/V1/")
         if name.startswith("coupons"):
             return self.coupon(asked, name)
+        if name.startswith("customers/") and name != "customers/search":
+            return self.customer(asked, int(name.removeprefix("customers/")))
         if asked.method != "GET" or name not in self.lists:
             return refusal(404, "Request does not match any route.")
         query = asked.query
@@ -51,6 +57,24 @@ class Shop:
         size = int(query[SIZE])
         page = min(int(query.get(PAGE, 1)), max(1, -(-len(found) // size)))
         return Answered(200, {"items": found[(page - 1) * size : page * size], "total_count": len(found)})
+
+    def customer(self, asked: Asked, number: int) -> Answered:
+        """Saves what is named and keeps the rest; an attribute that nobody made is passed over in silence."""
+        known = self.lists["customers/search"].get(number)
+        if known is None:
+            return refusal(404, "No such entity with %fieldName = %fieldValue")
+        if asked.method == "PUT":
+            given = asked.json["customer"]
+            if missing := [name for name in ("email", "firstname", "lastname", "website_id") if name not in given]:
+                return refusal(400, f'"{missing[0]}" is required. Enter and try again.')
+            attributes = {one["attribute_code"]: one["value"] for one in known.get("custom_attributes", [])}
+            changed = {one["attribute_code"]: one["value"] for one in given.pop("custom_attributes", [])}
+            attributes |= {code: value for code, value in changed.items() if code in ATTRIBUTES}
+            known |= given
+            known["custom_attributes"] = [
+                {"attribute_code": code, "value": value} for code, value in attributes.items() if value
+            ]
+        return Answered(200, known)
 
     def coupon(self, asked: Asked, name: str) -> Answered:
         """Rule 7 has many generated codes; a code is there once in the whole shop."""
@@ -74,7 +98,7 @@ class Shop:
 
 
 def refusal(status: int, message: str) -> Answered:
-    return Answered(status, {"message": message, "parameters": {"resources": "Magento_Sales::sales"}})
+    return Answered(status, {"message": message, "parameters": [{"resources": "Magento_Sales::sales"}]})
 
 
 class ShopWorld(HttpSourceWorld):
@@ -116,6 +140,28 @@ class TestMagentoConforms(HttpSourceSuite):
         return ShopWorld(shop, url)
 
 
+class TestMagentoWrites(HttpDestinationSuite):
+    plugin = Magento
+    target = "customers"
+    writes_at = "^PUT "
+
+    @pytest.fixture
+    def config(self, shop: Shop, url: str) -> Mapping[str, Any]:
+        shop.lists["customers/search"] = {number: customer(number) for number in range(1, 300)}
+        return {"url": url, "token": TOKEN, "allow_private": True}
+
+    def rows(self, count: int, start: int = 1) -> list[Row]:
+        return [Row(str(number), {"tier": "gold"}) for number in range(start, start + count)]
+
+    def able(self, destination: Destination) -> Collection[Operation]:
+        return ["update"]
+
+
+def customer(number: int, **more: Any) -> dict[str, Any]:
+    told = {"id": number, "email": "anna@example.nl", "firstname": "Anna", "lastname": "de Vries", "group_id": 1}
+    return {**told, "website_id": 1, "store_id": 2, "updated_at": "2026-03-01 10:00:00", **more}
+
+
 def landing(url: str, tmp_path: Path, *resources: str) -> Landing:
     config = Magento.config_model(url=url, token=TOKEN, allow_private=True, resources=list(resources))
     return Landing(Magento(config, Place(CONNECTION, tmp_path)), tmp_path)
@@ -154,6 +200,37 @@ def test_the_lines_of_an_order_and_the_addresses_of_a_customer_lead_back(shop: S
     assert (order["entity_id"], order["billing_address_country_id"]) == (727, "BE")
     assert (line["order_id"], line["item_id"], line["ordered_at"]) == (727, 5, "2026-03-01 10:00:00")
     assert (address["customer_id"], address["street"]) == (26, '["Dorpsstraat","12"]')
+
+
+def test_what_is_known_of_customers_becomes_attributes_a_group_and_the_newsletter(
+    shop: Shop, url: str, tmp_path: Path
+) -> None:
+    kept = {"custom_attributes": [{"attribute_code": "score", "value": "7"}], "addresses": [{"id": 5}]}
+    shop.lists["customers/search"] = {number: customer(number, **kept) for number in (1, 2)}
+    shops = Magento(Magento.config_model(url=url, token=TOKEN, allow_private=True), Place(CONNECTION, tmp_path))
+    anna = {"tier": "gold", "name": "cats", "calls": False, "group_id": 3, "is_subscribed": False}
+    rows = [Row("1", anna, "1"), Row("2", {"score": None, "is_subscribed": None}), Row("7", {"tier": "none"})]
+    for _ in range(2):
+        known, other, gone = shops.sync(SyncBatch("customers", "update", rows))
+        assert [(one.status, one.remote_id) for one in (known, other)] == [("accepted", "1"), ("accepted", "2")]
+        assert (gone.status, gone.reason.split(":")[0]) == ("rejected", "HTTP 404")
+    first, second = shop.lists["customers/search"].values()
+    attributes = {"score": "7", "tier": "gold", "name": "cats", "calls": "0"}
+    assert {one["attribute_code"]: one["value"] for one in first.pop("custom_attributes")} == attributes
+    told = {"group_id": 3, "extension_attributes": {"is_subscribed": False}, "addresses": [{"id": 5}]}
+    assert first == {**customer(1), **told}
+    assert second == {**customer(2), "custom_attributes": [], "addresses": [{"id": 5}]}
+
+
+def test_an_attribute_that_the_shop_does_not_have_is_told_and_nobody_is_made(
+    shop: Shop, url: str, tmp_path: Path
+) -> None:
+    shop.lists["customers/search"] = {1: customer(1)}
+    shops = Magento(Magento.config_model(url=url, token=TOKEN, allow_private=True), Place(CONNECTION, tmp_path))
+    (lost,) = shops.sync(SyncBatch("customers", "update", [Row("1", {"tier": "gold", "teir": "gold"})]))
+    assert (lost.status, lost.reason) == ("rejected", "the answer leaves out teir: not known there")
+    with pytest.raises(ConfigurationError, match="upsert"):
+        shops.sync(SyncBatch("customers", "upsert", [Row("8", {"tier": "gold"})]))
 
 
 def test_a_code_of_a_cart_price_rule_is_made_once_and_taken_back(shop: Shop, url: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +99,7 @@ def mend(
     """Land a row of quarantine once more, with corrected values; the next run maps it."""
     from hub.lake import Lake
     from hub.ledger import open_ledger
-    from hub.stages.land.mend import land_mended, mended_row
+    from hub.stages.land.mend import free_load_id, land_mended, mended_row
 
     project = open_project(folder)
     wrong = _wrong_row(partial(ask, project), connection, key, table, load)
@@ -106,14 +107,15 @@ def mend(
     lake = Lake(project.lake, project.lake_copies)
     place = _place(lake, wrong)
     row = mended_row(lake, connection, wrong.raw_table, wrong.row or "{}", corrected)
-    at = moment(None, project)
+    at = datetime.now(UTC)  # to the microsecond: two rows may be mended within one second
+    load_id = free_load_id(lake, connection, at)
     ledger = open_ledger(project.hub.ledger, project.state)
     try:
         what = f"{wrong.raw_table}: {', '.join(corrected)}"
-        ledger.hand_work.add("mend", connection, f"{at.timestamp():.6f}", what, by or getpass.getuser(), at, why)
+        ledger.hand_work.add("mend", connection, load_id, what, by or getpass.getuser(), at, why)
     finally:
         ledger.close()
-    load_id = land_mended(lake, connection, wrong.raw_table, row, at, place)
+    land_mended(lake, connection, wrong.raw_table, row, load_id, at, place)
     told = f"Landed the mended row of {wrong.raw_table} as load {load_id}. The next `hub run` maps it."
     data = {"connection": connection, "raw_table": wrong.raw_table, "load_id": load_id, "columns": list(corrected)}
     return Answer(data, lambda console: console.print(told, markup=False))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -214,6 +215,26 @@ def test_a_row_without_a_key_is_mended_by_its_place_and_leaves_quarantine(shop: 
     shop.run()
     assert shop.told("quarantine", "list") == []
     assert [row["surname"] for row in shop.ask(people)] == ["WIT", "BRUIN", "GROEN"]
+
+
+class Noon(datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls(2026, 3, 2, 12, tzinfo=tz)
+
+
+def test_two_rows_that_are_mended_at_one_moment_both_return(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyless = BERT.removeprefix("2").replace("31-02", "28-02")
+    shop.write("data/customers.csv", HEAD + ANNA + keyless + keyless)
+    shop.run()
+    monkeypatch.setattr("hub.cli.quarantine.datetime", Noon)
+    for row in (2, 3):
+        shop.told("quarantine", "mend", "shop", f"#{row}", "--set", f"id={row}", "--why", "found in the till")
+    shop.run()
+    assert shop.told("quarantine", "list") == []
+    assert [row["source_key"] for row in shop.ask("SELECT source_key FROM source_record ORDER BY 1")] == ["1", "2", "3"]
 
 
 def test_a_connection_that_was_stopped_goes_on_when_a_person_accepts_it(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,24 @@ def mended_row(lake: Lake, connection: str, table: str, row: str, values: Mappin
     return pa.table({name: pa.array([_typed(name, given.get(name), type_)], type_) for name, type_ in columns.items()})
 
 
+def free_load_id(lake: Lake, connection: str, at: datetime) -> str:
+    """Give the id of a load package that is not there yet: a moment, and the next microsecond if another one has it."""
+    taken = lake.completed(connection)
+    while (load_id := f"{at.timestamp():.6f}") in taken:
+        at += timedelta(microseconds=1)
+    return load_id
+
+
 def land_mended(
-    lake: Lake, connection: str, table: str, row: pa.Table, as_of: datetime, instead_of: Place | None = None
-) -> str:
-    """Land one mended row; give its load package. What is killed before the end is not there.
+    lake: Lake,
+    connection: str,
+    table: str,
+    row: pa.Table,
+    load_id: str,
+    at: datetime,
+    instead_of: Place | None = None,
+) -> None:
+    """Land one mended row as a load package. What is killed before the end is not there.
 
     `instead_of` is the place of the wrong row where it has no key: by that alone it leaves quarantine.
     """
@@ -48,7 +62,6 @@ def land_mended(
     import pyarrow.parquet as parquet
     from fsspec.core import url_to_fs
 
-    load_id = f"{as_of.timestamp():.6f}"
     filesystem, root = url_to_fs(lake.url)
     folder = f"{root}/{lake.dataset_name(connection)}"
     data = row.append_column(LOAD_ID, pa.array([load_id])).append_column(ROW, pa.array([1], pa.int64()))
@@ -60,12 +73,11 @@ def land_mended(
     record = {
         "load_id": load_id,
         "status": 0,
-        "inserted_at": as_of.astimezone(UTC).isoformat(),
+        "inserted_at": at.astimezone(UTC).isoformat(),
         "schema_name": "mended",
     }
     # the record makes the package count: it comes last
     filesystem.pipe_file(f"{folder}/_dlt_loads/mended__{load_id}.jsonl", json.dumps(record).encode())
-    return load_id
 
 
 def _typed(name: str, value: Any, type_: pa.DataType) -> Any:

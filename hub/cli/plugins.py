@@ -89,12 +89,14 @@ def proof_in_full(proof: Proof) -> str:
 
 
 def _in_short(proven: list[dict[str, Any]]) -> str:
-    """Name the real systems; else say that a contract was played."""
+    """Name the real systems; else say what was played, and that the live service was not asked."""
     real = [f"{proof['against']} {proof['version']}" for proof in proven if proof["how"] == "real system"]
     if not proven:
         return f"proven against {NOTHING}"
-    against = ", ".join(real) if real else f"{proven[0]['against']} ({proven[0]['how']})"
-    return f"proven against {against}, {max(proof['day'] for proof in proven)}"
+    day = max(proof["day"] for proof in proven)
+    if real:
+        return f"proven against {', '.join(real)}, {day}"
+    return f"proven against {proven[0]['against']}, {day}; unverified against the live service"
 
 
 def _used(folder: Path | None) -> dict[str, list[str]]:

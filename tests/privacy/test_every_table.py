@@ -32,6 +32,8 @@ NOBODYS = frozenset(
         "resolved_load",
         "satisfaction",
         "scenario_result",
+        "score_model",
+        "score_trial",
         "scenario_version",
         "stage_state",
         "sync_run",

@@ -27,7 +27,8 @@ def derived(person: sa.Table, plan: TraitPlan, known: Aggregates) -> sa.Select[A
         if trait.name in known.touched:
             is_new = known.touched[trait.name].c.person_id.is_not(None)
             value = sa.case((is_new, value), else_=known.before[0].c[trait.name])
-        base.append(value.label(trait.name))
+        # what others build on a trait is the same whether it was computed today or kept
+        base.append((value if "." in trait.name else sa.cast(value, SQL_TYPES[trait.type])).label(trait.name))  # type: ignore[index]
     layer = sa.select(*base).select_from(relation).subquery("layer_0")
     for number, traits in enumerate(_layers(plan.derived), start=1):
         layer = (

@@ -61,7 +61,7 @@ def enrich(warehouse: Warehouse, project: Project, as_of: datetime, facts_stay: 
             found = of_touched(transaction, project, plan, as_of, facts_stay)
         else:
             found = Aggregates(aggregates(transaction, project, plan.of_facts, as_of))
-        computed = derived(transaction.table("person"), plan, found)
+        computed = derived(transaction, plan, found)
         given: dict[str, Scored] = {}
         if plan.by_scorers:
             computed, given = with_scorers(transaction, project, plan, computed, as_of)

@@ -3,7 +3,7 @@
 Somebody's trait differs only if one of their rows is another one (`hub.warehouse.changes`), has happened since then, or
 has left its window. Those people are computed again, and those who had no traits yet; all others keep theirs. What
 goes by the moment itself (`as_of` in an expression, a half-life), and what is computed from rows that others than
-mappings write, is computed for everybody; so is a table of which more than one person in three is touched.
+mappings write, is computed for everybody; so is a table of which every second person is touched.
 
 In a simulation facts stay as they are: there, rows are read from a copy that is narrowed to what traits use, with
 their person, made once.
@@ -33,8 +33,8 @@ from hub.warehouse.changes import UNNOTED, people_noted
 LAST = datetime(9999, 1, 1, tzinfo=UTC)
 """A moment after every row, in any time zone."""
 
-MANY = 3
-"""Where one person in so many is touched, everybody is computed: finding people's rows costs more than reading all."""
+MANY = 2
+"""Where one person in so many is touched, everybody is computed: picking people's rows costs more than taking all."""
 
 
 def of_touched(

@@ -14,6 +14,7 @@ PUBLIC = {
     "hub.documented",
     "hub.errors",
     "hub.hookspecs",
+    "hub.in_turn",
     "hub.incoming",
     "hub.incremental",
     "hub.lake",

@@ -243,7 +243,9 @@ class Mail(Request):
 
     sender: str = Field("", description="Who writes, as {sender}.")
     unsubscribe_url: str | None = Field(
-        None, description="The https address that takes one-click unsubscribes; the token is added to it."
+        None,
+        description="The https address of your own that takes one-click unsubscribes; the token is added to it. "
+        "Without it, the hub's own page takes them where hub.yaml has a `public_url`.",
     )
     idempotency_window: Duration | None = Field(
         None, description="How long the API takes the same {id} only once: 24 hours. None if it does not."

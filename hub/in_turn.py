@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from hub.contracts import Result, Status
-from hub.errors import ConfigurationError, RejectedError
-from hub.outgoing import NoAnswerError, NotSentError
+from hub.errors import ConfigurationError, RejectedError, TemporaryError
+from hub.outgoing import NoAnswerError
 
 Part = TypeVar("Part")
 
@@ -22,7 +22,7 @@ def in_turn(
 
     RejectedError   the part is rejected, and the next one goes
     NoAnswerError   it is unknown; after three in a row the rest is not tried
-    NotSentError    the other side is away or takes nothing now: it is later, and so is the rest, which is not tried
+    TemporaryError  the other side is away or takes nothing now: it is later, and so is the rest, which is not tried
 
     What an admin must mend is raised before anything went. After that it is why the rest waits: what was taken already
     must not go again.
@@ -46,7 +46,7 @@ def in_turn(
             silences += 1
             over = f"not tried: {error}" if silences == SILENCES else ""
             results += all_are(part, "unknown", str(error))
-        except NotSentError as error:
+        except TemporaryError as error:
             over, wait = str(error), error.retry_after
             results += all_are(part, "later", over)
         except ConfigurationError as error:

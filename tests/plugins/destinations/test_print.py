@@ -115,7 +115,7 @@ def sftp(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SftpServer]
     yield SftpServer(acceptor.get_port(), root, public, private)
     asyncio.run_coroutine_threadsafe(close(acceptor), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    thread.join(10)
     loop.close()
 
 

@@ -111,10 +111,15 @@ def _write_one(api: Api, request: RowRequest, row: Row, values: Mapping[str, Any
     answer = api.call(request, values)
     personal = words_of([*row.fields.values(), *values["found"].values()])
     meaning = meaning_of(request, answer, api.retriable, personal)
-    if meaning.status == "accepted" and (lost := left_out(holds, answer)):
+    if meaning.status != "accepted":
+        return Result(row.key, meaning.status, row.remote_id, meaning.reason)
+    if lost := left_out(holds, answer):
         return Result(row.key, "rejected", row.remote_id, f"the answer leaves out {', '.join(lost)}: not known there")
-    remote_id = id_in(request, answer) if meaning.status == "accepted" else ""
-    return Result(row.key, meaning.status, remote_id or row.remote_id, meaning.reason)
+    remote_id = id_in(request, answer) or row.remote_id
+    said = parsed(answer.body)
+    if out := [f"{place}: {word}" for place, word in request.unless.items() if text_at(place, said) == word]:
+        return Result(row.key, "rejected", remote_id, f"it stays out there ({', '.join(out)}): mend that there")
+    return Result(row.key, "accepted", remote_id)
 
 
 def _filled(template: Any, values: Mapping[str, Any]) -> Any:

@@ -240,6 +240,13 @@ def test_an_answer_that_says_nothing_of_a_row_leaves_it_unknown(api: Api, answer
     assert {(result.status, result.reason) for result in results} == {("unknown", reason)}
 
 
+def test_an_answer_that_is_nested_without_end_says_nothing(api: Api) -> None:
+    api.answer = lambda call: Reply(200, b"[" * 200_000)
+    rows = [Row("k1", {"email": "a@example.nl", "score": 1, "city": "Urk"})]
+    (result,) = make(api, objects={"club": MANY}).sync(SyncBatch("club", "upsert", rows))
+    assert (result.status, result.reason) == ("unknown", "the answer has no list at 'data.results'")
+
+
 def test_results_in_order_must_be_as_many_as_the_rows(api: Api) -> None:
     api.answer = lambda call: Reply(200, {"results": [{"status": "ok"}]})
     request = {**MANY["upsert"], "results": {"status_at": "status", "accepted": ["ok"]}}

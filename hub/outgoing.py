@@ -12,14 +12,14 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import httpx
 from pydantic import Field, model_validator
@@ -38,6 +38,7 @@ _NUMBER = re.compile(r"\+?\d(?:[ ./()-]?\d){6,}")
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _LONGEST_REASON = 200
 _SHORTEST_SECRET = 8
+_SHORTEST_WORD = 3
 
 
 class NotSentError(TemporaryError):
@@ -406,6 +407,12 @@ def clean_reason(text: str, *hidden: str) -> str:
         line = re.sub("|".join(map(re.escape, words)), "[hidden]", line, flags=re.IGNORECASE)
     line = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", line))
     return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "\u2026"
+
+
+def words_of(values: Iterable[Any]) -> frozenset[str]:
+    """Give the words of personal values that a reason must not repeat, also where only a part is quoted."""
+    words = {word for value in values if isinstance(value, str) for word in value.split()}
+    return frozenset(word for word in words if len(word) >= _SHORTEST_WORD)
 
 
 def _one_line(text: str) -> str:

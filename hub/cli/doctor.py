@@ -32,7 +32,7 @@ def doctor(folder: Path | None) -> Answer:
     """Check the settings, the engine, the ledger, the lake and each connection; one that fails stops no other."""
     project = open_project(folder)
     findings = [
-        Finding("settings", True, f"Python {sys.version.split()[0]}; {'a' if project.key else 'no'} signing key (HUB_KEY)"),
+        Finding("settings", True, f"Python {sys.version.split()[0]}; {'a' if project.key else 'no'} signing key"),
         _try("engine", lambda: _engine(project)),
         _try("ledger", lambda: _ledger(project)),
         _try("lake", lambda: _lake(project)),

@@ -15,8 +15,6 @@ from hub.outgoing import Answer, NotSentError, Outgoing, clean_reason, reason_of
 from hub.templated import as_json, as_text, filled, parsed, text_at, value_at, written
 from plugins.destinations.rest.config import Request
 
-_SHORTEST_WORD = 3
-
 UNWRITABLE = "a field holds what JSON can't: send text, numbers, dates or lists"
 
 
@@ -113,12 +111,6 @@ def left_out(holds: Mapping[str, list[dict[str, Any]]], answer: Answer) -> list[
 
 def _objects(there: Any) -> list[Mapping[str, Any]]:
     return [one for one in there if isinstance(one, Mapping)] if isinstance(there, list) else []
-
-
-def words_of(values: Collection[Any]) -> frozenset[str]:
-    """Give the words that a reason must not repeat."""
-    words = {word for value in values if isinstance(value, str) for word in value.split()}
-    return frozenset(word for word in words if len(word) >= _SHORTEST_WORD)
 
 
 def _content(request: Request, values: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:

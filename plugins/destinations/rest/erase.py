@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from hub.contracts import Erasable, Result
 from hub.in_turn import in_turn
-from hub.outgoing import NoAnswerError, NotSentError
-from plugins.destinations.rest.api import Api, meaning_of, words_of
+from hub.outgoing import NoAnswerError, NotSentError, words_of
+from plugins.destinations.rest.api import Api, meaning_of
 from plugins.destinations.rest.config import Erase
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from hub.contracts import Result, Row
 from hub.errors import RejectedError
+from hub.outgoing import words_of
 from hub.templated import parsed, text_at, value_at, written
-from plugins.destinations.rest.api import Api, meaning_of, missing, words_of
+from plugins.destinations.rest.api import Api, meaning_of, missing
 from plugins.destinations.rest.config import Find
 
 

@@ -12,9 +12,9 @@ from hub.contracts import EmailRecipient, Message, Result, Sent
 from hub.errors import RejectedError
 from hub.in_turn import in_turn
 from hub.normalise.email import normalise_email
-from hub.outgoing import NotSentError, reason_of
+from hub.outgoing import NotSentError, reason_of, words_of
 from hub.templated import parsed, placeholders, text_at
-from plugins.destinations.rest.api import Api, id_in, meaning_of, words_of
+from plugins.destinations.rest.api import Api, id_in, meaning_of
 from plugins.destinations.rest.config import Mail, Question
 
 

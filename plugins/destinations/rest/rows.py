@@ -9,9 +9,9 @@ from typing import Any
 from hub.contracts import Operation, Result, Row, SyncBatch
 from hub.errors import RejectedError, suggest
 from hub.in_turn import in_turn
-from hub.outgoing import Answer, clean_reason
+from hub.outgoing import Answer, clean_reason, words_of
 from hub.templated import as_text, filled, parsed, placeholders, text_at, value_at, written
-from plugins.destinations.rest.api import UNWRITABLE, Api, id_in, left_out, meaning_of, missing, words_of
+from plugins.destinations.rest.api import UNWRITABLE, Api, id_in, left_out, meaning_of, missing
 from plugins.destinations.rest.config import Find, Results, RowRequest, WrittenObject
 from plugins.destinations.rest.finding import Found, look_for
 
@@ -145,9 +145,13 @@ def read_results(how: Results, given: Sequence[Given], answer: Answer) -> list[R
             return _unclear(given, f"the answer speaks of {len(entries)} rows, and {len(given)} were sent")
         return [_result(how, row, entry) for (row, _), entry in zip(given, entries, strict=True)]
     by_name = {text_at(how.key_at or how.index_at or "", entry): entry for entry in entries}
+    names = [written(how.key, values) if how.key_at else str(place) for place, (_, values) in enumerate(given)]
+    strange = by_name.keys() - set(names)  # it may be about any row that no entry names
     return [
-        _result(how, row, by_name.get(written(how.key, values) if how.key_at else str(place)))
-        for place, (row, values) in enumerate(given)
+        _result(how, row, by_name.get(name))
+        if name in by_name or not strange
+        else Result(row.key, "unknown", reason="the answer speaks of a row that was not sent")
+        for (row, _), name in zip(given, names, strict=True)
     ]
 
 

@@ -27,7 +27,7 @@ from hub.hookspecs import hookimpl
 from hub.in_turn import in_turn
 from hub.normalise.phone import parse_phone
 from hub.normalise.sms import sms_parts
-from hub.outgoing import NoAnswerError, NotSentError, Outgoing, clean_reason, reason_of, status_of
+from hub.outgoing import NoAnswerError, NotSentError, Outgoing, clean_reason, reason_of, status_of, words_of
 from hub.templated import filled, parsed, text_at, value_at
 from plugins.destinations.sms_http import pushes
 from plugins.destinations.sms_http.config import SmsHttpConfig
@@ -97,13 +97,12 @@ class SmsHttp(Destination):
         query = {name: str(value) for name, value in _given(filled(self.config.query, values)).items()}
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
         status = status_of(answer, self.config.retriable)
+        hidden = (*words_of([values["phone"], values["text"]]), *secrets.values())
         if status == "accepted" and self.config.error_at and value_at(self.config.error_at, parsed(answer.body)):
-            said = clean_reason(
-                answer.body.decode("utf-8", "replace"), values["phone"], values["text"], *secrets.values()
-            )
+            said = clean_reason(answer.body.decode("utf-8", "replace"), *hidden)
             return Result(message.id, "rejected", reason=f"an answer of {answer.status} with an error: {said}")
         remote_id = text_at(self.config.id_at, parsed(answer.body)) if status == "accepted" else ""
-        reason = reason_of(answer, values["phone"], values["text"], *secrets.values())
+        reason = reason_of(answer, *hidden)
         if status == "later" and answer.holds_for_all:
             raise NotSentError(reason, answer.retry_after)
         return Result(message.id, status, remote_id, reason)

@@ -222,6 +222,18 @@ def test_an_answer_may_list_only_the_rows_that_failed(api: Api) -> None:
     ]
 
 
+def test_a_failure_that_names_none_of_the_rows_leaves_them_unknown(api: Api) -> None:
+    """The API writes the key otherwise, or means the whole request: no row is known to be taken."""
+    how = {"at": "errors", "key_at": "email", "key": "{email}", "only": "failed"}
+    request = {**MANY["upsert"], "results": how, "batch": 9}
+    rows = sample_rows(2)
+    named = {"email": rows[0].fields["email"], "message": "too long"}
+    for other in ({"message": "quota used up"}, {"email": "OTHER@EXAMPLE.NL", "message": "too long"}):
+        api.answer = lambda call, other=other: Reply(200, {"errors": [named, other]})  # type: ignore[misc]
+        results = make(api, objects={"A": {"upsert": request}}).sync(SyncBatch("A", "upsert", rows))
+        assert [result.status for result in results] == ["rejected", "unknown"]
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -100,6 +100,7 @@ def standing_between(stand_in: str) -> Iterator[Between]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = 60  # of a connection that a client keeps and forgets
         wbufsize = -1  # head and body go out together: else the second waits 40 ms for the first
 
         def respond(self) -> None:
@@ -143,7 +144,7 @@ def standing_between(stand_in: str) -> Iterator[Between]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        thread.join(10)
 
 
 # troubles ---------------------------------------------------------------------------------------------------------

@@ -39,10 +39,12 @@ class QualityCheck(RowCheck):
         description="Its spread over values differs no more than this from earlier loads, by the population stability "
         "index: below 0.1 is calm, above 0.25 is another world.",
     )
-    rows: Literal["per load", "per day"] | None = Field(
+    rows: Literal["per load", "per day", "mapped"] | None = Field(
         None,
         description="In place of a column: there are as many rows as usual (`at_least`: half as many). per load: the "
-        "new load against the median of earlier ones. per day: yesterday against the same weekday of eight weeks.",
+        "new load against the median of earlier ones. per day: yesterday against the same weekday of eight weeks. "
+        "mapped: of the new rows of each raw table, so many are mapped, and not set aside; without such a check, less "
+        "than half of ten or more is warned of.",
     )
 
     @classmethod
@@ -68,6 +70,8 @@ class QualityCheck(RowCheck):
         """Say in words what is demanded."""
         if self.of_rows:
             return super().words
+        if self.rows == "mapped":
+            return f"at least {self.share * 100:g}% of the rows are mapped"
         if self.rows is not None:
             return f"rows {self.rows} are at least {self.share * 100:g}% of usual"
         if self.newest is not None:

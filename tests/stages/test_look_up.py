@@ -120,6 +120,17 @@ def test_an_organisation_is_looked_up_once_until_its_answer_expires(town: Any, s
     assert len(shop.rows("organisation_profile", "asked")) == 4, "every answer is kept"
 
 
+def test_an_answer_of_which_a_value_can_not_be_read_is_kept_without_it_and_not_asked_for_again(
+    town: Any, server: KvkServer
+) -> None:
+    shop = town()
+    server.add(Company("12345678", "Foreign Ltd", postcode="SW1A 1AA", non_mailing="?"))
+    shop.organisation("1", kvk="12345678")
+    assert shop.counts() == {"found": 1, "requests": 1}
+    assert shop.rows("organisation_profile", "name", "postcode", "non_mailing") == [("Foreign Ltd", None, None)]
+    assert shop.counts(MARCH + timedelta(days=1)) == {}
+
+
 def test_an_organisation_without_a_number_is_found_by_name_and_address(town: Any, server: KvkServer) -> None:
     shop = town()
     server.add(Company("12345678", "De Kattenbak B.V."))

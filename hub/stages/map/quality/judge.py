@@ -8,7 +8,7 @@ run, for silence is news to them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
@@ -24,6 +24,7 @@ from hub.project.quality_checks import table_of
 from hub.schema import Table
 from hub.schema.shape import RECORD
 from hub.stages.map.quality.arrivals import LOADS_ASKED
+from hub.stages.map.quality.aside import FEWEST, MOSTLY, Came, came, worst
 from hub.stages.map.quality.fields import KEPT, forget_fields, measure, share_of
 from hub.stages.map.quality.finding import Finding
 from hub.stages.map.quality.spread import drift, keep_spread, spreads
@@ -61,6 +62,10 @@ class Judge:
         """The load packages that were measured now, by target."""
         self.counted: dict[tuple[str, str], _Counted] = {}
         """The checks of rows, by target and what they demand in words."""
+        self.came: dict[str, list[Came]] = defaultdict(list)
+        """What came for each target, by each mapping to it."""
+        self.set_aside: dict[str, Finding] = {}
+        """By target, what is told of rows that were set aside though no check asks for it."""
 
     def measure(self, rows: Rows, fingerprint: str, stored: bool) -> None:
         """Count the new rows of one mapping; call it before they are stored."""
@@ -80,6 +85,12 @@ class Judge:
                 if column is not None:
                     keep_spread(self.transaction, rows, self.connection, column.name, column.type, newest)
         self.loads[mapped.target] |= set(newest)
+
+    def count_aside(self, rows: Rows) -> None:
+        """Count what of the new rows of one mapping goes to quarantine; call it once `rows` knows what is older."""
+        one = came(self.transaction, rows)
+        if one is not None:
+            self.came[rows.translation.mapped.target].append(one)
 
     def forget(self, target: str) -> None:
         """Take out what earlier forms of the mappings to a table measured."""
@@ -102,9 +113,20 @@ class Judge:
             for check in self._table_checks(target):
                 if check.rows == "per day":
                     found.append(self._per_day(target, table, check))
+                elif check.rows == "mapped":
+                    found.append(self._mapped(target, check, self.came[target]))
                 elif check.newest is not None or self._had_news(target, table, check):
                     found.append(ways[check.demand](target, table, check))
-        return [finding for finding in found if finding is not None]
+        return [finding for finding in (*found, *self._mostly_aside()) if finding is not None]
+
+    def _mostly_aside(self) -> Iterator[Finding]:
+        """Tell where most rows were set aside, unless a check of the project says what is right."""
+        for target, of in self.came.items():
+            asked = any(check.rows == "mapped" for check in self._table_checks(target))
+            finding = None if asked else self._mapped(target, MOSTLY, [one for one in of if one.rows >= FEWEST])
+            if finding is not None and not finding.met:
+                self.set_aside[target] = finding
+                yield finding
 
     def declared(self) -> set[tuple[str, str]]:
         """Name every check that holds for this connection: (target, what is demanded)."""
@@ -114,7 +136,13 @@ class Judge:
             for mapped in own
             for check in (*(check for _, check in mapped.mapping.row_checks), *mapped.shared_checks)
         }
-        return of_rows | {(target, check.words) for target in self._targets() for check in self._table_checks(target)}
+        told = {(mapped.target, MOSTLY.words) for mapped in own if self._still_told(mapped.target)}
+        of_tables = {(target, check.words) for target in self._targets() for check in self._table_checks(target)}
+        return of_rows | told | of_tables
+
+    def _still_told(self, target: str) -> bool:
+        """Say whether what was told of rows set aside holds: until more rows come, of which most are mapped."""
+        return target in self.set_aside or not any(one.rows >= FEWEST for one in self.came[target])
 
     def _targets(self) -> list[str]:
         own = (mapped.target for mapped in self.project.mappings if mapped.connection == self.connection)
@@ -234,6 +262,14 @@ class Judge:
         if len(before) < WEEKS_NEEDED or not median(before):
             return None
         return self._as_usual(target, check, counts.get(days[0], 0), median(before), f"on {days[0]:%A %d %B}")
+
+    def _mapped(self, target: str, check: QualityCheck, of: Sequence[Came]) -> Finding | None:
+        if not of:
+            return None
+        it = worst(of)
+        why = f", mostly because of: {it.mostly}" if it.aside else ""
+        said = f"{it.aside:,} of {it.rows:,} rows of {it.raw_table} were set aside{why}"
+        return self._finding(target, check, it.share >= check.share, it.rows, it.aside, said)
 
     def _as_usual(self, target: str, check: QualityCheck, rows: int, usual: float, where: str) -> Finding:
         said = f"{rows:,} rows {where}, usual are {usual:,.0f}"

@@ -503,6 +503,24 @@ def test_a_check_that_stops_looks_at_every_load_that_waits(shop: Shop) -> None:
     assert shop.rows("quality_field", "field") == []
 
 
+def test_a_source_that_gives_its_keys_to_other_people_is_stopped_where_a_check_asks_who_changed(shop: Shop) -> None:
+    quality = "checks: {person: [{column: surname, changes: 10%, otherwise: stop}]}"
+    shop.land(NOON, customers=[customer(number, name=f"Naam {number}") for number in range(30)])
+    assert shop.map(quality).failures == ()
+    later = "2026-11-02T10:00:00Z"
+    shop.land(
+        NOON + timedelta(hours=1),
+        customers=[customer(number, name=f"Naam {29 - number}", changed=later) for number in range(30)],
+    )
+    (failure,) = shop.map(quality).failures
+    assert "surname changes in at most 10% of the known rows: 30 of 30 known rows say something else" in failure
+    assert ("0", "Naam 0") in shop.rows("source_record", "source_key", "surname")
+    right = [customer(number, name=f"Naam {max(number, 1)}", changed=later) for number in range(30)]
+    shop.land(NOON + timedelta(hours=2), customers=right)
+    assert shop.map(quality).failures == ()
+    assert shop.map(quality, SHOP.replace("trim(name)", "upper(name)")).failures == (), "another mapping is no news"
+
+
 # most of what came is set aside
 
 

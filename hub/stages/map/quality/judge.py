@@ -33,6 +33,8 @@ from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import local_date, text_constant
 
+FEWEST_KNOWN = 20
+"""Of so many known rows it is told which share changed."""
 WEEKS = 8
 WEEKS_NEEDED = 4
 
@@ -62,6 +64,10 @@ class Judge:
         """The load packages that were measured now, by target."""
         self.counted: dict[tuple[str, str], _Counted] = {}
         """The checks of rows, by target and what they demand in words."""
+        self.anew: set[str] = set()
+        """The targets of which a mapping changed."""
+        self.changed: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        """Of each target and column with such a check, how many new rows were known, and say something else now."""
         self.came: dict[str, list[Came]] = defaultdict(list)
         """What came for each target, by each mapping to it."""
         self.set_aside: dict[str, Finding] = {}
@@ -80,6 +86,14 @@ class Judge:
             counted.rows += total
             counted.failed += failed
         for check in self._table_checks(mapped.target):
+            if (
+                check.changes is not None
+                and check.column in rows.translation.columns
+                and mapped.target not in self.anew
+            ):
+                changed = self.changed[mapped.target, check.column]
+                changed[0] += sum(load.known for load in loads)
+                changed[1] += sum(load.fields[check.column].changed for load in loads)
             if newest and check.drift is not None and check.column in rows.translation.columns:
                 column = rows.translation.table.column(check.column)
                 if column is not None:
@@ -93,7 +107,8 @@ class Judge:
             self.came[rows.translation.mapped.target].append(one)
 
     def forget(self, target: str) -> None:
-        """Take out what earlier forms of the mappings to a table measured."""
+        """Take out what earlier forms of the mappings to a table measured; that they said otherwise is no news."""
+        self.anew.add(target)
         forget_fields(self.transaction, self.connection, target)
 
     def findings(self) -> list[Finding]:
@@ -104,6 +119,7 @@ class Judge:
             "refers": self._refers,
             "newest": self._newest,
             "drift": self._drift,
+            "changes": self._changes,
             "rows": self._per_load,
         }
         for target in self._targets():
@@ -221,6 +237,13 @@ class Judge:
         rows = sum(sum(found[load_id].values()) for load_id in now)
         said = f"it drifted {index:.2f} from {len(before)} earlier loads"
         return self._finding(target, check, index <= check.drift, rows, None, said)
+
+    def _changes(self, target: str, table: Table, check: QualityCheck) -> Finding | None:
+        known, changed = self.changed[target, str(check.column)]
+        if known < FEWEST_KNOWN or check.changes is None:
+            return None
+        said = f"{changed:,} of {known:,} known rows say something else than before"
+        return self._finding(target, check, changed <= check.changes * known, known, changed, said)
 
     def _per_load(self, target: str, table: Table, check: QualityCheck) -> Finding | None:
         stored = self.transaction.table("quality_field")

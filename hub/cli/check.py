@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.cli.answer import Answer
-from hub.cli.project import open_project
-from hub.errors import ConfigurationError
+from hub.cli.project import checked_project
 
 if TYPE_CHECKING:
     from hub.project import Project
@@ -16,14 +14,7 @@ if TYPE_CHECKING:
 
 def check(folder: Path | None) -> Answer:
     """Load the project and check its expressions. Raises ConfigurationError with every mistake."""
-    from hub.check import check_project
-    from hub.lake import Lake
-
-    project = open_project(folder)
-    lake = Lake(project.lake)
-    problems = check_project(project, datetime.now(UTC), lake if lake.local is not None else None)
-    if problems:
-        raise ConfigurationError(problems)
+    project, _ = checked_project(folder, landed=True)
     counts = _counts(project)
     return Answer(
         {"ok": True, "problems": [], "counts": counts},

@@ -116,9 +116,7 @@ def _extras(project: Project) -> Iterator[Problem]:
 
 def _hub(project: Project) -> Iterator[Problem]:
     hub, origin = project.hub, project.origins["hub",]
-    try:
-        ZoneInfo(hub.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    if not is_timezone(hub.timezone):
         yield origin.at_value("timezone", message=f"there is no time zone '{hub.timezone}': try Europe/Amsterdam")
     if not re.fullmatch(r"[a-z]{2}-[A-Z]{2}", hub.locale):
         yield origin.at_value("locale", message="write a language and a country, such as nl-NL, nl-BE or fr-BE")
@@ -135,6 +133,15 @@ def _hub(project: Project) -> Iterator[Problem]:
     for name, cron in hub.schedules.model_dump(exclude_none=True).items():
         if wrong := wrong_schedule(cron):
             yield origin.at_value("schedules", name, message=wrong)
+
+
+def is_timezone(name: str) -> bool:
+    """Say whether there is a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _names(project: Project) -> Iterator[Problem]:

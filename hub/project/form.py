@@ -75,16 +75,32 @@ def _clear(annotation: Any, document: Document, path: KeyPath) -> Iterator[tuple
                 yield from _clear(get_args(option)[0], document, (*path, number))
 
 
+def wrong_paths(error: ValidationError, given: Any) -> set[KeyPath]:
+    """Name the places of a value that are wrong; what lacks a key, or fell apart at its commas, is wrong as a whole."""
+    wrong = set()
+    for path, entries in _by_path(error, given).items():
+        whole = any(
+            entry["type"] in ("missing", "invalid_key")
+            or (entry["type"] == "extra_forbidden" and not re.fullmatch(r"[\w-]+", str(path[-1])))
+            for entry in entries
+        )
+        wrong.add(path[:-1] if whole else path)
+    return wrong
+
+
 def _problems(
     error: ValidationError, model: type[BaseModel], document: Document, root: KeyPath, given: Any
 ) -> Iterator[Problem]:
+    for path, entries in _by_path(error, given).items():
+        yield from _told(path, entries, model, document, root)
+
+
+def _by_path(error: ValidationError, given: Any) -> dict[KeyPath, list[Any]]:
+    """Sort what pydantic found by places, without the forms that a value was not meant in."""
     found: dict[KeyPath, list[Any]] = {}
     for entry in error.errors(include_url=False, include_input=False):
         found.setdefault(_path(entry["loc"], given), []).append(entry)
-    for path, entries in found.items():
-        if _another_form(path, entries, found):
-            continue
-        yield from _told(path, entries, model, document, root)
+    return {path: entries for path, entries in found.items() if not _another_form(path, entries, found)}
 
 
 def _another_form(path: KeyPath, entries: list[Any], found: Iterable[KeyPath]) -> bool:

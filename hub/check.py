@@ -7,7 +7,7 @@ and templates. Both tell every mistake with its file, line and column.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.errors import ConfigurationError, PluginError, Problem, suggest
 from hub.expressions import ExpressionError, Name, Scope, compile_condition, compile_expression
-from hub.lake import Lake
+from hub.lake import Lake, raw_name
 from hub.links import PAGES
 from hub.people.golden_problems import golden_problems
 from hub.people.groups import grouping_problems
@@ -149,8 +149,30 @@ def _mapping(mapped: MappedTable, project: Project, lake: Lake | None, registry:
     ):
         if path[:1] == ("lookups",):
             yield origin.document.at_value(path, message)
-        else:
-            yield origin.at_value(*path, message=message, offset=column - 1)
+            continue
+        written = origin.document.get((*origin.path, *path))
+        known_as = _name_in_the_lake(written, raw) if isinstance(written, str) else ""
+        yield origin.at_value(*path, message=message + known_as, offset=column - 1)
+
+
+def _name_in_the_lake(written: str, raw: Collection[str]) -> str:
+    """Say how a column is called in the lake, where an expression names it as the system does: `E-mailadres`."""
+    for said in (written, *re.findall(r"\(([^(),']+)", written)):
+        if not re.fullmatch(r"\w+", said) and raw_name(said) in raw:
+            return f" The column '{said.strip()}' is called {raw_name(said)} here"
+    return ""
+
+
+def never_landed(project: Project, lake: Lake) -> list[Problem]:
+    """Find raw tables that mappings read and that never came, of connections that have landed others."""
+    found = []
+    for mapped in project.mappings:
+        landed = [] if mapped.of_plugin else lake.tables(mapped.connection)
+        if landed and mapped.mapping.from_ not in landed:
+            near = suggest(mapped.mapping.from_, landed) or f" Landed: {', '.join(landed)}"
+            message = f"{mapped.connection} has landed no rows of '{mapped.mapping.from_}' yet.{near}"
+            found.append(project.origin(mapped).at_value("from", message=message))
+    return sorted(found)
 
 
 def _quality(project: Project, as_of: datetime) -> Iterator[Problem]:

@@ -31,6 +31,8 @@ _KINDS = {
     "path": "a path",
 }
 
+_COMMAS = " Between { and }, a text with commas needs quotes"
+
 
 def validate(
     model: type[Model], document: Document, path: KeyPath = (), value: Any = None
@@ -81,6 +83,7 @@ def wrong_paths(error: ValidationError, given: Any) -> set[KeyPath]:
     for path, entries in _by_path(error, given).items():
         whole = any(
             entry["type"] in ("missing", "invalid_key")
+            or ")" in str(path[-1] if path else "")
             or (entry["type"] == "extra_forbidden" and not re.fullmatch(r"[\w-]+", str(path[-1])))
             for entry in entries
         )
@@ -121,6 +124,8 @@ def _told(
         yield document.at_key(
             (*root, *path), f"the key '{name}' must be {' or '.join(kinds)}{remedy and '.' * listed}{remedy}"
         )
+    elif kinds and ")" in str(name):
+        yield document.at_key((*root, *path), f"unknown key '{name}'.{_COMMAS}")
     elif kinds and path and document.get((*root, *path)) is None:
         beside = document.get((*root, *path[:-1]))
         yield document.at_key((*root, *path), f"the key '{name}' has no value{_meaning(model, path, beside)}")
@@ -132,11 +137,10 @@ def _told(
             known = _known(model, path[:-1], document.get((*root, *path[:-1])))
             remedy = suggest(str(name), known) or f" Known here: {', '.join(known)}"
             if ")" in str(name):
-                remedy = " Between { and }, a text with commas needs quotes"
+                remedy = _COMMAS
             yield document.at_key((*root, *path), f"unknown key '{name}'.{remedy}")
         elif entry["type"] == "invalid_key":
-            message = f"unknown key '{path[-1]}'. Between {{ and }}, a text with commas needs quotes"
-            yield document.at_key((*root, *path), message)
+            yield document.at_key((*root, *path), f"unknown key '{path[-1]}'.{_COMMAS}")
         elif entry["type"] == "missing":
             beside = document.get((*root, *path[:-1]))
             yield document.at_key((*root, *path[:-1]), f"the key '{name}' is missing{_meaning(model, path, beside)}")

@@ -69,6 +69,14 @@ def test_mistakes_of_form_names_and_expressions_are_told_in_one_round(shop: Any)
     ]
 
 
+def test_rows_that_two_mappings_fill_by_one_key_are_told_with_both_places(shop: Any) -> None:
+    shop.write("mappings/copy.yaml", (shop.folder / "mappings/till.yaml").read_text())
+    assert shop.problems() == [
+        "mappings/till.yaml:2:1: 'customers' fills person by this key in mappings/copy.yaml:2 already: remove one",
+        "mappings/till.yaml:7:1: 'receipts' fills sales_order by this key in mappings/copy.yaml:7 already: remove one",
+    ]
+
+
 def test_the_same_name_in_two_files_is_told_with_both_places(shop: Any) -> None:
     shop.write("segments/more.yaml", "segments:\n  regulars: {where: orders > 5}\n")
     shop.write("scenarios/again.yaml", (shop.folder / "scenarios/thanks.yaml").read_text())

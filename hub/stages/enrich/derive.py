@@ -39,7 +39,8 @@ def derived(transaction: Transaction, plan: TraitPlan, known: Aggregates) -> sa.
     layer = sa.select(*base).select_from(relation).subquery("layer_0")
     for number, traits in enumerate(_layers(plan.derived), start=1):
         ranks = [trait for trait in traits if _is_rank(trait)]
-        relation, columns = layer, [trait.element.label(trait.name) for trait in traits if trait not in ranks]
+        relation = layer
+        columns: list[Any] = [trait.element.label(trait.name) for trait in traits if trait not in ranks]
         if ranks:
             held = transaction.hold(
                 f"trait_ranks_{number}",

@@ -177,7 +177,8 @@ def _reasons(console: Console, found: Sequence[Reason]) -> None:
     if not found:
         console.print("Nothing is in quarantine.")
         return
-    console.print(f"Quarantine: {sum(reason.rows for reason in found):,} rows")
+    rows = sum(reason.rows for reason in found)
+    console.print(f"Quarantine: {rows:,} row{'s' * (rows != 1)}")
     for it in found:
         keys = ", ".join(it.keys) + (" ..." if it.rows > len(it.keys) else "")
         where = printable(f"{it.connection}: {it.raw_table} to {it.target}")

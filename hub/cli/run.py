@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hub import log, settings
 from hub.cli.answer import Answer
-from hub.cli.project import moment, open_project
+from hub.cli.project import checked_project
 from hub.cli.scheduler import flows
-from hub.errors import ConfigurationError
 from hub.loading import loading
 
 if TYPE_CHECKING:
@@ -30,13 +29,8 @@ def run(folder: Path | None, stages: Sequence[str], as_of: str | None, show: boo
     """
     with loading():
         from hub import pipeline
-        from hub.check import check_project
 
-    project = open_project(folder)
-    at = moment(as_of, project)
-    problems = check_project(project, at)
-    if problems:
-        raise ConfigurationError(problems)
+    project, at = checked_project(folder, as_of)
     if os.environ.get("PREFECT_API_URL"):
         report = flows().run_as_flow(project.folder, stages, at)
     else:

@@ -128,8 +128,8 @@ def test_quarantine_says_what_to_change_and_hides_what_is_personal(shop: Shop) -
         ("gender: not in the list", 1, "noted", ["3"]),
     ]
     assert told[0]["remedy"] == (
-        "read it otherwise, or keep its row with `unreadable: empty` (mappings/shop.yaml:10), or mend it in shop; the "
-        "row returns by itself"
+        "name its form, `date(x, 'DD-MM-YYYY')`, or the `notation` of shop in hub.yaml, or keep its row with "
+        "`unreadable: empty` (mappings/shop.yaml:10), or mend it in shop; the row returns by itself"
     )
     for command in (("quarantine", "list"), ("quarantine", "show"), ("quality",)):
         assert "bert@example.nl" not in shop.hub(*command).output

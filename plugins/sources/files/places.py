@@ -66,6 +66,8 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
         if config.tables:
             patterns = [(table, posixpath.join(root, pattern)) for table, pattern in config.tables.items()]
         elif any(sign in root for sign in "*?[") or filesystem.isfile(root):
+            if not filesystem.isfile(root) and _is_local(filesystem) and not filesystem.isdir(above):
+                raise ConfigurationError(f"{config.path}: there is no folder {posixpath.basename(above)}; mend `path`")
             patterns = [(config.table, root)]
         elif above == root:
             patterns = [(config.table, posixpath.join(root, "*"))]
@@ -105,6 +107,11 @@ def _fitting(filesystem: Any, pattern: str) -> dict[str, dict[str, Any]]:
 def _unless_absent(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+def _is_local(filesystem: Any) -> bool:
+    """Say whether folders are things of their own there; in S3 they are only beginnings of names."""
+    return "file" in filesystem.protocol
 
 
 def opened_place(config: FilesConfig, path: str, folder: Path) -> tuple[Any, str]:

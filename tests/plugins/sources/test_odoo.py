@@ -127,10 +127,11 @@ class TestReading:
         assert landing.run().rows == {"contacts": 1}
         assert landing.run().loads == ()
 
-    def test_what_is_older_than_the_overlap_is_not_read_again(self, server, landing) -> None:
+    def test_what_is_older_than_the_overlap_and_the_last_record_is_not_read_again(self, server, landing) -> None:
         person(server, "Anna")
-        landing.run()
-        server.passes(hours=1)
+        server.passes(minutes=50)
+        person(server, "Bram")
+        server.passes(minutes=10)
         landing.run()
         server.asked.clear()
         assert landing.run().loads == ()

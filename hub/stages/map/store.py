@@ -305,9 +305,16 @@ def sweep(transaction: Transaction, target: str, connection: str, kinds: Sequenc
 
 
 def sweep_bare_records(
-    transaction: Transaction, connection: str, kinds: Sequence[str], among: sa.TableClause | None = None
+    transaction: Transaction,
+    connection: str,
+    kinds: Sequence[str],
+    changes: Changes,
+    among: sa.TableClause | None = None,
 ) -> None:
-    """Remove bare records, or those `among` some, that no row of the connection belongs to any more."""
+    """Remove bare records, or those `among` some, that no row of the connection belongs to any more.
+
+    Whose they were is noted: once they are gone, nobody can tell by the records who lost a row.
+    """
     if among is not None and not transaction.count(among):
         return
 
@@ -325,11 +332,12 @@ def sweep_bare_records(
     kept = sa.union(*owned).subquery()
     for name in ("identifier", "source_record"):
         table = transaction.table(name)
-        transaction.execute(
-            sa.delete(table).where(
-                _of(table, connection),
-                is_bare(table, kinds),
-                meant(table),
-                table.c.record_id.not_in(sa.select(kept.c.record_id)),
-            )
+        nobodys = (
+            _of(table, connection),
+            is_bare(table, kinds),
+            meant(table),
+            table.c.record_id.not_in(sa.select(kept.c.record_id)),
         )
+        if name == "source_record":
+            changes.people(sa.select(table.c.person_id).where(*nobodys, table.c.person_id.is_not(None)))
+        transaction.execute(sa.delete(table).where(*nobodys))

@@ -128,9 +128,9 @@ class ConnectionMapping:
             raise ConfigurationError(problems)
         self._repair(own)
         if any(group.former for group in work):
-            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds)
+            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds, self.changes)
         for left in self.left:
-            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds, left)
+            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds, self.changes, left)
         if self.news or any(group.former for group in work):
             self._remember(work)
         return self.outcome

@@ -305,9 +305,16 @@ def sweep(transaction: Transaction, target: str, connection: str, kinds: Sequenc
 
 
 def sweep_bare_records(
-    transaction: Transaction, connection: str, kinds: Sequence[str], among: sa.TableClause | None = None
+    transaction: Transaction,
+    connection: str,
+    kinds: Sequence[str],
+    changes: Changes,
+    among: sa.TableClause | None = None,
 ) -> None:
-    """Remove bare records, or those `among` some, that no row of the connection belongs to any more."""
+    """Remove bare records, or those `among` some, that no row of the connection belongs to any more.
+
+    Whose they were is noted: nothing else tells it afterwards.
+    """
     if among is not None and not transaction.count(among):
         return
 
@@ -323,13 +330,12 @@ def sweep_bare_records(
         )
     ]
     kept = sa.union(*owned).subquery()
-    for name in ("identifier", "source_record"):
-        table = transaction.table(name)
-        transaction.execute(
-            sa.delete(table).where(
-                _of(table, connection),
-                is_bare(table, kinds),
-                meant(table),
-                table.c.record_id.not_in(sa.select(kept.c.record_id)),
-            )
-        )
+
+    def gone(table: sa.Table) -> sa.ColumnElement[bool]:
+        unowned = table.c.record_id.not_in(sa.select(kept.c.record_id))
+        return sa.and_(_of(table, connection), is_bare(table, kinds), meant(table), unowned)
+
+    record = transaction.table("source_record")
+    changes.people(sa.select(record.c.person_id).where(gone(record), record.c.person_id.is_not(None)))
+    for table in (transaction.table("identifier"), record):
+        transaction.execute(sa.delete(table).where(gone(table)))

@@ -5,6 +5,7 @@ It reads what the last run published. Raw rows are personal data: they are given
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,8 @@ def _quoted(value: str) -> str:
 def remedy(project: Project, row: Mapping[str, Any]) -> str:
     """Say what to change, and where: in the mapping, or in the system that sent the row."""
     connection, reason = row["connection"], row["reason"]
+    if row["mapping"] == LANDING and re.match(r"not \S+ at byte", reason):
+        return f"if {connection} writes in another encoding, say so (hub.yaml: `encoding: cp1252`), or mend that line"
     if row["mapping"] == LANDING:
         return f"mend that line of the file, or of what {connection} sends; the next load brings it"
     mapped = _mapping_of(project, row)
@@ -122,22 +125,33 @@ def remedy(project: Project, row: Mapping[str, Any]) -> str:
     if row["source_key"] == WHOLE_COLUMN:
         return f"leave that column out of the mapping ({_place(project, mapped, 'columns')})"
     column = reason.partition(":")[0]
+    otherwise = _otherwise(connection, reason)
     if reason == "key is empty":
         return f"say in `key:` ({_place(project, mapped, 'key')}) what tells rows apart, {back}"
     if reason.endswith(": not in the list"):
         return f"add the value to `map:`, or write `else:` ({_place(project, mapped, 'columns', column)}), {back}"
     if row["target"] == "identifier":
         place = _place(project, mapped, "identifiers", column)
-        return f"the row is mapped without it; read it otherwise ({place}), {back}"
+        return f"the row is mapped without it; {otherwise} ({place}), {back}"
     if column in mapped.mapping.columns:
         place = _place(project, mapped, "columns", column)
         if row["effect"] == "noted":
-            return f"the row is mapped without it; read it otherwise ({place}), {back}"
-        return f"read it otherwise, or keep its row with `unreadable: empty` ({place}), {back}"
+            return f"the row is mapped without it; {otherwise} ({place}), {back}"
+        return f"{otherwise}, or keep its row with `unreadable: empty` ({place}), {back}"
     if column in ("updated_at", "person"):
-        return f"read it otherwise ({_place(project, mapped, column)}), {back}"
+        return f"{otherwise} ({_place(project, mapped, column)}), {back}"
     shared = any(check.words == reason for check in mapped.shared_checks)
     return f"change the check (in {'quality.yaml' if shared else _place(project, mapped, 'checks')}), {back}"
+
+
+def _otherwise(connection: str, reason: str) -> str:
+    """Say how else a value could be read: dates and numbers by the notation of their system, or by their own form."""
+    if reason.endswith((": not a date", ": not a date and time")):
+        function = "timestamp(x, 'DD-MM-YYYY HH24:MI')" if reason.endswith("time") else "date(x, 'DD-MM-YYYY')"
+        return f"name its form, `{function}`, or the `notation` of {connection} in hub.yaml"
+    if reason.endswith((": not a number", ": not a whole number")):
+        return f"read it otherwise, or name the `notation` of {connection} in hub.yaml"
+    return "read it otherwise"
 
 
 def _mapping_of(project: Project, row: Mapping[str, Any]) -> MappedTable | None:

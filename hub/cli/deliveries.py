@@ -129,7 +129,7 @@ def _table(console: Console, messages: Sequence[Queued], limit: int) -> None:
         console.print("No such messages.")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("id", "state", "by", "scenario", "step", "queued", "reason"):
+    for heading in ("id", "state", "by", "scenario", "step", "queued (UTC)", "reason"):
         table.add_column(heading, overflow="fold")
     for message in messages:
         cells = (message.id[:SHOWN], message.state, message.connection, message.scenario, message.step)

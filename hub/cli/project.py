@@ -38,6 +38,26 @@ def open_project(given: Path | None) -> Project:
     return load_project(folder_of(given))
 
 
+def checked_project(given: Path | None, as_of: str | None = None, landed: bool = False) -> tuple[Project, datetime]:
+    """Load the project that a command works on, and its moment. Raises ConfigurationError with every mistake.
+
+    With `landed`, the names of raw columns are checked too, for the tables that have landed.
+    """
+    from hub.check import check_reading
+    from hub.lake import Lake
+    from hub.project import read_project
+    from hub.registry import Registry
+
+    registry = Registry()
+    reading = read_project(folder_of(given), registry)
+    at = moment(None if reading.problems else as_of, reading.project)
+    lake = Lake(reading.project.lake) if landed else None
+    found = check_reading(reading, at, lake if lake is not None and lake.local is not None else None, registry)
+    if reading.problems or found:
+        raise ConfigurationError([*reading.problems, *found])
+    return reading.project, at
+
+
 def moment(given: str | None, project: Project) -> datetime:
     """Read --as-of in the project's time zone; now, in whole seconds, where it is absent."""
     if given is None:

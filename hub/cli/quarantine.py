@@ -78,7 +78,7 @@ def replay(folder: Path | None, chosen: Choice, as_of: str | None, why: str, by:
         accepted = open_.ledger.hand_work.accepted()
         what = " ".join(filter(None, (chosen.target, chosen.reason))) or "everything"
         open_.ledger.hand_work.add("replay", chosen.connection or "", "", what, by or getpass.getuser(), at, why)
-        done = work(open_.warehouse, project, open_.lake, chosen, at, accepted)
+        done = work(open_.warehouse, project, open_.lake, chosen, at, accepted, open_.ledger)
         open_.warehouse.publish()
     data = {"before": done.before, "after": done.after}
     before, after = sum(done.before.values()), sum(done.after.values())
@@ -177,7 +177,8 @@ def _reasons(console: Console, found: Sequence[Reason]) -> None:
     if not found:
         console.print("Nothing is in quarantine.")
         return
-    console.print(f"Quarantine: {sum(reason.rows for reason in found):,} rows")
+    rows = sum(reason.rows for reason in found)
+    console.print(f"Quarantine: {rows:,} row{'s' * (rows != 1)}")
     for it in found:
         keys = ", ".join(it.keys) + (" ..." if it.rows > len(it.keys) else "")
         where = printable(f"{it.connection}: {it.raw_table} to {it.target}")

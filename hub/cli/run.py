@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hub import log, settings
 from hub.cli.answer import Answer
-from hub.cli.project import moment, open_project
+from hub.cli.project import checked_project
 from hub.cli.scheduler import flows
-from hub.errors import ConfigurationError
 from hub.loading import loading
 
 if TYPE_CHECKING:
@@ -30,13 +29,8 @@ def run(folder: Path | None, stages: Sequence[str], as_of: str | None, show: boo
     """
     with loading():
         from hub import pipeline
-        from hub.check import check_project
 
-    project = open_project(folder)
-    at = moment(as_of, project)
-    problems = check_project(project, at)
-    if problems:
-        raise ConfigurationError(problems)
+    project, at = checked_project(folder, as_of)
     if os.environ.get("PREFECT_API_URL"):
         report = flows().run_as_flow(project.folder, stages, at)
     else:
@@ -91,6 +85,7 @@ def _data(report: RunReport) -> dict[str, Any]:
         "as_of": report.as_of,
         "ok": report.ok,
         "failures": list(report.failures),
+        "warnings": list(report.warnings),
         "seconds": report.seconds,
         "reports": [asdict(stage) for stage in report.reports],
     }
@@ -117,5 +112,7 @@ def _table(console: Console, report: RunReport) -> None:
     console.print(f"{sum(report.seconds.values()):.1f} seconds.")
     if any(stage.counts.get(count) for stage in report.reports for count in ("quarantined", "unreadable values")):
         console.print("New in quarantine: `hub quarantine list` says what, why, and what to do.", markup=False)
+    for warning in report.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
     for failure in report.failures:
         console.print(f"failed: {failure}", style="red", markup=False)

@@ -106,7 +106,7 @@ def _left_alone(it: dict[str, Any], messages: int, rows: int) -> str:
     what += [f"{rows:,} rows"] if rows else []
     what += [f"sync{'s' if len(it['syncs']) > 1 else ''} {syncs}"] if syncs else []
     waits = "waits" if what == [f"sync {syncs}"] else "wait"
-    again = f"the first run after {it['until']:%Y-%m-%d %H:%M} tries it again."
+    again = f"the first run after {it['until']:%Y-%m-%d %H:%M} UTC tries it again."
     return f"{it['told']}. {' and '.join(what)} {waits}; {again}"
 
 
@@ -138,7 +138,9 @@ def _show(console: Console, data: dict[str, Any]) -> None:
     for run in data["runs"]:
         outcome = f"[red]{len(run['failures'])} failed[/]" if run["failures"] else "[green]ok[/]"
         stages = ", ".join(dict.fromkeys(run["stages"])) or "no news"
-        console.print(f"  {run['run']}  as of {run['as_of']:%Y-%m-%d %H:%M}  {outcome}  {stages}")
+        console.print(f"  {run['run']}  as of {run['as_of']:%Y-%m-%d %H:%M} UTC  {outcome}  {stages}")
+        for failure in run["failures"] if run is data["runs"][0] else ():
+            console.print(f"    {failure}", markup=False)
     for title, counts in (("Rows", data["tables"]), ("Messages", data["messages"])):
         if counts:
             table = Table(title=title, title_justify="left", show_header=False)
@@ -156,7 +158,7 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         console.print(told, markup=False)
     for sync in data["syncs"]:
         state = "[red]held[/]" if sync["held"] else "[red]failed[/]" if sync["reason"] else "[green]ok[/]"
-        console.print(f"  sync {sync['sync']}  as of {sync['as_of']:%Y-%m-%d %H:%M}  {state}", highlight=False)
+        console.print(f"  sync {sync['sync']}  as of {sync['as_of']:%Y-%m-%d %H:%M} UTC  {state}", highlight=False)
         if sync["reason"]:
             console.print(f"    {sync['reason']}", markup=False)
     if data["quarantine"]:

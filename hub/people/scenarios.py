@@ -36,7 +36,7 @@ FILLS: Mapping[str, tuple[str, ...]] = {
 
 
 def scenario_problems(project: Project, people: Scope, as_of: datetime) -> list[Problem]:
-    """Find the mistakes in all scenarios; `people` is the scope of conditions about people (`trial_scope`)."""
+    """Find the mistakes in all scenarios; `people` is the scope of conditions about people (`trial_people`)."""
     found = [
         problem
         for scenario in project.scenarios.values()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -101,11 +101,16 @@ def reading_scope(project: Project, as_of: datetime) -> People:
     return People(relation, _scope(project, as_of, plan, relation, asks))
 
 
-def trial_scope(project: Project, as_of: datetime, plan: TraitPlan) -> Scope:
-    """Give the scope that conditions are checked in, without a warehouse."""
+def trial_people(project: Project, as_of: datetime, plan: TraitPlan, missed: Collection[str] = ()) -> People:
+    """Give everybody as conditions are checked about them, without a warehouse.
+
+    Traits that are `missed`, for they are wrong themselves, are there too: what uses them is checked for the rest.
+    """
     relation = _relation(project.schema.table("person"), plan).subquery("people")
     asks = _Asks(lambda channel, purpose: sa.true(), lambda name: sa.true(), lambda asked: sa.true())
-    return _scope(project, as_of, plan, relation, asks)
+    scope = _scope(project, as_of, plan, relation, asks)
+    unknown = {name: Name(sa.null(), "null") for name in missed if name not in scope.names}
+    return People(relation, replace(scope, names={**scope.names, **unknown}))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hub.expressions import Compiled, ExpressionError, Scope, compile_condition,
 from hub.expressions.parse import parse
 from hub.people import audiences
 from hub.people.having import Together
-from hub.people.scope import People, person_scope, trial_scope
+from hub.people.scope import People, person_scope, trial_people
 from hub.people.traits import circle, plan_traits
 from hub.project import Project
 from hub.project.packs import no_segment
@@ -83,10 +83,10 @@ def segment_conditions(transaction: Transaction, project: Project, as_of: dateti
     return Evaluation(people, found.conditions, tuple(times))
 
 
-def segment_problems(project: Project, as_of: datetime) -> list[Problem]:
-    """Find the mistakes in a project's segments; its traits must be right."""
+def segment_problems(project: Project, as_of: datetime, people: Scope | None = None) -> list[Problem]:
+    """Find the mistakes in a project's segments; its traits must be right, unless `people` says what is known."""
     found = Found()
-    _compile(project, trial_scope(project, as_of, plan_traits(project, as_of)), found)
+    _compile(project, people or trial_people(project, as_of, plan_traits(project, as_of)).scope, found)
     return found.problems
 
 

@@ -88,9 +88,16 @@ def _planned(of: _Same, as_of: datetime) -> TraitPlan:
 
 def trait_problems(project: Project, as_of: datetime) -> list[Problem]:
     """Find the mistakes in a project's traits and scores: unknown tables and columns, wrong types, circles."""
+    return try_traits(project, as_of)[1]
+
+
+def try_traits(project: Project, as_of: datetime) -> tuple[TraitPlan, list[Problem], frozenset[str]]:
+    """Plan the traits that are right; give it with all mistakes, and the names that nobody computes for them."""
     planning = _Planning(project, as_of)
-    planning.plan()
-    return planning.problems
+    plan = planning.plan()
+    written = {member.name for member in members(definitions(project))} | {*SCORES, RFM}
+    written |= {named for name in project.scores for named in (name, name + REASON)}
+    return plan, planning.problems, frozenset(written - plan.types.keys())
 
 
 def definitions(project: Project) -> dict[str, Trait]:

@@ -59,6 +59,7 @@ def cross_checks(project: Project, declared: Set[str], complete: bool, unread: S
     complete = complete and "hub.yaml" not in unread
     capabilities, failing = _capabilities(project) if complete else ({}, [])
     found: list[Problem] = [*failing, *_hub(project), *_names(project), *_extras(project)]
+    found += _mapped_twice(project)
     for mapped in project.mappings:
         if "hub.yaml" not in unread:
             found += _connection_of(mapped, project, declared)
@@ -116,9 +117,7 @@ def _extras(project: Project) -> Iterator[Problem]:
 
 def _hub(project: Project) -> Iterator[Problem]:
     hub, origin = project.hub, project.origins["hub",]
-    try:
-        ZoneInfo(hub.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    if not is_timezone(hub.timezone):
         yield origin.at_value("timezone", message=f"there is no time zone '{hub.timezone}': try Europe/Amsterdam")
     if not re.fullmatch(r"[a-z]{2}-[A-Z]{2}", hub.locale):
         yield origin.at_value("locale", message="write a language and a country, such as nl-NL, nl-BE or fr-BE")
@@ -135,6 +134,15 @@ def _hub(project: Project) -> Iterator[Problem]:
     for name, cron in hub.schedules.model_dump(exclude_none=True).items():
         if wrong := wrong_schedule(cron):
             yield origin.at_value("schedules", name, message=wrong)
+
+
+def is_timezone(name: str) -> bool:
+    """Say whether there is a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _names(project: Project) -> Iterator[Problem]:
@@ -171,6 +179,18 @@ def _connection_of(mapped: MappedTable, project: Project, declared: Set[str]) ->
         yield document.at_value(("connection",), f"hub.yaml has no connection '{mapped.connection}'.{near}")
 
 
+def _mapped_twice(project: Project) -> Iterator[Problem]:
+    """Find mappings of the same rows to the same rows, such as a file that was copied: nobody says which one wins."""
+    seen: dict[tuple[str | None, ...], Origin] = {}
+    for mapped in project.mappings:
+        its, origin = mapped.mapping, project.origin(mapped)
+        first = seen.setdefault((mapped.connection, mapped.target, its.from_, its.where, its.key), origin)
+        if first is not origin:
+            place = first.at_key(message="")
+            known = f"'{its.from_}' fills {mapped.target} by this key in {place.file}:{place.line} already"
+            yield origin.at_key(message=f"{known}: remove one")
+
+
 def _mapping(mapped: MappedTable, project: Project, declared: Set[str] | None) -> Iterator[Problem]:
     origin, target, mapping = project.origin(mapped), mapped.target, mapped.mapping
     mappable = [table.name for table in project.schema.mapped if table.name not in FILLED_BY_THE_HUB] + ["person"]
@@ -203,7 +223,8 @@ def _columns(
         elif target == "person" and name in kinds:
             remedy = f"person has no column '{name}' to fill: write it under `identifiers:`"
         else:
-            remedy = f"{target} has no column '{name}'.{suggest(name, known)}"
+            near = suggest(name, known) or f" It has {', '.join(known)}; a column of your own goes into schema.yaml"
+            remedy = f"{target} has no column '{name}'.{near}"
         yield origin.at_key("columns", name, message=remedy)
 
 

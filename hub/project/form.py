@@ -31,6 +31,8 @@ _KINDS = {
     "path": "a path",
 }
 
+_COMMAS = " Between { and }, a text with commas needs quotes"
+
 
 def validate(
     model: type[Model], document: Document, path: KeyPath = (), value: Any = None
@@ -60,7 +62,7 @@ def _empty(made: Any, document: Document, path: KeyPath) -> Iterator[Problem]:
     if isinstance(made, BaseModel):
         beside = document.get(path)
         for name, field in type(made).model_fields.items():
-            written = [it for it in (field.alias, name) if isinstance(beside, dict) and it in beside]
+            written = [it for it in (field.alias or name, name) if isinstance(beside, dict) and it in beside]
             key = written[0] if written else name
             if getattr(made, name) is not None:
                 yield from _empty(getattr(made, name), document, (*path, key))
@@ -102,16 +104,33 @@ def _clear(annotation: Any, document: Document, path: KeyPath) -> Iterator[tuple
                 yield from _clear(get_args(option)[0], document, (*path, number))
 
 
+def wrong_paths(error: ValidationError, given: Any) -> set[KeyPath]:
+    """Name the places of a value that are wrong; what lacks a key, or fell apart at its commas, is wrong as a whole."""
+    wrong = set()
+    for path, entries in _by_path(error, given).items():
+        whole = any(
+            entry["type"] in ("missing", "invalid_key")
+            or ")" in str(path[-1] if path else "")
+            or (entry["type"] == "extra_forbidden" and not re.fullmatch(r"[\w-]+", str(path[-1])))
+            for entry in entries
+        )
+        wrong.add(path[:-1] if whole else path)
+    return wrong
+
+
 def _problems(
     error: ValidationError, model: type[BaseModel], document: Document, root: KeyPath, given: Any
 ) -> Iterator[Problem]:
+    for path, entries in _by_path(error, given).items():
+        yield from _told(path, entries, model, document, root)
+
+
+def _by_path(error: ValidationError, given: Any) -> dict[KeyPath, list[Any]]:
+    """Sort what pydantic found by places, without the forms that a value was not meant in."""
     found: dict[KeyPath, list[Any]] = {}
     for entry in error.errors(include_url=False, include_input=False):
         found.setdefault(_path(entry["loc"], given), []).append(entry)
-    for path, entries in found.items():
-        if _another_form(path, entries, found):
-            continue
-        yield from _told(path, entries, model, document, root)
+    return {path: entries for path, entries in found.items() if not _another_form(path, entries, found)}
 
 
 def _another_form(path: KeyPath, entries: list[Any], found: Iterable[KeyPath]) -> bool:
@@ -132,6 +151,8 @@ def _told(
         yield document.at_key(
             (*root, *path), f"the key '{name}' must be {' or '.join(kinds)}{remedy and '.' * listed}{remedy}"
         )
+    elif kinds and ")" in str(name):
+        yield document.at_key((*root, *path), f"unknown key '{name}'.{_COMMAS}")
     elif kinds and path and document.get((*root, *path)) is None:
         beside = document.get((*root, *path[:-1]))
         yield document.at_key((*root, *path), f"the key '{name}' has no value{_meaning(model, path, beside)}")
@@ -143,11 +164,10 @@ def _told(
             known = _known(model, path[:-1], document.get((*root, *path[:-1])))
             remedy = suggest(str(name), known) or f" Known here: {', '.join(known)}"
             if ")" in str(name):
-                remedy = " Between { and }, a text with commas needs quotes"
+                remedy = _COMMAS
             yield document.at_key((*root, *path), f"unknown key '{name}'.{remedy}")
         elif entry["type"] == "invalid_key":
-            message = f"unknown key '{path[-1]}'. Between {{ and }}, a text with commas needs quotes"
-            yield document.at_key((*root, *path), message)
+            yield document.at_key((*root, *path), f"unknown key '{path[-1]}'.{_COMMAS}")
         elif entry["type"] == "missing":
             beside = document.get((*root, *path[:-1]))
             yield document.at_key((*root, *path[:-1]), f"the key '{name}' is missing{_meaning(model, path, beside)}")

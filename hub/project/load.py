@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from hub.project.project import Connection, MappedTable, Origin, Project
 from hub.project.quality import QualityFile
 from hub.project.quality_checks import shared_checks
 from hub.project.recommendations import RecommendationsFile
+from hub.project.remains import what_remains
 from hub.project.scenario import Scenario
 from hub.project.scores import Score
 from hub.project.segments import SegmentFile
@@ -50,13 +51,37 @@ PAGES = Path(__file__).parents[2] / "mappings" / "pages.yaml"
 """The mapping of what people do on the hub's own pages."""
 REFUSALS = PAGES.with_name("refusals.yaml")
 """The mapping of those who refuse a channel by answering to a message."""
+ANY_NAME = "*"
+"""Stands among the lost names where nobody knows which they are."""
 SHORTEST_SECRET = 4
 """Values looked up for `${NAME}` that are at least so long are taken out of every message."""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What could be read of a project, and what is wrong with it; with problems, it is to be checked and not to run."""
+
+    project: Project
+    problems: tuple[Problem, ...]
+    unread: frozenset[str]
+    """The kinds of files of which at least one has mistakes of form."""
+    lost: frozenset[str]
+    """The names of traits, scores and segments that are written, and could not be read."""
+    left_out: frozenset[tuple[str, int, int]]
+    """Places in files at and around which something wrong was left out: what is told of them may follow from that."""
+
+
 def load_project(folder: Path, registry: Registry | None = None) -> Project:
     """Read and check the project in `folder`. Raises ConfigurationError with every mistake in every file."""
-    return _Reading(folder.resolve(), registry or Registry()).project()
+    reading = read_project(folder, registry or Registry())
+    if reading.problems:
+        raise ConfigurationError(reading.problems)
+    return reading.project
+
+
+def read_project(folder: Path, registry: Registry) -> Reading:
+    """Read as much of the project in `folder` as is right. Raises ConfigurationError where there is none."""
+    return _Reading(folder.resolve(), registry).reading()
 
 
 def load_schema(folder: Path) -> Schema:
@@ -77,10 +102,12 @@ class _Reading:
         self.problems: list[Problem] = []
         self.origins: Origins = {}
         self.secret_values: list[str] = []
+        self.lost: set[str] = set()
+        self.left_out: set[tuple[str, int, int]] = set()
         self.unread: set[str] = set()
         """The kinds of files of which at least one has mistakes of form: what they would give is not known."""
 
-    def project(self) -> Project:
+    def reading(self) -> Reading:
         if not (self.folder / "hub.yaml").is_file():
             raise ConfigurationError(
                 "no such file: a project is a folder with a hub.yaml. Make one with `hub init NAME`, or say where it "
@@ -105,6 +132,8 @@ class _Reading:
         traits = self._named("traits", "trait", TraitFile)
         segments = self._named("segments", "segment", SegmentFile)
         scores = self._single("scores", "score", Score)
+        if hub is None:
+            self.lost.add(ANY_NAME)
         self._packs(hub.packs if hub else (), {"trait": traits, "segment": segments, "score": scores})
         project = Project(
             folder=self.folder,
@@ -128,10 +157,15 @@ class _Reading:
         )
         self._misnamed_folders()
         declared = self._declared_connections()
-        self.problems += cross_checks(project, declared, declared == set(connections), self.unread)
-        if self.problems:
-            raise ConfigurationError([self._without_secrets(problem) for problem in dict.fromkeys(self.problems)])
-        return project
+        crossing = cross_checks(project, declared, declared == set(connections), self.unread)
+        self.problems += [it for it in crossing if (it.file, it.line, it.column) not in self.left_out]
+        return Reading(
+            project,
+            tuple(self._without_secrets(problem) for problem in dict.fromkeys(self.problems)),
+            frozenset(self.unread),
+            frozenset(self.lost),
+            frozenset(self.left_out),
+        )
 
     def _without_secrets(self, problem: Problem) -> Problem:
         message = problem.message
@@ -201,7 +235,7 @@ class _Reading:
             return BUILT_IN
         document = self._document("schema.yaml")
         form = self._form(SchemaFile, document)
-        if form is None:
+        if form is None or "schema.yaml" in self.unread:
             return BUILT_IN
         schema, problems = own_schema(form, document)
         self.problems += problems
@@ -303,6 +337,9 @@ class _Reading:
             form = self._form(model, document)
             for name, thing in getattr(form, folder).items() if form else ():
                 self._keep(kind, name, thing, Origin(document, (folder, name)), found)
+            written = document.get((folder,))
+            self.lost |= {str(it) for it in written} if isinstance(written, dict) else {ANY_NAME}
+        self.lost -= found.keys()
         return found
 
     def _single(self, folder: str, kind: str, model: type[Form]) -> dict[str, Form]:
@@ -312,6 +349,8 @@ class _Reading:
             form = self._form(model, document)
             if form is not None:
                 self._keep(kind, getattr(form, kind), form, Origin(document, ()), found)
+            elif kind == "score":
+                self.lost.add(str(document.get((kind,)) or ANY_NAME))
         return found
 
     def _scenarios(self) -> dict[str, Scenario]:
@@ -331,19 +370,30 @@ class _Reading:
                 self._keep("scenario", scenario.scenario, scenario, Origin(whole, ()), found)
         return found
 
-    def _scorers(self, scores: Mapping[str, Score]) -> dict[str, Scorer]:
-        """Find the scorers that scores name; most projects have none, and load no plugin for it."""
+    def _scorers(self, scores: dict[str, Score]) -> dict[str, Scorer]:
+        """Find the scorers that scores name; most projects have none, and load no plugin for it.
+
+        A score that has none, or gives it wrong options, is taken out.
+        """
         found = {}
         for name, by in {name: score.by for name, score in scores.items() if score.by is not None}.items():
             known = self.registry.scorers
             if by in known:
                 found[by] = known[by]
-                self.problems += self._wrong_options(scores[name], known[by])
+                wrong = self._wrong_options(scores[name], known[by])
+                self.problems += wrong
+                if wrong:
+                    self._lose(name, scores)
                 continue
             remedy = suggest(by, known) or f" Installed: {', '.join(known) or 'none'}."
             message = f"no scorer '{by}' is installed.{remedy}"
             self.problems.append(self.origins["score", name].at_value("by", message=message))
+            self._lose(name, scores)
         return found
+
+    def _lose(self, name: str, scores: dict[str, Score]) -> None:
+        del scores[name]
+        self.lost.add(name)
 
     def _wrong_options(self, score: Score, scorer: Scorer) -> list[Problem]:
         if scorer.options is None:
@@ -354,10 +404,13 @@ class _Reading:
     def _packs(self, named: Sequence[str], found: Mapping[str, dict[str, Any]]) -> None:
         """Add what the packs say, and the packs that those need, but for what the project says itself."""
         known, hub = pack_names(), self.origins["hub",]
+        if list(named) != (hub.document.get(("packs",)) or []):
+            self.lost.add(ANY_NAME)
         for number, name in enumerate(named):
             if name not in known:
                 message = f"there is no pack '{name}'.{suggest(name, known) or ' Packs: ' + ', '.join(known)}"
                 self.problems.append(hub.at_value("packs", number, message=message))
+                self.lost.add(ANY_NAME)
         waiting = [name for name in named if name in known]
         for name in waiting:
             document, problems = yaml.read(pack_path(name), f"pack {name}")
@@ -415,12 +468,15 @@ class _Reading:
         return document
 
     def _form(self, model: type[Form], document: Document) -> Form | None:
-        form = None
-        if document.value is not None:
-            form, problems = validate(model, document)
-            self.problems += problems
+        """Make a model of a file, or of what remains of it without its mistakes, which are told."""
+        form, problems = validate(model, document) if document.value is not None else (None, [])
         if form is None:
+            self.problems += problems
             self.unread.add(document.file.partition("/")[0])
+            form, left_out = what_remains(model, document.value)
+            told = [document.at_value(path, "") for path in left_out]
+            told += [document.at_key(path[:length], "") for path in left_out for length in range(1, len(path) + 1)]
+            self.left_out |= {(it.file, it.line, it.column) for it in told}
         return form
 
 

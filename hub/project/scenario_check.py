@@ -211,9 +211,9 @@ def _template(
     folder = project.templates / template
     if not re.fullmatch(r"[\w-]+", template) or not folder.is_dir():
         there = sorted(place.name for place in project.templates.glob("*") if place.is_dir())
-        yield origin.at_value(
-            *path, "send", message=f"there is no folder templates/{template}.{suggest(template, there)}"
-        )
+        files = ", ".join(file for channel in channels for file in TEMPLATE_FILES[channel])
+        near = suggest(template, there) or f" Make it, with {files}"
+        yield origin.at_value(*path, "send", message=f"there is no folder templates/{template}.{near}")
         return
     for place, channel in enumerate(channels):
         for file in TEMPLATE_FILES[channel]:

@@ -868,6 +868,7 @@ OPERATIONS = (
             C("load_id", "text", "The load package."),
             C("mapping", "text", "Fingerprint of the mapping."),
             C("effect", "text", "set aside: the row is not in its table. noted: it is, without this value."),
+            C("source_time", "timestamp", "When its system changed the row, where that could be read."),
         ),
         mapped=False,
         key=("connection", "target", "source_key", "load_id", "reason"),

@@ -121,6 +121,9 @@ def test_a_connection_that_fails_does_not_stop_the_others_and_the_exit_code_is_1
     assert answered.exit_code == 1, answered.output
     told = json.loads(answered.stdout)
     assert told["ok"] is False
+    newest = hub(project, "status").stdout.splitlines()[1:3]
+    assert "UTC  1 failed" in newest[0]
+    assert newest[1] == f"    {told['failures'][0]}"
     assert [failure.split(":")[0] for failure in told["failures"]] == ["lost"]
     assert {report["subject"]: bool(report["failures"]) for report in told["reports"]} == {
         "shop": False,
@@ -198,6 +201,20 @@ def test_check_knows_the_columns_that_have_landed(project: Path) -> None:
     assert answered.exit_code == 2
     assert answered.stderr.startswith("mappings/shop.yaml:31:16: ")
     assert "citty" in answered.stderr
+    change(project / "mappings/shop.yaml", "trim(citty)", "Woon-plaats")
+    change(project / "data/customers.csv", "city", "Woon plaats")
+    assert hub(project, "run", "land").exit_code == 0
+    told = hub(project, "check").stderr
+    assert told.endswith(" The column 'Woon-plaats' is called woon_plaats here\n")
+
+
+def test_check_minds_a_raw_table_that_never_came(project: Path) -> None:
+    change(project / "mappings/shop.yaml", "from: orders", "from: order")
+    answered = hub(project, "check")
+    assert answered.exit_code == 0
+    assert answered.stdout.splitlines()[1] == (
+        "Mind: mappings/shop.yaml:44:9: shop has landed no rows of 'order' yet. Did you mean 'orders'?"
+    )
 
 
 def test_status_shows_the_run_and_the_messages(after: Path) -> None:

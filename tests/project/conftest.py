@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from hub.check import check_reading
 from hub.errors import ConfigurationError
-from hub.project import Project, load_project
+from hub.project import Project, load_project, read_project
 from hub.registry import Registry
 
 PLUGINS = """
@@ -182,6 +184,10 @@ class Shop:
         return load_project(self.folder, self.registry)
 
     def problems(self) -> list[str]:
-        with pytest.raises(ConfigurationError) as caught:
-            self.load()
-        return [str(problem) for problem in caught.value.problems]
+        """Tell what `hub check` tells, all in one round."""
+        try:
+            reading = read_project(self.folder, self.registry)
+        except ConfigurationError as error:
+            return [str(problem) for problem in error.problems]
+        found = check_reading(reading, datetime(2026, 3, 2, 9, tzinfo=UTC), registry=self.registry)
+        return [str(problem) for problem in sorted({*reading.problems, *found})]

@@ -49,6 +49,34 @@ def test_all_mistakes_of_all_files_are_told_at_once_in_order(shop: Any) -> None:
     ]
 
 
+def test_mistakes_of_form_names_and_expressions_are_told_in_one_round(shop: Any) -> None:
+    """What follows from a mistake is not told beside it: it is mended with it."""
+    shop.change("mappings/till.yaml", "key: number", "keys: number\n  key: number")
+    shop.change("mappings/till.yaml", "total:", "totall:")
+    shop.change("mappings/till.yaml", "email(", "emial(")
+    shop.change("traits/till.yaml", "count: true", "count: yes")
+    shop.write("traits/more.yaml", "traits:\n  spent: {of: sales_order, sum: totl, within: [7 days, 30 days]}\n")
+    shop.write("segments/more.yaml", "segments:\n  big: {where: spent_7d > 1 and orders > 1 and ordrs > 1}\n")
+    shop.change("scenarios/thanks.yaml", "valid_for: 3 days", "valid_for: 3")
+    assert shop.problems() == [
+        "mappings/till.yaml:5:24: there is no function emial(). Did you mean 'email'?",
+        "mappings/till.yaml:9:3: unknown key 'keys'. Did you mean 'key'?",
+        "mappings/till.yaml:13:5: sales_order has no column 'totall'. Did you mean 'total'?",
+        "scenarios/thanks.yaml:8:12: write a length of time as a number and a unit: 14 days, 36 hours, 2 weeks",
+        "segments/more.yaml:2:48: there is no 'ordrs'. Did you mean 'orders'?",
+        "traits/more.yaml:2:33: there is no 'totl'. Did you mean 'total'?",
+        "traits/till.yaml:2:36: count must be true",
+    ]
+
+
+def test_rows_that_two_mappings_fill_by_one_key_are_told_with_both_places(shop: Any) -> None:
+    shop.write("mappings/copy.yaml", (shop.folder / "mappings/till.yaml").read_text())
+    assert shop.problems() == [
+        "mappings/till.yaml:2:1: 'customers' fills person by this key in mappings/copy.yaml:2 already: remove one",
+        "mappings/till.yaml:7:1: 'receipts' fills sales_order by this key in mappings/copy.yaml:7 already: remove one",
+    ]
+
+
 def test_the_same_name_in_two_files_is_told_with_both_places(shop: Any) -> None:
     shop.write("segments/more.yaml", "segments:\n  regulars: {where: orders > 5}\n")
     shop.write("scenarios/again.yaml", (shop.folder / "scenarios/thanks.yaml").read_text())

@@ -10,7 +10,7 @@ from hub.check import check_project
 from hub.project.json_schema import json_schemas
 from hub.project.program import program
 from hub.schema import BUILT_IN
-from tests.project.test_scenario_mistakes import FILE, NOW, told
+from tests.project.test_scenario_mistakes import FILE, NOW
 
 REMIND = """
     shared_steps: remind
@@ -35,7 +35,7 @@ def sharing(shop: Any) -> Any:
 def test_shared_steps_stand_where_they_are_used_on_every_level(sharing: Any) -> None:
     sharing.change(FILE, "  - wait: 2 days", "  - if: orders\n    then: [{use: rest}]")
     sharing.write("steps/rest.yaml", "shared_steps: rest\nsteps: [{wait: 1 day}, {add_to: rested}]\n")
-    assert told(sharing) == [
+    assert sharing.problems() == [
         "scenarios/thanks.yaml:14:9: the condition must be true or false, but this is integer: "
         "compare it with something"
     ]
@@ -101,7 +101,7 @@ def test_what_is_wrong_is_told_once_and_at_its_own_place(
     if file != FILE:
         sharing.write("scenarios/other.yaml", text.replace("scenario: thanks", "scenario: other"))
     sharing.change(file, old, new)
-    assert told(sharing) == [problem]
+    assert sharing.problems() == [problem]
 
 
 def test_editors_know_use_in_scenarios(sharing: Any) -> None:

@@ -24,7 +24,7 @@ from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
 from hub.stages.map.echoes import came_back, put_back
 from hub.stages.map.groups import Group, Seen, Task
 from hub.stages.map.keep_out import KeepOut
-from hub.stages.map.newest import mark_older
+from hub.stages.map.newest import mark_older, mark_overtaken
 from hub.stages.map.quality import Judge
 from hub.stages.map.raw import RawData, names_of
 from hub.stages.map.rows import Rows, read
@@ -160,6 +160,8 @@ class ConnectionMapping:
         mark_older(self.transaction, rows, self.connection, stored)
         self.judge.measure(rows, task.fingerprint, stored)
         store.store_rows(self.transaction, rows, self.connection, stored)
+        mark_overtaken(self.transaction, rows, self.connection)
+        self.judge.count_aside(rows)
         store.store_identifiers(self.transaction, rows, self.connection, stored)
         store.store_bare_records(self.transaction, rows, self.connection)
         store.store_statements(self.transaction, rows, self.connection)

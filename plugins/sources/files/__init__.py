@@ -122,7 +122,11 @@ class FilesSource(Source):
                 if table == REJECTED and rows is not None:
                     return Check(False, f"{found[0].path}: {rows['reason'][0]}")
                 tables = sorted({file.table for file in found})
-                told.append(f"{len(found)} files for {len(tables)} tables: {', '.join(tables)}")
+                files, of = (
+                    f"{len(found)} file{'s' * (len(found) != 1)}",
+                    f"{len(tables)} table{'s' * (len(tables) != 1)}",
+                )
+                told.append(f"{files} for {of}: {', '.join(tables)}")
             if self.config.writes:
                 from plugins.destinations.files.drop import look
 

@@ -106,9 +106,12 @@ def _dialect(stream: BinaryIO, config: FilesConfig) -> Dialect | None:
         return None
     if lines[0].wrong:
         raise Unreadable(f"the first line is {lines[0].wrong}; mend `encoding`, for example cp1252")
-    delimiter = config.delimiter or max(",;\t|", key=lines[0].text.count)
+    told = max(",;\t|", key=lines[0].text.count)
+    delimiter, several = config.delimiter or told, lines[0].text.count(told) > 1
     bare = Dialect(encoding, delimiter, config.quote, config.header, ())
     values = bare.values("".join(line.text for line in _record(lines, iter(()), bare)))
+    if len(values) == 1 and several and delimiter != told:
+        raise Unreadable(f"the first line has no `{delimiter}`, and several `{told}`; mend `delimiter`")
     names = values if config.header else config.columns or [f"column_{place + 1}" for place in range(len(values))]
     return Dialect(encoding, delimiter, config.quote, config.header, tuple(raw_names([name or "" for name in names])))
 

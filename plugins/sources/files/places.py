@@ -64,6 +64,8 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
         if config.tables:
             patterns = [(table, posixpath.join(root, pattern)) for table, pattern in config.tables.items()]
         elif any(sign in root for sign in "*?[") or filesystem.isfile(root):
+            if not filesystem.isfile(root) and _is_local(filesystem) and not filesystem.isdir(above):
+                raise ConfigurationError(f"{config.path}: there is no folder {posixpath.basename(above)}; mend `path`")
             patterns = [(config.table, root)]
         elif above == root:
             patterns = [(config.table, posixpath.join(root, "*"))]
@@ -86,6 +88,11 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
                         address,
                     )
     return [found[path] for path in sorted(found)]
+
+
+def _is_local(filesystem: Any) -> bool:
+    """Say whether folders are things of their own there; in S3 they are only beginnings of names."""
+    return "file" in filesystem.protocol
 
 
 def opened_place(config: FilesConfig, path: str, folder: Path) -> tuple[Any, str]:

@@ -283,10 +283,21 @@ def test_an_unknown_encoding_is_a_mistake_in_the_configuration():
         FilesConfig(path="in", encoding="utf-9")
 
 
+def test_a_delimiter_that_the_first_line_lacks_is_told_and_not_made_one_column(folder, lands):
+    (folder / "klanten.csv").write_text("id,naam,plaats\n1,Anna,Ede\n")
+    (rejected,) = lands(delimiter=";").rows("_rejected")
+    assert rejected["reason"] == "the first line has no `;`, and several `,`; mend `delimiter`"
+
+
+def test_a_folder_that_is_not_there_is_no_empty_delivery(tmp_path):
+    check = Files(FilesConfig(path="invoer/*.csv"), Place(CONNECTION, tmp_path)).check()
+    assert (check.ok, check.message) == (False, "invoer/*.csv: there is no folder invoer; mend `path`")
+
+
 def test_a_check_shows_the_tables_it_found(folder, tmp_path):
     (folder / "a_1.csv").write_text("id\n1\n")
     check = Files(FilesConfig(path="in"), Place(CONNECTION, tmp_path)).check()
-    assert (check.ok, check.message) == (True, "1 files for 1 tables: a")
+    assert (check.ok, check.message) == (True, "1 file for 1 table: a")
 
 
 class Exporting(io.RawIOBase):

@@ -980,6 +980,20 @@ OPERATIONS = (
         key=("connection", "load_id"),
     ),
     Table(
+        "changed_fact",
+        "operations",
+        "What changed of the facts since traits were last computed, so that only the people of these rows are again.",
+        (
+            C("table_name", "text", "The table of a row that is new or says something else."),
+            C("connection", "text", "The row's connection, where rows of others may refer to it."),
+            C("source_key", "text", "The row's own key there."),
+            C("record_id", "text", "Whose it is, or was."),
+            C("person_id", "integer", "A person who has other records than before, instead of a row."),
+        ),
+        mapped=False,
+        key=("table_name", "connection", "source_key", "record_id", "person_id"),
+    ),
+    Table(
         "value_set_aside",
         "operations",
         "Values that tie nobody together: more records share them than their limit allows, or they are blocked.",

@@ -30,6 +30,7 @@ from hub.stages.map.raw import RawData, names_of
 from hub.stages.map.rows import Rows, read
 from hub.stages.map.translate import MappingProblem, Translation, translate
 from hub.warehouse import Transaction
+from hub.warehouse.changes import Changes
 from hub.warehouse.state import fingerprint, remember, seen
 
 STATE = "map"
@@ -97,7 +98,10 @@ class ConnectionMapping:
     news: bool = False
     """Whether anything is known now that was not; an echo alone is no news, to no stage below."""
     keep_out: KeepOut | None = None
+    left: list[sa.TableClause] = field(default_factory=list)
+    """The bare records that lost a row, by table."""
     judge: Judge = field(init=False)
+    changes: Changes = field(init=False)
 
     def __post_init__(self) -> None:
         """Have what is mapped measured."""
@@ -116,6 +120,7 @@ class ConnectionMapping:
             return self.outcome
         self.had_rows = {target for target, before in known.items() if before.loads}
         self.outcome.work = True
+        self.changes = Changes(self.transaction, STATE)
         problems: list[Problem] = []
         for group in work:
             problems += self._group(group)
@@ -124,12 +129,15 @@ class ConnectionMapping:
         self._repair(own)
         if any(group.former for group in work):
             store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds)
+        for left in self.left:
+            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds, left)
         if self.news or any(group.former for group in work):
             self._remember(work)
         return self.outcome
 
     def _group(self, group: Group) -> list[Problem]:
         if group.former:
+            self.changes.lose()
             store.clear(self.transaction, group.target, self.connection, self.project.identity.kinds)
             quarantine.forget(self.transaction, self.connection, group.former)
             planning.forget_loads(self.transaction, self.connection, group.target)
@@ -159,7 +167,9 @@ class ConnectionMapping:
         self.news = self.news or found.overruled or not found.only_echoes
         mark_older(self.transaction, rows, self.connection, stored)
         self.judge.measure(rows, task.fingerprint, stored)
-        store.store_rows(self.transaction, rows, self.connection, stored)
+        name = f"map_left_{len(self.left)}"
+        left = store.store_rows(self.transaction, rows, self.connection, stored, self.changes, name)
+        self.left += [left] if left is not None else []
         mark_overtaken(self.transaction, rows, self.connection)
         self.judge.count_aside(rows)
         store.store_identifiers(self.transaction, rows, self.connection, stored)
@@ -251,7 +261,7 @@ class ConnectionMapping:
             table = self.project.schema[mapped.target]
             column = next((column.name for column in table.columns if column.references == through), None)
             if column is not None and mapped.target in self.had_rows and self.outcome.tables[through]:
-                store.repair_owners(self.transaction, mapped.target, through, column, self.connection)
+                store.repair_owners(self.transaction, mapped.target, through, column, self.connection, self.changes)
 
     def _remember(self, work: Sequence[Group]) -> None:
         before = seen(self.transaction, STATE)
@@ -262,3 +272,4 @@ class ConnectionMapping:
         ]
         former = [(group.target, sorted(group.former)) for group in work]
         remember(self.transaction, STATE, fingerprint(before, self.connection, news, former), self.as_of)
+        self.changes.vouch(self.as_of)

@@ -112,7 +112,7 @@ def look(sftp, tmp_path, **given):
 
 
 def test_a_server_with_the_host_key_that_we_know_is_read(sftp, tmp_path):
-    assert look(sftp, tmp_path, host_key=sftp.host_key).message == "1 files for 1 tables: people"
+    assert look(sftp, tmp_path, host_key=sftp.host_key).message == "1 file for 1 table: people"
 
 
 def test_a_server_with_another_host_key_is_never_given_the_password(sftp, tmp_path):

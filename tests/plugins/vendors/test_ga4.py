@@ -70,7 +70,7 @@ def test_both_forms_of_the_export_tell_the_same(write: Any, tmp_path: Path) -> N
     write(tmp_path / "export")
     (tmp_path / "hub.yaml").write_text("name: shop\nconnections:\n  stats: {plugin: ga4, path: ./export/*}\n")
     project = load_project(tmp_path)
-    assert "1 files for 1 tables: events" in project.connections["stats"].open().check().message
+    assert "1 file for 1 table: events" in project.connections["stats"].open().check().message
     for _ in range(2):
         report = pipeline.run(project, NOON, ["land", "map", "resolve"])
         assert [failure for each in report.reports for failure in each.failures] == []
@@ -91,6 +91,7 @@ def test_both_forms_of_the_export_tell_the_same(write: Any, tmp_path: Path) -> N
 
 
 def test_a_folder_without_files_is_told(tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
     (tmp_path / "hub.yaml").write_text("name: shop\nconnections:\n  stats: {plugin: ga4, path: ./export/*}\n")
     check = load_project(tmp_path).connections["stats"].open().check()
     assert (check.ok, check.message) == (False, "no file matches ./export/*")

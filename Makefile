@@ -40,7 +40,7 @@ demo-real: $(VENV)/.real ## the same road on real retail data: The Complete Jour
 	$(BIN)/python -m examples.grocer.demo
 
 test: $(VENV)/.dev lint types ## everything that is checked: lint, types, import floors, all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 1 --dist loadfile
 
 test-real: $(VENV)/.dev ## the connectors against real servers, which it installs into .cache/real and starts
 	$(BIN)/python -m pytest tests_real

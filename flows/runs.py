@@ -66,7 +66,7 @@ def _step(stage: Stage, subject: str, work: Work) -> Report:
     create_table_artifact(
         key=name.replace(" ", "-").replace("_", "-").lower(),
         table=[{"what": what, "rows": rows} for what, rows in _figures(report).items()],
-        description="\n\n".join(report.failures) or f"What {name} did.",
+        description="\n\n".join((*report.failures, *report.warnings)) or f"What {name} did.",
     )
     return report
 

@@ -44,7 +44,8 @@ class LookBack:
 
     Many stamp a row with the start of the transaction that writes it, and show it at its end: a row may appear with a
     time that has been read already. So each run begins `overlap` before the one before it, by the system's own clock,
-    and the rows of that stretch are remembered, so that none comes twice.
+    or at the last moment that was read where that is earlier: what comes late to a quiet system is not missed either.
+    The rows from there on are remembered, so that none comes twice.
     """
 
     MOST = 50_000
@@ -87,12 +88,17 @@ class LookBack:
         second = stamp.astimezone(UTC).replace(microsecond=0)
         if self._last is None or second > self._last:
             self._last, self._at_last = second, []
-        if second == self._last:
+        if second == self._last and len(self._at_last) <= self.MOST:
             self._at_last.append(row)
 
     def keep(self) -> None:
-        """Keep in the state where the next run goes on: once everything has been read."""
-        self._go_on(self._settled, self._remembered[: self.MOST])
+        """Keep in the state where the next run goes on: once everything has been read. Nothing read changes nothing."""
+        if self._last is None:
+            return
+        if self._last >= self._settled or len(self._at_last) > self.MOST:
+            self._go_on(self._settled, self._remembered[: self.MOST])
+        else:
+            self._go_on(self._last, list(map(mark, self._at_last)))
 
     def keep_so_far(self) -> None:
         """Keep where a next run goes on with rows that come in the order of their times: not all have been read."""

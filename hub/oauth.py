@@ -128,7 +128,7 @@ class Tokens:
             if known.get("access") not in (None, refused) and float(known["good_until"]) > time.time():
                 return known["access"]
             answer = self._ask(known.get("refresh") or self._client.refresh_token)
-            lasts = UNSAID if answer.get("expires_in") is None else float(answer["expires_in"])
+            lasts = _seconds(answer.get("expires_in"))
             self._keep(
                 {
                     "client": self._client.mark,
@@ -181,6 +181,14 @@ class Tokens:
         with self._file.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _seconds(said: object) -> float:
+    """Read how long a token lasts; some servers give it as text, or give nothing."""
+    try:
+        return float(str(said))
+    except ValueError:
+        return UNSAID
 
 
 def _encoded(content: bytes) -> str:

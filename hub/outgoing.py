@@ -12,21 +12,21 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import httpx
 from pydantic import Field, model_validator
 
 from hub.contracts import ConnectionConfig, Status, secrets_in
 from hub.deadline import TimedTransport, within
-from hub.errors import ConfigurationError, TemporaryError
+from hub.errors import ConfigurationError, RejectedError, TemporaryError
 
 LONGEST_ANSWER = 10 * 1024 * 1024
 IN_ALL = 4
@@ -38,10 +38,11 @@ _NUMBER = re.compile(r"\+?\d(?:[ ./()-]?\d){6,}")
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _LONGEST_REASON = 200
 _SHORTEST_SECRET = 8
+_SHORTEST_WORD = 3
 
 
 class NotSentError(TemporaryError):
-    """Nothing left this machine: trying again later doubles nothing."""
+    """Nothing was taken, and nothing will be now: trying again later doubles nothing."""
 
 
 class NoAnswerError(TemporaryError):
@@ -63,6 +64,11 @@ class Answer:
         return self.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
     @property
+    def holds_for_all(self) -> bool:
+        """Whether a next request would get it too: we are to wait, or our sign-in is refused."""
+        return self.status in _FOR_ALL or (self.status >= 400 and self.retry_after is not None)
+
+    @property
     def at(self) -> datetime | None:
         """Its own clock, where it tells."""
         return _moment(self.headers.get("date", ""))
@@ -76,6 +82,7 @@ _ABOUT_US = {
     405: "the method is refused: check `url`",
     407: "a proxy asks for a sign-in",
 }
+_FOR_ALL = frozenset({401, 407, 429, 503})
 _A_PAGE = "check `url`, and whether a proxy stands between"
 _CHANGED_THERE = 412
 """A condition that we sent does not hold: somebody changed it since we read it."""
@@ -162,10 +169,19 @@ class Outgoing:
     ) -> Answer:
         """Send one request, to a path below the address. Raises NotSentError or NoAnswerError; any status is an answer.
 
+        Raises RejectedError for a path that would lead elsewhere (`contacts/..`) or an address that is too long, and
+        ConfigurationError for a header that can't be written, as one with a secret that was copied badly.
+
         This goes around httpx's client, which logs addresses: their query may hold a telephone number.
         """
-        url = self._url.copy_with(path=self._url.path.rstrip("/") + path) if path else self._url
-        url = url.copy_merge_params(query) if query else url
+        headers = {name: _header(name, value) for name, value in headers.items()}
+        if not {".", ".."}.isdisjoint(path.split("/")):
+            raise RejectedError("a part of the address is . or .. and would lead elsewhere")
+        try:
+            url = self._url.copy_with(path=self._url.path.rstrip("/") + path) if path else self._url
+            url = url.copy_merge_params(query) if query else url
+        except httpx.InvalidURL:
+            raise RejectedError("the address gets too long, or can't be written") from None
         try:
             with within(self._in_all):
                 response = self._transport.send(method, url, headers, content, self._timeout)
@@ -393,6 +409,12 @@ def clean_reason(text: str, *hidden: str) -> str:
     return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "\u2026"
 
 
+def words_of(values: Iterable[Any]) -> frozenset[str]:
+    """Give the words of personal values that a reason must not repeat, also where only a part is quoted."""
+    words = {word for value in values if isinstance(value, str) for word in value.split()}
+    return frozenset(word for word in words if len(word) >= _SHORTEST_WORD)
+
+
 def _one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())
 
@@ -401,6 +423,14 @@ def describe(error: Exception) -> str:
     """Say what an error of the network was, in a few words."""
     text = getattr(error, "strerror", None) or str(error)
     return clean_reason(_ERRNO.sub("", text) or type(error).__name__)
+
+
+def _header(name: str, value: str) -> str:
+    """Write the value of a header: spaces and line breaks around it are no part of it (RFC 9110, 5.5)."""
+    value = value.strip()
+    if not value.isascii() or _CONTROL.search(value):
+        raise ConfigurationError(f"the header {name} holds a sign that no header may: write its key or secret anew")
+    return value
 
 
 def _read(response: httpx.Response) -> bytes:

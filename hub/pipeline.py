@@ -111,6 +111,11 @@ class RunReport:
         return tuple(failure for report in self.reports for failure in report.failures)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Say what a person should look at, over all stages."""
+        return tuple(warning for report in self.reports for warning in report.warnings)
+
+    @property
     def ok(self) -> bool:
         """Say whether everything went well."""
         return not self.failures
@@ -342,6 +347,8 @@ def look_up_connection(open_: Workspace, connection: Connection, as_of: datetime
 
 def _tell(report: Report) -> None:
     logger = log.get("hub.pipeline")
+    if report.warnings:
+        logger.warning("look at this", warnings=list(report.warnings))
     if report.failures:
         logger.error("failed", failures=len(report.failures), reasons=list(report.failures))
     elif report.skipped:

@@ -13,7 +13,8 @@ class Report:
     """Counts of one stage: rows in = rows out + rows set aside with a reason, always.
 
     `counts` says in the stage's own words what it did, `failures` what went wrong without stopping it (one
-    connection that is down), `skipped` that there was no news.
+    connection that is down), `warnings` what a person should look at though nothing failed, `skipped` that there was
+    no news.
     """
 
     stage: str
@@ -22,6 +23,7 @@ class Report:
     set_aside: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     subject: str = ""
     skipped: bool = False
 

@@ -52,8 +52,8 @@ def stopping() -> Iterator[Stop]:
             signal.signal(number, handler)
 
     def told(number: int, _: FrameType | None) -> None:
-        restore()
         stop.tell(number)
+        restore()
 
     for number in SIGNALS:
         signal.signal(number, told)

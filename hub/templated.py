@@ -145,5 +145,5 @@ def parsed(body: bytes) -> Any:
     """Read an answer as JSON; None where it is none."""
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

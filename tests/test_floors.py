@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ PUBLIC = {
     "hub.documented",
     "hub.errors",
     "hub.hookspecs",
+    "hub.in_turn",
     "hub.incoming",
     "hub.incremental",
     "hub.lake",
@@ -25,6 +27,7 @@ PUBLIC = {
     "hub.templated",
     "hub.units",
 }
+GUIDE = ROOT / "docs" / "writing-plugins.md"
 PLUGINS = sorted(ROOT.glob("plugins/*/*.py")) + sorted(ROOT.glob("plugins/*/*/*.py"))
 
 
@@ -48,6 +51,11 @@ def test_a_plugin_imports_only_public_names_of_hub_and_no_other_plugin(file: Pat
             assert vendor(module) in {vendor(".".join(file.relative_to(ROOT).with_suffix("").parts)), *speaks(file)}, (
                 module
             )
+
+
+def test_the_guide_names_what_a_plugin_may_import() -> None:
+    sentence = GUIDE.read_text(encoding="utf-8").partition("What you may import:")[2].partition("Everything")[0]
+    assert set(re.findall(r"`(hub\.\w+)`", sentence)) == PUBLIC
 
 
 def vendor(module: str) -> str:

@@ -44,3 +44,18 @@ def test_what_was_read_near_the_end_of_a_run_does_not_come_again_a_day_later() -
     news = {"id": 3, "at": noon + timedelta(hours=1)}
     assert later.after == noon - timedelta(minutes=10)
     assert later.fresh([rows[0], news], lambda row: row["at"]) == [news]
+    later.keep()
+    assert LookBack(state, noon + timedelta(days=2), timedelta(minutes=10)).after == noon + timedelta(hours=1)
+
+
+def test_what_shows_late_in_a_quiet_system_is_not_missed_and_what_is_known_does_not_come_again() -> None:
+    state: dict[str, object] = {}
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    known, late = {"id": 1, "at": noon}, {"id": 2, "at": noon + timedelta(hours=1)}
+    for day in range(3):
+        run = LookBack(state, noon + timedelta(days=day), timedelta(minutes=10))
+        assert run.fresh([known], lambda row: row["at"]) == ([known] if day == 0 else [])
+        run.keep()
+    last = LookBack(state, noon + timedelta(days=3), timedelta(minutes=10))
+    assert last.after == noon
+    assert last.fresh([known, late], lambda row: row["at"]) == [late]

@@ -4,6 +4,9 @@ Size counts persons. Landing, mapping and resolving are done before and not time
 warehouse and write traits, memberships and transitions; every trait of every person and every membership must be equal,
 or there is nothing to compare. Costs are those of the whole process, the file written and published, less what the
 same process takes when there is nothing to do.
+
+Then the next day, on which time alone goes on, and one on which one row in a hundred has another one like it: there
+everybody must come out as when everybody is looked at.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.generator import AS_OF, generate
+import duckdb
+
+from bench.generator import AS_OF, draw, generate
 from bench.measure import Cost, Result, beyond_startup, must_agree, python
 from bench.segments_reference import outcome
 from hub.people.traits import plan_traits
@@ -23,6 +28,7 @@ from hub.warehouse.duckdb import threads
 
 ROOT = Path(__file__).parent.parent
 TRAITS, SEGMENTS = 100, 60
+_DAY = ROOT / "segments" / "day.sql", ROOT / "segments" / "day_shapes.sql"
 PROMISED = {"promised_ratio": 1.5, "promised_peak_mib": 6144}
 
 
@@ -50,6 +56,8 @@ def run(size: int, folder: Path) -> Result:
     )
     _say("the hub on the next day ...")
     next_day, _ = _walk(project, "enrich", "segment", later=timedelta(days=1))
+    _say("a day with news, and the same looking at everybody ...")
+    news, at_once = _day_of_news(project, names)
     spent = {name: stages[name]["cpu_seconds"] for name in ("enrich", "segment")}
     return Result(
         "segments",
@@ -64,6 +72,8 @@ def run(size: int, folder: Path) -> Result:
             "wall_seconds": round(beyond_startup(ours, nothing_to_do).wall_seconds, 3),
             "stages_cpu_seconds": {name: round(seconds, 3) for name, seconds in spent.items()},
             "next_day_cpu_seconds": round(beyond_startup(next_day, nothing_to_do).cpu_seconds, 3),
+            "news_cpu_seconds": round(beyond_startup(news, nothing_to_do).cpu_seconds, 3),
+            "news_at_once_cpu_seconds": round(beyond_startup(at_once, nothing_to_do).cpu_seconds, 3),
             "nothing_to_do_seconds": round(nothing_to_do.wall_seconds, 3),
             "reference_wall_seconds": round(beyond_startup(theirs, imports).wall_seconds, 3),
             "reference_peak_mib": round(theirs.peak_mib, 1),
@@ -72,6 +82,22 @@ def run(size: int, folder: Path) -> Result:
             **PROMISED,
         },
     )
+
+
+def _day_of_news(project: Path, names: list[str]) -> tuple[Cost, Cost]:
+    """Walk a day that brings one row in a hundred, as it is and looking at everybody; both must come to the same."""
+    later = timedelta(days=2)
+    draw(project / "raw", _DAY[:1], _DAY[1], {"raw": str(project / "raw")})
+    _walk(project, "land", "map", "resolve", later=later)
+    anew = project.parent / "at_once" / "project"
+    shutil.copytree(project, anew, ignore=shutil.ignore_patterns("raw", "lake", "published.duckdb"))
+    file = Path(".hub") / "warehouse.duckdb"
+    with duckdb.connect(str(anew / file)) as connection:
+        connection.execute("DELETE FROM store.stage_state WHERE stage LIKE 'vouched:%'")
+    news, _ = _walk(project, "enrich", "segment", later=later)
+    at_once, _ = _walk(anew, "enrich", "segment", later=later)
+    must_agree(outcome(project / file, names), outcome(anew / file, names))
+    return news, at_once
 
 
 def project_in(folder: Path, size: int) -> Path:

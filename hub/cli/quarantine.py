@@ -78,7 +78,7 @@ def replay(folder: Path | None, chosen: Choice, as_of: str | None, why: str, by:
         accepted = open_.ledger.hand_work.accepted()
         what = " ".join(filter(None, (chosen.target, chosen.reason))) or "everything"
         open_.ledger.hand_work.add("replay", chosen.connection or "", "", what, by or getpass.getuser(), at, why)
-        done = work(open_.warehouse, project, open_.lake, chosen, at, accepted)
+        done = work(open_.warehouse, project, open_.lake, chosen, at, accepted, open_.ledger)
         open_.warehouse.publish()
     data = {"before": done.before, "after": done.after}
     before, after = sum(done.before.values()), sum(done.after.values())

@@ -85,6 +85,7 @@ def _data(report: RunReport) -> dict[str, Any]:
         "as_of": report.as_of,
         "ok": report.ok,
         "failures": list(report.failures),
+        "warnings": list(report.warnings),
         "seconds": report.seconds,
         "reports": [asdict(stage) for stage in report.reports],
     }
@@ -111,5 +112,7 @@ def _table(console: Console, report: RunReport) -> None:
     console.print(f"{sum(report.seconds.values()):.1f} seconds.")
     if any(stage.counts.get(count) for stage in report.reports for count in ("quarantined", "unreadable values")):
         console.print("New in quarantine: `hub quarantine list` says what, why, and what to do.", markup=False)
+    for warning in report.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
     for failure in report.failures:
         console.print(f"failed: {failure}", style="red", markup=False)

@@ -19,8 +19,10 @@ BLOCKS: tuple[tuple[BlockField, ...], ...] = (
     ("birth_date", "postcode"),
     ("birth_date", "city"),
     ("birth_date", "street"),
+    ("surname", "postcode"),
     ("given_name", "surname", "postcode"),
     ("given_name", "surname", "city"),
+    ("given_name", "surname", "street"),
     ("given_name", "street", "city"),
     ("surname", "street", "city"),
 )
@@ -38,9 +40,9 @@ class MatchRules(Form):
         default_factory=lambda: [list(block) for block in BLOCKS],
         min_length=1,
         description="Which people are compared at all: those who agree on all fields of one of these lists; short "
-        "forms of one given name count as that name. Default: email; phone; address; birth date with "
-        "surname, given name, postcode, city or street; given name and surname with postcode or city; given name or "
-        "surname with street and city.",
+        "forms of one given name count as that name, and a given name and a surname may stand in each other's field. "
+        "Default: email; phone; address; birth date with surname, given name, postcode, city or street; surname with "
+        "postcode; given name and surname with postcode, city or street; given name or surname with street and city.",
     )
     limit: int = Field(
         250,

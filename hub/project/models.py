@@ -361,10 +361,11 @@ class TableMapping(Form):
     guest: dict[str, Expression] = Field(
         default_factory=dict, description="Identifiers that tell whose row it is where `person` is empty."
     )
-    identifiers: dict[str, Expression] = Field(
+    identifiers: dict[str, Expression | list[Expression]] = Field(
         default_factory=dict,
         description="For person: values that point at the person: email, phone, customer_number, loyalty_card, device, "
-        "email_hash. `shop.customer_number` is a number that the connection `shop` gave.",
+        "email_hash. `shop.customer_number` is a number that the connection `shop` gave. A list: several of a "
+        "kind.",
     )
     columns: dict[str, ColumnRule] = Field(
         default_factory=dict,
@@ -380,6 +381,17 @@ class TableMapping(Form):
         description="Conditions that every row must meet, else it is set aside: {condition: warn} only counts it, "
         "{condition: stop} stops the connection. Or in words: {column: total, between: [0, 5000], otherwise: warn}.",
     )
+
+    @property
+    def identifier_texts(self) -> list[tuple[tuple[str | int, ...], str, str]]:
+        """Give each identifier: the keys that lead to it, its kind and its expression."""
+        found: list[tuple[tuple[str | int, ...], str, str]] = []
+        for name, given in self.identifiers.items():
+            if isinstance(given, str):
+                found.append((("identifiers", name), name, given))
+            else:
+                found += [(("identifiers", name, place), name, text) for place, text in enumerate(given)]
+        return found
 
     @property
     def row_checks(self) -> list[tuple[tuple[str | int, ...], RowCheck]]:

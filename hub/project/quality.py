@@ -6,6 +6,7 @@ One form everywhere: a check names what it looks at, what it demands, and what h
       person:
         - {column: birth_date, between: ["1900-01-01", null], otherwise: quarantine}
         - {column: email, filled: true, at_least: 80%, otherwise: warn}
+        - {column: birth_date, changes: 5%, otherwise: stop}
       sales_order:
         - {column: ordered_at, newest: 3 days, otherwise: warn}
         - {rows: per day, at_least: 50%, otherwise: warn}
@@ -39,16 +40,23 @@ class QualityCheck(RowCheck):
         description="Its spread over values differs no more than this from earlier loads, by the population stability "
         "index: below 0.1 is calm, above 0.25 is another world.",
     )
-    rows: Literal["per load", "per day"] | None = Field(
+    changes: Percentage | None = Field(
+        None,
+        description="Of the rows of a load that were known, at most this share says something else in it than before: "
+        "so a source that gives its keys to other people shows. Of 20 known rows or more, in tables without a time.",
+    )
+    rows: Literal["per load", "per day", "mapped"] | None = Field(
         None,
         description="In place of a column: there are as many rows as usual (`at_least`: half as many). per load: the "
-        "new load against the median of earlier ones. per day: yesterday against the same weekday of eight weeks.",
+        "new load against the median of earlier ones. per day: yesterday against the same weekday of eight weeks. "
+        "mapped: of the new rows of each raw table, so many are mapped, and not set aside; without such a check, less "
+        "than half of ten or more is warned of.",
     )
 
     @classmethod
     def demands(cls) -> tuple[str, ...]:
         """Name the keys of which a check has exactly one."""
-        return (*super().demands(), "unique", "refers", "newest", "drift", "rows")
+        return (*super().demands(), "unique", "refers", "newest", "drift", "changes", "rows")
 
     @property
     def of_rows(self) -> bool:
@@ -59,7 +67,7 @@ class QualityCheck(RowCheck):
     def _fits(self) -> Self:
         if not self.of_rows and self.otherwise == "quarantine":
             raise ValueError(f"`{self.demand}` is about many rows, and `quarantine` sets one row aside: warn or stop")
-        if self.demand in ("newest", "drift") and self.at_least is not None:
+        if self.demand in ("newest", "drift", "changes") and self.at_least is not None:
             raise ValueError(f"`{self.demand}` goes without `at_least`")
         return self
 
@@ -68,6 +76,8 @@ class QualityCheck(RowCheck):
         """Say in words what is demanded."""
         if self.of_rows:
             return super().words
+        if self.rows == "mapped":
+            return f"at least {self.share * 100:g}% of the rows are mapped"
         if self.rows is not None:
             return f"rows {self.rows} are at least {self.share * 100:g}% of usual"
         if self.newest is not None:
@@ -76,6 +86,8 @@ class QualityCheck(RowCheck):
             return f"newest {self.column} is not older than {age}"
         if self.drift is not None:
             return f"{self.column} drifts at most {self.drift:g}"
+        if self.changes is not None:
+            return f"{self.column} changes in at most {self.changes * 100:g}% of the known rows"
         return f"{self.column} is unique{self._share()}" if self.unique else f"{self.column} refers{self._share()}"
 
     @property

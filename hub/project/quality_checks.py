@@ -90,6 +90,8 @@ def _wrong(check: QualityCheck, name: str, table: Table, project: Project) -> It
         yield "column", f"`newest` needs a date or a moment, and {check.column} is {column.type}"
     elif check.drift is not None and column.type not in DRIFTING:
         yield "column", f"`drift` is measured on {', '.join(DRIFTING)}, and {check.column} is {column.type}"
+    elif check.changes is not None and table.time is not None:
+        yield "changes", f"the rows of {name} happen once: `changes` is counted in tables without a time"
     elif check.refers and column.references is None:
         references = [known.name for known in table.columns if known.references]
         yield "column", f"{check.column} refers to no table.{suggest(check.column, references)}"

@@ -12,6 +12,7 @@ from hub.register.questions import asked, covered
 from hub.warehouse import Transaction
 
 SAID = ("status", "kvk", "name", "non_mailing", "postcode", "house_number")
+OBJECTED = "objected"
 
 
 def entries(transaction: Transaction, project: Project) -> sa.TableClause:
@@ -19,18 +20,19 @@ def entries(transaction: Transaction, project: Project) -> sa.TableClause:
 
     Columns: connection, organisation_key (the organisation), register (the connection asked), own_postcode,
     own_house_number, and what the register said: status (null: not asked yet), kvk, name, non_mailing, postcode,
-    house_number.
+    house_number; `objected` is the non_mailing of the newest answer that found it, for an objection does not go when
+    the register does not find who objected any more.
     """
     organisation, profile = transaction.table("organisation"), transaction.table("organisation_profile")
-    newest = (
-        sa.func.row_number()
-        .over(
-            partition_by=[profile.c.connection, profile.c.asked],
-            order_by=[profile.c.looked_up_at.desc(), profile.c.source_key.desc()],
-        )
-        .label("place")
-    )
-    said = sa.select(profile.c.connection, profile.c.asked, *(profile.c[name] for name in SAID), newest).subquery()
+    question = [profile.c.connection, profile.c.asked]
+    newest = [profile.c.looked_up_at.desc(), profile.c.source_key.desc()]
+    found_first = [sa.case((profile.c.status == "found", 0), else_=1), *newest]
+    said = sa.select(
+        *question,
+        *(profile.c[name] for name in SAID),
+        sa.func.row_number().over(partition_by=question, order_by=newest).label("place"),
+        sa.func.first_value(profile.c.non_mailing).over(partition_by=question, order_by=found_first).label(OBJECTED),
+    ).subquery()
     queries: list[sa.Select[Any]] = []
     for connection in project.lookups:
         lookup = connection.plugin
@@ -43,7 +45,7 @@ def entries(transaction: Transaction, project: Project) -> sa.TableClause:
                 sa.literal(connection.name).label("register"),
                 organisation.c.postcode.label("own_postcode"),
                 organisation.c.house_number.label("own_house_number"),
-                *(answer.c[name] for name in SAID),
+                *(answer.c[name] for name in (*SAID, OBJECTED)),
             )
             .select_from(
                 organisation.outerjoin(

@@ -1,7 +1,8 @@
 """Objections to advertising by post: what the KvK register says blocks print.
 
 A letter to a person at the address of an organisation where that person has a role is a letter to the organisation.
-It may go when the register says that the organisation does not object, or does not know the organisation at all. It
+It may go when the register says that the organisation does not object, or does not know the organisation: unless it
+objected when the register last found it. It
 fails closed: while the register was not asked yet, could not answer or left it open, the letter does not go. Where
 the project has no look-up, nothing is known and this rule holds nobody back.
 """
@@ -35,8 +36,10 @@ def objections(transaction: Transaction, project: Project, letters: sa.FromClaus
         sa.and_(_house(entry.c.own_postcode) == place[0], _house(entry.c.own_house_number) == place[1]),
         sa.and_(_house(entry.c.postcode) == place[0], _house(entry.c.house_number) == place[1]),
     )
-    free = sa.or_(entry.c.status == "absent", sa.and_(entry.c.status == "found", sa.not_(entry.c.non_mailing)))
-    objecting = sa.func.bool_or(sa.func.coalesce(entry.c.non_mailing, sa.false()), type_=sa.Boolean())
+    objected = sa.func.coalesce(entry.c.objected, sa.false())
+    unknown_there = sa.and_(entry.c.status == "absent", sa.not_(objected))
+    free = sa.or_(unknown_there, sa.and_(entry.c.status == "found", sa.not_(entry.c.non_mailing)))
+    objecting = sa.func.bool_or(objected, type_=sa.Boolean())
     return transaction.hold(
         "print_objection",
         sa.select(

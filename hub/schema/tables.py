@@ -868,6 +868,7 @@ OPERATIONS = (
             C("load_id", "text", "The load package."),
             C("mapping", "text", "Fingerprint of the mapping."),
             C("effect", "text", "set aside: the row is not in its table. noted: it is, without this value."),
+            C("source_time", "timestamp", "When its system changed the row, where that could be read."),
         ),
         mapped=False,
         key=("connection", "target", "source_key", "load_id", "reason"),
@@ -977,6 +978,20 @@ OPERATIONS = (
         (C("connection", "text", "The connection."), C("load_id", "text", "The load package.")),
         mapped=False,
         key=("connection", "load_id"),
+    ),
+    Table(
+        "changed_fact",
+        "operations",
+        "What changed of the facts since traits were last computed, so that only the people of these rows are again.",
+        (
+            C("table_name", "text", "The table of a row that is new or says something else."),
+            C("connection", "text", "The row's connection, where rows of others may refer to it."),
+            C("source_key", "text", "The row's own key there."),
+            C("record_id", "text", "Whose it is, or was."),
+            C("person_id", "integer", "A person who has other records than before, instead of a row."),
+        ),
+        mapped=False,
+        key=("table_name", "connection", "source_key", "record_id", "person_id"),
     ),
     Table(
         "value_set_aside",

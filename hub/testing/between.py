@@ -20,6 +20,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from email.utils import format_datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -54,9 +56,13 @@ Trouble = Callable[[Request], Said]
 
 
 class Between:
-    """Where the plugin asks. `asked` holds the method, path and body of each request that was read."""
+    """Where the plugin asks. `asked` holds the method, path and body of each request that was read.
+
+    Where there is a `clock`, every answer is dated by it: it takes the place of the stand-in's.
+    """
 
     asked: list[tuple[str, str, bytes]]
+    clock: datetime | None = None
 
     def __init__(self, stand_in: str, own: str) -> None:
         parts = urlsplit(stand_in)
@@ -80,7 +86,11 @@ class Between:
         def pass_on() -> Said:
             return self._passed_on(method, path, headers, body())
 
-        return self._trouble(Request(next(self._numbers), method, path, pass_on))
+        said = self._trouble(Request(next(self._numbers), method, path, pass_on))
+        if self.clock is None:
+            return said
+        others = {name: value for name, value in said.headers.items() if name.lower() != "date"}
+        return replace(said, headers={**others, "Date": format_datetime(self.clock, usegmt=True)})
 
     def _passed_on(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Said:
         connection = http.client.HTTPConnection(self._address, timeout=60)
@@ -100,6 +110,7 @@ def standing_between(stand_in: str) -> Iterator[Between]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = 60  # of a connection that a client keeps and forgets
         wbufsize = -1  # head and body go out together: else the second waits 40 ms for the first
 
         def respond(self) -> None:
@@ -143,7 +154,7 @@ def standing_between(stand_in: str) -> Iterator[Between]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        thread.join(10)
 
 
 # troubles ---------------------------------------------------------------------------------------------------------

@@ -75,6 +75,7 @@ class HttpDestinationSuite(DestinationSuite):
         assert {result.status for result in results} == {"later"}, [result.reason for result in results]
         assert results[0].retry_after == 7.0, "what the server asks for is passed on"
         assert {result.retry_after for result in results} <= {7.0, None}
+        assert len(self._asked_to_write(between)) <= 1, "who is asked to wait asks no more"
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_a_sign_in_that_is_refused_rejects_nothing_and_shows_no_secret(
@@ -126,7 +127,7 @@ class HttpDestinationSuite(DestinationSuite):
             results = self._handed_over(destination)
         assert results[0].status == "unknown", "it may have been taken"
         assert {result.status for result in results} <= {"unknown", "later"}
-        asked = [one for one in between.asked if re.search(self.writes_at, f"{one[0]} {one[1]}")]
+        asked = self._asked_to_write(between)
         assert len(asked) == len(set(asked)), "a request without an answer went again"
         shown = self._logged(caplog) + "".join(result.reason for result in results)
         assert CANARY not in shown.lower()
@@ -168,6 +169,9 @@ class HttpDestinationSuite(DestinationSuite):
     def _odd_one_is_told(self, results: Sequence[Result]) -> None:
         assert [results[0].status, results[2].status] == ["accepted", "accepted"], "its neighbours"
         assert results[1].status == "accepted" or (results[1].status == "rejected" and results[1].reason)
+
+    def _asked_to_write(self, between: Between) -> list[tuple[str, str, bytes]]:
+        return [one for one in between.asked if re.search(self.writes_at, f"{one[0]} {one[1]}")]
 
     def _handed_over(self, destination: Destination, start: int = 1) -> list[Result]:
         if destination.capabilities.channel is not None:

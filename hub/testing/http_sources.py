@@ -15,9 +15,11 @@ The suite stands between the plugin and the stand-in, and troubles what goes thr
 
 from __future__ import annotations
 
+import json
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,10 @@ from hub.testing.between import (
     since,
     standing_between,
 )
-from hub.testing.sources import CONNECTION, LATER, PEOPLE, Landing, SourceSuite, SourceWorld
+from hub.testing.sources import CONNECTION, CROWD, LATER, PEOPLE, Landing, SourceSuite, SourceWorld, Watched
 
+NOW = datetime(2026, 2, 1, 0, 0, 30, tzinfo=UTC)
+"""The moment of all answers: just after the last record that the suite writes."""
 MANY_REQUESTS = 60
 """A list of a few records is read with fewer; and what stays away is not asked more often in one run."""
 
@@ -66,9 +70,9 @@ class HttpSourceSuite(SourceSuite):
 
     @pytest.fixture(autouse=True)
     def between(self, world: HttpSourceWorld) -> Iterator[Between]:
-        """Stand between the plugin and the world."""
+        """Stand between the plugin and the world, whose clock says half a minute past what is written last."""
         with standing_between(world.url) as between:
-            world.url = between.url
+            world.url, between.clock = between.url, NOW
             yield between
 
     def test_a_server_that_stumbles_at_every_request_is_asked_again(
@@ -152,21 +156,65 @@ class HttpSourceSuite(SourceSuite):
         assert landing.run().loads == ()
 
     def test_a_field_that_is_renamed_loses_no_record(
+        self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
+    ) -> None:
+        """Rename the field of the name in all answers, or that of the list: they land, or the run says why."""
+        world.write([{**record, "name": "Anna"} for record in PEOPLE])
+        for number, rename in enumerate((_renamed, _list_renamed)):
+            anew = _landing(world, tmp_path, f"lake-{number}")
+            between.trouble = rewriting(rename)
+            try:
+                anew.run()
+            except PluginError:
+                raise
+            except HubError:
+                assert anew.names(world.table, *world.columns) == []
+                between.trouble = passing
+                anew.run()
+            id_, _ = world.columns
+            assert sorted(str(row[id_]) for row in anew.rows(world.table)) == ["1", "2", "3"]
+
+    def test_a_page_of_thousands_of_records_lands_whole_and_once(
         self, world: HttpSourceWorld, landing: Landing, between: Between
     ) -> None:
-        """Rename the field of the name in every answer: the records land without it, or the run says what is wrong."""
-        world.write([{**record, "name": "Anna"} for record in PEOPLE])
-        between.trouble = rewriting(_renamed)
-        try:
-            landing.run()
-        except PluginError:
-            raise
-        except HubError:
-            assert landing.names(world.table, *world.columns) == []
-            between.trouble = passing
-            landing.run()
-        id_, _ = world.columns
-        assert sorted(str(row[id_]) for row in landing.rows(world.table)) == ["1", "2", "3"]
+        """Put thousands of records of one moment into one page, many more than were asked for."""
+        world.write([{**LATER, "id": _ONE_OF_MANY}])
+        between.trouble = rewriting(_multiplied)
+        landing.run()
+        found = [id_ for id_, _ in landing.names(world.table, *world.columns)]
+        assert (len(found), len(set(found))) == (_THOUSANDS, _THOUSANDS)
+        assert landing.run().loads == ()
+
+    def test_pages_are_handed_on_as_they_come(
+        self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
+    ) -> None:
+        """Read a long list: who holds all of it first needs memory for the longest list that there is."""
+        world.write(CROWD)
+        landing.plugin.check()  # it is signed in
+        between.trouble = passing
+        asked: list[int] = []
+        Landing(Watched(landing.plugin, lambda: asked.append(len(between.asked))), tmp_path).run()
+        assert asked[0] < max(len(between.asked), 5), "nothing was handed on before the last page had come"
+
+    def test_a_record_that_shows_late_or_is_stamped_by_another_clock_is_neither_lost_nor_doubled(
+        self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
+    ) -> None:
+        """Stamp records minutes ahead of the server's clock and behind it, and others just before what a run saw last.
+
+        A transaction may show its records after those that began later; several servers have several clocks.
+        """
+        written = list(PEOPLE)
+        world.write(written)
+        for number, wrong in enumerate((-_MINUTES, _MINUTES)):
+            anew = _landing(world, tmp_path, f"lake-{number}")
+            between.clock = NOW + wrong
+            anew.run()
+            late = {**LATER, "id": 20 + number, "changed_at": "2026-01-31 23:59:30"}
+            written += [late, {**LATER, "id": 30 + number}]
+            world.write(written[-2:])
+            anew.run()
+            assert anew.names(world.table, *world.columns) == _names(written), f"the clocks differ by {wrong}"
+            assert anew.run().loads == (), "what is within reach of the clocks is not landed again and again"
 
     def test_what_changes_or_goes_while_a_list_is_read_hides_no_other_record(
         self, world: HttpSourceWorld, landing: Landing, between: Between, tmp_path: Path
@@ -230,6 +278,49 @@ def _numbers_as_texts(body: bytes) -> bytes:
     return _NUMBER.sub(rb'"\1"', body)
 
 
+def _multiplied(body: bytes) -> bytes:
+    """Write the one of many thousands of times, each with another number, in the list in which it stands."""
+    if str(_ONE_OF_MANY).encode() not in body:
+        return body
+    return json.dumps(_with_many(json.loads(body))).encode()
+
+
+def _with_many(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_many(part) for name, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    found: list[Any] = []
+    for entry in value:
+        text = json.dumps(entry)
+        inner = json.dumps(_with_many(entry)) if isinstance(entry, dict) else text
+        if str(_ONE_OF_MANY) not in text or not isinstance(entry, dict):
+            found.append(entry)
+        elif inner != text:
+            found.append(json.loads(inner))
+        else:
+            numbers = range(_ONE_OF_MANY - _THOUSANDS + 1, _ONE_OF_MANY + 1)
+            found += [json.loads(text.replace(str(_ONE_OF_MANY), str(number))) for number in numbers]
+    return found
+
+
+def _list_renamed(body: bytes) -> bytes:
+    """Rename the fields that hold lists in which Anna stands."""
+    try:
+        return json.dumps(_with_lists_renamed(json.loads(body))).encode()
+    except ValueError:
+        return body
+
+
+def _with_lists_renamed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        f"{name}_renamed" if isinstance(part, list) and "Anna" in json.dumps(part) else name: _with_lists_renamed(part)
+        for name, part in value.items()
+    }
+
+
 def _renamed(body: bytes) -> bytes:
     """Rename the field that holds Anna."""
     for name in set(re.findall(rb'"(\w+)":\s*"Anna"', body)):
@@ -237,6 +328,8 @@ def _renamed(body: bytes) -> bytes:
     return body
 
 
+_ONE_OF_MANY, _THOUSANDS = 777_777, 2_500
+_MINUTES = timedelta(minutes=4)
 _STUMBLES: tuple[Trouble, ...] = (
     answering(429, {"Retry-After": "7"}),
     breaking_off,
@@ -252,5 +345,6 @@ _REFUSALS: tuple[tuple[int, Mapping[str, str], bytes], ...] = (
     (200, {"Content-Type": "text/html"}, b"<html><body>Please log in</body></html>"),
     (200, {"Content-Type": "application/json"}, b""),
     (200, {"Content-Type": "application/json"}, b'{"error": "invalid_token"}'),
+    (200, {"Content-Type": "application/json"}, b'{"result": "error", "message": "The key is not valid"}'),
 )
 _ODD = (b"12345", b'{"first": "Bea"}', b'["Bea", 1]', b"null", b'"Be\\u0000a"', b'"Bea \\ud83d"', b"true", b"1e400")

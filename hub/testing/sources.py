@@ -11,9 +11,10 @@ The suite writes records into it and lands them, with the same land stage as eve
 
 from __future__ import annotations
 
+import itertools
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -165,7 +166,7 @@ class SourceSuite:
         world.write(PEOPLE)
         for pieces in range(1, _MOST_PIECES):
             try:
-                Landing(_BreaksOff(landing.plugin, pieces), tmp_path).run()
+                Landing(Watched(landing.plugin, _breaking_off(pieces)), tmp_path).run()
             except HubError:
                 assert landing.names(world.table, *world.columns) == [], "what a broken run read must not be seen"
             else:
@@ -276,25 +277,37 @@ class _Interrupted(Source):
         return [*self._inner.resources(), dlt.resource(fail(), name="interruption")]
 
 
-class _BreaksOff(Source):
-    """A source that breaks off at a piece (a row or a table) that it brings, counted from 1."""
+class Watched(Source):
+    """A source that says of every piece (a row or a table) that it hands on one."""
 
-    name = "breaks_off"
+    name = "watched"
 
-    def __init__(self, inner: Plugin, at: int) -> None:
+    def __init__(self, inner: Plugin, seen: Callable[[], None]) -> None:
+        """Call `seen` before each piece."""
         super().__init__(inner.config, inner.place)
         self._inner = inner
-        self._left = at
+        self._seen = seen
 
     def check(self) -> Check:
+        """Ask the source that is watched."""
         return self._inner.check()
 
     def resources(self) -> Iterable[DltResource]:
+        """Give those of the source that is watched."""
         assert isinstance(self._inner, Source)
-        return [resource.add_map(self._count) for resource in self._inner.resources()]
+        return [resource.add_map(self._watch) for resource in self._inner.resources()]
 
-    def _count(self, piece: Any) -> Any:
-        self._left -= 1
-        if self._left <= 0:
-            raise RuntimeError("broken off")
+    def _watch(self, piece: Any) -> Any:
+        self._seen()
         return piece
+
+
+def _breaking_off(at: int) -> Callable[[], None]:
+    """Break off at a piece, counted from 1."""
+    left = itertools.count(at - 1, -1)
+
+    def seen() -> None:
+        if next(left) <= 0:
+            raise RuntimeError("broken off")
+
+    return seen

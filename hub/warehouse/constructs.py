@@ -20,6 +20,15 @@ def _arguments(element: Any, compiler: Compiler, keywords: dict[str, Any]) -> li
     return [compiler.process(clause, **keywords) for clause in element.clauses.clauses]
 
 
+def in_order(one: sa.ColumnElement[str], other: sa.ColumnElement[str]) -> tuple[Any, Any]:
+    """Give the smaller and the greater of two texts by their code points, as Python orders them.
+
+    A database may sort texts by the rules of a language, to which `shop_be:1` comes before `shop:9`.
+    """
+    texts = (one.collate("C"), other.collate("C"))
+    return sa.func.least(*texts, type_=sa.Text()), sa.func.greatest(*texts, type_=sa.Text())
+
+
 class try_cast(FunctionElement[Any]):
     """`try_cast(text, type)`: the value as that type, or null where it is not one."""
 

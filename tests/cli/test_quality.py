@@ -101,6 +101,12 @@ def test_the_report_shows_each_field_with_a_bar_and_each_check(shop: Shop) -> No
     assert shop.hub("quality", "-c", "shap").exit_code == 2
 
 
+def test_a_run_ends_with_what_a_person_should_look_at(shop: Shop) -> None:
+    shop.write("quality.yaml", "checks: {person: [{column: gender, filled: true, at_least: 100%, otherwise: warn}]}")
+    shown = " ".join(shop.hub("run", "ingest", "--as-of", "2026-03-01").stdout.split())
+    assert "warning: shop: person: gender is filled, at least 100%: 1 of 3 rows do not meet it" in shown
+
+
 def test_r42_the_report_counts_on_what_the_records_of_one_person_disagree(shop: Shop) -> None:
     dora = "4,Witte,dora@example.nl,01-02-1980,v,2026-01-01 10:00:00\n"
     again = "5,Wit,dora@example.nl,01-02-1980,m,2026-01-01 10:00:00\n"

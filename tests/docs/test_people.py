@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.test_tutorial import DOCS, fits, steps
+from tests.docs.console import DOCS, call, fits, steps
 
 
 def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "PREFECT_"))}
     environment = {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "160"}
-
-    def call(command: str, folder: Path) -> str:
-        ran = subprocess.run(
-            ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
-        )
-        assert ran.returncode == 0, f"$ {command}\n{ran.stdout}{ran.stderr}"
-        return ran.stdout
-
-    call("hub init corner && cd corner && hub run", tmp_path)
+    call("hub init corner && cd corner && hub run", tmp_path, environment)
     done = 0
     for command, promised in steps((DOCS / "people.md").read_text(encoding="utf-8")):
-        printed = call(command, tmp_path / "corner")
+        printed = call(command, tmp_path / "corner", environment).stdout
         assert fits(promised, printed), f"$ {command}\npromised:\n{promised}\nprinted:\n{printed}"
         done += 1
     assert done == 9

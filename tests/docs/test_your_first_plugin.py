@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.test_tutorial import DOCS, fits, steps
+from tests.docs.console import DOCS, call, fits, steps
 from tests.installing import install, with_packages
 
 
@@ -25,10 +24,7 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
         if command == "pip install -e .":
             install(here, site)
             continue
-        ran = subprocess.run(
-            ["bash", "-c", command], cwd=here, env=environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert ran.returncode == 0, f"$ {command}\n{ran.stdout}{ran.stderr}"
+        ran = call(command, here, environment)
         printed = ran.stdout if promised else ""
         assert fits(promised, printed), f"$ {command}\npromised:\n{promised}\nprinted:\n{printed}"
         done += 1

@@ -101,6 +101,11 @@ def test_a_mapping_is_held_to_checks_of_the_columns_that_it_fills(shop: Any) -> 
             "column: total, newest",
             "quality.yaml:12:16: `newest` needs a date or a moment, and total is number",
         ),
+        (
+            "column: total, drift: 0.25",
+            "column: total, changes: 5%",
+            "quality.yaml:13:32: the rows of sales_order happen once: `changes` is counted in tables without a time",
+        ),
         ("column: record_id, refers", "column: coupon, refers", "quality.yaml:10:16: coupon refers to no table."),
         (
             "receipts: 70%",

@@ -128,5 +128,5 @@ def fault_proxy(target: str, certificate: ssl.SSLContext) -> Iterator[tuple[Prox
     finally:
         asyncio.run_coroutine_threadsafe(stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        thread.join(10)
         loop.close()

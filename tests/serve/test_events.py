@@ -18,9 +18,11 @@ from hub.ledger import Ledger
 from hub.pipeline import run, workspace
 from hub.serve import application
 from hub.serve.site import Site
+from hub.warehouse import Warehouse
 from tests.serve.conftest import Serving
 from tests.serve.eventful import BROWSER, HUB_YAML, SERVER_KEY, SITE, SITE_KEY, eventful, kept
 from tests.serve.shop import NOW
+from tests.stages.world import add, rows
 
 AGREED = {"consent": {"categoryPreferences": {"analytics": True, "advertising": False}}}
 
@@ -338,3 +340,45 @@ def test_visits_before_a_login_are_in_the_file_of_who_logged_in_and_anonymous_on
     visits = {row.source_key: row.person_id for row in found}
     assert visits["before"] == people["anna@example.nl"]
     assert visits["without"] != people["anna@example.nl"]
+
+
+def known_people(warehouse: Warehouse) -> list[tuple[str, str, int]]:
+    """Give (e-mail address, record, person) of everybody who said an address."""
+    with warehouse.begin() as transaction:
+        identifier, record = transaction.table("identifier"), transaction.table("source_record")
+        query = sa.select(identifier.c.value, record.c.record_id, record.c.person_id)
+        query = query.join(record, record.c.record_id == identifier.c.record_id)
+        return [tuple(row) for row in transaction.rows(query.where(identifier.c.type == "email"))]
+
+
+def test_two_user_ids_that_a_server_calls_one_are_one_person_and_what_either_refused_stays_refused(
+    serving: Serving, ledger: Ledger, tmp_path: Path
+) -> None:
+    address = ledger.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    own = "" if ledger.engine.dialect.name == "sqlite" else f"ledger: {address}\n"
+    made = eventful(tmp_path, HUB_YAML + own)
+    client = serving(made, clock=lambda: NOW)
+    known = {"u1": "anna@work.example", "u2": "anna@home.example", "u9": "piet@home.example"}
+    calls = [
+        {"type": "identify", "messageId": user, "userId": user, "traits": {"email": email}}
+        for user, email in known.items()
+    ]
+    from_server(client, *calls)
+    assert run(made, NOW + timedelta(hours=1), ["listen"]).ok
+    with workspace(made) as open_:
+        first = {email: person for email, _, person in known_people(open_.warehouse)}
+        assert len(set(first.values())) == 3
+        record = {email: record for email, record, _ in known_people(open_.warehouse)}
+        said = {"connection": "backend", "load_id": "0", "channel": "email", "purpose": "marketing"}
+        for user, given in (("u1", False), ("u2", True)):
+            at = NOW - timedelta(days=1 if given else 2)
+            its = {"record_id": record[known[user]], "source_key": user, "given": given, "at": at, "text": "form-1"}
+            add(open_.warehouse, "consent", {**said, **its})
+    from_server(client, {"type": "alias", "messageId": "a", "previousId": "u1", "userId": "u2"})
+    assert run(made, NOW + timedelta(hours=2), ["listen"]).ok
+    with workspace(made) as open_:
+        now = {email: person for email, _, person in known_people(open_.warehouse)}
+        repeated = rows(open_.warehouse, "consent", "connection", "given")
+    assert now["anna@work.example"] == now["anna@home.example"] == min(first[known["u1"]], first[known["u2"]])
+    assert now["piet@home.example"] == first["piet@home.example"]
+    assert ("hub", False) in repeated

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -335,11 +336,14 @@ def test_told_to_stop_it_ends_what_is_under_way_and_leaves_the_rest(shop: Shop, 
 
     def stop(batch: Sequence[Message]) -> Sequence[Result]:
         os.kill(os.getpid(), number)
+        until = time.monotonic() + 60
+        while signal.getsignal(number) != handler and time.monotonic() < until:
+            time.sleep(0.001)  # it arrives in another thread, which may have to wait for its turn
         return [Result(message.id, "accepted") for message in batch]
 
+    handler = signal.getsignal(number)
     shop.answer("mail", stop)
     people(shop, 6)
-    handler = signal.getsignal(number)
     with pytest.raises(StoppedError, match="the rest waits for the next run") as stopped:
         run(shop)
     assert stopped.value.exit_code == code

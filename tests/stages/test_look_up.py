@@ -120,6 +120,17 @@ def test_an_organisation_is_looked_up_once_until_its_answer_expires(town: Any, s
     assert len(shop.rows("organisation_profile", "asked")) == 4, "every answer is kept"
 
 
+def test_an_answer_of_which_a_value_can_not_be_read_is_kept_without_it_and_not_asked_for_again(
+    town: Any, server: KvkServer
+) -> None:
+    shop = town()
+    server.add(Company("12345678", "Foreign Ltd", postcode="SW1A 1AA", non_mailing="?"))
+    shop.organisation("1", kvk="12345678")
+    assert shop.counts() == {"found": 1, "requests": 1}
+    assert shop.rows("organisation_profile", "name", "postcode", "non_mailing") == [("Foreign Ltd", None, None)]
+    assert shop.counts(MARCH + timedelta(days=1)) == {}
+
+
 def test_an_organisation_without_a_number_is_found_by_name_and_address(town: Any, server: KvkServer) -> None:
     shop = town()
     server.add(Company("12345678", "De Kattenbak B.V."))
@@ -169,12 +180,25 @@ def test_answers_that_came_before_the_register_went_away_are_kept(town: Any, ser
         shop.organisation(str(number), kvk=f"1000000{number}")
     away = (503, {}, {"Retry-After": "0"})
     real = server.answer
-    server.answer = lambda target, headers: real(target, headers) if target.endswith("10000000") else away  # type: ignore[method-assign]
+    server.answer = lambda target, headers: away if server.asked else real(target, headers)  # type: ignore[method-assign]
     report = shop.run()
     assert report.failures == (f"kvk: {server.url[7:-4]}: the register has no answer now (HTTP 503)",)
-    assert shop.rows("organisation_profile", "asked") == [("kvk=10000000",)]
+    assert len(shop.rows("organisation_profile", "asked")) == 1
     server.answer = real  # type: ignore[method-assign]
-    assert shop.counts() == {"absent": 5, "requests": 5}
+    assert shop.counts()["requests"] == 5
+
+
+def test_questions_that_the_register_never_answers_hold_no_other_up(town: Any, server: KvkServer) -> None:
+    shop = town()
+    server.add(Company("90000000", "Zaak 9"))
+    for number in ("10000000", "10000001", "10000002", "90000000"):
+        shop.organisation(number, kvk=number)
+    real = server.answer
+    away = (503, {}, {"Retry-After": "0"})
+    server.answer = lambda target, headers: away if "/1000" in target else real(target, headers)  # type: ignore[method-assign]
+    for day in range(4):
+        shop.run(MARCH + timedelta(days=day))
+    assert shop.rows("organisation_profile", "asked") == [("kvk=90000000",)]
 
 
 def test_a_refused_key_fails_the_look_up_and_nothing_else(town: Any, server: KvkServer) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from hub.errors import ConfigurationError
 from hub.lake import Lake
+from hub.ledger import Erased, open_ledger
 from hub.project import Project
 from hub.project.quality import QualityFile
 from hub.project.quality_checks import shared_checks
@@ -384,6 +385,13 @@ def test_a_source_that_is_suddenly_halved_is_not_mapped_until_it_is_whole_again(
     assert len(shop.rows("mapped_load", "load_id")) == 8
 
 
+def test_neither_small_steps_nor_a_long_time_get_a_source_past_the_guard(shop: Shop) -> None:
+    assert not any(report.failures for report in snapshots(shop, [120, 120, 120, 120, 120, 120, 62]))
+    for day in (14, 16, 75):
+        shop.land(NOON + timedelta(days=day), orders=orders(32))
+        assert "32 rows came, usual are 120" in shop.map(as_of=NOON + timedelta(days=day)).failures[0]
+
+
 def test_what_is_accepted_is_the_new_usual(shop: Shop) -> None:
     snapshots(shop, [120, 118, 121, 125, 124, 126])
     load_id = shop.land(NOON + timedelta(days=12), orders=orders(50))
@@ -495,7 +503,85 @@ def test_a_check_that_stops_looks_at_every_load_that_waits(shop: Shop) -> None:
     assert shop.rows("quality_field", "field") == []
 
 
+def test_a_source_that_gives_its_keys_to_other_people_is_stopped_where_a_check_asks_who_changed(shop: Shop) -> None:
+    quality = "checks: {person: [{column: surname, changes: 10%, otherwise: stop}]}"
+    shop.land(NOON, customers=[customer(number, name=f"Naam {number}") for number in range(30)])
+    assert shop.map(quality).failures == ()
+    later = "2026-11-02T10:00:00Z"
+    shop.land(
+        NOON + timedelta(hours=1),
+        customers=[customer(number, name=f"Naam {29 - number}", changed=later) for number in range(30)],
+    )
+    (failure,) = shop.map(quality).failures
+    assert "surname changes in at most 10% of the known rows: 30 of 30 known rows say something else" in failure
+    assert ("0", "Naam 0") in shop.rows("source_record", "source_key", "surname")
+    right = [customer(number, name=f"Naam {max(number, 1)}", changed=later) for number in range(30)]
+    shop.land(NOON + timedelta(hours=2), customers=right)
+    assert shop.map(quality).failures == ()
+    assert shop.map(quality, SHOP.replace("trim(name)", "upper(name)")).failures == (), "another mapping is no news"
+
+
+# most of what came is set aside
+
+
+def test_a_load_of_which_most_rows_are_set_aside_says_so_and_why_until_a_better_one_comes(shop: Shop) -> None:
+    wrong = [order(number, total="tien") for number in range(8)]
+    shop.land(NOON, customers=[customer(number) for number in range(50)], orders=[*orders(2, 20), *wrong])
+    report = shop.map()
+    told = "8 of 10 rows of orders were set aside, mostly because of: total: not a number"
+    demanded = "at least 50% of the rows are mapped"
+    assert (report.failures, report.warnings) == ((), (f"shop: sales_order: {demanded}: {told}",))
+    shop.land(NOON + timedelta(hours=1), customers=[customer(number) for number in range(50)])
+    shop.map()
+    assert shop.checks() == {demanded: (False, told)}
+    shop.land(NOON + timedelta(hours=2), orders=orders(20))
+    assert shop.map().warnings == ()
+    assert shop.checks() == {}
+
+
+def test_quality_yaml_says_how_many_rows_must_be_mapped_else_the_connection_stops(shop: Shop) -> None:
+    quality = "checks: {sales_order: [{rows: mapped, at_least: 90%, otherwise: stop}]}"
+    shop.land(NOON, orders=[*orders(4), order(9, total="tien")])
+    assert "1 of 5 rows of orders were set aside" in shop.map(quality).failures[0]
+    assert shop.rows("sales_order", "source_key") == shop.rows("quarantine", "source_key") == []
+    shop.land(NOON + timedelta(hours=1), orders=[order(9)])
+    report = shop.map(quality)
+    assert (report.failures, len(shop.rows("sales_order", "source_key"))) == ((), 5), "what is mended counts no more"
+    assert shop.rows("quarantine", "source_key") == []
+
+
+def test_quarantine_holds_the_same_whatever_the_order_in_which_versions_come(shop: Shop) -> None:
+    lenient = """{from: "date(dob, 'DD-MM-YYYY')", unreadable: empty}"""
+    strict = SHOP.replace(lenient, "date(dob, 'DD-MM-YYYY')")
+    old, new = "2026-11-01T10:00:00Z", "2026-11-02T10:00:00Z"
+    wrong = {"dob": "31-02-1980"}
+    first = [customer(1, changed=old, **wrong), customer(2, changed=new), customer(3, changed=old)]
+    second = [customer(1, changed=new), customer(2, changed=old, **wrong), customer(3, changed=new, **wrong)]
+    shop.land(NOON, customers=[*first, customer(4, changed=new, **wrong)])
+    shop.map("{}", strict)
+    shop.land(NOON + timedelta(hours=1), customers=[*second, customer(4, changed=old)])
+    for mapping in (strict, strict.replace("trim(name)", "name")):
+        shop.map("{}", mapping)
+        assert shop.rows("quarantine", "source_key", "reason") == [
+            ("3", "birth_date: not a date"),
+            ("4", "birth_date: not a date"),
+        ]
+        assert len(shop.rows("source_record", "source_key")) == 4
+
+
 # trying again
+
+
+def test_a_replay_lets_nobody_back_who_was_erased(shop: Shop, tmp_path: Path) -> None:
+    ledger = open_ledger("sqlite", tmp_path / "ledger")
+    mine = replace(shop.project(), key=b"a secret of the project's own")
+    ledger.erasures.mark("one", [Erased([], (mine.key,)).learn("email", "p7@example.nl")])
+    shop.land(NOON, customers=[customer(1)], orders=[order(1, total="x")])
+    shop.map()
+    shop.land(NOON + timedelta(hours=1), customers=[customer(7), customer(8)])
+    replay(shop.warehouse, mine, Lake(shop.folder), Choice(target="sales_order"), NOON, ledger=ledger)
+    ledger.close()
+    assert shop.rows("source_record", "source_key") == [("1",), ("8",)]
 
 
 def test_a_replay_tries_chosen_rows_again_and_keeps_the_newest_version(shop: Shop) -> None:

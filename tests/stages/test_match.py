@@ -129,6 +129,16 @@ ONE_PERSON = [
         said("shop:1", "Kateline", "Waterburg", SPRING, home="1235AB 9 Molenarshof"),
         id="slips in both names, the street and the postcode",
     ),
+    pytest.param(
+        said("crm:1", "Hidde", "Zilverkamp", home="1234AB 9 Molenaarshof"),
+        said("shop:1", "Zilverkamp", "Hidde", SPRING, home="1235AB 9 Molenarshof"),
+        id="names in each other's field, no birth date, slips in the street and the postcode",
+    ),
+    pytest.param(
+        said("crm:1", "Katelijne", "Waterbrug", home="1234AB 9 Molenaarshof"),
+        said("shop:1", "Kateline", "Waterbrug", SPRING, home="1234AB 19 Molenarshof"),
+        id="a slip in the given name, another house number, a slip in the street",
+    ),
 ]
 
 TWO_PEOPLE = [
@@ -194,6 +204,16 @@ def test_where_no_families_are_another_given_name_is_a_slip(warehouse: Warehouse
     assert {"crm:3", "shop:3"} in people(warehouse)
 
 
+def test_where_no_families_are_it_is_learned_how_often_a_given_name_is_told_wrong(
+    warehouse: Warehouse, match: Callable[..., Report]
+) -> None:
+    (one,) = strangers(31)[30:]
+    undated = with_another([(one[0], {**one[1], "birth_date": None})], given_name="Wubbo")
+    tell(warehouse, *TOLD_OTHERWISE, *undated)
+    match()
+    assert {"crm:30", "shop:30"} in people(warehouse)
+
+
 def test_where_families_are_another_given_name_is_another_person(
     warehouse: Warehouse, match: Callable[..., Report]
 ) -> None:
@@ -217,7 +237,7 @@ def test_a_link_tells_its_reason_in_words(warehouse: Warehouse, match: Callable[
     )
     assert (low, high, joined) == ("crm:1", "shop:1", True)
     assert 0.5 <= score <= 1
-    assert reason == "given name similar 0.95, birth date one digit apart, address equal"
+    assert reason == "given name similar 0.95, birth date one digit apart, address equal, surname equal or similar"
     links = rows(warehouse, "source_record", "record_id", "linked_by", "linked_to")
     assert ("shop:1", "match", "crm:1") in links
     assert ("crm:1", None, None) in links

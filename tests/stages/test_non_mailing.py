@@ -77,6 +77,13 @@ def test_the_newest_answer_counts(shop: Shop) -> None:
     assert outcome(shop) == ("queued", "chosen")
 
 
+def test_an_objection_stays_when_the_register_does_not_find_the_organisation_any_more(shop: Shop) -> None:
+    organisation(shop, "1", shop.newcomer(1, **WORK))
+    answer(shop, "1", non_mailing=True, looked_up_at=NOW - timedelta(days=30))
+    answer(shop, "1", status="absent", kvk=None)
+    assert outcome(shop) == ("refused", OBJECTS)
+
+
 def test_one_of_two_organisations_at_the_address_is_enough_to_block(shop: Shop) -> None:
     person = shop.newcomer(1, **WORK)
     organisation(shop, "1", person)

@@ -116,7 +116,7 @@ def of_everybody(warehouse: Warehouse, at: datetime) -> list[tuple[Any, ...]]:
     with warehouse.begin() as transaction:
         plan = plan_traits(its(), at)
         found = Aggregates(aggregates(transaction, its(), plan.of_facts, at))
-        return sorted(tuple(row) for row in transaction.rows(derived(transaction.table("person"), plan, found)))
+        return sorted(tuple(row) for row in transaction.rows(derived(transaction, plan, found)))
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

@@ -20,6 +20,7 @@ from hub.warehouse.constructs import (
     earliest,
     extract_first,
     folded,
+    in_order,
     json_list,
     json_object,
     json_value,
@@ -327,3 +328,13 @@ def test_a_moment_is_written_in_utc_without_a_zone(
     warehouse: Warehouse, moment: str | None, expected: datetime | None
 ) -> None:
     assert computed(warehouse, moment, lambda it: utc(sa.cast(it, sa.DateTime(timezone=True)))) == expected
+
+
+@pytest.mark.parametrize(("one", "other"), [("shop_be:1", "shop:9"), ("crm:a", "crm:B"), ("crm:é", "crm:z")])
+def test_two_texts_are_ordered_as_python_orders_them_whatever_the_language_of_the_database(
+    warehouse: Warehouse, one: str, other: str
+) -> None:
+    low, high = in_order(sa.literal(one), sa.literal(other))
+    with warehouse.begin() as transaction:
+        assert [tuple(row) for row in transaction.rows(sa.select(low, high))] == [tuple(sorted((one, other)))]
+    assert str(low).count("COLLATE") == 2

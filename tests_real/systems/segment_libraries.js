@@ -8,7 +8,8 @@ const { Analytics } = require('@segment/analytics-node');
 const { JSDOM } = require('jsdom');
 
 const { HUB, SERVER_KEY, SITE, SITE_KEY } = process.env;
-const LIBRARY = readFileSync(require.resolve('@segment/analytics-next/dist/umd/index.js'), 'utf8');
+const [LIBRARY, STANDALONE] = ['index', 'standalone'].map(
+  (name) => readFileSync(require.resolve(`@segment/analytics-next/dist/umd/${name}.js`), 'utf8'));
 const AGREED = { consent: { categoryPreferences: { analytics: true } } };
 
 const seen = { asked: [], repeated: 0 };
@@ -40,13 +41,26 @@ async function server(address) {
   await analytics.closeAndFlush();
 }
 
+function bundled(window, cdnURL, options) {
+  window.eval(LIBRARY);
+  return { analytics: window.AnalyticsNext.AnalyticsBrowser.load({ writeKey: SITE_KEY, cdnURL }, options) };
+}
+
+// A page that has the library's own file among its own, and says in the library's array where everything else is.
+async function snippet(window, cdnURL, options) {
+  const queue = window.eval('window.analytics = []');
+  Object.assign(queue, { _writeKey: SITE_KEY, _cdn: cdnURL, _loadOptions: options });
+  window.eval(STANDALONE);
+  while (window.analytics === queue) await new Promise((resolve) => setTimeout(resolve, 20));
+  return window;
+}
+
 // Somebody looks at a page, agrees to be recognised, and logs in. jsdom keeps to CORS, as browsers do.
-async function visit(address, userId, settings) {
+async function visit(address, userId, start, settings) {
   const page = '<!doctype html><title>Katten</title>';
   const { window } = new JSDOM(page, { url: `${SITE}/katten?utm_campaign=lente`, runScripts: 'outside-only' });
-  window.eval(LIBRARY);
   const options = { integrations: { 'Segment.io': { protocol: 'http', ...settings } } };
-  const analytics = window.AnalyticsNext.AnalyticsBrowser.load({ writeKey: SITE_KEY, cdnURL: address }, options);
+  const { analytics } = await start(window, address, options);
   await analytics.page('Winkel', 'Katten', {}, { messageId: `${userId}-unasked` });
   await analytics.addSourceMiddleware(({ payload, next }) => {
     Object.assign(payload.obj.context, AGREED);
@@ -66,9 +80,9 @@ line.listen(0, '127.0.0.1', async () => {
   if (process.argv[2] === 'server') {
     await server(`http://${at}`);
   } else {
-    devices.anna = await visit(`http://${at}`, 'anna', { apiHost: `${at}/v1` });
+    devices.anna = await visit(`http://${at}`, 'anna', bundled, { apiHost: `${at}/v1` });
     const batching = { strategy: 'batching', config: { size: 6, timeout: 60_000 } };
-    devices.cas = await visit(`http://${at}`, 'cas', { deliveryStrategy: batching });
+    devices.cas = await visit(`http://${at}`, 'cas', snippet, { deliveryStrategy: batching });
     await repeats(6 + 1);
   }
   console.log(JSON.stringify({ ...seen, devices }));

@@ -75,7 +75,7 @@ def _as_of(transaction: Transaction, project: Project, moment: datetime) -> sa.F
     """Hold the traits of an earlier moment, as they can be told today."""
     plan = plan_traits(project, moment)
     found = Aggregates(aggregates(transaction, project, plan.of_facts, moment))
-    return transaction.hold("earlier_traits", derived(transaction.table("person"), plan, found))
+    return transaction.hold("earlier_traits", derived(transaction, plan, found))
 
 
 def _in_form(rows: pa.Table | None, score: Score) -> pa.Table:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -117,7 +117,8 @@ class Answers(Source):
 def ask(warehouse: Warehouse, project: Project, connection: Connection, as_of: datetime) -> Answers:
     """Choose what to ask one look-up in this run: what was never asked first, then what expired longest ago.
 
-    An answer expires early when its company is told to have changed since.
+    An answer expires early when its company is told to have changed since. Among equals each run begins elsewhere, so
+    that a few questions to which the register never has an answer hold nobody up for ever.
     """
     lookup = connection.open()
     assert isinstance(lookup, Lookup)
@@ -180,7 +181,9 @@ def ask(warehouse: Warehouse, project: Project, connection: Connection, as_of: d
             .group_by(known.c.asked),
         )
         total = transaction.count(due)
-        now = sa.select(due).order_by(due.c.until.asc().nulls_first(), due.c.asked).limit(budget // limits.per_question)
+        turn = sa.func.md5(due.c.asked + sa.literal(f"@{as_of.astimezone(UTC).isoformat()}"), type_=sa.Text())
+        order = (due.c.until.asc().nulls_first(), turn, due.c.asked)
+        now = sa.select(due).order_by(*order).limit(budget // limits.per_question)
         rows = [row for batch in transaction.arrow(now) for row in batch.to_pylist()]
     questions = [Question(row["asked"], _facts(row, lookup.by[row["way"]])) for row in rows]
     return Answers(lookup, questions, total - len(questions), budget, as_of)

@@ -22,6 +22,7 @@ from hub.project import Project
 from hub.register import entries
 from hub.report import Report
 from hub.warehouse import Transaction, Warehouse
+from hub.warehouse.changes import Changes
 from hub.warehouse.state import fingerprint, remember, seen
 
 COMPARED = ("name", "owner", "branches", "employees", "active", "non_mailing")
@@ -39,10 +40,13 @@ def signals(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
         count = transaction.count(new)
         if count:
             names = [column.name for column in new.c]
+            changes = Changes(transaction, "map")
+            changes.rows(activity, sa.select(new))
             transaction.execute(sa.insert(activity).from_select(names, sa.select(new)))
             # signals are facts like those that `map` brings: what depends on facts must look again
             news = fingerprint(seen(transaction, "map"), STAGE, as_of)
             remember(transaction, "map", news, as_of)
+            changes.vouch(as_of)
             mark = fingerprint(news, [connection.name for connection in project.lookups])
         remember(transaction, STAGE, mark, as_of)
     return Report(STAGE, rows_in=count, rows_out=count, counts={"signals": count}, skipped=not count)

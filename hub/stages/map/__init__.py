@@ -55,7 +55,8 @@ def map_loads(
     stopped one is told again, without mapping it, until something changes that could let it go on.
     `accepted` says per connection up to which load package a person takes what came, whatever checks say. Mapping twice
     changes nothing. Counts: rows mapped, superseded by a newer version, in quarantine, left out by `where`, warned of;
-    checks of any kind that are not met; and per table. With a `ledger`, rows about people who were erased are kept out.
+    checks of any kind that are not met; and per table. Checks that warn and are not met are told in `warnings`. With a
+    `ledger`, rows about people who were erased are kept out.
     """
     with warehouse.begin() as transaction:
         known, stopped_before = seen(transaction), stopped(transaction)
@@ -88,6 +89,7 @@ def map_loads(
         if total.work
         else {},
         failures=tuple(failures),
+        warnings=tuple(finding.words for one in mapped for finding in one.findings if finding.warns),
         skipped=not total.work and not failures,
     )
 

@@ -24,12 +24,13 @@ from hub.stages.map.citizen_numbers import KEY_REASON, leave_out
 from hub.stages.map.echoes import came_back, put_back
 from hub.stages.map.groups import Group, Seen, Task
 from hub.stages.map.keep_out import KeepOut
-from hub.stages.map.newest import mark_older
+from hub.stages.map.newest import mark_older, mark_overtaken
 from hub.stages.map.quality import Judge
 from hub.stages.map.raw import RawData, names_of
 from hub.stages.map.rows import Rows, read
 from hub.stages.map.translate import MappingProblem, Translation, translate
 from hub.warehouse import Transaction
+from hub.warehouse.changes import Changes
 from hub.warehouse.state import fingerprint, remember, seen
 
 STATE = "map"
@@ -98,6 +99,7 @@ class ConnectionMapping:
     """Whether anything is known now that was not; an echo alone is no news, to no stage below."""
     keep_out: KeepOut | None = None
     judge: Judge = field(init=False)
+    changes: Changes = field(init=False)
 
     def __post_init__(self) -> None:
         """Have what is mapped measured."""
@@ -116,6 +118,7 @@ class ConnectionMapping:
             return self.outcome
         self.had_rows = {target for target, before in known.items() if before.loads}
         self.outcome.work = True
+        self.changes = Changes(self.transaction, STATE)
         problems: list[Problem] = []
         for group in work:
             problems += self._group(group)
@@ -130,6 +133,7 @@ class ConnectionMapping:
 
     def _group(self, group: Group) -> list[Problem]:
         if group.former:
+            self.changes.lose()
             store.clear(self.transaction, group.target, self.connection, self.project.identity.kinds)
             quarantine.forget(self.transaction, self.connection, group.former)
             planning.forget_loads(self.transaction, self.connection, group.target)
@@ -159,7 +163,9 @@ class ConnectionMapping:
         self.news = self.news or found.overruled or not found.only_echoes
         mark_older(self.transaction, rows, self.connection, stored)
         self.judge.measure(rows, task.fingerprint, stored)
-        store.store_rows(self.transaction, rows, self.connection, stored)
+        store.store_rows(self.transaction, rows, self.connection, stored, self.changes)
+        mark_overtaken(self.transaction, rows, self.connection)
+        self.judge.count_aside(rows)
         store.store_identifiers(self.transaction, rows, self.connection, stored)
         store.store_bare_records(self.transaction, rows, self.connection)
         store.store_statements(self.transaction, rows, self.connection)
@@ -249,7 +255,7 @@ class ConnectionMapping:
             table = self.project.schema[mapped.target]
             column = next((column.name for column in table.columns if column.references == through), None)
             if column is not None and mapped.target in self.had_rows and self.outcome.tables[through]:
-                store.repair_owners(self.transaction, mapped.target, through, column, self.connection)
+                store.repair_owners(self.transaction, mapped.target, through, column, self.connection, self.changes)
 
     def _remember(self, work: Sequence[Group]) -> None:
         before = seen(self.transaction, STATE)
@@ -260,3 +266,4 @@ class ConnectionMapping:
         ]
         former = [(group.target, sorted(group.former)) for group in work]
         remember(self.transaction, STATE, fingerprint(before, self.connection, news, former), self.as_of)
+        self.changes.vouch(self.as_of)

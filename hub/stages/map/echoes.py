@@ -193,7 +193,7 @@ class _Alike:
         """Compare kind by kind: every value given is stored, and as many."""
         table, rules = self._rows.table, self._rows.translation.identifiers
         identifier = self._transaction.table("identifier")
-        texts = list(self._rows.translation.mapped.mapping.identifiers.values())
+        texts = [text for _, _, text in self._rows.translation.mapped.mapping.identifier_texts]
         parts = []
         for kind in dict.fromkeys(rule.type for rule in rules):
             places = [place for place, rule in enumerate(rules) if rule.type == kind]

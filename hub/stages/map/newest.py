@@ -62,6 +62,43 @@ def mark_older(transaction: Transaction, rows: Rows, connection: str, stored: bo
         rows.superseded_failed = {str(load): int(failed) for load, _, failed in found}
 
 
+def overtakes(
+    time: sa.ColumnElement[Any],
+    load: sa.ColumnElement[str],
+    other_time: sa.ColumnElement[Any],
+    other_load: sa.ColumnElement[str],
+) -> sa.ColumnElement[bool]:
+    """Say whether a version that passes is newer than another one that does not.
+
+    Of times that are equal, or where the other one's can't be read, the later load package is the newer.
+    """
+    later = sa.cast(load, sa.Double()) > sa.cast(other_load, sa.Double())
+    undated = sa.or_(other_time.is_(None), time == other_time)
+    return sa.or_(time > other_time, sa.and_(undated, later))
+
+
+def mark_overtaken(transaction: Transaction, rows: Rows, connection: str) -> None:
+    """Find the failed rows of which a newer version is stored: nobody need mend them. Call it once that is stored.
+
+    So quarantine holds the same whether versions come one by one, in any order, or all at once.
+    """
+    if not rows.failed:
+        return
+    table, target = rows.table, transaction.table(rows.translation.table.name)
+    same = sa.and_(target.c.connection == text_constant(connection), target.c.source_key == table.c["_key"])
+    newer = overtakes(target.c.source_time, target.c.load_id, table.c["_time"], table.c["_load"])
+    failed = table.c["_reason"].is_not(None)
+    overtaken = sa.select(table.c["_load"], table.c["_row"]).select_from(table.join(target, same)).where(failed, newer)
+    known = [] if rows.older is None else [sa.select(rows.older.c["_load"], rows.older.c["_row"])]
+    older = transaction.hold("map_overtaken", sa.union(overtaken, *known))
+    here = sa.and_(older.c["_load"] == table.c["_load"], older.c["_row"] == table.c["_row"])
+    counted = sa.select(table.c["_load"], sa.func.count()).select_from(table.join(older, here)).where(failed)
+    rows.superseded_failed = {
+        str(load): int(count) for load, count in transaction.rows(counted.group_by(table.c["_load"]))
+    }
+    rows.older = older
+
+
 def _losers(
     table: sa.TableClause, conditions: Sequence[sa.ColumnElement[bool]], partition: Sequence[sa.ColumnElement[Any]]
 ) -> sa.Select[Any]:

@@ -63,9 +63,9 @@ def _shown(transaction: Transaction, mapped: Rows, raw: sa.FromClause, rows: int
     if mapped.record is not None:
         made["record_id"] = mapped.record
     made |= {column: table.c[f"c_{column}"] for column in translation.columns}
-    made |= {
-        f"identifier {rule.type}": table.c[f"i_{position}"] for position, rule in enumerate(translation.identifiers)
-    }
+    for position, rule in enumerate(translation.identifiers):
+        name = f"identifier {rule.type}"
+        made[name if name not in made else f"{name} ({position + 1})"] = table.c[f"i_{position}"]
     columns = [table.c["_reason"], *given.values(), *made.values()]
     same = sa.and_(raw.c[LOAD_ID] == table.c["_load"], raw.c[ROW] == table.c["_row"])
     query = (

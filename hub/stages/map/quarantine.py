@@ -12,13 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.lake import LOAD_ID, ROW, Place
+from hub.stages.map.newest import overtakes
 from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import row_json, text_constant
 
 KEYLESS = "#"
 """How the name of a row without a key begins: its number within its load package follows."""
-COLUMNS = ["connection", "raw_table", "target", "source_key", "reason", "row", "load_id", "mapping", "effect"]
+COLUMNS = ("connection", "raw_table", "target", "source_key", "reason", "row", "load_id", "mapping", "effect")
+TIME = "source_time"
 SET_ASIDE = "set aside"
 NOTED = "noted"
 """What a reason cost: the whole row, or only the one value."""
@@ -27,7 +29,7 @@ WHOLE_COLUMN = "*"
 
 
 def release(transaction: Transaction, rows: Rows, connection: str, fingerprint: str) -> None:
-    """Let those out whose key maps now, and this mapping's own remarks on values of rows that were read again."""
+    """Let those out of which a newer version maps, and this mapping's own remarks on values that were read again."""
     stored = transaction.table("quarantine")
     mapped = rows.translation.mapped
     here = [
@@ -41,8 +43,12 @@ def release(transaction: Transaction, rows: Rows, connection: str, fingerprint: 
     if not transaction.count(stored, *here):
         return
     source, conditions = rows.fresh()
-    keys = sa.select(rows.table.c["_key"]).select_from(source).where(*conditions)
-    transaction.execute(sa.delete(stored).where(*here, stored.c.source_key.in_(keys)))
+    table = rows.table
+    newer = overtakes(table.c["_time"], table.c["_load"], stored.c.source_time, stored.c.load_id)
+    passed = sa.exists(sa.select(table.c["_key"]).select_from(source)).where(
+        *conditions, table.c["_key"] == stored.c.source_key, newer
+    )
+    transaction.execute(sa.delete(stored).where(*here, passed))
 
 
 def let_out(transaction: Transaction, connection: str, raw_table: str, replaced: Iterable[Place]) -> None:
@@ -126,6 +132,7 @@ def _insert(
         table.c["_load"],
         text_constant(fingerprint),
         text_constant(effect),
+        table.c["_time"],
     ]
     query = sa.select(*values).select_from(source.join(raw, same)).where(*conditions)
-    transaction.execute(sa.insert(transaction.table("quarantine")).from_select(COLUMNS, query))
+    transaction.execute(sa.insert(transaction.table("quarantine")).from_select([*COLUMNS, TIME], query))

@@ -15,14 +15,15 @@ import sqlalchemy as sa
 
 from hub.errors import RejectedError
 from hub.lake import Lake
+from hub.ledger import Ledger
 from hub.project import Project
-from hub.stages.map.believed import map_if_believed
-from hub.stages.map.connection import ConnectionMapping, plugin_functions
+from hub.stages.map.connection import plugin_functions
 from hub.stages.map.groups import seen
-from hub.stages.map.quality import keep_findings
 from hub.stages.map.quarantine import WHOLE_COLUMN
 from hub.stages.map.raw import LakeData
 from hub.stages.map.rejected import LANDING
+from hub.stages.map.stopped import stopped
+from hub.stages.map.together import Round
 from hub.warehouse import Transaction, Warehouse
 from hub.warehouse.constructs import text_constant
 
@@ -63,12 +64,14 @@ def replay(
     choice: Choice,
     as_of: datetime,
     accepted: Mapping[str, str] = MappingProxyType({}),
+    ledger: Ledger | None = None,
 ) -> Replayed:
     """Map the load packages of the chosen rows once more, one transaction per connection: killed, it did nothing.
 
     A mapping reads the oldest of those packages and every later one, so that the newest version still wins, and asks
-    libraries again about values that they refused. Raises RejectedError where nothing is chosen, or nothing that a
-    mapping set aside; StoppedError where a check stops the connection.
+    libraries again about values that they refused. What has landed since is mapped too, as a run would: with a
+    `ledger`, rows about people who were erased are kept out. Raises RejectedError where nothing is chosen, or nothing
+    that a mapping set aside; StoppedError where a check stops the connection.
     """
     done = Replayed()
     plugins = plugin_functions(project)
@@ -86,11 +89,11 @@ def replay(
             for mapping, load_id in oldest.items():
                 _forget(transaction, connection, mapping, load_id)
             _forget_refusals(transaction)
-            work = ConnectionMapping(transaction, project, LakeData(lake), connection, as_of, plugins)
-            known = seen(transaction).get(connection, {})
-            findings, _ = map_if_believed(work, known, accepted.get(connection))
-            keep_findings(transaction, findings, as_of)
+            known, before = seen(transaction), stopped(transaction)
+            work = Round(warehouse, project, lake, as_of, accepted, ledger, known, before, plugins)
+            mapped = work.one(transaction, connection, LakeData(lake), work.erased())
             done.after[connection] = _count(transaction, connection, choice)
+            work.let_go(transaction, connection, mapped)
             transaction.let_go_all()
     return done
 

@@ -11,6 +11,7 @@ from hub.stages.map.newest import newest_first, oldest_first
 from hub.stages.map.rows import Rows
 from hub.stages.map.translate import StatementRule
 from hub.warehouse import Transaction
+from hub.warehouse.changes import Changes
 from hub.warehouse.constructs import text_constant
 
 STATEMENT = "statement:"
@@ -26,16 +27,25 @@ def has_rows(transaction: Transaction, table: str, connection: str) -> bool:
     return found is not None
 
 
-def store_rows(transaction: Transaction, rows: Rows, connection: str, stored: bool) -> None:
-    """Insert or update the newest good rows in their table."""
+def store_rows(transaction: Transaction, rows: Rows, connection: str, stored: bool, changes: Changes) -> None:
+    """Insert or update the newest good rows in their table, and note what changes by that.
+
+    The first rows of a connection in a table are not noted one by one: a new system tells of everybody.
+    """
     source, conditions = rows.fresh()
     values = _values(rows, connection)
     columns = [element.label(name) for name, element in values.items()]
     query = sa.select(*columns).select_from(source).where(*conditions)
     target = transaction.table(rows.translation.table.name)
     if stored and _known(transaction, rows, connection):
-        transaction.merge(target, transaction.hold("map_fresh", query))
+        fresh = transaction.hold("map_fresh", query)
+        changes.differing(target, fresh)
+        transaction.merge(target, fresh)
     else:
+        if stored:
+            changes.rows(target, query)
+        else:
+            changes.lose()
         transaction.execute(sa.insert(target).from_select(list(values), query))
 
 
@@ -222,19 +232,20 @@ def _one_each(query: sa.Select[Any], order: Sequence[sa.ColumnElement[Any]], nam
 # references
 
 
-def repair_owners(transaction: Transaction, table: str, through: str, column: str, connection: str) -> None:
+def repair_owners(
+    transaction: Transaction, table: str, through: str, column: str, connection: str, changes: Changes
+) -> None:
     """Give rows that came before the row they refer to, or whose row changed hands, its record."""
     rows, owner = transaction.table(table), transaction.table(through).alias("owner")
-    transaction.execute(
-        sa.update(rows)
-        .values(record_id=owner.c.record_id)
-        .where(
-            _of(rows, connection),
-            _of(owner, connection),
-            owner.c.source_key == rows.c[column],
-            rows.c.record_id.is_distinct_from(owner.c.record_id),
-        )
+    other = (
+        _of(rows, connection),
+        _of(owner, connection),
+        owner.c.source_key == rows.c[column],
+        rows.c.record_id.is_distinct_from(owner.c.record_id),
     )
+    for whose in (rows, owner):
+        changes.rows(rows, sa.select(rows.c.connection, rows.c.source_key, whose.c.record_id).where(*other))
+    transaction.execute(sa.update(rows).values(record_id=owner.c.record_id).where(*other))
 
 
 # a changed mapping

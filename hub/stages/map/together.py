@@ -62,18 +62,18 @@ class Round:
             return self._each(data)
 
     def _in_one(self, data: Mapping[str, LakeData]) -> tuple[list[Mapped], list[str]]:
-        erased = self._erased()
+        erased = self.erased()
         waiting = {connection: words for connection in data if (words := self._waits(connection, data[connection]))}
         going = [connection for connection in data if connection not in waiting]
         with self.warehouse.begin() as transaction:
-            mapped = [self._one(transaction, connection, data[connection], erased) for connection in going]
+            mapped = [self.one(transaction, connection, data[connection], erased) for connection in going]
             for connection, one in zip(going, mapped, strict=True):
-                self._let_go(transaction, connection, one)
+                self.let_go(transaction, connection, one)
             transaction.let_go_all()
         return mapped, list(waiting.values())
 
     def _each(self, data: Mapping[str, LakeData]) -> tuple[list[Mapped], list[str]]:
-        erased = self._erased()
+        erased = self.erased()
         mapped: list[Mapped] = []
         failures: list[str] = []
         for connection in data:
@@ -82,8 +82,8 @@ class Round:
                     failures.append(words)
                     continue
                 with self.warehouse.begin() as transaction:
-                    one = self._one(transaction, connection, data[connection], erased)
-                    self._let_go(transaction, connection, one)
+                    one = self.one(transaction, connection, data[connection], erased)
+                    self.let_go(transaction, connection, one)
                     transaction.let_go_all()
             except StoppedError as error:
                 failures.append(f"{connection}: {error}")
@@ -105,7 +105,8 @@ class Round:
         still = before is not None and before.state == self._state(connection, data)
         return f"{connection}: {before.words}" if before is not None and still else ""
 
-    def _one(self, transaction: Transaction, connection: str, data: LakeData, erased: Erased | None) -> Mapped:
+    def one(self, transaction: Transaction, connection: str, data: LakeData, erased: Erased | None) -> Mapped:
+        """Map one connection. Raises StoppedError where a check stops it."""
         rejected = show_rejected(transaction, data, connection)
         work = ConnectionMapping(transaction, self.project, data, connection, self.as_of, self.plugins)
         if erased:
@@ -117,13 +118,13 @@ class Round:
         outcome.work = outcome.work or rejected or turned
         return Mapped(outcome, findings, work.keep_out)
 
-    def _let_go(self, transaction: Transaction, connection: str, mapped: Mapped) -> None:
+    def let_go(self, transaction: Transaction, connection: str, mapped: Mapped) -> None:
         """Take rows about the erased out of the lake, once nothing can fail any more but the commit itself."""
         if self.ledger is not None and mapped.keep_out is not None and mapped.keep_out.rows:
             self.ledger.erasures.mark(AGAIN, mapped.keep_out.learned)
             mapped.keep_out.let_go(transaction, self.lake, connection)
 
-    def _erased(self) -> Erased | None:
+    def erased(self) -> Erased | None:
         """Know the erased; anew for each attempt, as what it learns must be written down by the one that stays."""
         if self.ledger is None:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -173,11 +173,10 @@ class _Translator:
             self._problem(
                 ("identifiers",), "only person has identifiers; use `person` or `guest` to say whose row it is"
             )
-        result.identifiers = [
-            identifier
-            for name, text in mapping.identifiers.items()
-            if (identifier := self._identifier(("identifiers", name), name, text)) is not None
-        ]
+        for path, name, text in mapping.identifier_texts:
+            identifier = self._identifier(path, name, text)
+            if identifier is not None:
+                result.identifiers.append(_said_once(identifier, result.identifiers))
         for position, consent in enumerate(mapping.consent):
             self._consent(("consent", position), consent)
         for position, preference in enumerate(mapping.preference):
@@ -413,6 +412,15 @@ class _Translator:
             if name in used:
                 self.result.raw_for_checks[name] = given.element
         return replace(self.scope, names=names, stepwise=False)
+
+
+def _said_once(rule: IdentifierRule, before: Sequence[IdentifierRule]) -> IdentifierRule:
+    """Leave a value out where one before it, of the same kind, is the same."""
+    value = rule.value
+    for other in before:
+        if other.type == rule.type:
+            value = sa.func.nullif(value, other.value)
+    return replace(rule, value=value)
 
 
 def _scalar(value: str | int | float | bool) -> str:

@@ -27,6 +27,7 @@ from hub.stages.resolve.records import assign, new_numbers, numbered
 from hub.stages.resolve.rules import rules_of
 from hub.stages.resolve.wider import every_number, widen
 from hub.warehouse import Transaction, Warehouse
+from hub.warehouse.changes import Changes
 from hub.warehouse.state import fingerprint, remember, seen
 
 _ROOM = "match"
@@ -50,6 +51,7 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
         record = transaction.table("source_record")
         if seen(transaction, "resolve") == mark and not transaction.count(record, record.c.person_id.is_(None)):
             return Report("resolve", skipped=True)
+        changes = Changes(transaction, "resolve")
         by_hand = ledger.verdicts.current()
         numbers = new_numbers(transaction, as_of)
         model = kept_model(transaction, matching) if matching is not None else None
@@ -73,13 +75,14 @@ def resolve(warehouse: Warehouse, ledger: Ledger, project: Project, as_of: datet
             matched = match(transaction, matching, compared, judged.told, project.state / _ROOM)
         records, links, verdicts = judged.records, judged.links, judged.verdicts
         people = find_people(transaction, judged, matched, rules)
-        new, moved = assign(transaction, records, people.records)
+        new, moved = assign(transaction, records, people.records, changes)
         followed = follow(transaction, project.terms, moved, as_of)
         _offer(transaction, people.candidates, records if news else None, as_of)
         touched = keep(transaction, news, links, people, verdicts, form, decided, as_of)
         changed = rewrite_people(transaction, links, project, touched)
         companies = find_companies(transaction)
         remember(transaction, "resolve", mark, as_of)
+        changes.vouch(as_of)
         looked_at = transaction.count(records)
         persons = transaction.count(transaction.table("person"))
         aside = transaction.table("value_set_aside")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from hub.stages.resolve.agreement import FAR, NAMELESS, NEAR, OTHER, SAME, SILENT, agrees
 from hub.stages.resolve.rules import Rules
+from hub.warehouse.constructs import in_order
 
 _HOW = {SAME: "same", NEAR: "similar", FAR: "related", SILENT: "not told", OTHER: "different"}
 
@@ -51,11 +52,11 @@ def grey_pairs(
     )
     one, other = records.alias("one"), records.alias("other")
     judged = sa.exists(sa.select(verdicts.c.low).where(verdicts.c.low == found.c.low, verdicts.c.high == found.c.high))
-    ids = (one.c.record_id, other.c.record_id)
+    low_record, high_record = in_order(one.c.record_id, other.c.record_id)
     return (
         sa.select(
-            sa.func.least(*ids).label("low_record"),
-            sa.func.greatest(*ids).label("high_record"),
+            low_record.label("low_record"),
+            high_record.label("high_record"),
             found.c.found_by,
             sa.cast(sa.null(), sa.Numeric(18, 4)).label("score"),
             found.c.reason,

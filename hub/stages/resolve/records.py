@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.warehouse import Transaction
+from hub.warehouse.changes import Changes
 from hub.warehouse.state import remember, seen
 
 NUMBERS = "record_no"
@@ -45,8 +46,13 @@ def numbered(
     return transaction.hold(name, every)
 
 
-def assign(transaction: Transaction, records: sa.TableClause, people: sa.TableClause) -> tuple[int, sa.TableClause]:
-    """Write number, person and reason where they differ; return how many records are new, and which ones moved."""
+def assign(
+    transaction: Transaction, records: sa.TableClause, people: sa.TableClause, changes: Changes
+) -> tuple[int, sa.TableClause]:
+    """Write number, person and reason where they differ; return how many records are new, and which ones moved.
+
+    Who gains or loses a record by that is noted among the changes.
+    """
     partner = records.alias("partner_record")
     differs = sa.or_(
         records.c.fresh,
@@ -72,6 +78,8 @@ def assign(transaction: Transaction, records: sa.TableClause, people: sa.TableCl
         )
         .where(differs),
     )
+    for whose in (news.c.person_id, news.c.before):
+        changes.people(sa.select(whose).where(whose.is_not(None), news.c.person_id.is_distinct_from(news.c.before)))
     record = transaction.table("source_record")
     transaction.execute(
         sa.update(record)

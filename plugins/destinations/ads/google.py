@@ -45,7 +45,9 @@ MOST = 10_000
 """Members per request."""
 
 RETRIABLE = frozenset({408, 425, 429, 503})
-FINAL = frozenset({"SUCCESS", "FAILED", "PARTIAL_SUCCESS"})
+FORGOTTEN = "NOT_FOUND"
+"""What Google says of an upload that it no longer knows."""
+FINAL = frozenset({"SUCCESS", "FAILED", "PARTIAL_SUCCESS", FORGOTTEN})
 _GRANTED = {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
 _PLACE = re.compile(r"audience_?members\[(\d+)\]", re.IGNORECASE)
 _ADDRESS = ("givenName", "familyName", "regionCode", "postalCode")
@@ -221,8 +223,14 @@ class GoogleAds(Destination):
 
     def _outcome(self, request_id: str) -> dict[str, Any] | None:
         """Ask what became of an upload; None while Google is at it."""
-        answer = self._read("/v1/requestStatus:retrieve", {"requestId": request_id})
-        (status, *_) = value_at("requestStatusPerDestination", answer) or [{}]
+        with self._outgoing() as google:
+            answer = self._ask(google, "GET", "/v1/requestStatus:retrieve", query={"requestId": request_id})
+            said = parsed(answer.body)
+            if answer.status == 404 and text_at("error.status", said) == FORGOTTEN:
+                said = {"requestStatusPerDestination": [{"requestStatus": FORGOTTEN}]}
+            else:
+                _demand(google, answer)
+        (status, *_) = value_at("requestStatusPerDestination", said) or [{}]
         if status.get("requestStatus") not in FINAL:
             return None
         ingested = value_at("audienceMembersIngestionStatus.userDataIngestionStatus", status) or {}
@@ -250,10 +258,8 @@ class GoogleAds(Destination):
     def _read(self, path: str, query: Mapping[str, str]) -> Any:
         with self._outgoing() as google:
             answer = self._ask(google, "GET", path, query=query)
-            if answer.status == 200:
-                return parsed(answer.body)
-            busy = answer.status in RETRIABLE or answer.status >= 500
-            raise (TemporaryError if busy else ConfigurationError)(f"{google.host}: {_reason(answer)}")
+            _demand(google, answer)
+            return parsed(answer.body)
 
     def _ask(
         self, google: Outgoing, method: str, path: str, body: bytes = b"", query: Mapping[str, str] | None = None
@@ -296,6 +302,13 @@ def _wrong_ones(answer: Answer, number: int) -> dict[int, str]:
             if place is not None and int(place[1]) < number:
                 found.setdefault(int(place[1]), clean_reason(f"Google: {violation.get('description', '')}"))
     return found
+
+
+def _demand(google: Outgoing, answer: Answer) -> None:
+    """Raise TemporaryError or ConfigurationError for what is no answer to a question."""
+    if answer.status != 200:
+        busy = answer.status in RETRIABLE or answer.status >= 500
+        raise (TemporaryError if busy else ConfigurationError)(f"{google.host}: {_reason(answer)}")
 
 
 def _reason(answer: Answer) -> str:

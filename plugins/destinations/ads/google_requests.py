@@ -21,7 +21,10 @@ class TakenRequests:
         """Remember a request. It was taken, so that it can't be noted is told, and stops nothing."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file(request_id).write_text(json.dumps({"request_id": request_id, **about}), encoding="utf-8")
+            file = self._file(request_id)
+            part = file.with_suffix(".part")  # a kill leaves no half of one
+            part.write_text(json.dumps({"request_id": request_id, **about}), encoding="utf-8")
+            part.replace(file)
         except OSError as error:
             get("plugins.google_ads").warning("the outcome of an upload will not be known", reason=error.strerror)
 

@@ -18,6 +18,7 @@ from hub.contracts import Capabilities, Check, Destination, Erasable, Message, P
 from hub.errors import HubError, RejectedError, TemporaryError
 from hub.hookspecs import hookimpl
 from hub.normalise.address import PostalAddress, address_lines, why_unaddressable
+from hub.outgoing import NoAnswerError
 from plugins.destinations.print.config import PrintConfig
 from plugins.destinations.print.drop import Drop, open_drop, open_returns
 from plugins.destinations.print.kix import bars_of, kix_of
@@ -177,11 +178,21 @@ class Print(Destination):
             entries = self._put_batch(letters, press, drop, outcomes)
         else:
             entries = self._put_each(letters, press, drop, outcomes)
-        if entries:
+        return outcomes | self._announce(entries, drop) if entries else outcomes
+
+    def _announce(self, entries: Sequence[Entry], drop: Drop) -> dict[str, Result]:
+        """Put the manifest: once it may be there, in one form, the printer may take the letters."""
+        there = False
+        try:
             for form in sorted(self.config.manifest):
                 drop.put(f"letters-{_name_of(entries)}.{form}", write_manifest(entries, form))
-        outcomes |= {entry.id: Result(entry.id, "accepted", remote_id=entry.file) for entry in entries}
-        return outcomes
+                there = True
+        except TemporaryError as error:
+            if not (there or isinstance(error, NoAnswerError)):
+                raise
+            reason = f"the printer may have their manifest: {error}"
+            return {entry.id: Result(entry.id, "unknown", entry.file, reason) for entry in entries}
+        return {entry.id: Result(entry.id, "accepted", entry.file) for entry in entries}
 
     def _put_each(
         self, letters: Sequence[_Addressed], press: Press, drop: Drop, outcomes: dict[str, Result]

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from hub.errors import ConfigurationError, TemporaryError
-from hub.outgoing import describe
+from hub.outgoing import NoAnswerError, describe
 from plugins.destinations.print.config import PrintConfig
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Drop(Protocol):
         """Close it."""
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file, or replace it. Raises TemporaryError."""
+        """Write a file, or replace it. Raises TemporaryError; NoAnswerError where it may be there all the same."""
 
     def look(self) -> str:
         """Say in words what is there, changing nothing. Raises TemporaryError."""
@@ -171,7 +171,7 @@ class SftpDrop:
         with self._failures(), self._open().open(temporary, "wb") as file:
             file.set_pipelined(True)
             file.write(content)
-        with self._failures():
+        with self._failures(NoAnswerError):
             self._rename(temporary, final)
 
     def look(self) -> str:
@@ -206,11 +206,11 @@ class SftpDrop:
             sftp.rename(temporary, final)
 
     @contextlib.contextmanager
-    def _failures(self) -> Any:
+    def _failures(self, kind: type[TemporaryError] = TemporaryError) -> Any:
         try:
             yield
         except (_paramiko().SSHException, OSError, EOFError) as error:
-            raise TemporaryError(f"{self._place} failed: {describe(error)}") from None
+            raise kind(f"{self._place} failed: {describe(error)}") from None
 
     def _open(self) -> SFTPClient:
         if self._sftp is None:

@@ -11,15 +11,9 @@ from urllib.parse import quote, urlencode
 from hub.contracts import Status
 from hub.errors import RejectedError
 from hub.oauth import Tokens
-from hub.outgoing import Answer, Outgoing, clean_reason, reason_of, status_of
+from hub.outgoing import Answer, NotSentError, Outgoing, clean_reason, reason_of, status_of
 from hub.templated import as_json, as_text, filled, parsed, text_at, value_at, written
 from plugins.destinations.rest.config import Request
-
-SILENCES = 3
-"""After so many requests in a row without an answer, the rest of a batch waits."""
-
-_SHORTEST_WORD = 3
-
 
 UNWRITABLE = "a field holds what JSON can't: send text, numbers, dates or lists"
 
@@ -43,7 +37,7 @@ class Api:
     def call(self, request: Request, values: Mapping[str, Any]) -> Answer:
         """Make one request. Raises RejectedError where it can't be written, NotSentError and NoAnswerError."""
         try:
-            path = written(request.path, values, lambda text: quote(text, safe=""))
+            path = written(request.path, values, _step)
             query = {name: as_text(value) for name, value in filled(request.query, values).items()}
             headers = {name: _one_line(written(text, values)) for name, text in request.headers.items()}
             content, kind = _content(request, values)
@@ -70,11 +64,13 @@ class Meaning:
 
     status: Status
     reason: str = ""
-    retry_after: float | None = None
 
 
 def meaning_of(request: Request, answer: Answer, retriable: Collection[int], personal: Collection[str]) -> Meaning:
-    """Tell it by the status, by the error in an answer of 200, and by the refusal in one of 5xx."""
+    """Tell it by the status, by the error in an answer of 200, and by the refusal in one of 5xx.
+
+    Raises NotSentError where the API takes nothing from us now.
+    """
     known = answer.status in request.accepted and not answer.is_page
     if known or text_at(request.code_at, parsed(answer.body)) in request.done:
         return Meaning("accepted")
@@ -89,7 +85,10 @@ def meaning_of(request: Request, answer: Answer, retriable: Collection[int], per
         busy = any(word.lower() in said.lower() for word in request.busy)
         told = "an answer of 200 with an error" if status == "accepted" else f"HTTP {answer.status}"
         return Meaning("later" if busy else "rejected", f"{told}: {said}")
-    return Meaning(status, reason_of(answer, *personal), answer.retry_after if status == "later" else None)
+    reason = reason_of(answer, *personal)
+    if status == "later" and answer.holds_for_all:
+        raise NotSentError(reason, answer.retry_after)
+    return Meaning(status, reason)
 
 
 def id_in(request: Request, answer: Answer) -> str:
@@ -114,12 +113,6 @@ def _objects(there: Any) -> list[Mapping[str, Any]]:
     return [one for one in there if isinstance(one, Mapping)] if isinstance(there, list) else []
 
 
-def words_of(values: Collection[Any]) -> frozenset[str]:
-    """Give the words that a reason must not repeat."""
-    words = {word for value in values if isinstance(value, str) for word in value.split()}
-    return frozenset(word for word in words if len(word) >= _SHORTEST_WORD)
-
-
 def _content(request: Request, values: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
     if request.body is None:
         return b"", {}
@@ -129,6 +122,13 @@ def _content(request: Request, values: Mapping[str, Any]) -> tuple[bytes, dict[s
         return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=as_json)
     return text.encode(), {"Content-Type": "application/json; charset=utf-8"}
+
+
+def _step(text: str) -> str:
+    """Write a value into a path. Without it, the path names everything of its kind."""
+    if not text:
+        raise RejectedError("a value that the address needs is empty")
+    return quote(text, safe="")
 
 
 def _as_said(error: Any) -> str:

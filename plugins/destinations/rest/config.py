@@ -102,6 +102,9 @@ class RowRequest(Request):
         description="What the answer lists of a row that was taken, by place, as an API may pass over what it does not "
         "know: {tags: [{name: '{tag}'}]}.",
     )
+    unless: dict[str, str] = Field(
+        {}, description="What the answer says, by place, of a row that stays out all the same: {status: archived}."
+    )
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
@@ -112,8 +115,8 @@ class RowRequest(Request):
             raise ValueError("`batch` needs {rows} in `body`, and `row`")
         if self.results is not None and not many:
             raise ValueError("`results` is for requests of many rows")
-        if self.holds and many:
-            raise ValueError("`holds` is for requests of one row")
+        if (self.holds or self.unless) and many:
+            raise ValueError("`holds` and `unless` are for requests of one row")
         single = placeholders([self.path, self.query, list(self.headers.values())]) - {"object"}
         if many and single:
             raise ValueError(
@@ -243,7 +246,9 @@ class Mail(Request):
 
     sender: str = Field("", description="Who writes, as {sender}.")
     unsubscribe_url: str | None = Field(
-        None, description="The https address that takes one-click unsubscribes; the token is added to it."
+        None,
+        description="The https address of your own that takes one-click unsubscribes; the token is added to it. "
+        "Without it, the hub's own page takes them where hub.yaml has a `public_url`.",
     )
     idempotency_window: Duration | None = Field(
         None, description="How long the API takes the same {id} only once: 24 hours. None if it does not."

@@ -6,26 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from hub.contracts import Erasable, Result
-from hub.errors import RejectedError
-from hub.outgoing import NoAnswerError, NotSentError
-from plugins.destinations.rest.api import Api, meaning_of, words_of
+from hub.in_turn import in_turn
+from hub.outgoing import NoAnswerError, NotSentError, words_of
+from plugins.destinations.rest.api import Api, meaning_of
 from plugins.destinations.rest.config import Erase
 
 
 def erase_records(api: Api, requests: Sequence[Erase], records: Sequence[Erasable]) -> list[Result]:
     """Erase records; what came without an answer goes again, for erasing twice changes nothing."""
-    results: list[Result] = []
-    gone = ""
-    for record in records:
-        if gone:
-            results.append(Result(record.key, "later", reason=gone))
-            continue
-        try:
-            results.append(_erase(api, requests, record))
-        except (NotSentError, NoAnswerError) as error:
-            gone = str(error)
-            results.append(Result(record.key, "later", reason=gone))
-    return results
+    return in_turn(records, lambda record: [record.key], lambda record: [_erase(api, requests, record)])
 
 
 def _erase(api: Api, requests: Sequence[Erase], record: Erasable) -> Result:
@@ -36,9 +25,9 @@ def _erase(api: Api, requests: Sequence[Erase], record: Erasable) -> Result:
         return Result(record.key, "rejected", reason=f"the hub does not know its {needs}")
     try:
         answer = api.call(request, values)
-    except RejectedError as error:
-        return Result(record.key, "rejected", reason=str(error))
+    except NoAnswerError as error:
+        raise NotSentError(str(error)) from None
     meaning = meaning_of(request, answer, api.retriable, words_of([*values.values()]))
     if meaning.status == "accepted" and request.takes_time and answer.status not in request.accepted:
         return Result(record.key, "unknown", reason="it erases in its own time")
-    return Result(record.key, meaning.status, "", meaning.reason, meaning.retry_after)
+    return Result(record.key, meaning.status, "", meaning.reason)

@@ -8,8 +8,9 @@ from typing import Any
 
 from hub.contracts import Result, Row
 from hub.errors import RejectedError
+from hub.outgoing import words_of
 from hub.templated import parsed, text_at, value_at, written
-from plugins.destinations.rest.api import Api, meaning_of, missing, words_of
+from plugins.destinations.rest.api import Api, meaning_of, missing
 from plugins.destinations.rest.config import Find
 
 
@@ -22,21 +23,19 @@ class Found:
 
 
 def look_for(api: Api, find: Find, row: Row, values: Mapping[str, Any]) -> Found | Result:
-    """Look for the row's thing; a result where it can't be written."""
+    """Look for the row's thing; a result where it can't be written. Raises what `Api.call` raises."""
+    answer = api.call(find, values)
     try:
-        answer = api.call(find, values)
         ours = {place: written(template, values) for place, template in find.ours.items()}
-    except RejectedError as error:
-        return Result(row.key, "rejected", reason=str(error))
     except KeyError as error:
-        return Result(row.key, "rejected", reason=missing(error))
+        raise RejectedError(missing(error)) from None
     if answer.status in find.accepted:
         return Found()
     meaning = meaning_of(find, answer, api.retriable, words_of(list(row.fields.values())))
     if meaning.status == "unknown":
         return Result(row.key, "later", reason=meaning.reason)  # it was only asked: nothing was written
     if meaning.status != "accepted":
-        return Result(row.key, meaning.status, reason=meaning.reason, retry_after=meaning.retry_after)
+        return Result(row.key, meaning.status, reason=meaning.reason)
     thing = value_at(find.at, parsed(answer.body))
     if not thing:
         return Found()

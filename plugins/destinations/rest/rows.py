@@ -8,9 +8,10 @@ from typing import Any
 
 from hub.contracts import Operation, Result, Row, SyncBatch
 from hub.errors import RejectedError, suggest
-from hub.outgoing import Answer, NoAnswerError, NotSentError, clean_reason
+from hub.in_turn import in_turn
+from hub.outgoing import Answer, clean_reason, words_of
 from hub.templated import as_text, filled, parsed, placeholders, text_at, value_at, written
-from plugins.destinations.rest.api import SILENCES, UNWRITABLE, Api, id_in, left_out, meaning_of, missing, words_of
+from plugins.destinations.rest.api import UNWRITABLE, Api, id_in, left_out, meaning_of, missing
 from plugins.destinations.rest.config import Find, Results, RowRequest, WrittenObject
 from plugins.destinations.rest.finding import Found, look_for
 
@@ -19,26 +20,13 @@ Given = tuple[Row, Mapping[str, Any]]
 
 
 def write_rows(api: Api, thing: WrittenObject, batch: SyncBatch) -> list[Result]:
-    """Write a batch; an API that is away lets the rest wait."""
+    """Write a batch; an API that is away, or takes nothing now, lets the rest wait."""
     size, write = _writer(api, thing, batch.operation)
-    results = {row.key: Result(row.key, "rejected", reason=wrong) for row, wrong in _lost(thing, batch.rows)}
+    lost = {row.key: Result(row.key, "rejected", reason=wrong) for row, wrong in _lost(thing, batch.rows)}
     named = thing.named
-    given = [(row, {**row.fields, **_own(row, batch, named)}) for row in batch.rows if row.key not in results]
-    silences, gone = 0, ""
-    for part in _parts(given, size):
-        if gone:
-            results |= _same(part, Result("", "later", reason=gone))
-            continue
-        try:
-            results |= write(part)
-            silences = 0
-        except NotSentError as error:
-            gone = str(error)
-            results |= _same(part, Result("", "later", reason=gone, retry_after=error.retry_after))
-        except NoAnswerError as error:
-            silences += 1
-            gone = f"not tried: {error}" if silences == SILENCES else ""
-            results |= _same(part, Result("", "unknown", reason=str(error)))
+    given = [(row, {**row.fields, **_own(row, batch, named)}) for row in batch.rows if row.key not in lost]
+    told = in_turn(_parts(given, size), lambda part: [row.key for row, _ in part], write)
+    results = lost | {result.id: result for result in told}
     return [results[row.key] for row in batch.rows]
 
 
@@ -55,11 +43,11 @@ def _lost(thing: WrittenObject, rows: Iterable[Row]) -> Iterator[tuple[Row, str]
 
 def _writer(
     api: Api, thing: WrittenObject, operation: Operation
-) -> tuple[int, Callable[[Sequence[Given]], dict[str, Result]]]:
+) -> tuple[int, Callable[[Sequence[Given]], list[Result]]]:
     """Say how many rows are written at once, and how."""
     find = thing.find
     if find is not None and operation in ("upsert", "add", "update"):
-        return 1, lambda part: {row.key: _write_found(api, thing, find, operation, row, it) for row, it in part}
+        return 1, lambda part: [_write_found(api, thing, find, operation, row, it) for row, it in part]
     request = dict(thing.requests())[operation]
     return request.batch, lambda part: _write(api, request, part)
 
@@ -94,10 +82,9 @@ def _parts(given: Sequence[Given], size: int) -> Iterable[Sequence[Given]]:
     return (given[start : start + size] for start in range(0, len(given), size))
 
 
-def _write(api: Api, request: RowRequest, part: Sequence[Given]) -> dict[str, Result]:
+def _write(api: Api, request: RowRequest, part: Sequence[Given]) -> list[Result]:
     if request.row is None:
-        row, values = part[0]
-        return {row.key: _write_one(api, request, row, values)}
+        return [_write_one(api, request, row, values) for row, values in part]
     refused: dict[str, Result] = {}
     going: list[Given] = []
     bodies: list[Any] = []
@@ -108,36 +95,37 @@ def _write(api: Api, request: RowRequest, part: Sequence[Given]) -> dict[str, Re
         except RejectedError as error:
             refused[row.key] = Result(row.key, "rejected", reason=str(error))
     if not going:
-        return refused
+        return list(refused.values())
     answer = api.call(request, {"rows": bodies, "object": going[0][1]["object"]})
     personal = words_of([value for row, _ in going for value in row.fields.values()])
     meaning = meaning_of(request, answer, api.retriable, personal)
     if meaning.status != "accepted" or request.results is None or answer.status in request.accepted:
-        told = Result("", meaning.status, reason=meaning.reason, retry_after=meaning.retry_after)
-        return {**refused, **_same(going, told)}
-    return {**refused, **read_results(request.results, going, answer)}
+        return [*refused.values(), *(Result(row.key, meaning.status, reason=meaning.reason) for row, _ in going)]
+    return [*refused.values(), *read_results(request.results, going, answer)]
 
 
 def _write_one(api: Api, request: RowRequest, row: Row, values: Mapping[str, Any]) -> Result:
     if not row.remote_id and "remote_id" in placeholders([request.path, request.query, request.body]):
         return Result(row.key, "rejected", reason="the hub does not know what it is called there: take it out there")
-    try:
-        holds = _filled(request.holds, values)
-        answer = api.call(request, values)
-    except RejectedError as error:
-        return Result(row.key, "rejected", reason=str(error))
+    holds = _filled(request.holds, values)
+    answer = api.call(request, values)
     personal = words_of([*row.fields.values(), *values["found"].values()])
     meaning = meaning_of(request, answer, api.retriable, personal)
-    if meaning.status == "accepted" and (lost := left_out(holds, answer)):
+    if meaning.status != "accepted":
+        return Result(row.key, meaning.status, row.remote_id, meaning.reason)
+    if lost := left_out(holds, answer):
         return Result(row.key, "rejected", row.remote_id, f"the answer leaves out {', '.join(lost)}: not known there")
-    remote_id = id_in(request, answer) if meaning.status == "accepted" else ""
-    return Result(row.key, meaning.status, remote_id or row.remote_id, meaning.reason, meaning.retry_after)
+    remote_id = id_in(request, answer) or row.remote_id
+    said = parsed(answer.body)
+    if out := [f"{place}: {word}" for place, word in request.unless.items() if text_at(place, said) == word]:
+        return Result(row.key, "rejected", remote_id, f"it stays out there ({', '.join(out)}): mend that there")
+    return Result(row.key, "accepted", remote_id)
 
 
 def _filled(template: Any, values: Mapping[str, Any]) -> Any:
     try:
         body = filled(template, values)
-        as_text(body)
+        as_text(body).encode()
     except KeyError as error:
         raise RejectedError(missing(error)) from None
     except (TypeError, ValueError, RecursionError):
@@ -145,24 +133,26 @@ def _filled(template: Any, values: Mapping[str, Any]) -> Any:
     return body
 
 
-def read_results(how: Results, given: Sequence[Given], answer: Answer) -> dict[str, Result]:
+def read_results(how: Results, given: Sequence[Given], answer: Answer) -> list[Result]:
     """Read what became of each row. A row about which the answer is unclear is unknown."""
     entries = value_at(how.at, parsed(answer.body))
     if entries is None and how.only != "all":
         entries = []
     if not isinstance(entries, list):
-        reason = f"the answer has no list at '{how.at}'" if how.at else "the answer is no list"
-        return _same(given, Result("", "unknown", reason=reason))
+        return _unclear(given, f"the answer has no list at '{how.at}'" if how.at else "the answer is no list")
     if how.key_at is None and how.index_at is None:
         if len(entries) != len(given):
-            told = f"the answer speaks of {len(entries)} rows, and {len(given)} were sent"
-            return _same(given, Result("", "unknown", reason=told))
-        return {row.key: _result(how, row, entry) for (row, _), entry in zip(given, entries, strict=True)}
+            return _unclear(given, f"the answer speaks of {len(entries)} rows, and {len(given)} were sent")
+        return [_result(how, row, entry) for (row, _), entry in zip(given, entries, strict=True)]
     by_name = {text_at(how.key_at or how.index_at or "", entry): entry for entry in entries}
-    return {
-        row.key: _result(how, row, by_name.get(written(how.key, values) if how.key_at else str(place)))
-        for place, (row, values) in enumerate(given)
-    }
+    names = [written(how.key, values) if how.key_at else str(place) for place, (_, values) in enumerate(given)]
+    strange = by_name.keys() - set(names)  # it may be about any row that no entry names
+    return [
+        _result(how, row, by_name.get(name))
+        if name in by_name or not strange
+        else Result(row.key, "unknown", reason="the answer speaks of a row that was not sent")
+        for (row, _), name in zip(given, names, strict=True)
+    ]
 
 
 def _result(how: Results, row: Row, entry: Any) -> Result:
@@ -182,5 +172,5 @@ def _result(how: Results, row: Row, entry: Any) -> Result:
     return Result(row.key, "later" if status in how.later else "rejected", reason=reason)
 
 
-def _same(given: Sequence[Given], told: Result) -> dict[str, Result]:
-    return {row.key: Result(row.key, told.status, reason=told.reason, retry_after=told.retry_after) for row, _ in given}
+def _unclear(given: Sequence[Given], why: str) -> list[Result]:
+    return [Result(row.key, "unknown", reason=why) for row, _ in given]

@@ -24,9 +24,10 @@ from hub.contracts import (
 )
 from hub.errors import ConfigurationError, RejectedError
 from hub.hookspecs import hookimpl
+from hub.in_turn import in_turn
 from hub.normalise.phone import parse_phone
 from hub.normalise.sms import sms_parts
-from hub.outgoing import NoAnswerError, NotSentError, Outgoing, clean_reason, reason_of, status_of
+from hub.outgoing import NoAnswerError, NotSentError, Outgoing, clean_reason, reason_of, status_of, words_of
 from hub.templated import filled, parsed, text_at, value_at
 from plugins.destinations.sms_http import pushes
 from plugins.destinations.sms_http.config import SmsHttpConfig
@@ -35,9 +36,6 @@ from plugins.destinations.sms_http.signatures import judge
 
 if TYPE_CHECKING:
     from hub.contracts import Plugin
-
-_SILENCES = 3
-"""After so many messages in a row without an answer, the rest of a batch waits."""
 
 
 class SmsHttp(Destination):
@@ -79,25 +77,9 @@ class SmsHttp(Destination):
             return Check(True, f"{provider.host} can be reached; its sign-in shows with the first message")
 
     def send(self, batch: Sequence[Message]) -> Sequence[Result]:
-        """Send one text message per message; a provider that is down lets the rest wait."""
-        results: list[Result] = []
-        silences, gone = 0, ""
+        """Send one text message per message; a provider that is down, or takes nothing now, lets the rest wait."""
         with self._outgoing() as provider:
-            for message in batch:
-                if gone:
-                    results.append(Result(message.id, "later", reason=gone))
-                    continue
-                try:
-                    results.append(self._send(message, provider))
-                    silences = 0
-                except NotSentError as error:
-                    gone = str(error)
-                    results.append(Result(message.id, "later", reason=gone))
-                except NoAnswerError as error:
-                    silences += 1
-                    gone = f"not tried: {error}" if silences == _SILENCES else ""
-                    results.append(Result(message.id, "unknown", reason=str(error)))
-        return results
+            return in_turn(batch, lambda message: [message.id], lambda message: [self._send(message, provider)])
 
     def webhook(self, request: Pushed) -> Received:
         """Take a delivery report, or an answer: STOP and the like are refusals of text messages."""
@@ -107,10 +89,7 @@ class SmsHttp(Destination):
         return pushes.read(request, self.config.pushes)
 
     def _send(self, message: Message, provider: Outgoing) -> Result:
-        try:
-            values = self._values(message)
-        except RejectedError as error:
-            return Result(message.id, "rejected", reason=str(error))
+        values = self._values(message)
         secrets = {name: secret.get_secret_value() for name, secret in self.config.secrets.items()}
         values |= secrets
         headers = self._signs()
@@ -118,14 +97,15 @@ class SmsHttp(Destination):
         query = {name: str(value) for name, value in _given(filled(self.config.query, values)).items()}
         answer = provider.request(self.config.method, content, {"Accept": "application/json", **kind, **headers}, query)
         status = status_of(answer, self.config.retriable)
+        hidden = (*words_of([values["phone"], values["text"]]), *secrets.values())
         if status == "accepted" and self.config.error_at and value_at(self.config.error_at, parsed(answer.body)):
-            said = clean_reason(
-                answer.body.decode("utf-8", "replace"), values["phone"], values["text"], *secrets.values()
-            )
+            said = clean_reason(answer.body.decode("utf-8", "replace"), *hidden)
             return Result(message.id, "rejected", reason=f"an answer of {answer.status} with an error: {said}")
         remote_id = text_at(self.config.id_at, parsed(answer.body)) if status == "accepted" else ""
-        reason = reason_of(answer, values["phone"], values["text"], *secrets.values())
-        return Result(message.id, status, remote_id, reason, answer.retry_after if status == "later" else None)
+        reason = reason_of(answer, *hidden)
+        if status == "later" and answer.holds_for_all:
+            raise NotSentError(reason, answer.retry_after)
+        return Result(message.id, status, remote_id, reason)
 
     def _values(self, message: Message) -> dict[str, Any]:
         """Give what the fields may hold. Raises RejectedError where the message is not sent."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, time
-from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
-from uuid import UUID
 
 from hub.contracts import Message, Operation, Row, SyncBatch
-
-_SHORTEST_WORD = 3
+from hub.outgoing import words_of
+from hub.templated import as_json
 
 
 @dataclass(frozen=True)
@@ -66,19 +63,8 @@ def write(envelope: Mapping[str, str], name: str, texts: Sequence[str]) -> bytes
 
 def _write(identity: str, value: Mapping[str, Any], personal: Mapping[str, Any]) -> Written:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_json)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=as_json)
         text.encode()
     except (TypeError, ValueError, RecursionError):
         return Written(identity, reason="a field holds what JSON can't: send text, numbers, dates or lists")
-    words = {word for value in personal.values() if isinstance(value, str) for word in value.split()}
-    return Written(identity, text, personal=frozenset(word for word in words if len(word) >= _SHORTEST_WORD))
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError
+    return Written(identity, text, personal=words_of(personal.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hub.contracts import Result, SyncBatch
@@ -14,25 +14,34 @@ BLACKLIST = "blacklist"
 """The target that is the blacklist; the key of a row is the address."""
 
 
+Write = Callable[[Client, Sequence[str]], None]
+
+
 def sync(client: Client, batch: SyncBatch) -> list[Result]:
-    """Put the rows on the blacklist, or take them off; one at a time only where Odoo refuses them together."""
-    write = take_off if batch.operation in ("remove", "delete") else put_on
+    """Put the rows on the blacklist, or take them off."""
     emails = [row.key for row in batch.rows]
     try:
-        try:
-            write(client, emails)
-            return [Result(email, "accepted", email) for email in emails]
-        except ForbiddenError as error:
-            raise ConfigurationError(f"{client.host}: {error}") from None
-        except RejectedError:
-            return [_one(client, email, write) for email in emails]
+        return written(client, emails, take_off if batch.operation in ("remove", "delete") else put_on)
+    except ForbiddenError as error:
+        raise ConfigurationError(f"{client.host}: {error}") from None
     except NoAnswerError as error:
         return [Result(email, "unknown", reason=str(error)) for email in emails]
     except TemporaryError as error:
         return [Result(email, "later", "", str(error), error.retry_after) for email in emails]
 
 
-def _one(client: Client, email: str, write: Any) -> Result:
+def written(client: Client, emails: Sequence[str], write: Write) -> list[Result]:
+    """Do it for all; one at a time only where Odoo refuses them together. Raises what `Client.do` raises besides."""
+    try:
+        write(client, emails)
+    except ForbiddenError:
+        raise
+    except RejectedError:
+        return [_one(client, email, write) for email in emails]
+    return [Result(email, "accepted", email) for email in emails]
+
+
+def _one(client: Client, email: str, write: Write) -> Result:
     try:
         write(client, [email])
     except RejectedError as error:

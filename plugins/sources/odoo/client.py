@@ -17,7 +17,7 @@ from hub.patience import patiently
 from plugins.sources.odoo.config import OdooConfig
 
 ATTEMPTS = 4
-BUSY = {408, 425, 429, 502, 503, 504}
+BUSY = {408, 425, 429, 503}
 
 
 class AbsentError(RejectedError):
@@ -96,8 +96,6 @@ class Client(HttpClient):
             raise ConfigurationError(
                 f"{self.host}: Odoo answers from another address (HTTP {answer.status}): write that one as `url`"
             )
-        if not said and answer.status >= 500:
-            raise NoAnswerError(f"{self.host}: the server failed (HTTP {answer.status})")
         if not said:
             raise ConfigurationError(
                 f"{self.host}: there is no JSON-2 API here (HTTP {answer.status}): check `url` and `database`; "

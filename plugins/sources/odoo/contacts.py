@@ -15,7 +15,7 @@ from typing import Any
 from hub.contracts import Result, Row, SyncBatch
 from hub.errors import ConfigurationError, RejectedError, TemporaryError
 from hub.outgoing import NoAnswerError, clean_reason
-from plugins.sources.odoo.blacklist import put_on, take_off
+from plugins.sources.odoo.blacklist import put_on, take_off, written
 from plugins.sources.odoo.client import Client, ForbiddenError
 from plugins.sources.odoo.finding import Match, find
 from plugins.sources.odoo.values import BLACKLISTED, NOTE, SINCE, Fields, different
@@ -47,6 +47,8 @@ class Contacts:
         self._batch = batch
         self._fields = Fields(client)
         self._results: dict[str, Result] = {}
+        self._unfinished: set[str] = set()
+        """Rows that are saved, and whose note or place on the blacklist is still to come."""
 
     def results(self) -> list[Result]:
         """Do it, and say what became of each row, in order."""
@@ -62,7 +64,8 @@ class Contacts:
 
     def _rest(self, status: str, reason: str, retry_after: float | None = None) -> None:
         for row in self._batch.rows:
-            if row.key not in self._results:
+            known = self._results.get(row.key)
+            if known is None or (known.status == "accepted" and row.key in self._unfinished):
                 self._results[row.key] = Result(row.key, status, "", reason, retry_after)  # type: ignore[arg-type]
 
     def _write(self) -> None:
@@ -77,8 +80,10 @@ class Contacts:
         kept = [change for change in changes if change.number is not None]
         self._together(kept, self._save)
         self._together(made, self._create)
+        self._unfinished = {row.key for row in self._taken() if {BLACKLISTED, NOTE} & row.fields.keys()}
         self._blacklist(there)
         self._post_notes()
+        self._unfinished.clear()
 
     def _tag(self) -> int | None:
         """Find the tag of the audience, and make it where something is to be tagged."""
@@ -169,12 +174,16 @@ class Contacts:
     def _blacklist(self, there: Mapping[str, Mapping[str, Any]]) -> None:
         """Put addresses on the blacklist or take them off, where rows say so."""
         for wanted, write in ((True, put_on), (False, take_off)):
-            emails = [
-                str(row.fields.get("email") or there.get(row.key, {}).get("email") or "")
+            emails = {
+                row.key: str(row.fields.get("email") or there.get(row.key, {}).get("email") or "")
                 for row in self._taken()
                 if row.fields.get(BLACKLISTED) is wanted
-            ]
-            write(self._client, [email for email in emails if email])
+            }
+            rows = [row for row in self._taken() if emails.get(row.key)]
+            results = written(self._client, [emails[row.key] for row in rows], write)
+            for row, result in zip(rows, results, strict=True):
+                if result.status == "rejected":
+                    self._reject(row, result.reason)
 
     def _post_notes(self) -> None:
         """Post notes, each once: its id is derived, and looked for before."""
@@ -190,15 +199,23 @@ class Contacts:
         known = {message["message_id"] for message in posted}
         for row in self._taken():
             if row.key in noted and noted[row.key] not in known:
-                self._client.do(
-                    "res.partner",
-                    "message_post",
-                    ids=[int(self._results[row.key].remote_id)],
-                    body=str(row.fields[NOTE]),
-                    message_type="comment",
-                    subtype_xmlid="mail.mt_note",
-                    message_id=noted[row.key],
-                )
+                self._post(row, noted[row.key])
+
+    def _post(self, row: Row, id_: str) -> None:
+        try:
+            self._client.do(
+                "res.partner",
+                "message_post",
+                ids=[int(self._results[row.key].remote_id)],
+                body=str(row.fields[NOTE]),
+                message_type="comment",
+                subtype_xmlid="mail.mt_note",
+                message_id=id_,
+            )
+        except ForbiddenError:
+            raise
+        except RejectedError as error:
+            self._reject(row, str(error))
 
     def _note_id(self, row: Row) -> str:
         said = "\x1f".join((self._match.connection, self._batch.target, row.key, str(row.fields[NOTE])))

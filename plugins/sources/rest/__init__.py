@@ -45,7 +45,7 @@ from hub.outgoing import Outgoing
 from plugins.destinations.rest.api import Api
 from plugins.destinations.rest.config import Mail, WrittenObject
 from plugins.destinations.rest.erase import erase_records
-from plugins.destinations.rest.mail import ask, send_mails, unsubscribe_url
+from plugins.destinations.rest.mail import ask, own_unsubscribe_url, send_mails
 from plugins.destinations.rest.rows import write_rows
 from plugins.sources.rest.config import Cursor, RestConfig, RestResource
 from plugins.sources.rest.news import news
@@ -219,7 +219,7 @@ class RestDestination(RestConnection, Destination):
         if self.config.mail is None:
             return super().send(batch)
         with self._outgoing() as outgoing:
-            return send_mails(self._api(outgoing), self.config.mail, batch)
+            return send_mails(self._api(outgoing), self.config.mail, batch, self.unsubscribe_url)
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
         """Write rows, as the object that the sync names describes it."""
@@ -242,8 +242,8 @@ class RestDestination(RestConnection, Destination):
             return ask(self._api(outgoing), self.config.mail.ask, sent)
 
     def unsubscribe_url(self, token: str) -> str:
-        """Add the token to the configured address; empty where none is configured."""
-        return unsubscribe_url(self.config.mail, token)
+        """Add the token to the configured address; without one it is the hub's own page, where that is served."""
+        return own_unsubscribe_url(self.config.mail, token) or super().unsubscribe_url(token)
 
 
 class Rest(RestSource, RestDestination):

@@ -35,6 +35,17 @@ def a_second_before(moment: str | int, name: str) -> str | int:
     return text.replace("+00:00", "Z") if moment.endswith("Z") else text
 
 
+def in_the_form_of(like: str | int, moment: datetime) -> str | int:
+    """Write a moment as an API writes its own: seconds since 1970, or ISO 8601 with its sign for the zone, if any."""
+    moment = moment.astimezone(UTC)
+    if isinstance(like, int) or seconds(like) is not None:
+        return int(moment.timestamp())
+    text = moment.strftime(f"%Y-%m-%d{like[10:11] or 'T'}%H:%M:%S")
+    if _WITH_OFFSET.fullmatch(like):
+        return f"{text}+00:00"
+    return f"{text}Z" if like.endswith("Z") else text
+
+
 def stamp(moment: Any, name: str) -> datetime | None:
     """Read a moment, or seconds since 1970; one without an offset is UTC. None where there is none."""
     if moment is None:

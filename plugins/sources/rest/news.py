@@ -9,7 +9,7 @@ from typing import Any
 from hub.errors import ConfigurationError, TemporaryError
 from hub.incremental import LookBack, Moment, StopsHere, mark
 from plugins.sources.rest.config import Cursor, RestResource
-from plugins.sources.rest.moments import later, same, seconds, stamp
+from plugins.sources.rest.moments import in_the_form_of, later, same, stamp
 from plugins.sources.rest.pages import Page, Pages
 from plugins.sources.rest.paging import moment_of
 
@@ -57,19 +57,30 @@ def _looking_back(
 ) -> Iterator[Page | StopsHere]:
     """Begin each run `overlap` before the one before it: an item may appear later than its time says.
 
-    A time in the future does not lead astray: the API's clock says up to where everything is known.
+    A time in the future does not lead astray: the API's clock says up to where everything is known. What an API that
+    can't be asked for news tells from before that is left out.
     """
+
+    def when(item: Any) -> datetime | None:
+        return stamp(moment_of(item, cursor), name)
+
     look_back: LookBack | None = None
+    without = _Again(state.get("without", {}))
     came, known = 0, 0
     stops: list[StopsHere] = []
     for page in _in_parts(pages.since(_since(state)), settings, name, stops):
         came += len(page)
-        known += sum(moment_of(item, cursor) is not None for item in page)
+        dated = [item for item in page if moment_of(item, cursor) is not None]
+        known += len(dated)
         if look_back is None:
             look_back = LookBack(state, pages.clock or datetime.now(UTC), overlap)
-        for moment in (moment_of(item, cursor) for item in page[:1]):
-            state["counts"] = seconds(moment) is not None
-        yield list(look_back.fresh(page, lambda item: stamp(moment_of(item, cursor), name)))
+        if dated:
+            state["like"] = moment_of(dated[0], cursor)
+        if cursor.param is None and (after := look_back.after) is not None:
+            dated = [item for item in dated if (at := when(item)) is None or at >= after]
+        fresh = look_back.fresh(dated, when)
+        again = [found for item in page if moment_of(item, cursor) is None for found in without.new(item)]
+        yield [*fresh, *again]
     if came and not known:
         raise ConfigurationError(
             f"{name}: not one of its {came} items has a moment at '{cursor.field}', so nothing says which of them are "
@@ -78,18 +89,20 @@ def _looking_back(
     if look_back is None:
         return
     if stops:
+        state["without"] = without.so_far()
         look_back.keep_so_far()
         yield stops[0]
     else:
+        yield without.held_back()
+        state["without"] = without.remembered()
         look_back.keep()
 
 
 def _since(state: dict[str, Any]) -> str | int | None:
-    """Give the moment to ask from, in the form of the API: seconds since 1970, or ISO 8601; None until it is known."""
-    if "after" not in state or "counts" not in state:
+    """Give the moment to ask from, in the form of the API; None until that is known."""
+    if "after" not in state or "like" not in state:
         return None
-    after = datetime.fromisoformat(state["after"]).astimezone(UTC)
-    return int(after.timestamp()) if state["counts"] else after.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return in_the_form_of(state["like"], datetime.fromisoformat(state["after"]))
 
 
 def _from_the_last_moment(

@@ -42,6 +42,7 @@ def _paginator(settings: Paginate, cursor: Cursor | None, in_body: bool) -> Base
         return _until_all_items(settings)
     if settings.by == "page":
         page: dict[str, Any] = {f"page_{where}": settings.param or "page"}
+        page["stop_after_empty_page"] = settings.total is None
         return paginators.PageNumberPaginator(base_page=settings.first, total_path=settings.total, **page)
     if settings.by == "offset":
         return _by_offset(settings, where)
@@ -57,6 +58,7 @@ def _by_offset(settings: Paginate, where: str) -> BasePaginator:
     """Go on after the items that came; where the list became shorter meanwhile, begin that far before them again.
 
     An API may give fewer items than it is asked for; and what is deleted between two pages moves all that follows.
+    Where it counts them, a page without any (all of it is hidden from us) is not the last.
     """
     from dlt.sources.helpers.rest_client.paginators import OffsetPaginator
 
@@ -64,15 +66,14 @@ def _by_offset(settings: Paginate, where: str) -> BasePaginator:
         former: int | None = None
 
         def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-            if not data:
-                self._has_next_page = False
-                return
             if settings.total is None:
-                self.current_value += len(data)
+                self.current_value += len(data or ())
+                self._has_next_page = bool(data)
                 return
             total = _number(settings.total, response)
             gone = (self.former or total) - total
-            self.current_value = max(0, self.current_value - gone) if gone > 0 else self.current_value + len(data)
+            step = len(data or ()) or self.limit
+            self.current_value = max(0, self.current_value - gone) if gone > 0 else self.current_value + step
             self.former = total
             self._has_next_page = self.current_value < total
 
@@ -94,14 +95,18 @@ def _until_all_items(settings: Paginate) -> BasePaginator:
             if (self.current_value - settings.first) * (settings.size or 1) >= total:
                 self._has_next_page = False
 
-    return Counted(base_page=settings.first, page_param=settings.param or "page", total_path=None)
+    param = settings.param or "page"
+    paginator = Counted(base_page=settings.first, page_param=param, total_path=None)
+    paginator.stop_after_empty_page = False  # the count says where the end is
+    return paginator
 
 
 def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
     """Ask for what follows the moment of the last item; its items come again, and are known by then.
 
     Only where a page does not get beyond the moment it began with, it goes on by offset or page. (Some APIs cut
-    moments to seconds, and give those of the second before as well.) Without `total` the end is a page without items.
+    moments to seconds, and give those of the second before as well.) Without `total` the end is a page without items;
+    with it, such a page is one of which all is hidden from us.
     """
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
@@ -114,9 +119,11 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
         page = settings.first
 
         def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-            self.read += len(data or ())
-            if not data or (settings.total is not None and self.read >= _number(settings.total, response)):
-                self._has_next_page = False
+            self.read += len(data or ()) or settings.size or 1
+            ends = not data if settings.total is None else self.read >= _number(settings.total, response)
+            if ends or not data:
+                self._has_next_page = not ends
+                self.page += 1
                 return
             where = urlsplit(str(response.url)).path
             stamps = [self.former, *(moment_of(item, cursor) for item in (data[0], data[-1]))]
@@ -132,11 +139,12 @@ def _by_moment(settings: Paginate, cursor: Cursor) -> BasePaginator:
                 self.page += 1
 
         def update_request(self, request: requests.Request) -> None:
-            if self.moment is None or not self._has_next_page:
+            if not self._has_next_page:
                 return
             asked: Any = request.params
-            since = a_second_before(self.moment, str(request.url)) if cursor.after else self.moment
-            asked[cursor.param] = written(since, cursor)
+            if self.moment is not None:
+                since = a_second_before(self.moment, str(request.url)) if cursor.after else self.moment
+                asked[cursor.param] = written(since, cursor)
             asked.pop(param, None)
             if self.read:
                 asked[param] = self.read if settings.within == "offset" else self.page

@@ -145,7 +145,7 @@ class Client(HttpClient):
         if code == "ACCESS_DENIED":
             raise ConfigurationError(f"{self.host}: the app may not do this: {reason}")
         if code == "INTERNAL_SERVER_ERROR":
-            raise TemporaryError(f"{self.host}: the shop failed: {reason}")
+            raise NoAnswerError(f"{self.host}: the shop failed: {reason}")
         if "path" not in error:
             raise ConfigurationError(f"{self.host}: the shop does not understand: {reason}: check `version`")
 

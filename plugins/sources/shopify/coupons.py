@@ -13,8 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from hub.contracts import Operation, Result, Row
-from hub.errors import RejectedError, TemporaryError
-from hub.outgoing import NoAnswerError, clean_reason
+from hub.errors import RejectedError
+from hub.outgoing import clean_reason
 from plugins.sources.shopify.client import Client
 
 COUPONS = "coupons"
@@ -36,20 +36,16 @@ _FIND = """query ($code: String!) {
 
 
 def write_coupon(client: Client, operation: Operation, row: Row, customer: str) -> Result:
-    """Make, change or end the coupon of one customer (`gid://shopify/Customer/42`)."""
-    try:
-        if operation in ("remove", "delete"):
-            return _ended(client, row)
-        given = _given(row.fields, customer)
-        if row.remote_id:
-            return _told(row, _asked(client, _CHANGE, {"id": row.remote_id, "given": given}))
-        return _made(client, row, given, customer)
-    except RejectedError as error:
-        return Result(row.key, "rejected", row.remote_id, str(error))
-    except NoAnswerError as error:
-        return Result(row.key, "unknown", row.remote_id, str(error))
-    except TemporaryError as error:
-        return Result(row.key, "later", row.remote_id, str(error), error.retry_after)
+    """Make, change or end the coupon of one customer (`gid://shopify/Customer/42`). Raises as `Client.once` does.
+
+    Raises RejectedError where it can't be.
+    """
+    if operation in ("remove", "delete"):
+        return _ended(client, row)
+    given = _given(row.fields, customer)
+    if row.remote_id:
+        return _told(row, _asked(client, _CHANGE, {"id": row.remote_id, "given": given}))
+    return _made(client, row, given, customer)
 
 
 def _made(client: Client, row: Row, given: dict[str, Any], customer: str) -> Result:

@@ -11,7 +11,8 @@ from typing import Any
 
 from hub.contracts import Result, Row, Status, SyncBatch
 from hub.errors import TemporaryError
-from hub.outgoing import NoAnswerError, NotSentError, clean_reason
+from hub.in_turn import in_turn
+from hub.outgoing import NoAnswerError, clean_reason
 from plugins.sources.shopify.client import Client
 from plugins.sources.shopify.coupons import COUPONS, write_coupon
 
@@ -27,7 +28,7 @@ _ERRORS = "userErrors { message }"
 def write(client: Client, batch: SyncBatch) -> list[Result]:
     """Write rows to customers by their numbers; one request for all of them, and one for each coupon."""
     if batch.target == COUPONS:
-        return [_coupon(client, batch, row) for row in batch.rows]
+        return in_turn(batch.rows, lambda row: [row.key], lambda row: [_coupon(client, batch, row)])
     results: dict[str, Result] = {}
     parts, variables = [], {}
     going = []
@@ -72,8 +73,6 @@ def _sent(
         data, errors = client.once(document, dict(variables))
     except NoAnswerError as error:
         return _all(going, "unknown", str(error))
-    except NotSentError as error:
-        return _all(going, "later", str(error))
     except TemporaryError as error:
         return _all(going, "later", str(error), error.retry_after)
     told = {str(error["path"][0]): clean_reason(str(error.get("message"))) for error in errors if error.get("path")}

@@ -186,7 +186,7 @@ def serve_http(certificate: Path | None = None) -> Iterator[Api]:
     yield state
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(10)
 
 
 def write_certificate(path: Path, host: str) -> Path:

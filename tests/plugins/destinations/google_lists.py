@@ -115,6 +115,8 @@ class CustomerLists:
         return Answered(200, {"requestId": id_})
 
     def outcome(self, id_: str) -> Answered:
+        if id_ not in self.requests:
+            return fault(404, "NOT_FOUND", "Requested entity was not found.")
         request = self.requests[id_]
         count = {"recordCount": str(request["count"])}
         status: dict[str, Any] = {"requestStatus": "PROCESSING" if self.processing else "PARTIAL_SUCCESS"}

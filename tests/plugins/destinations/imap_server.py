@@ -105,4 +105,4 @@ def serve_imap(certificate: Path | None = None) -> Iterator[Mailserver]:
     yield state
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(10)

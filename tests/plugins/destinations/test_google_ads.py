@@ -252,6 +252,20 @@ def test_match_rates_and_the_outcome_of_uploads_land_once(lists: CustomerLists, 
     assert not list((tmp_path / ".hub" / "google_ads" / "google").glob("*.json"))
 
 
+def test_an_upload_that_google_no_longer_knows_keeps_no_other_from_landing(
+    lists: CustomerLists, api: Served, tmp_path: Path
+) -> None:
+    ads = google(api, tmp_path)
+    for number in (1, 2):
+        upsert(ads, row(str(number), f"anna{number}@example.nl"))
+    del lists.requests[min(lists.requests)]
+    landing = Landing(ads, tmp_path)
+    for _ in range(2):
+        landing.run()
+    assert sorted(one["status"] for one in landing.rows("audience_requests")) == ["NOT_FOUND", "PARTIAL_SUCCESS"]
+    assert not list((tmp_path / ".hub" / "google_ads" / "google").iterdir())
+
+
 @pytest.mark.parametrize(("target", "fields"), [("customers", {}), ("42", {"mail": "a@example.nl"})])
 def test_a_name_that_google_does_not_know_is_a_mistake_in_the_sync(
     api: Served, tmp_path: Path, target: str, fields: dict[str, Any]

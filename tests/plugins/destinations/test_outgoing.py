@@ -136,6 +136,16 @@ def test_a_server_where_nobody_listens_is_told_in_words_without_an_error_number(
             assert str(caught.value) == f"cannot reach 127.0.0.1:{port}: Connection refused"
 
 
+def test_a_secret_that_was_copied_badly_is_told_before_anything_leaves(api: Api) -> None:
+    api.answer = lambda call: Reply(200, {"key": call.headers["authorization"]})
+    with Outgoing(f"http://127.0.0.1:{api.port}/", allow_private=True) as outgoing:
+        assert outgoing.request("GET", b"", {"Authorization": "Bearer kattenluik\n"}).status == 200
+        with pytest.raises(ConfigurationError, match="the header Authorization holds a sign") as raised:
+            outgoing.request("GET", b"", {"Authorization": "Bearer katten\nluik\u00e9"})
+    assert "luik" not in str(raised.value)
+    assert [call.headers["authorization"] for call in api.calls] == ["Bearer kattenluik"]
+
+
 def test_a_reason_from_outside_is_one_short_line_without_personal_data() -> None:
     said = "User anna@example.nl (tel. 06-1234 5678)\r\nrefused\x00: Anna\u2028has left " + "x" * 300
     reason = clean_reason(said, "Anna")

@@ -115,7 +115,7 @@ def sftp(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SftpServer]
     yield SftpServer(acceptor.get_port(), root, public, private)
     asyncio.run_coroutine_threadsafe(close(acceptor), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    thread.join(10)
     loop.close()
 
 
@@ -282,6 +282,19 @@ def test_a_template_that_fails_for_one_letter_does_not_keep_the_others(tmp_path:
     results = make(tmp_path, files=files).send([letter(1), needy, letter(3)])
     assert [result.status for result in results] == ["accepted", "rejected", "accepted"]
     assert results[1].reason == 'the letter\'s template: dictionary does not contain key "nickname"'
+
+
+def test_letters_whose_manifest_lies_there_in_one_form_already_are_unknown(tmp_path: Path) -> None:
+    make(tmp_path, folder="elsewhere").send([letter(1), letter(2)])
+    (manifest,) = (tmp_path / "elsewhere").glob("*.csv")
+    (tmp_path / "drop" / manifest.with_suffix(".xml").name).mkdir(parents=True)
+    results = make(tmp_path, manifest=["csv", "xml"]).send([letter(1), letter(2)])
+    assert [result.status for result in results] == ["unknown", "unknown"]
+    assert "the printer may have their manifest" in results[0].reason
+    (tmp_path / "drop" / manifest.name).unlink()
+    (tmp_path / "drop" / manifest.name).mkdir()
+    results = make(tmp_path).send([letter(1), letter(2)])
+    assert [result.status for result in results] == ["later", "later"], "nothing announces them"
 
 
 def test_letters_that_can_not_share_a_file_wait_and_say_why(tmp_path: Path) -> None:

@@ -157,6 +157,17 @@ def test_a_value_keeps_its_type_and_a_path_is_escaped(api: Api, vendor: Vendor) 
     assert vendor.contacts["a/b ü"]["more"] == {"email": "anna@example.nl", "score": 3, "city": None}
 
 
+@pytest.mark.parametrize("key", ["..", ".", "", "k" * 70_000])
+def test_a_key_that_would_lead_elsewhere_in_the_api_goes_nowhere(api: Api, vendor: Vendor, key: str) -> None:
+    """`DELETE contacts/..` would be `DELETE /`."""
+    for operation, fields in (("upsert", {"email": "a@example.nl"}), ("remove", {})):
+        rows = [Row(key, fields), Row("k2", fields)]
+        results = make(api, objects={"club": ONE}).sync(SyncBatch("club", operation, rows))
+        assert [result.status for result in results] == ["rejected", "accepted"]
+        assert "address" in results[0].reason
+    assert {urlsplit(call.path).path for call in api.calls} == {"/v1/contacts/k2"}
+
+
 def test_what_is_no_list_of_entries_cannot_be_listed_one_by_one(api: Api, vendor: Vendor) -> None:
     body = {"tags": [{"*": "{email}", "code": "{name}", "value": "{value}"}]}
     one = {"upsert": {"method": "PUT", "path": "contacts/{key}", "body": body}}
@@ -211,6 +222,18 @@ def test_an_answer_may_list_only_the_rows_that_failed(api: Api) -> None:
     ]
 
 
+def test_a_failure_that_names_none_of_the_rows_leaves_them_unknown(api: Api) -> None:
+    """The API writes the key otherwise, or means the whole request: no row is known to be taken."""
+    how = {"at": "errors", "key_at": "email", "key": "{email}", "only": "failed"}
+    request = {**MANY["upsert"], "results": how, "batch": 9}
+    rows = sample_rows(2)
+    named = {"email": rows[0].fields["email"], "message": "too long"}
+    for other in ({"message": "quota used up"}, {"email": "OTHER@EXAMPLE.NL", "message": "too long"}):
+        api.answer = lambda call, other=other: Reply(200, {"errors": [named, other]})  # type: ignore[misc]
+        results = make(api, objects={"A": {"upsert": request}}).sync(SyncBatch("A", "upsert", rows))
+        assert [result.status for result in results] == ["rejected", "unknown"]
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -227,6 +250,13 @@ def test_an_answer_that_says_nothing_of_a_row_leaves_it_unknown(api: Api, answer
     api.answer = lambda call: Reply(200, answer)
     results = make(api, objects={"A": MANY}).sync(SyncBatch("A", "upsert", sample_rows(2)))
     assert {(result.status, result.reason) for result in results} == {("unknown", reason)}
+
+
+def test_an_answer_that_is_nested_without_end_says_nothing(api: Api) -> None:
+    api.answer = lambda call: Reply(200, b"[" * 200_000)
+    rows = [Row("k1", {"email": "a@example.nl", "score": 1, "city": "Urk"})]
+    (result,) = make(api, objects={"club": MANY}).sync(SyncBatch("club", "upsert", rows))
+    assert (result.status, result.reason) == ("unknown", "the answer has no list at 'data.results'")
 
 
 def test_results_in_order_must_be_as_many_as_the_rows(api: Api) -> None:
@@ -316,6 +346,26 @@ def test_an_api_is_asked_what_became_of_a_mail(api: Api, vendor: Vendor, said: s
     (result,) = make(api, mail=MAIL).ask([Sent("m1")])
     assert result.status == status
     assert result.remote_id == ("7" if said in ("sent", "blocked") else "")
+
+
+def test_a_mail_that_can_not_be_asked_about_stays_unknown(api: Api, vendor: Vendor) -> None:
+    """`GET mail/` would find nothing, and a mail that came would go again."""
+    question = {"path": "mail/{remote_id}", "taken": ["sent"]}
+    destination = make(api, mail={**MAIL, "ask": question})
+    assert [result.status for result in destination.ask([Sent("m1")])] == ["unknown"]
+    assert api.calls == []
+    api.answer = lambda call: Reply(404, b"<html><body>No such site</body></html>")
+    assert [result.status for result in destination.ask([Sent("m1", "r1")])] == ["unknown"]
+
+
+def test_a_mail_without_an_address_of_its_own_to_unsubscribe_at_leads_to_the_page_of_the_hub(
+    api: Api, vendor: Vendor, tmp_path: Path
+) -> None:
+    config = RestConfig.model_validate(config_for(api, mail={**MAIL, "unsubscribe_url": None}))
+    destination = Rest(config, Place("crm", tmp_path, public_url="https://hub.example"))
+    destination.send([sample_message("email", 1)])
+    (sent,) = vendor.mails.values()
+    assert sent["headers"] == {"List-Unsubscribe": "<https://hub.example/unsubscribe/token-0001>"}
 
 
 def test_no_answer_leaves_a_mail_unknown_and_a_third_silence_lets_the_rest_wait(api: Api) -> None:

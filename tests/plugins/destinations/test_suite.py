@@ -23,7 +23,8 @@ from hub.contracts import (
     SyncBatch,
     secrets_in,
 )
-from hub.outgoing import NoAnswerError, Outgoing, reason_of, status_of
+from hub.in_turn import in_turn
+from hub.outgoing import NoAnswerError, NotSentError, Outgoing, reason_of, status_of
 from hub.testing import DestinationSuite, HttpDestinationSuite
 from hub.testing.between import Between, answering, at, losing, passing, standing_between, times
 from hub.testing.destinations import CANARY, sample_message
@@ -229,30 +230,41 @@ class Counter(Shelf):
 
     def sync(self, batch: SyncBatch) -> Sequence[Result]:
         with Outgoing(self.config.url, allow_private=True, secrets=secrets_in(self.config)) as outgoing:
-            return [self.hand_over(outgoing, row) for row in batch.rows]
+            return in_turn(batch.rows, lambda row: [row.key], lambda row: [self.hand_over(outgoing, row)])
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(operations=frozenset({"upsert"}))
 
     def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
-        try:
-            answer = outgoing.request("POST", row.key.encode(), {})
-        except NoAnswerError as error:
-            return Result(row.key, "unknown", reason=str(error))
-        status = status_of(answer, {429, 503})
-        return Result(row.key, status, "", reason_of(answer), answer.retry_after if status == "later" else None)
+        answer = outgoing.request("POST", row.key.encode(), {})
+        if answer.holds_for_all:
+            raise NotSentError(reason_of(answer), answer.retry_after)
+        return Result(row.key, status_of(answer, {429, 503}), "", reason_of(answer))
 
 
 class Impatient(Counter):
     def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
-        result = super().hand_over(outgoing, row)
-        return super().hand_over(outgoing, row) if result.status == "unknown" else result
+        try:
+            return super().hand_over(outgoing, row)
+        except NoAnswerError:
+            return super().hand_over(outgoing, row)
+
+
+class Pushing(Counter):
+    def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
+        try:
+            return super().hand_over(outgoing, row)
+        except NotSentError as error:
+            return Result(row.key, "later", "", str(error), error.retry_after)
 
 
 class Deaf(Counter):
     def hand_over(self, outgoing: Outgoing, row: Row) -> Result:
-        return replace(super().hand_over(outgoing, row), retry_after=None)
+        try:
+            return super().hand_over(outgoing, row)
+        except NotSentError as error:
+            raise NotSentError(str(error)) from None
 
 
 class Trusting(Counter):
@@ -322,6 +334,11 @@ def test_what_goes_again_without_an_answer_is_found(between: Between, caplog: py
 def test_a_server_that_is_not_heard_is_found(between: Between) -> None:
     with pytest.raises(AssertionError, match="what the server asks for"):
         OverHttp().test_a_server_that_asks_to_wait_gets_everything_later(over_http(Deaf, between), between, 503)
+
+
+def test_asking_on_where_everything_has_to_wait_is_found(between: Between) -> None:
+    with pytest.raises(AssertionError, match="asks no more"):
+        OverHttp().test_a_server_that_asks_to_wait_gets_everything_later(over_http(Pushing, between), between, 429)
 
 
 def test_taking_a_web_page_for_a_yes_is_found(between: Between) -> None:

@@ -374,4 +374,4 @@ def odoo_server() -> Iterator[OdooServer]:
     yield odoo
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(10)

@@ -15,6 +15,7 @@ from hub import patience
 from hub.contracts import Place, Row, SyncBatch
 from hub.errors import ConfigurationError, HubError, TemporaryError
 from hub.testing import HttpDestinationSuite, HttpSourceSuite, HttpSourceWorld
+from hub.testing.between import answering, at, hanging_up, passing, standing_between
 from hub.testing.sources import Landing
 from plugins.sources.odoo import Odoo
 from plugins.sources.odoo.config import OdooConfig
@@ -126,10 +127,11 @@ class TestReading:
         assert landing.run().rows == {"contacts": 1}
         assert landing.run().loads == ()
 
-    def test_what_is_older_than_the_overlap_is_not_read_again(self, server, landing) -> None:
+    def test_what_is_older_than_the_overlap_and_the_last_record_is_not_read_again(self, server, landing) -> None:
         person(server, "Anna")
-        landing.run()
-        server.passes(hours=1)
+        server.passes(minutes=50)
+        person(server, "Bram")
+        server.passes(minutes=10)
         landing.run()
         server.asked.clear()
         assert landing.run().loads == ()
@@ -377,6 +379,27 @@ class TestWriting:
             "anna@example.nl": True,
             "bram@example.nl": None,
         }
+
+    @pytest.mark.parametrize("model", ["mail.blacklist", "mail.message"])
+    def test_a_row_of_which_only_a_part_was_done_goes_again(self, server, model: str) -> None:
+        """Who withdrew is not told as done before the blacklist has them."""
+        for name in ("Anna", "Bram", "Cas"):
+            person(server, name)
+        rows = [
+            Row("anna@example.nl", {"is_blacklisted": True, "note": "Belde", "city": "Urk"}),
+            Row("bram@example.nl", {"is_blacklisted": True, "note": "Belde", "email": "geen adres"}),
+            Row("cas@example.nl", {"city": "Urk"}),
+        ]
+        with standing_between(server.url) as between:
+            for trouble, status in ((answering(503), "later"), (hanging_up, "unknown")):
+                between.trouble = at(f"/{model}/", trouble)
+                results = self.send(server, *rows, target="contacts", url=between.url)
+                assert [results[0].status, results[2].status] == [status, "accepted"]
+                assert results[1].status != "accepted"
+            between.trouble = passing
+            results = self.send(server, *rows, target="contacts", url=between.url)
+        assert [result.status for result in results] == ["accepted", "rejected", "accepted"]
+        assert len(server.records["mail.message"]) == 1
 
     def test_the_blacklist_is_a_target_of_its_own(self, server) -> None:
         rows = [Row("Anna@example.nl"), Row("geen adres"), Row("els@example.nl")]

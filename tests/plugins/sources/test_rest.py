@@ -101,7 +101,7 @@ class ApiWorld(HttpSourceWorld):
                     "path": "people",
                     "data": "items",
                     "paginate": {"by": "offset", "total": "meta.found"},
-                    "cursor": {"field": "changed_at", "param": "since"},
+                    "cursor": {"field": "changed_at", "param": "since", "overlap": "10 minutes"},
                 }
             },
         )

@@ -176,6 +176,42 @@ def by_moment(items: list[dict[str, Any]]) -> Vendor:
     return api
 
 
+def hidden(asked: Asked) -> Answered:
+    """Six things in pages of two, the second of which is hidden from us; each says in every way that there is more."""
+    things = [{"id": number, "at": f"2026-03-01T10:00:{number // 4:02}Z"} for number in range(6)]
+    start = int(asked.query.get("offset", 2 * (int(asked.query.get("page", 1)) - 1)))
+    left = [one for one in things if one["at"] >= asked.query.get("since", "")]
+    shown = [one for one in left[start : start + 2] if one["id"] not in (2, 3)]
+    after = start + 2 if start + 2 < len(left) else None
+    link = f"/things?offset={after}" if after is not None else None
+    head = {"Link": f'<http://{asked.headers["host"]}{link}>; rel="next"'} if link is not None else {}
+    told = {"pages": -(-len(left) // 2), "count": len(left), "link": link, "cursor": after}
+    return Answered(200, {"items": shown, **told}, head)
+
+
+@pytest.mark.parametrize(
+    "paginate",
+    [
+        {"by": "page", "total": "pages"},
+        {"by": "page", "total": "count", "counts": "items"},
+        {"by": "offset", "total": "count"},
+        {"by": "cursor", "next": "cursor", "param": "offset"},
+        {"by": "link", "next": "link"},
+        {"by": "header"},
+        {"by": "moment", "total": "count"},
+        {"by": "moment", "total": "count", "within": "page"},
+    ],
+    ids=lambda paginate: " ".join(map(str, paginate.values())),
+)
+def test_an_empty_page_in_the_middle_is_not_the_end_where_the_api_says_there_is_more(
+    serve: Any, tmp_path: Path, paginate: dict[str, Any]
+) -> None:
+    things = landing(serve(hidden), tmp_path, data="items", paginate={"size": 2, **paginate}, cursor=SINCE)
+    things.run()
+    assert sorted(ids(things)) == [0, 1, 4, 5]
+    assert things.run().loads == ()
+
+
 @pytest.mark.parametrize("total", ["total", None])
 def test_moments_as_pages_lose_and_double_nothing(serve: Any, tmp_path: Path, total: str | None) -> None:
     items = [{"id": number, "at": f"2026-03-01T10:00:0{number // 5}Z"} for number in range(12)]

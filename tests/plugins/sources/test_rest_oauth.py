@@ -84,7 +84,11 @@ def tokens_asked(shop: Served) -> int:
     return sum(asked.path == "/token" for asked in shop.asked)
 
 
-def test_one_token_serves_reading_and_writing_and_the_next_process(api: Api, shop: Served, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lasts", [3600, "3600", "", None])
+def test_one_token_serves_reading_and_writing_and_the_next_process(
+    api: Api, shop: Served, tmp_path: Path, lasts: Any
+) -> None:
+    api.lasts = lasts
     assert rest(shop, tmp_path).check().ok
     Landing(rest(shop, tmp_path), tmp_path).run()
     (result,) = rest(shop, tmp_path).sync(SyncBatch("things", "upsert", [Row("p1", {})]))

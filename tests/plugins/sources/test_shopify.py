@@ -18,7 +18,7 @@ from hub.contracts import Place, Pushed, Row, SyncBatch
 from hub.errors import ConfigurationError, RejectedError, TemporaryError, UnsignedError
 from hub.testing.http import HttpDestinationSuite
 from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
-from hub.testing.sources import CONNECTION, Landing, SourceWorld
+from hub.testing.sources import CONNECTION, LATER, Landing, SourceWorld
 from plugins.sources.shopify import Shopify
 from plugins.sources.shopify.config import ShopifyConfig
 from tests.plugins.sources.shopify_server import API_SECRET, TOKEN, Shop, gid, money, shopify_server
@@ -119,6 +119,15 @@ class TestShopifyConforms(HttpSourceSuite):
         world.write([{"id": 2, "name": "Kees", "nickname": "Bos", "changed_at": "2026-03-02 10:00:00"}])
         landing.run()
         assert [row.get("last_name") for row in landing.rows("customers")] == [None, "Bos"]
+
+    def test_a_page_of_thousands_of_records_lands_whole_and_once(  # type: ignore[override]
+        self, world: SourceWorld, landing: Landing
+    ) -> None:
+        """Write them: there are no pages, and the shop says how many lines its file has."""
+        world.write([{**LATER, "id": 1000 + number} for number in range(2_500)])
+        landing.run()
+        assert len(set(landing.names("customers", *world.columns))) == len(landing.rows("customers")) == 2_500
+        assert landing.run().loads == ()
 
 
 class TestShopifyWrites(HttpDestinationSuite):

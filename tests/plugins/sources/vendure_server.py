@@ -174,4 +174,4 @@ def vendure_server() -> Iterator[VendureServer]:
     yield shop
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(10)

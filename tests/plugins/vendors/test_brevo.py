@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from uuid import UUID
 
 import pytest
 
-from hub.contracts import Place, Pushed, Row, SyncBatch
+from hub.contracts import EmailRecipient, Place, Pushed, Row, SyncBatch
 from hub.errors import UnsignedError
 from hub.registry import Registry
+from hub.testing.destinations import sample_message
 from hub.testing.http import HttpDestinationSuite
 from hub.testing.http_sources import HttpSourceSuite, HttpSourceWorld
 from hub.testing.sources import CONNECTION, Landing
@@ -23,7 +25,7 @@ Brevo: Any = Registry().get("brevo")
 
 
 class Account:
-    """Contacts, their lists, mail events, and mails that a UUID sends once."""
+    """Contacts, their lists, mail events, and mails that a UUID sends once: it is refused the second time."""
 
     def __init__(self) -> None:
         self.contacts: dict[str, dict[str, Any]] = {}
@@ -85,7 +87,11 @@ class Account:
         key = str(UUID(body["headers"]["idempotencyKey"]))
         if "\n" in body["to"][0]["email"]:
             return Answered(400, {"code": "invalid_parameter", "message": "email is not valid in to"})
-        self.mails.setdefault(key, body)
+        if any(text == "" for text in (body["to"][0].get("name"), body.get("htmlContent"), body.get("textContent"))):
+            return Answered(400, {"code": "missing_parameter", "message": "name or content is empty"})
+        if key in self.mails:
+            return Answered(400, {"code": "duplicate_parameter", "message": "the idempotencyKey was used before"})
+        self.mails[key] = body
         return Answered(201, {"messageId": f"<{key}@smtp-relay.example>"})
 
 
@@ -161,6 +167,19 @@ def test_events_land_once_also_when_the_clocks_are_put_back(account: Account, ur
 def test_without_a_sender_it_sends_no_mail(url: str) -> None:
     config = Brevo.config_model(url=f"{url}/v3", key=KEY, allow_private=True)
     assert Brevo(config, Place("brevo", Path())).capabilities.channel is None
+
+
+def test_a_mail_without_a_plain_text_or_a_name_is_taken(account: Account, url: str) -> None:
+    config = Brevo.config_model(url=f"{url}/v3", key=KEY, sender="hallo@example.nl", allow_private=True)
+    bare = replace(
+        sample_message("email"),
+        recipient=EmailRecipient("anna@example.nl"),
+        content={"subject": "Welkom", "html": "<p>Dag</p>", "text": ""},
+    )
+    (result,) = Brevo(config, Place("brevo", Path())).send([bare])
+    assert (result.status, result.reason) == ("accepted", "")
+    (mail,) = account.mails.values()
+    assert (mail["to"], mail["htmlContent"]) == ([{"email": "anna@example.nl"}], "<p>Dag</p>")
 
 
 def test_who_leaves_a_list_stays_a_contact(account: Account, url: str) -> None:

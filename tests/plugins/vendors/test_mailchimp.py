@@ -196,6 +196,8 @@ def test_who_leaves_is_archived_and_who_is_erased_is_gone(audience: Audience, ur
     left = [Row("p1", remote_id=made.remote_id)]
     writer.sync(SyncBatch("members", "remove", left))
     assert [member["status"] for member in audience.members.values()] == ["archived"]
+    (back,) = writer.sync(SyncBatch("members", "upsert", [Row("p1", {"email": "anna@example.nl"}, made.remote_id)]))
+    assert (back.status, "status: archived" in back.reason) == ("rejected", True), "it is in no campaign"
     for _ in range(2):
         (gone,) = writer.sync(SyncBatch("members", "delete", left))
         assert gone.status == "accepted"

@@ -1,8 +1,9 @@
 """Arrivals: a source that is suddenly half of what it was is not believed until it is, or a person says it is right.
 
-What is usual: the median number of rows among the load packages of a raw table that were mapped in the 28 days before
-the new one, without the table's very first package, which brings the past. What a person accepts is the new usual:
-packages before an accepted one count no more.
+What is usual: the median number of rows among the load packages of a raw table that were mapped in 28 days, up to the
+connection's last mapped one, without the table's very first package, which brings the past. Time does not wear it out:
+a connection that nobody looks at for months is still compared with what was believed last. What a person accepts is
+the new usual: packages before an accepted one count no more.
 
 By default the guard holds where that is sound: at least 5 such packages over at least 7 days, so that every weekday
 was seen, with a median of at least 100 rows, and not one of them below half of it. A table that brings whole copies
@@ -14,7 +15,7 @@ and also what is unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 from statistics import median
 
 import sqlalchemy as sa
@@ -52,12 +53,13 @@ def judge_arrivals(
     if not loads or not known or loads[-1].load_id in known:
         return []
     newest = loads[-1]
+    since = max((load.inserted_at for load in loads if load.load_id in known), default=newest.inserted_at) - WINDOW
     found = []
     for table in sorted(read):
         share = asked.get(table)
         if share == "any":
             continue
-        history = _history(loads, mapped.get(table, {}), newest, accepted)
+        history = _history(loads, mapped.get(table, {}), since, accepted)
         if share is None and table not in newest.files and not _always_came(loads, known, history):
             continue
         finding = _judge(newest, table, share, data, history)
@@ -78,16 +80,12 @@ def _mapped(transaction: Transaction, connection: str) -> dict[str, dict[str, in
 
 
 def _history(
-    loads: Sequence[Load], mapped: Mapping[str, int], newest: Load, accepted: str | None
+    loads: Sequence[Load], mapped: Mapping[str, int], since: datetime, accepted: str | None
 ) -> list[tuple[Load, int]]:
     """Give the packages to compare with, and their rows."""
     before = [(load, mapped[load.load_id]) for load in loads if load.load_id in mapped]
-    since = float(accepted) if accepted is not None else 0.0
-    return [
-        (load, rows)
-        for load, rows in before[1:]
-        if load.inserted_at >= newest.inserted_at - WINDOW and float(load.load_id) >= since
-    ]
+    first = float(accepted) if accepted is not None else 0.0
+    return [(load, rows) for load, rows in before[1:] if load.inserted_at >= since and float(load.load_id) >= first]
 
 
 def _always_came(loads: Sequence[Load], known: Set[str], history: Sequence[tuple[Load, int]]) -> bool:

@@ -74,7 +74,7 @@ def _elements(rows: Rows) -> dict[str, sa.ColumnElement[Any]]:
     """Give the column of each field; an identifier goes by its kind, with its system where that is another one."""
     table = rows.table
     found: dict[str, sa.ColumnElement[Any]] = {name: table.c[f"c_{name}"] for name in rows.translation.columns}
-    for position, name in enumerate(rows.translation.mapped.mapping.identifiers):
+    for position, (_, name, _) in enumerate(rows.translation.mapped.mapping.identifier_texts):
         found.setdefault(name, table.c[f"i_{position}"])
     return found
 
@@ -85,7 +85,7 @@ def _count(transaction: Transaction, rows: Rows, measured: Mapping[str, LoadMeas
     unread: dict[str, list[sa.ColumnElement[bool]]] = defaultdict(list)
     for number, (_, message) in enumerate(translation.left_empty):
         unread[message.partition(":")[0]].append(table.c[f"u_{number}"])
-    for position, name in enumerate(translation.mapped.mapping.identifiers):
+    for position, (_, name, _) in enumerate(translation.mapped.mapping.identifier_texts):
         if f"n_{position}" in table.c:
             unread[name].append(table.c[f"n_{position}"])
     stays = table.c["_reason"].is_(None)

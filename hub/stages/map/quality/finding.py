@@ -33,6 +33,16 @@ class Finding:
         return not self.met and self.otherwise == "stop"
 
     @property
+    def warns(self) -> bool:
+        """Say whether a person should look at it, though the connection goes on."""
+        return not self.met and self.otherwise == "warn"
+
+    @property
+    def words(self) -> str:
+        """Say it in one line."""
+        return f"{self.connection}: {self.target}: {self.demand}: {self.found}"
+
+    @property
     def key(self) -> tuple[str, str]:
         """Tell the checks of one connection apart."""
         return self.target, self.demand

@@ -8,7 +8,7 @@ run, for silence is news to them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
@@ -24,6 +24,7 @@ from hub.project.quality_checks import table_of
 from hub.schema import Table
 from hub.schema.shape import RECORD
 from hub.stages.map.quality.arrivals import LOADS_ASKED
+from hub.stages.map.quality.aside import FEWEST, MOSTLY, Came, came, worst
 from hub.stages.map.quality.fields import KEPT, forget_fields, measure, share_of
 from hub.stages.map.quality.finding import Finding
 from hub.stages.map.quality.spread import drift, keep_spread, spreads
@@ -32,6 +33,8 @@ from hub.stages.map.rows import Rows
 from hub.warehouse import Transaction
 from hub.warehouse.constructs import local_date, text_constant
 
+FEWEST_KNOWN = 20
+"""Of so many known rows it is told which share changed."""
 WEEKS = 8
 WEEKS_NEEDED = 4
 
@@ -61,6 +64,14 @@ class Judge:
         """The load packages that were measured now, by target."""
         self.counted: dict[tuple[str, str], _Counted] = {}
         """The checks of rows, by target and what they demand in words."""
+        self.anew: set[str] = set()
+        """The targets of which a mapping changed."""
+        self.changed: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        """Of each target and column with such a check, how many new rows were known, and say something else now."""
+        self.came: dict[str, list[Came]] = defaultdict(list)
+        """What came for each target, by each mapping to it."""
+        self.set_aside: dict[str, Finding] = {}
+        """By target, what is told of rows that were set aside though no check asks for it."""
 
     def measure(self, rows: Rows, fingerprint: str, stored: bool) -> None:
         """Count the new rows of one mapping; call it before they are stored."""
@@ -75,14 +86,29 @@ class Judge:
             counted.rows += total
             counted.failed += failed
         for check in self._table_checks(mapped.target):
+            if (
+                check.changes is not None
+                and check.column in rows.translation.columns
+                and mapped.target not in self.anew
+            ):
+                changed = self.changed[mapped.target, check.column]
+                changed[0] += sum(load.known for load in loads)
+                changed[1] += sum(load.fields[check.column].changed for load in loads)
             if newest and check.drift is not None and check.column in rows.translation.columns:
                 column = rows.translation.table.column(check.column)
                 if column is not None:
                     keep_spread(self.transaction, rows, self.connection, column.name, column.type, newest)
         self.loads[mapped.target] |= set(newest)
 
+    def count_aside(self, rows: Rows) -> None:
+        """Count what of the new rows of one mapping goes to quarantine; call it once `rows` knows what is older."""
+        one = came(self.transaction, rows)
+        if one is not None:
+            self.came[rows.translation.mapped.target].append(one)
+
     def forget(self, target: str) -> None:
-        """Take out what earlier forms of the mappings to a table measured."""
+        """Take out what earlier forms of the mappings to a table measured; that they said otherwise is no news."""
+        self.anew.add(target)
         forget_fields(self.transaction, self.connection, target)
 
     def findings(self) -> list[Finding]:
@@ -93,6 +119,7 @@ class Judge:
             "refers": self._refers,
             "newest": self._newest,
             "drift": self._drift,
+            "changes": self._changes,
             "rows": self._per_load,
         }
         for target in self._targets():
@@ -102,9 +129,20 @@ class Judge:
             for check in self._table_checks(target):
                 if check.rows == "per day":
                     found.append(self._per_day(target, table, check))
+                elif check.rows == "mapped":
+                    found.append(self._mapped(target, check, self.came[target]))
                 elif check.newest is not None or self._had_news(target, table, check):
                     found.append(ways[check.demand](target, table, check))
-        return [finding for finding in found if finding is not None]
+        return [finding for finding in (*found, *self._mostly_aside()) if finding is not None]
+
+    def _mostly_aside(self) -> Iterator[Finding]:
+        """Tell where most rows were set aside, unless a check of the project says what is right."""
+        for target, of in self.came.items():
+            asked = any(check.rows == "mapped" for check in self._table_checks(target))
+            finding = None if asked else self._mapped(target, MOSTLY, [one for one in of if one.rows >= FEWEST])
+            if finding is not None and not finding.met:
+                self.set_aside[target] = finding
+                yield finding
 
     def declared(self) -> set[tuple[str, str]]:
         """Name every check that holds for this connection: (target, what is demanded)."""
@@ -114,7 +152,13 @@ class Judge:
             for mapped in own
             for check in (*(check for _, check in mapped.mapping.row_checks), *mapped.shared_checks)
         }
-        return of_rows | {(target, check.words) for target in self._targets() for check in self._table_checks(target)}
+        told = {(mapped.target, MOSTLY.words) for mapped in own if self._still_told(mapped.target)}
+        of_tables = {(target, check.words) for target in self._targets() for check in self._table_checks(target)}
+        return of_rows | told | of_tables
+
+    def _still_told(self, target: str) -> bool:
+        """Say whether what was told of rows set aside holds: until more rows come, of which most are mapped."""
+        return target in self.set_aside or not any(one.rows >= FEWEST for one in self.came[target])
 
     def _targets(self) -> list[str]:
         own = (mapped.target for mapped in self.project.mappings if mapped.connection == self.connection)
@@ -194,6 +238,13 @@ class Judge:
         said = f"it drifted {index:.2f} from {len(before)} earlier loads"
         return self._finding(target, check, index <= check.drift, rows, None, said)
 
+    def _changes(self, target: str, table: Table, check: QualityCheck) -> Finding | None:
+        known, changed = self.changed[target, str(check.column)]
+        if known < FEWEST_KNOWN or check.changes is None:
+            return None
+        said = f"{changed:,} of {known:,} known rows say something else than before"
+        return self._finding(target, check, changed <= check.changes * known, known, changed, said)
+
     def _per_load(self, target: str, table: Table, check: QualityCheck) -> Finding | None:
         stored = self.transaction.table("quality_field")
         query = sa.select(stored.c.load_id, sa.func.max(stored.c.rows)).where(
@@ -234,6 +285,14 @@ class Judge:
         if len(before) < WEEKS_NEEDED or not median(before):
             return None
         return self._as_usual(target, check, counts.get(days[0], 0), median(before), f"on {days[0]:%A %d %B}")
+
+    def _mapped(self, target: str, check: QualityCheck, of: Sequence[Came]) -> Finding | None:
+        if not of:
+            return None
+        it = worst(of)
+        why = f", mostly because of: {it.mostly}" if it.aside else ""
+        said = f"{it.aside:,} of {it.rows:,} rows of {it.raw_table} were set aside{why}"
+        return self._finding(target, check, it.share >= check.share, it.rows, it.aside, said)
 
     def _as_usual(self, target: str, check: QualityCheck, rows: int, usual: float, where: str) -> Finding:
         said = f"{rows:,} rows {where}, usual are {usual:,.0f}"

@@ -29,6 +29,7 @@ from hub.stages.resolve.match.said import Told, never, tell
 from hub.stages.resolve.match.train import Model
 from hub.stages.resolve.verdicts import keep_apart
 from hub.warehouse import Transaction
+from hub.warehouse.constructs import in_order
 
 KIND = "match"
 """What `linked_by` says of a record that came to its person by probability."""
@@ -204,11 +205,11 @@ def _candidates(transaction: Transaction, pairs: sa.TableClause, people: Told, w
         .where(sa.not_(pairs.c.joined)),
     )
     one, other = people.records.alias("one_record"), people.records.alias("other_record")
-    ids = (one.c.record_id, other.c.record_id)
+    low_record, high_record = in_order(one.c.record_id, other.c.record_id)
     return (
         sa.select(
-            sa.func.least(*ids).label("low_record"),
-            sa.func.greatest(*ids).label("high_record"),
+            low_record.label("low_record"),
+            high_record.label("high_record"),
             sa.literal(KIND).label("found_by"),
             sa.cast(open_.c.score, sa.Numeric(18, 4)).label("score"),
             open_.c.reason,

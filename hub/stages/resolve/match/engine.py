@@ -152,7 +152,7 @@ class Engine:
         parts = []
         for place, block in enumerate(self.rules.blocks):
             columns = [COLUMNS[field] for field in block]
-            values = ", ".join(f"it_{column}" for column in columns)
+            values = ", ".join(_in_either_order([f"it_{column}" for column in columns]))
             among = ", ".join(f"unnest({column}) AS of_{column}(it_{column})" for column in columns)
             number = f"CAST(md5_number_lower(concat_ws('|', {place}, {values})) >> 1 AS BIGINT)"
             parts.append(f"SELECT person, {number} AS key FROM {people}, {among}")
@@ -241,6 +241,15 @@ class Engine:
         from splink.blocking_rule_library import CustomRule
 
         return [CustomRule("l.keys = r.keys AND (l.changed OR r.changed)", arrays_to_explode=["keys"])]
+
+
+def _in_either_order(values: list[str]) -> list[str]:
+    """Give the values of a block, in SQL, so that names in each other's field are in the same block."""
+    names = ["it_formal_name", "it_surname_word"]
+    if not {*names} <= {*values}:
+        return values
+    both = ", ".join(names)
+    return [f"least({both})", f"greatest({both})", *(value for value in values if value not in names)]
 
 
 @contextmanager

@@ -56,7 +56,7 @@ _SAME_PLACE = 'any_place("place_l", "place_r")'
 _SHARE_ANY = f"({_share('email')} OR {_SHARE_HOME})"
 _SWAPPED = f"coalesce({_similar('given_name', 'surname_word')} AND {_similar('surname_word', 'given_name')}, false)"
 _ONLY_SWAPPED = f"({_SWAPPED} AND NOT {_share('given_name')})"
-_SAME_SURNAME = f"({_share('surname_word')} OR {_SWAPPED})"
+_SAME_SURNAME = f"""({_share("surname_word")} OR {_SWAPPED} OR any_near("surname_l", "surname_r"))"""
 
 COMPARISONS = (
     Comparison(
@@ -114,13 +114,13 @@ COMPARISONS = (
             Level("e-mail equal, and phone or address", f"{_share('email')} AND {_SHARE_HOME}", 0.22, 1e-06),
             Level("e-mail equal", _share("email"), 0.12, 3e-07),
             Level(
-                "phone, address and surname equal",
+                "phone and address equal, surname equal or similar",
                 f"{_share('phone')} AND {_share('address')} AND {_SAME_SURNAME}",
                 0.15,
                 4e-06,
             ),
-            Level("phone and surname equal", f"{_share('phone')} AND {_SAME_SURNAME}", 0.09, 6e-07),
-            Level("address and surname equal", f"{_share('address')} AND {_SAME_SURNAME}", 0.16, 3.4e-05),
+            Level("phone equal, surname equal or similar", f"{_share('phone')} AND {_SAME_SURNAME}", 0.09, 6e-07),
+            Level("address equal, surname equal or similar", f"{_share('address')} AND {_SAME_SURNAME}", 0.16, 3.4e-05),
             Level("phone and address equal", f"{_share('phone')} AND {_share('address')}", 0.02, 1.2e-06),
             Level("phone equal", _share("phone"), 0.01, 1e-06),
             Level("address equal", _share("address"), 0.02, 3.1e-05),
@@ -169,7 +169,9 @@ def contradicts(families: bool) -> str:
     return f"({_OTHER_SEX} OR {_OTHER_GIVEN_NAME} AND {_OTHER_BIRTH_DATE})"
 
 
-_AT_HOME = _is("contact", "phone, address and surname equal", "address and surname equal")
+_AT_HOME = _is(
+    "contact", "phone and address equal, surname equal or similar", "address equal, surname equal or similar"
+)
 RELATIVES = f"{_AT_HOME} AND {_OTHER_GIVEN_NAME} AND {_OTHER_BIRTH_DATE}"
 """Where two of one surname at one address are relatives."""
 LOOK_ALIKES = f"""{_AT_HOME} AND (

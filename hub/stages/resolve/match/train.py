@@ -3,13 +3,14 @@
 `u` comes from pairs drawn at random (with a fixed seed), and from counting who shares an e-mail address, phone or
 address. `m`, and the share of pairs that are one person, come by expectation maximisation (Dempster, Laird and Rubin,
 1977), starting from the expert's prior, which counts as much as `PRIOR_PAIRS` pairs: little data leaves it as it is.
-The shades that contradict keep the prior: the data holds housemates, who would teach that names may differ.
+Where families are among the people, the shades that contradict keep the prior: housemates would teach that names may
+differ.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import prod
@@ -35,8 +36,8 @@ PRIOR_RELATIVES = 20
 """How many pairs of relatives are thought to be there, before any are seen."""
 LOOK_ALIKES_AT_MOST = 0.5
 """In families there are fewer twins and namesakes than this share of the other relatives."""
-KEPT = {("given_name", 5), ("gender", 1), ("birth_date", 3)}
-"""The levels (by their place) that contradict."""
+KEPT = frozenset({("given_name", 5), ("gender", 1), ("birth_date", 3)})
+"""The levels (by their place) that contradict: not learned where families are."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ def train(
     shared = ("postcode", "birth_date", _STREETS)
     postcodes, births, streets = (_sharing(connection, column) for column in shared)
     u["birth_date"] = _births(u["birth_date"], births, total)
-    m, u, share = _maximise(patterns, names, m, u, share, total, postcodes, streets)
     families = _families(connection)
+    m, u, share = _maximise(patterns, names, m, u, share, total, postcodes, streets, KEPT if families else frozenset())
     return Model(m, u, share, count, common, made_for, families, records, as_of.isoformat())
 
 
@@ -157,6 +158,7 @@ def _maximise(
     total: float,
     postcodes: float,
     streets: float,
+    kept: Set[tuple[str, int]],
 ) -> tuple[dict[str, list[float]], dict[str, list[float]], float]:
     """Repeat: how likely is each pattern one person; and what do the likely ones look like."""
     before = prior_m()
@@ -165,7 +167,7 @@ def _maximise(
         u = {**u, "contact": _contact(patterns, likely, names, total, postcodes, streets)}
         matched = sum(chance * pattern[0] for chance, pattern in zip(likely, patterns, strict=True))
         share = min(max(matched, 1.0) / total, LARGEST_SHARE)
-        m = {name: _shares(name, place, patterns, likely, before[name]) for place, name in enumerate(names, 1)}
+        m = {name: _shares(name, place, patterns, likely, before[name], kept) for place, name in enumerate(names, 1)}
     return m, u, share
 
 
@@ -178,17 +180,22 @@ def _probability(
 
 
 def _shares(
-    name: str, column: int, patterns: list[tuple[int, ...]], likely: list[float], before: list[float]
+    name: str,
+    column: int,
+    patterns: list[tuple[int, ...]],
+    likely: list[float],
+    before: list[float],
+    kept: Set[tuple[str, int]],
 ) -> list[float]:
-    """Give `m` of one comparison: what is seen, and the prior as so many more pairs; contradictions as they were."""
+    """Give `m` of one comparison: what is seen, and the prior as so many more pairs; those `kept` as they were."""
     seen = [PRIOR_PAIRS * share for share in before]
     for pattern, chance in zip(patterns, likely, strict=True):
         if pattern[column] >= 0:
             seen[len(before) - 1 - pattern[column]] += chance * pattern[0]
-    kept = {place for place in range(len(before)) if (name, place) in KEPT}
-    free = 1 - sum(before[place] for place in kept)
-    others = sum(value for place, value in enumerate(seen) if place not in kept)
-    return [before[place] if place in kept else free * value / others for place, value in enumerate(seen)]
+    fixed = {place for place in range(len(before)) if (name, place) in kept}
+    free = 1 - sum(before[place] for place in fixed)
+    others = sum(value for place, value in enumerate(seen) if place not in fixed)
+    return [before[place] if place in fixed else free * value / others for place, value in enumerate(seen)]
 
 
 def _contact(

@@ -137,12 +137,18 @@ class Transaction(ABC):
         self.connection.execute(sa.text(f'CREATE VIEW "{name}" AS SELECT * FROM "{STORE}"."{name}"'))
 
     def merge(
-        self, table: sa.Table, source: sa.FromClause, newer: str | None = None, insert_only: bool = False
+        self,
+        table: sa.Table,
+        source: sa.FromClause,
+        newer: str | None = None,
+        older: str | None = None,
+        insert_only: bool = False,
     ) -> None:
         """Bring rows into a stored table by its key: insert what is new, update what differs.
 
         `source` has columns of `table` (those it lacks stay as they are, or null) and at most one row per key.
-        With `newer`, a stored row whose value there is greater than the source's stays as it is.
+        With `newer`, a stored row whose value there is greater than the source's stays as it is; with `older`, one
+        whose value there is not greater.
         """
         key: tuple[str, ...] = table.info["key"]
         given = [column.name for column in source.c if column.name in table.c]
@@ -152,9 +158,11 @@ class Transaction(ABC):
         text = f"MERGE INTO {STORE}.{quote(table.name)} AS t USING {self._relation(source)} AS s ON {on}"
         if rest and not insert_only:
             changed = " OR ".join(f"t.{quote(name)} IS DISTINCT FROM s.{quote(name)}" for name in rest)
-            guard = (
-                f" AND (t.{quote(newer)} IS NULL OR s.{quote(newer)} >= t.{quote(newer)})" if newer is not None else ""
-            )
+            guard = ""
+            if newer is not None:
+                guard = f" AND (t.{quote(newer)} IS NULL OR s.{quote(newer)} >= t.{quote(newer)})"
+            elif older is not None:
+                guard = f" AND s.{quote(older)} < t.{quote(older)}"
             updates = ", ".join(f"{quote(name)} = s.{quote(name)}" for name in rest)
             text += f" WHEN MATCHED AND ({changed}){guard} THEN UPDATE SET {updates}"
         names = ", ".join(quote(name) for name in given)

@@ -140,6 +140,21 @@ def test_a_guest_order_makes_a_bare_record_of_its_address(shop: Mapped) -> None:
     ]
 
 
+def test_a_guest_whose_last_order_turns_out_to_be_somebody_elses_is_nobody_any_more(shop: Mapped) -> None:
+    def by(number: int, email: str, day: int) -> dict[str, object]:
+        at = f"2026-03-0{day}T10:00:00Z"
+        return order(number, customer_id=None, billing_email=email, updated_at=at)
+
+    shop.load(
+        "shop", "100.0", orders=[by(7, "bop@example.nl", 1), by(8, "cor@example.nl", 1), by(9, "cor@example.nl", 1)]
+    )
+    shop.map(CUSTOMERS + ORDERS, notation="nl")
+    shop.load("shop", "200.0", orders=[by(7, "bob@example.nl", 2), by(8, "bob@example.nl", 2)])
+    shop.map(CUSTOMERS + ORDERS, notation="nl")
+    left = [("shop:email:bob@example.nl",), ("shop:email:cor@example.nl",)]
+    assert shop.rows("source_record", "record_id") == shop.rows("identifier", "record_id") == left
+
+
 def test_the_first_identifier_that_is_there_names_a_guest(shop: Mapped) -> None:
     text = """
 connection: web
@@ -494,9 +509,11 @@ def test_a_yes_without_a_moment_is_not_given_again_when_its_row_comes_again(shop
     assert shop.rows("consent", "given", "at") == [(True, first)]
 
 
-def test_of_several_versions_in_one_load_the_oldest_tells_when_such_a_yes_was_given(shop: Mapped) -> None:
+@pytest.mark.parametrize("loads", [1, 2], ids=["in one load", "the newest first"])
+def test_of_several_versions_the_oldest_tells_when_such_a_yes_was_given(shop: Mapped, loads: int) -> None:
     subscribed = ANNA | {"newsletter": "1", "newsletter_at": None}
     moved = subscribed | {"name": "Anna B", "updated_at": "2026-05-01T10:00:00Z"}
-    shop.load("shop", "100.0", customers=[moved, subscribed])
-    shop.map(CUSTOMERS)
+    for number, rows in enumerate([[moved, subscribed]] if loads == 1 else [[moved], [subscribed]], 1):
+        shop.load("shop", f"{number}00.0", customers=rows)
+        shop.map(CUSTOMERS)
     assert shop.rows("consent", "given", "at") == [(True, datetime(2026, 1, 2, 10, tzinfo=UTC))]

@@ -98,6 +98,8 @@ class ConnectionMapping:
     news: bool = False
     """Whether anything is known now that was not; an echo alone is no news, to no stage below."""
     keep_out: KeepOut | None = None
+    left: list[sa.TableClause] = field(default_factory=list)
+    """The bare records that lost a row, by table."""
     judge: Judge = field(init=False)
     changes: Changes = field(init=False)
 
@@ -127,6 +129,8 @@ class ConnectionMapping:
         self._repair(own)
         if any(group.former for group in work):
             store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds)
+        for left in self.left:
+            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds, left)
         if self.news or any(group.former for group in work):
             self._remember(work)
         return self.outcome
@@ -163,7 +167,9 @@ class ConnectionMapping:
         self.news = self.news or found.overruled or not found.only_echoes
         mark_older(self.transaction, rows, self.connection, stored)
         self.judge.measure(rows, task.fingerprint, stored)
-        store.store_rows(self.transaction, rows, self.connection, stored, self.changes)
+        name = f"map_left_{len(self.left)}"
+        left = store.store_rows(self.transaction, rows, self.connection, stored, self.changes, name)
+        self.left += [left] if left is not None else []
         mark_overtaken(self.transaction, rows, self.connection)
         self.judge.count_aside(rows)
         store.store_identifiers(self.transaction, rows, self.connection, stored)

@@ -27,10 +27,13 @@ def has_rows(transaction: Transaction, table: str, connection: str) -> bool:
     return found is not None
 
 
-def store_rows(transaction: Transaction, rows: Rows, connection: str, stored: bool, changes: Changes) -> None:
+def store_rows(
+    transaction: Transaction, rows: Rows, connection: str, stored: bool, changes: Changes, left: str
+) -> sa.TableClause | None:
     """Insert or update the newest good rows in their table, and note what changes by that.
 
-    The first rows of a connection in a table are not noted one by one: a new system tells of everybody.
+    Holds as `left` (record_id) the bare records that lose one of theirs. The first rows of a connection in a table are
+    not noted one by one: a new system tells of everybody.
     """
     source, conditions = rows.fresh()
     values = _values(rows, connection)
@@ -38,15 +41,32 @@ def store_rows(transaction: Transaction, rows: Rows, connection: str, stored: bo
     query = sa.select(*columns).select_from(source).where(*conditions)
     target = transaction.table(rows.translation.table.name)
     if stored and _known(transaction, rows, connection):
+        losing = transaction.hold(left, _losing(transaction, rows, connection)) if rows.translation.guests else None
         fresh = transaction.hold("map_fresh", query)
         changes.differing(target, fresh)
         transaction.merge(target, fresh)
+        return losing
+    if stored:
+        changes.rows(target, query)
     else:
-        if stored:
-            changes.rows(target, query)
-        else:
-            changes.lose()
-        transaction.execute(sa.insert(target).from_select(list(values), query))
+        changes.lose()
+    transaction.execute(sa.insert(target).from_select(list(values), query))
+    return None
+
+
+def _losing(transaction: Transaction, rows: Rows, connection: str) -> sa.Select[Any]:
+    """Select the bare records whose rows say now that they are somebody else's."""
+    source, conditions = rows.fresh()
+    target = transaction.table(rows.translation.table.name)
+    same = sa.and_(_of(target, connection), target.c.source_key == rows.table.c["_key"])
+    bare = [target.c.record_id.like(text_constant(f"{connection}:{rule.type}:%")) for rule in rows.translation.guests]
+    moved = target.c.record_id.is_distinct_from(rows.owner)
+    return (
+        sa.select(target.c.record_id)
+        .select_from(source.join(target, same))
+        .where(*conditions, sa.or_(*bare), moved)
+        .distinct()
+    )
 
 
 def _values(rows: Rows, connection: str) -> Mapping[str, sa.ColumnElement[Any]]:
@@ -218,7 +238,7 @@ def _store_statement(
     elif dated:
         transaction.merge(target, transaction.hold("map_statements", query), newer="source_time")
     else:
-        transaction.merge(target, transaction.hold("map_statements", query), insert_only=True)
+        transaction.merge(target, transaction.hold("map_statements", query), older="source_time")
 
 
 def _one_each(query: sa.Select[Any], order: Sequence[sa.ColumnElement[Any]], names: Sequence[str]) -> sa.Select[Any]:
@@ -284,10 +304,18 @@ def sweep(transaction: Transaction, target: str, connection: str, kinds: Sequenc
         transaction.execute(sa.delete(record).where(unseen))
 
 
-def sweep_bare_records(transaction: Transaction, connection: str, kinds: Sequence[str]) -> None:
-    """Remove bare records that no row of the connection belongs to any more."""
+def sweep_bare_records(
+    transaction: Transaction, connection: str, kinds: Sequence[str], among: sa.TableClause | None = None
+) -> None:
+    """Remove bare records, or those `among` some, that no row of the connection belongs to any more."""
+    if among is not None and not transaction.count(among):
+        return
+
+    def meant(table: sa.FromClause) -> sa.ColumnElement[bool]:
+        return sa.true() if among is None else table.c.record_id.in_(sa.select(among.c.record_id))
+
     owned = [
-        sa.select(table.c.record_id).where(_of(table, connection), table.c.record_id.is_not(None))
+        sa.select(table.c.record_id).where(_of(table, connection), table.c.record_id.is_not(None), meant(table))
         for table in (
             transaction.table(shape.name)
             for shape in transaction.schema.mapped
@@ -299,6 +327,9 @@ def sweep_bare_records(transaction: Transaction, connection: str, kinds: Sequenc
         table = transaction.table(name)
         transaction.execute(
             sa.delete(table).where(
-                _of(table, connection), is_bare(table, kinds), table.c.record_id.not_in(sa.select(kept.c.record_id))
+                _of(table, connection),
+                is_bare(table, kinds),
+                meant(table),
+                table.c.record_id.not_in(sa.select(kept.c.record_id)),
             )
         )

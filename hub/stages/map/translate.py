@@ -418,7 +418,7 @@ def _said_once(rule: IdentifierRule, before: Sequence[IdentifierRule]) -> Identi
     """Leave a value out where one before it, of the same kind, is the same."""
     value = rule.value
     for other in before:
-        if other.type == rule.type:
+        if (other.type, other.system) == (rule.type, rule.system):
             value = sa.func.nullif(value, other.value)
     return replace(rule, value=value)
 

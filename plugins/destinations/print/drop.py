@@ -142,6 +142,7 @@ class SftpDrop:
                 timeout=self._config.timeout,
                 banner_timeout=self._config.timeout,
                 auth_timeout=self._config.timeout,
+                channel_timeout=self._config.timeout,
                 allow_agent=False,
                 look_for_keys=False,
             )

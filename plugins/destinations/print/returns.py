@@ -56,12 +56,15 @@ def tables_of(settings: Returns, name: str, content: bytes) -> Iterator[Any]:
 
     rows: list[dict[str, str | None]] = []
     refused: list[tuple[str, str]] = []
-    for line in _lines(content):
-        row = _row(settings, line)
-        if isinstance(row, str):
-            refused.append((row, ";".join(value or "" for value in line.values())))
-        else:
-            rows.append(row)
+    try:
+        for line in _lines(content):
+            row = _row(settings, line)
+            if isinstance(row, str):
+                refused.append((row, ";".join(value or "" for value in line.values())))
+            else:
+                rows.append(row)
+    except csv.Error as error:
+        refused.append((f"the file can't be read on from here: {error}", name))
     if rows:
         yield pa.Table.from_pylist(rows, _schema())
     if refused:

@@ -24,6 +24,8 @@ EXTENSIONS = {
     **dict.fromkeys([".jsonl", ".ndjson", ".json"], "jsonl"),
     **dict.fromkeys([".parquet", ".pq"], "parquet"),
 }
+LONGEST_SILENCE = 60.0
+"""Seconds that an SFTP server may keep us waiting at any step."""
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 _DATED = re.compile(r"[\W_]*\d[\d\W_]*(?:[tT]\d[\d\W_]*)?[zZ]?$")
 
@@ -74,7 +76,7 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
         reading = _reading(config)
         found = {}
         for table, pattern in patterns:
-            for address, facts in filesystem.glob(pattern, detail=True).items():
+            for address, facts in _fitting(filesystem, pattern).items():
                 extension = _extension(address)
                 kind = config.format or EXTENSIONS.get(extension)
                 if facts["type"] == "file" and kind is not None and not posixpath.basename(address).startswith("."):
@@ -90,6 +92,23 @@ def find(config: FilesConfig, folder: Path) -> list[File]:
     return [found[path] for path in sorted(found)]
 
 
+def _fitting(filesystem: Any, pattern: str) -> dict[str, dict[str, Any]]:
+    """List what fits. Over SFTP, fsspec would take a folder that gives no answer for an empty one."""
+    if "sftp" not in filesystem.protocol:
+        return dict(filesystem.glob(pattern, detail=True))
+    if any(sign in pattern for sign in "*?["):
+        return dict(filesystem.glob(pattern, detail=True, on_error=_unless_absent))
+    try:
+        return {pattern: filesystem.info(pattern)}
+    except FileNotFoundError:
+        return {}
+
+
+def _unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 def _is_local(filesystem: Any) -> bool:
     """Say whether folders are things of their own there; in S3 they are only beginnings of names."""
     return "file" in filesystem.protocol
@@ -103,6 +122,8 @@ def opened_place(config: FilesConfig, path: str, folder: Path) -> tuple[Any, str
     with reachable(urlsplit(url).netloc or path):
         filesystem, root = url_to_fs(url, **_options(config, url))
         filesystem.invalidate_cache()
+        if url.startswith("sftp://"):
+            filesystem.ftp.get_channel().settimeout(LONGEST_SILENCE)
         return filesystem, root
 
 
@@ -142,6 +163,7 @@ def _options(config: FilesConfig, url: str) -> dict[str, Any]:
 
         options = {"username": config.user, "password": password, "key_filename": config.key_file}
         options["host_key_policy"] = known_hosts(config.host_key)
+        options |= dict.fromkeys(("timeout", "banner_timeout", "auth_timeout", "channel_timeout"), LONGEST_SILENCE)
     elif url.startswith("s3://"):
         options = {"key": config.user, "secret": password, "endpoint_url": config.endpoint}
     else:

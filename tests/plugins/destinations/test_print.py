@@ -469,12 +469,14 @@ def test_a_line_that_cannot_be_read_is_set_aside_with_its_reason(tmp_path: Path)
     (tmp_path / "back").mkdir()
     lines = ("id,status,date", "m1,returned,2026-02-30", "m2,eaten,2026-03-01", ",returned,2026-03-01")
     (tmp_path / "back/maart.csv").write_text("\n".join([*lines, "m4,returned,2026-03-01"]))
+    (tmp_path / "back/april.csv").write_text('id,status,date\nm5,"' + "returned,2026-03-01\n" * 9_000)
     landing.run()
     assert [row["message_key"] for row in landing.rows("returns")] == ["m4"]
     reasons = " | ".join(row["reason"] for row in landing.rows(REJECTED))
     assert "no date such as" in reasons
     assert "say in `words` what it means" in reasons
     assert "no id, status or date" in reasons
+    assert "the file can't be read on from here: field larger than field limit" in reasons
 
 
 def test_reports_lie_beside_the_drop_on_the_printers_server(sftp: SftpServer, tmp_path: Path) -> None:

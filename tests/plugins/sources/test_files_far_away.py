@@ -21,7 +21,7 @@ class SftpServer:
     """An SFTP server on loopback that shows one folder to one user."""
 
     def __init__(self, folder):
-        self.folder, self.logins = folder, []
+        self.folder, self.logins, self.silent = folder, [], False
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self._key = asyncssh.generate_private_key("ssh-ed25519")
@@ -50,12 +50,21 @@ class SftpServer:
             def validate_password(self, username, password):
                 return (username, password) == ("hub", PASSWORD)
 
+        server = self
+
+        class Folder(asyncssh.SFTPServer):
+            async def scandir(self, path):
+                if server.silent:
+                    await asyncio.sleep(20)
+                async for entry in super().scandir(path):
+                    yield entry
+
         return await asyncssh.listen(
             "127.0.0.1",
             0,
             server_factory=Gate,
             server_host_keys=[self._key],
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.folder)),
+            sftp_factory=lambda channel: Folder(channel, chroot=str(self.folder)),
         )
 
     async def _stop(self):
@@ -121,6 +130,14 @@ def test_a_server_with_another_host_key_is_never_given_the_password(sftp, tmp_pa
     assert not check.ok
     assert check.message == f"[127.0.0.1]:{sftp.port}: its host key is another one than `host_key` says"
     assert sftp.logins == []
+
+
+def test_a_server_that_falls_silent_is_waited_for_no_longer_than_it_may_be(sftp, tmp_path, monkeypatch):
+    monkeypatch.setattr("plugins.sources.files.places.LONGEST_SILENCE", 2.0)
+    sftp.silent = True
+    check = look(sftp, tmp_path)
+    assert not check.ok
+    assert "nobody answers there" in check.message
 
 
 @pytest.fixture

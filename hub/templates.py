@@ -86,6 +86,8 @@ _BLOCK_TAGS = frozenset({"if", "unless", "case", "for", "tablerow", "capture", "
 _LETTERS_VALUE = re.compile(r"(?<![\w.])data\.(?!(?:at|keys|len|pairs|values)\b)(\w+)")
 """A value of a letter: `data.city`. What `data.at("city", default: none)` asks for may be absent."""
 
+_PACKAGE = re.compile(r'(?:import|include)[\s(]*"(@[^"]+)"')
+
 
 @dataclass(frozen=True)
 class Used:
@@ -173,6 +175,8 @@ class Renderer:
                 part = self._parsed(file, text, template.blocks)
                 if not isinstance(part, str):
                     problems += _unknown_filters(part, file, template)
+                elif file.endswith(".typ"):
+                    problems += _packages(part, file)
             except LiquidError as error:
                 problems.append(_problem(error, file, template))
         if problems:
@@ -300,6 +304,13 @@ def _unknown_filters(part: BoundTemplate, file: str, template: Template) -> Iter
             for span in places:
                 inside, text = _source(span.template_name, file, template)
                 yield Problem(inside, *_place(text, span.index), f"there is no filter '{name}'.{near}".rstrip("."))
+
+
+def _packages(letter: str, file: str) -> Iterator[Problem]:
+    """Find packages that a letter would load: it is set without a way to the network."""
+    for found in _PACKAGE.finditer(letter):
+        message = f"a letter loads no packages: write what you need of {found[1]} into the template itself"
+        yield Problem(file, *_place(letter, found.start(1)), message)
 
 
 def _source(name: str, file: str, template: Template) -> tuple[str, str]:

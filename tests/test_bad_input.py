@@ -325,6 +325,25 @@ def test_a_warehouse_file_that_can_not_be_opened_is_not_taken_for_one_in_use(cor
     assert "check the rights on it and its folder" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "command", "remedy"),
+    [
+        ("warehouse.duckdb", "run", "bring it back from the backup, with the ledger of the same moment"),
+        ("ledger.sqlite", "status", "bring it back from the backup, with the warehouse of the same moment"),
+        ("published.duckdb", "segments", "remove it, and the next `hub run` publishes anew"),
+    ],
+)
+def test_a_file_of_the_hub_that_is_damaged_is_told_with_what_to_do(
+    corner: Corner, file: str, command: str, remedy: str
+) -> None:
+    (corner.folder / ".hub").mkdir()
+    (corner.folder / ".hub" / file).write_bytes(b"no database at all" * 100)
+    done = corner.hub(command)
+    assert done.exit_code == 2, done.output
+    assert f"{file} is damaged" in done.stderr
+    assert remedy in done.stderr
+
+
 # Values that are wrong: their rows are set aside with the reason
 
 

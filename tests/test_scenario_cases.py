@@ -111,6 +111,23 @@ def test_cases_that_hold_tell_no_differences_r17(run: Run) -> None:
     assert len(results) == 7
 
 
+def test_a_case_decides_at_every_time_of_a_range_and_on_no_other_day(folder: Path, run: Run) -> None:
+    (folder / "hub.yaml").write_text(HUB + 'schedules: {engage: "0 9-19 * * mon-sat"}\n', encoding="utf-8")
+    results = run(
+        """
+        within the hour:
+          person: {email: anna@example.nl, consents: [email]}
+          activity: [{type: account_created, at: 2026-03-02 10:01}]
+          expect: {messages: [{at: 2026-03-02 11:00}, {at: 2026-03-09 11:00}]}
+        on Monday what comes late on Saturday:
+          person: {email: bert@example.nl, consents: [email]}
+          activity: [{type: account_created, at: 2026-03-07 19:01}]
+          expect: {messages: [{at: 2026-03-09 09:00}, {at: 2026-03-16 09:00}]}
+        """
+    )
+    assert [result.differences for result in results] == [(), ()]
+
+
 def test_what_differs_is_told_with_the_line_of_the_case(run: Run) -> None:
     (result,) = run(
         """

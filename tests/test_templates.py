@@ -153,6 +153,15 @@ def test_a_wrong_template_is_a_mistake_of_the_configuration_with_its_place(text:
     ]
 
 
+def test_a_letter_that_would_load_a_package_is_told_of_beforehand() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Renderer().check(Template("letter", {"letter.typ": 'Dag\n#import "@preview/cetz:0.3.1": canvas'}, {}))
+    (told,) = caught.value.problems
+    assert str(told).startswith(
+        "letter.typ:2:10: a letter loads no packages: write what you need of @preview/cetz:0.3.1"
+    )
+
+
 def test_a_block_that_renders_itself_ends_as_one_message_that_is_not_rendered() -> None:
     template = Template("sms", {"sms.txt": "{% render 'again.txt' %}"}, {"again.txt": "{% render 'again.txt' %}"})
     Renderer().check(template)

@@ -1,7 +1,7 @@
 """Cases of scenarios: who, what happens on which day, and what must have been decided when their days are over.
 
-The engine itself walks the days, at the times of day that the schedule `engage` names (or at nine). Only the case's own
-scenario decides, nobody is in its control group, and every message arrives unless the case says otherwise.
+The engine itself walks the days, at each time at which the schedule `engage` comes (or daily at nine). Only the case's
+own scenario decides, nobody is in its control group, and every message arrives unless the case says otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from hub.cases.world import Case, World, case_of, world
 from hub.errors import suggest
 from hub.people.needed import needed
 from hub.project import Project
-from hub.project.calendar import clocks
 from hub.project.cases import Expected, ScenarioCase
 from hub.project.program import program
 from hub.project.scenario import Scenario
@@ -83,7 +82,10 @@ def _days(case: Case, scenario: Scenario) -> _Days:
     first, last = calendar.day(case.first), calendar.day(case.last)
     if given.until is None:
         longest = program(scenario).longest + scenario.valid_for + timedelta(days=2)
-        return _Days(first, min(last + longest, first + timedelta(days=LONGEST)))
+        end, farthest = last + longest, first + timedelta(days=LONGEST)
+        while end < farthest and not calendar.ticks(case.project.hub.schedules.engage, end):
+            end += timedelta(days=1)
+        return _Days(first, min(end, farthest))
     try:
         until = date.fromisoformat(given.until)
     except ValueError:
@@ -97,7 +99,6 @@ def _days(case: Case, scenario: Scenario) -> _Days:
 def _walk(opened: World, scenario: Scenario, cases: Sequence[Case], spans: Mapping[str, _Days]) -> None:
     """Let the days of the cases go by, each once, and look at each case when its last day is over."""
     calendar = opened.project.calendar
-    minutes = clocks(opened.project.hub.schedules.engage)
     days = sorted({day for case in cases for day in _each(spans[case.name])})
     opened.settle_in(calendar.start(days[0]))
     # segments know who was in them the day before: nobody enters one because the hub first looks
@@ -107,8 +108,7 @@ def _walk(opened: World, scenario: Scenario, cases: Sequence[Case], spans: Mappi
     by_days = _goes_on(scenario, cases)
     waiting = list(cases)
     for day in days:
-        for minute in minutes:
-            as_of = calendar.at(day, minute)
+        for as_of in calendar.ticks(opened.project.hub.schedules.engage, day):
             opened.reach(as_of)
             decide(opened.warehouse, opened.ledger, opened.project, as_of, only={scenario.scenario})
         is_over = not by_days and not any(case.rows for case in cases) and _is_over(opened)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from hub import __version__
 from hub.cli.answer import Answer
 from hub.cli.project import open_project
 from hub.errors import HubError, TemporaryError
@@ -32,7 +33,7 @@ def doctor(folder: Path | None) -> Answer:
     """Check the settings, the engine, the ledger, the lake and each connection; one that fails stops no other."""
     project = open_project(folder)
     findings = [
-        Finding("settings", True, f"Python {sys.version.split()[0]}; {'a' if project.key else 'no'} signing key"),
+        Finding("settings", True, f"{_versions()}; {'a' if project.key else 'no'} signing key"),
         _try("engine", lambda: _engine(project)),
         _try("ledger", lambda: _ledger(project)),
         _try("lake", lambda: _lake(project)),
@@ -41,6 +42,10 @@ def doctor(folder: Path | None) -> Answer:
     ok = all(finding.ok for finding in findings)
     data = {"ok": ok, "findings": [asdict(finding) for finding in findings]}
     return Answer(data, lambda console: _show(console, findings), 0 if ok else 1)
+
+
+def _versions() -> str:
+    return f"hub {__version__}, Python {sys.version.split()[0]}"
 
 
 def _try(what: str, work: Callable[[], str]) -> Finding:

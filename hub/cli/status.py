@@ -102,12 +102,16 @@ def _to(project: Project, connection: str) -> list[str]:
 def _left_alone(it: dict[str, Any], messages: int, rows: int) -> str:
     """Say what is wrong with a destination, since when, what waits for it, and when it is tried again."""
     syncs = ", ".join(it["syncs"])
-    what = [f"{messages:,} messages"] if messages or not (rows or syncs) else []
-    what += [f"{rows:,} rows"] if rows else []
+    what = [_counted(messages, "message")] if messages or not (rows or syncs) else []
+    what += [_counted(rows, "row")] if rows else []
     what += [f"sync{'s' if len(it['syncs']) > 1 else ''} {syncs}"] if syncs else []
-    waits = "waits" if what == [f"sync {syncs}"] else "wait"
+    waits = "waits" if what in (["1 message"], ["1 row"], [f"sync {syncs}"]) else "wait"
     again = f"the first run after {it['until']:%Y-%m-%d %H:%M} UTC tries it again."
     return f"{it['told']}. {' and '.join(what)} {waits}; {again}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _waiting_rows(data: dict[str, Any]) -> list[str]:
@@ -122,7 +126,7 @@ def _waiting_rows(data: dict[str, Any]) -> list[str]:
 
 def _pushed(it: dict[str, Any]) -> str:
     """Say how many pushes wait, since when, and what to do where nobody fetches them."""
-    told = f"{it['pushes']:,} pushes for {it['connection']} wait since {it['since']:%Y-%m-%d %H:%M}"
+    told = f"{it['pushes']:,} pushes for {it['connection']} wait since {it['since']:%Y-%m-%d %H:%M} UTC"
     if it["dead"]:
         return f"{told}: hub.yaml has no such connection any more. Put it back and run `hub run listen` to land them."
     return f"{told}: the next run lands them."

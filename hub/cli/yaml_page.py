@@ -89,7 +89,8 @@ def yaml_page() -> Iterator[str]:
     yield "[scenarios](scenarios.md)."
     yield ""
     yield "YAML is read as version 1.2: only `true` and `false` are booleans, `NO` is text, a date stays text, and"
-    yield "`0612345678` stays text. Tags, anchors and second documents are refused. An **expression** is SQL over the"
+    yield "`0612345678` stays text. Tags, anchors and second documents are refused. A key that is there has a value:"
+    yield '`within:` with nothing behind it is a mistake, and never "no window". An **expression** is SQL over the'
     yield "columns in scope, with the [functions](functions.md) of the hub. In hub.yaml, any value may be `${NAME}`, or"
     yield "`${NAME:-default}`: it is looked up in the environment, in `.env`, then in the secrets folder. In the column"
     yield "*type*, `{...: expression}` means names of your own or of the shared schema, each with an expression."

@@ -158,6 +158,14 @@ def _answering(engine: sa.Engine) -> Iterator[None]:
     except sa.exc.OperationalError as error:
         engine.dispose()
         raise unanswered("the ledger", error) from None
+    except sa.exc.DatabaseError as error:
+        engine.dispose()
+        if engine.dialect.name != "sqlite":
+            raise
+        said = str(error.orig).partition("\n")[0]
+        raise ConfigurationError(
+            f"{FILE} is damaged ({said}): bring it back from the backup, with the warehouse of the same moment"
+        ) from None
 
 
 def _sqlite(file: Path) -> sa.Engine:

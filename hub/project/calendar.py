@@ -13,6 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from hub.contracts import Channel
+from hub.project.cron import minutes_of, named_minutes
 from hub.project.limits import Quiet
 
 Period = Literal["day", "week", "month", "quarter", "year"]
@@ -42,6 +43,14 @@ class Calendar:
         """Give the moment at which the clock of a local day shows a minute of the day."""
         clock = datetime.combine(day + timedelta(days=minute // 1440), time(minute % 1440 // 60, minute % 60))
         return clock.replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
+
+    def ticks(self, cron: str | None, day: date) -> list[datetime]:
+        """Give the moments of a local day at which a schedule comes; without one, nine o'clock of every day.
+
+        A time that the clock leaves out in spring comes an hour later; one that it shows twice in autumn, once.
+        """
+        minutes = minutes_of(cron, day) if cron is not None else [NINE]
+        return sorted({self.at(day, minute) for minute in minutes})
 
     def days_before(self, moment: datetime, days: int) -> datetime:
         """Give the moment so many local days earlier, at the same time on the clock."""
@@ -96,14 +105,5 @@ def holidays(country: str, year: int) -> frozenset[date]:
 
 def clock(cron: str | None) -> int:
     """Give the minute of the day at which a simulated day decides: that of a schedule, or nine o'clock."""
-    times = clocks(cron)
+    times = named_minutes(cron) if cron is not None else []
     return times[0] if len(times) == 1 else NINE
-
-
-def clocks(cron: str | None) -> list[int]:
-    """Give the minutes of the day that a schedule names (`0 10,19 * * *`); nine o'clock where it names none."""
-    minute, hours, *_ = (cron or "").split() or ("", "")
-    named = hours.split(",")
-    if not minute.isdecimal() or not all(hour.isdecimal() for hour in named):
-        return [NINE]
-    return sorted(int(hour) * 60 + int(minute) for hour in named)

@@ -39,15 +39,42 @@ def validate(
 ) -> tuple[Model | None, list[Problem]]:
     """Make a model of what stands at `path` in a document; None where it has mistakes, which the list tells.
 
+    A key without a value is a mistake too, unless the model knows a meaning of nothing for it (another default).
+
     `value` stands for the document's own value, where the caller took something out of it.
     """
     given = document.get(path) if value is None else value
     if given is None:
         given = {}
     try:
-        return model.model_validate(given), []
+        made = model.model_validate(given)
     except ValidationError as error:
         return None, list(_problems(error, model, document, path, given))
+    empty = list(_empty(made, document, path))
+    return None if empty else made, empty
+
+
+def _empty(made: Any, document: Document, path: KeyPath) -> Iterator[Problem]:
+    """Find keys that stand there without a value, which would count as absent: `within:` is not "no window".
+
+    One that `${NAME}` leaves empty is meant so.
+    """
+    if isinstance(made, BaseModel):
+        beside = document.get(path)
+        for name, field in type(made).model_fields.items():
+            written = [it for it in (field.alias or name, name) if isinstance(beside, dict) and it in beside]
+            key = written[0] if written else name
+            if getattr(made, name) is not None:
+                yield from _empty(getattr(made, name), document, (*path, key))
+            elif written and field.default is None and beside[key] is None and (*path, key) not in document.substituted:
+                yield document.at_key((*path, key), f"the key '{key}' has no value: give it one, or leave the key out")
+        yield from _empty(made.model_extra or {}, document, path)
+    elif isinstance(made, Mapping):
+        for key, value in made.items():
+            yield from _empty(value, document, (*path, key))
+    elif isinstance(made, list | tuple):
+        for number, value in enumerate(made):
+            yield from _empty(value, document, (*path, number))
 
 
 def secrets_in_clear(model: type[BaseModel], document: Document, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

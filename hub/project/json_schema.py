@@ -76,9 +76,17 @@ def _without_titles(part: Any) -> Any:
         return [_without_titles(entry) for entry in part]
     if not isinstance(part, dict):
         return part
-    return {
+    found = {
         key: _without_titles(entry) for key, entry in part.items() if not (key == "title" and isinstance(entry, str))
     }
+    return _never_empty(found) if found.get("default", "") is None and "anyOf" in found else found
+
+
+def _never_empty(key: JsonSchema) -> JsonSchema:
+    """Describe a key that may be left out: where it stands, it has a value, as the loader asks."""
+    options = [option for option in key["anyOf"] if option != {"type": "null"}]
+    rest = {name: entry for name, entry in key.items() if name not in ("default", "anyOf")}
+    return {**options[0], **rest} if len(options) == 1 else {"anyOf": options, **rest}
 
 
 def _scenario() -> JsonSchema:

@@ -140,8 +140,10 @@ class WaitFor(Form):
     until: Expression | None = Field(None, description="A condition that ends the wait as soon as it holds.")
     at_most: Length | None = Field(None, description="With `until`: then it goes on in any case.")
     date: Expression | None = Field(None, description="A date or moment to wait for; who has none, ends here.")
-    to: Literal["working day"] | None = Field(
-        None, description="On to the next working day: no Saturday, Sunday or public holiday."
+    to: Literal["working day", "working day of the person"] | None = Field(
+        None,
+        description="On to the next working day: no Saturday, Sunday or public holiday. The holidays are those of the "
+        "country in `locale`, or of the country that the person lives in.",
     )
     at: Clock | None = Field(None, description='On to this time of day: "09:00".')
 

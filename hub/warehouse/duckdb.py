@@ -120,6 +120,10 @@ class DuckDBWarehouse(Warehouse):
         try:
             self._root = _open(file, self._folders, most=most)
         except (duckdb.IOException, _InUseError) as error:
+            if isinstance(error, duckdb.IOException) and _DAMAGED in str(error):
+                raise ConfigurationError(
+                    f"{file.name} is damaged: bring it back from the backup, with the ledger of the same moment"
+                ) from error
             if isinstance(error, duckdb.IOException) and "lock" not in str(error):
                 raise ConfigurationError(
                     f"{file} can't be opened ({str(error).rpartition(': ')[2]}): check the rights on it and its folder"
@@ -229,7 +233,16 @@ def published(file: Path) -> Iterator[sa.Connection]:
 def _open_published(file: Path) -> duckdb.DuckDBPyConnection:
     if not file.exists():
         raise ConfigurationError("nothing is published yet: run `hub run` first")
-    return _open(file, [], read_only=True)
+    try:
+        return _open(file, [], read_only=True)
+    except duckdb.IOException as error:
+        if _DAMAGED not in str(error):
+            raise
+        raise ConfigurationError(f"{file.name} is damaged: remove it, and the next `hub run` publishes anew") from None
+
+
+_DAMAGED = "not a valid DuckDB database"
+"""What DuckDB says of a file that is something else."""
 
 
 def _names_bare_at(statement: str) -> bool:

@@ -265,7 +265,7 @@ def test_doctor_tries_everything_and_names_what_is_ill(hub: Any, corner: Path) -
     change(corner / "hub.yaml", "./data/*.csv", "./dta/*.csv")
     ill = hub("doctor", "--project", str(corner))
     assert ill.exit_code == 1
-    assert "mend  connection shop: no file matches" in ill.stdout
+    assert "mend  connection shop: ./dta/*.csv: there is no folder dta; mend `path`" in ill.stdout
 
 
 def test_plugins_tells_who_uses_what(hub: Any, corner: Path) -> None:

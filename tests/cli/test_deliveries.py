@@ -141,7 +141,7 @@ def test_one_more_sender_sends_what_is_due_and_trouble_is_told_once_and_shown_wh
     assert as_json(again) == {"messages": {"waiting": 1}, "failures": []}
     shown = hub("status", "--project", str(corner)).stdout
     assert "mail is not in the project since 2026-03-02 09:00" in shown
-    assert "1 messages wait; the first run after 2026-03-02 09:01 tries it again." in shown
+    assert "1 message waits; the first run after 2026-03-02 09:01 UTC tries it again." in shown
     assert state(ledger, "bbb333")[0] == "queued"
 
 
@@ -150,8 +150,8 @@ def test_what_was_pushed_and_has_not_landed_is_shown(hub: Any, corner: Path, led
     pushes = [sealed_push(b"a key of the tests", name, "1", rows, NOW) for name in ("shop", "former")]
     ledger.inbox.keep(pushes)
     shown = hub("status", "--project", str(corner)).stdout
-    assert "1 pushes for shop wait since 2026-03-02 09:00: the next run lands them." in shown
-    assert "1 pushes for former wait since 2026-03-02 09:00: hub.yaml has no such connection any more." in shown
+    assert "1 pushes for shop wait since 2026-03-02 09:00 UTC: the next run lands them." in shown
+    assert "1 pushes for former wait since 2026-03-02 09:00 UTC: hub.yaml has no such connection any more." in shown
     told = as_json(hub("status", "--json", "--project", str(corner)))
     assert [(it["connection"], it["pushes"], it["dead"]) for it in told["inbox"]] == [
         ("former", 1, True),

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ENGINE, PARTING = "tests/stages/test_scenario_engine.py", "tests/stages/test_merge_and_split.py"
 MISTAKES = "tests/project/scenario_mistakes.yaml"
+PRINT = "tests/plugins/destinations/test_print.py"
 HELD_TO = {
     "an event from before the account": [
         (ENGINE, "def test_an_event_from_before_the_account_counts_when_it_is_recent_enough")
@@ -55,6 +56,16 @@ HELD_TO = {
         ("tests/test_templates.py", "its loops go round more than"),
         ("tests/test_templates.py", "def test_output_has_a_limit"),
         ("tests/stages/test_activate.py", "def test_a_message_that_can_not_be_rendered_is_parked_and_the_others_go"),
+    ],
+    "a letter that never ends": [
+        (PRINT, "def test_a_template_that_takes_too_much_or_reaches_out_is_stopped_and_the_others_go"),
+        (PRINT, "def test_a_template_without_an_end_is_stopped_and_the_next_letter_is_set"),
+    ],
+    "news between two runs as of one moment": [
+        (
+            "tests/stages/test_segment.py",
+            "def test_r26_news_at_the_same_moment_corrects_what_it_saw_and_moves_nobody_twice",
+        )
     ],
     "a scorer without enough data": [
         ("tests/stages/test_scorers.py", "def test_a_scorer_without_data_refuses_and_nobody_has_a_score"),

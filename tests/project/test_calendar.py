@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hub.project.calendar import Calendar, holidays
+from hub.project.cron import wrong_schedule
 from hub.project.limits import Quiet
 
 AMSTERDAM = Calendar("Europe/Amsterdam", "NL")
@@ -81,3 +82,25 @@ def test_a_period_begins_at_local_midnight(period: str, began: str) -> None:
 
 def test_days_before_keep_the_time_on_the_clock() -> None:
     assert AMSTERDAM.days_before(at("2026-04-02 10:00"), 7) == at("2026-03-26 10:00")
+
+
+@pytest.mark.parametrize(
+    ("cron", "day", "times"),
+    [
+        ("0 9-12 * * mon-sat", date(2026, 3, 7), ["09:00", "10:00", "11:00", "12:00"]),
+        ("0 9-12 * * mon-sat", date(2026, 3, 8), []),  # a Sunday
+        ("*/20 9,19 * * *", date(2026, 3, 2), ["09:00", "09:20", "09:40", "19:00", "19:20", "19:40"]),
+        ("0 9-19/5 1 * *", date(2026, 3, 1), ["09:00", "14:00", "19:00"]),
+        ("30 1-3 * * *", date(2026, 3, 29), ["01:30", "03:30"]),  # half past two is not on the clock
+        ("30 1-3 * * *", date(2026, 10, 25), ["01:30", "02:30", "03:30"]),
+        (None, date(2026, 3, 8), ["09:00"]),
+    ],
+)
+def test_a_day_has_every_time_at_which_the_schedule_comes(cron: str | None, day: date, times: list[str]) -> None:
+    ticks = Calendar("Europe/Amsterdam").ticks(cron, day)
+    assert [f"{at.astimezone(ZoneInfo('Europe/Amsterdam')):%H:%M}" for at in ticks] == times
+
+
+@pytest.mark.parametrize("cron", ["60 9 * * *", "0 25 * * *", "0 9 * * someday", "0 9 * *", "@daily", "0 9 * * 8"])
+def test_a_schedule_that_never_comes_is_told_of(cron: str) -> None:
+    assert "minute hour day month weekday" in wrong_schedule(cron)

@@ -227,6 +227,21 @@ def test_working_days_are_those_of_the_country(days: Calendar) -> None:
     assert days.run("2026-07-22 00:00") == {"queued": 1}
 
 
+def test_working_days_may_be_those_of_the_country_in_which_each_person_lives(days: Calendar) -> None:
+    days = days.with_(steps({"wait": {"to": "working day of the person", "at": "09:00"}}, SEND))
+    countries = ["NL", "BE", "be", "ZZ", None]
+    for number, country in enumerate(countries):
+        days.subscriber(number, "2026-07-21 08:00", country=country)  # a holiday in Belgium
+        days.subscriber(10 + number, "2026-04-27 08:00", country=country)  # and one in the Netherlands
+        days.subscriber(20 + number, "2026-03-28 12:00", country=country)  # the clock goes forward on Sunday
+    gone = []
+    for moment in ("2026-03-30 08:59", "2026-03-30 09:00", "2026-04-27 09:00", "2026-04-28 09:00"):
+        gone.append(days.run(moment).get("queued", 0))
+    for moment in ("2026-07-21 09:00", "2026-07-22 08:59", "2026-07-22 09:00"):
+        gone.append(days.run(moment).get("queued", 0))
+    assert gone == [0, 5, 2, 3, 3, 0, 2]
+
+
 def test_who_has_no_date_to_wait_for_ends(days: Calendar) -> None:
     days = days.with_(steps({"wait": {"date": "birth_date"}}, SEND))
     days.subscriber(1, "2026-03-02 08:00")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from hub.errors import ConfigurationError
 from hub.people.segments import segment_problems
@@ -99,6 +100,38 @@ def test_r26_looking_back_moves_nobody_and_coming_back_goes_on_from_there(wareho
     then, now = [(1, "others", 1), (2, "others", 1)], [(1, "buyers", 4), (2, "others", 1)]
     assert moved == [(1, 2, 0, then), (4, 1, 1, now), (2, 0, 0, then), (4, 0, 0, now), (1, 0, 0, then), (5, 0, 0, now)]
     assert len(rows(warehouse, "transition", "person_id", "segment", "kind", "at")) == 4
+
+
+def test_r26_news_at_the_same_moment_corrects_what_it_saw_and_moves_nobody_twice(warehouse: Warehouse) -> None:
+    its = project({}, {"buyers": "order_count > 0"})
+    record(warehouse, "shop:1")
+    record(warehouse, "shop:2")
+    order(warehouse, "shop:1", "1", 5)
+    told = []
+    for at, news in (
+        (NOON, {}),
+        (TOMORROW, {"shop:1": None, "shop:2": "2"}),  # 1 leaves and 2 enters ...
+        (TOMORROW, {"shop:1": "1", "shop:2": None}),  # ... which was not so ...
+        (TOMORROW, {"shop:1": "1"}),  # (nothing new)
+        (TOMORROW, {"shop:1": None, "shop:2": "2"}),  # ... and is so after all
+    ):
+        with warehouse.begin() as transaction:
+            orders = transaction.table("sales_order")
+            for record_id in news:
+                transaction.execute(sa.delete(orders).where(orders.c.record_id == record_id))
+        for record_id, key in news.items():
+            if key is not None:
+                order(warehouse, record_id, key, 5)
+        with warehouse.begin() as transaction:
+            remember(transaction, "map", str(len(told)), at)
+        resolve(warehouse, its, at)
+        enrich(warehouse, its, at)
+        segment(warehouse, its, at)
+        inside = rows(warehouse, "membership", "person_id", "since")
+        told.append((inside, sorted(rows(warehouse, "transition", "person_id", "kind", "at"))))
+    first = ([(1, NOON)], [(1, "entered", NOON)])
+    moved = ([(2, TOMORROW)], [(1, "entered", NOON), (1, "left", TOMORROW), (2, "entered", TOMORROW)])
+    assert told == [first, moved, first, first, moved]
 
 
 def test_evaluating_twice_for_the_same_moment_changes_nothing(warehouse: Warehouse) -> None:

@@ -130,8 +130,7 @@ class ConnectionMapping:
         if any(group.former for group in work):
             store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds, self.changes)
         for left in self.left:
-            kinds = self.project.identity.kinds
-            store.sweep_bare_records(self.transaction, self.connection, kinds, self.changes, left)
+            store.sweep_bare_records(self.transaction, self.connection, self.project.identity.kinds, self.changes, left)
         if self.news or any(group.former for group in work):
             self._remember(work)
         return self.outcome

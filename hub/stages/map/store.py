@@ -313,7 +313,7 @@ def sweep_bare_records(
 ) -> None:
     """Remove bare records, or those `among` some, that no row of the connection belongs to any more.
 
-    Whose they were is noted: once they are gone, nobody can tell by the records who lost a row.
+    Whose they were is noted: nothing else tells it afterwards.
     """
     if among is not None and not transaction.count(among):
         return
@@ -330,14 +330,12 @@ def sweep_bare_records(
         )
     ]
     kept = sa.union(*owned).subquery()
-    for name in ("identifier", "source_record"):
-        table = transaction.table(name)
-        nobodys = (
-            _of(table, connection),
-            is_bare(table, kinds),
-            meant(table),
-            table.c.record_id.not_in(sa.select(kept.c.record_id)),
-        )
-        if name == "source_record":
-            changes.people(sa.select(table.c.person_id).where(*nobodys, table.c.person_id.is_not(None)))
-        transaction.execute(sa.delete(table).where(*nobodys))
+
+    def gone(table: sa.Table) -> sa.ColumnElement[bool]:
+        unowned = table.c.record_id.not_in(sa.select(kept.c.record_id))
+        return sa.and_(_of(table, connection), is_bare(table, kinds), meant(table), unowned)
+
+    record = transaction.table("source_record")
+    changes.people(sa.select(record.c.person_id).where(gone(record), record.c.person_id.is_not(None)))
+    for table in (transaction.table("identifier"), record):
+        transaction.execute(sa.delete(table).where(gone(table)))

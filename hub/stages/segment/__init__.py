@@ -22,10 +22,11 @@ from hub.warehouse.state import fingerprint, remember, seen
 def segment(warehouse: Warehouse, project: Project, as_of: datetime) -> Report:
     """Refresh memberships as of a moment and record who entered or left.
 
-    Evaluating twice for the same moment changes nothing. Memberships follow people through merges and splits where
-    these happen (in resolve), so that nobody enters a second time. A run as of a moment before the last transition
-    looks back: memberships are those of then, and nobody enters or leaves by being looked at; the next run forward
-    goes on from where the transitions had led.
+    Evaluating twice for the same moment changes nothing. Where there was news in between, the second evaluation
+    corrects the first: a person has one transition of a segment at one moment, and none who is where they were before.
+    Memberships follow people through merges and splits where these happen (in resolve), so that nobody enters a second
+    time. A run as of a moment before the last transition looks back: memberships are those of then, and nobody enters
+    or leaves by being looked at; the next run forward goes on from where the transitions had led.
     """
     with warehouse.begin() as transaction:
         definitions = sorted((name, it.model_dump_json()) for name, it in project.segments.items())
@@ -126,11 +127,56 @@ def _difference(
         )
     if looks_back:
         return 0, 0
-    for kind, rows in (("entered", entered), ("left", left)):
+    for kind, rows, other in (("entered", entered, "left"), ("left", left, "entered")):
+        undone = _undo(transaction, rows, other, as_of)
+        same = sa.and_(undone.c.person_id == rows.c.person_id, undone.c.segment == rows.c.segment)
         transaction.execute(
             sa.insert(transition).from_select(
                 ["person_id", "segment", "kind", "at"],
-                sa.select(rows.c.person_id, rows.c.segment, sa.literal(kind), at),
+                sa.select(rows.c.person_id, rows.c.segment, sa.literal(kind), at).where(
+                    ~sa.exists(sa.select(undone.c.number).where(same))
+                ),
             )
         )
     return counts
+
+
+def _undo(transaction: Transaction, rows: sa.TableClause, other: str, as_of: datetime) -> sa.TableClause:
+    """Take back the transitions by which people went the other way at this very moment, and give whose these were.
+
+    Whose leaving is taken back is inside since they had entered.
+    """
+    transition, record = transaction.table("transition"), transaction.table("source_record")
+    membership = transaction.table("membership")
+    at = sa.literal(as_of, sa.DateTime(timezone=True))
+    # a number that someone had then is a record's, and the record knows whose it is now
+    theirs = sa.and_(rows.c.person_id == record.c.person_id, rows.c.segment == transition.c.segment)
+    undone = transaction.hold(
+        f"undone_{other}",
+        sa.select(transition.c.person_id.label("number"), rows.c.person_id, rows.c.segment)
+        .join_from(transition, record, record.c.record_no == transition.c.person_id)
+        .join(rows, theirs)
+        .where(transition.c["at"] == at, transition.c.kind == other),
+    )
+    if not transaction.count(undone):
+        return undone
+    gone = sa.and_(undone.c.number == transition.c.person_id, undone.c.segment == transition.c.segment)
+    this = sa.and_(transition.c["at"] == at, transition.c.kind == other)
+    transaction.execute(sa.delete(transition).where(this, sa.exists(sa.select(undone.c.number).where(gone))))
+    since = (
+        sa.select(undone.c.person_id, undone.c.segment, sa.func.max(transition.c["at"]).label("since"))
+        .join_from(undone, record, record.c.person_id == undone.c.person_id)
+        .join(
+            transition,
+            sa.and_(transition.c.person_id == record.c.record_no, transition.c.segment == undone.c.segment),
+        )
+        .where(transition.c.kind == "entered", transition.c["at"] < at)
+        .group_by(undone.c.person_id, undone.c.segment)
+        .subquery("since_then")
+    )
+    transaction.execute(
+        sa.update(membership)
+        .where(membership.c.person_id == since.c.person_id, membership.c.segment == since.c.segment)
+        .values(since=since.c.since)
+    )
+    return undone

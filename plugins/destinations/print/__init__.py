@@ -199,10 +199,8 @@ class Print(Destination):
     ) -> list[Entry]:
         entries: list[Entry] = []
         for item in letters:
-            try:
-                pdf = press.set([item.letter])
-            except RejectedError as error:
-                outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
+            pdf = _set(item, press, outcomes)
+            if pdf is None:
                 continue
             name = _file_of(item.letter.id)
             drop.put(name, pdf)
@@ -221,7 +219,7 @@ class Print(Destination):
                 return []
             try:
                 pdf = press.set([item.letter for item in good])
-            except RejectedError as error:
+            except (RejectedError, TemporaryError) as error:
                 reason = f"the letters can't share one file (`files: letter` keeps them apart): {error}"
                 outcomes.update({item.letter.id: Result(item.letter.id, "later", reason=reason) for item in good})
                 return []
@@ -236,12 +234,18 @@ class Print(Destination):
 
 def _settable(letters: Sequence[_Addressed], press: Press, outcomes: dict[str, Result]) -> Sequence[_Addressed]:
     """Leave out the letters that can't be set, each tried by itself."""
-    for item in letters:
-        try:
-            press.set([item.letter])
-        except RejectedError as error:
-            outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
-    return [item for item in letters if item.letter.id not in outcomes]
+    return [item for item in letters if _set(item, press, outcomes) is not None]
+
+
+def _set(item: _Addressed, press: Press, outcomes: dict[str, Result]) -> bytes | None:
+    """Set one letter, or write down why it can't be, or not now."""
+    try:
+        return press.set([item.letter])
+    except RejectedError as error:
+        outcomes[item.letter.id] = Result(item.letter.id, "rejected", reason=str(error))
+    except TemporaryError as error:
+        outcomes[item.letter.id] = _later(item.letter.id, error)
+    return None
 
 
 def _name_of(items: Sequence[_Addressed] | Sequence[Entry]) -> str:

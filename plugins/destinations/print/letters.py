@@ -8,24 +8,47 @@ whatever they hold.
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import typst
-
-from hub.errors import RejectedError
+from hub.errors import RejectedError, TemporaryError
 from hub.outgoing import clean_reason
 
 FRAME = Path(__file__).with_name("frame.typ")
+PROGRAM = Path(__file__).with_name("typesetter.py")
 _SHORTEST_WORD = 3
-_KEPT = 11
-"""How many documents after another Typst still has its parts in memory."""
+
+SECONDS = 20
+SECONDS_MORE = 0.5
+"""Of the processor's time, for one letter and for each further one of a PDF: a catalogue of eight pages takes 0.02."""
+PATIENCE = 30
+"""How many times that may pass on the clock of a machine that has more to do."""
+MEMORY = 2 * 1024**3
+MOST_PAGES = 200
+LARGEST = 32 * 1024**2
+"""Bytes that the PDF of a letter may have."""
+MOST_BROKEN_OFF = 3
+"""So many letters of a batch may take too much before the others wait for the next attempt."""
+LONGEST_START = 120
+LONGEST_GOODBYE = 10
+"""Seconds."""
+
+_LOADING = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
+"""What the typesetter gets of our environment: where its program is found, and no secret."""
+_NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+"""Typst would load packages from the network: it is sent to a port at which nobody answers."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +89,21 @@ class Press:
         self._sheet = json.dumps(sheet.__dict__)
         self._assets = assets
         self._stack = ExitStack()
+        self._places: list[Pages] = []
+        self._broken_off = 0
 
     def __enter__(self) -> Self:
-        """Lay out the room that Typst may read: the frame and the pictures, nothing else."""
+        """Lay out the room of the typesetter: the frame, and the pictures that letters may show, nothing else."""
         room = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         (room / "frame.typ").write_bytes(FRAME.read_bytes())
         if self._assets.is_dir():
             (room / "assets").symlink_to(self._assets.resolve())
-        self._compiler = typst.Compiler(input=room / "frame.typ", root=room, ignore_system_fonts=True)
+        self._typesetter = self._stack.enter_context(closing(Typesetter(room)))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget()
         self._stack.close()
 
     def set(self, letters: Sequence[Letter]) -> bytes:
@@ -87,37 +111,106 @@ class Press:
 
         It is for paper: tags for screen readers are left out, which are a third of it.
 
-        Raises RejectedError with what Typst says, without the values.
+        Raises RejectedError with what Typst says, without the values, and for letters that take too much time, memory
+        or paper; TemporaryError where others did so too often to try more of them now.
         """
-        moment = min(letter.date for letter in letters).astimezone(UTC).replace(microsecond=0)  # Typst knows no less
+        if len(letters) == 1 and self._broken_off == MOST_BROKEN_OFF:
+            raise TemporaryError(f"{MOST_BROKEN_OFF} letters before it took too much time or memory: later again")
+        moment = min(letter.date for letter in letters).timestamp()
         try:
             content = [
                 {"address": it.address, "bars": it.bars, "source": it.source, "data": dict(it.data)} for it in letters
             ]
             inputs = {"letters": json.dumps(content, ensure_ascii=False, default=_as_json), "sheet": self._sheet}
-            pdf = self._compiler.compile(format="pdf", sys_inputs=inputs, timestamp=moment, pdf_tags=False)
-        except typst.TypstError as error:
-            raise RejectedError(f"the letter's template: {clean_reason(error.message, *_words(letters))}") from None
         except (TypeError, ValueError):
             raise RejectedError("a value of the letter can't be written as JSON") from None
-        if not isinstance(pdf, bytes):
+        try:
+            told, pdf = self._typesetter.set(inputs, int(moment), round(SECONDS + SECONDS_MORE * (len(letters) - 1)))
+        except BrokenOffError as error:
+            self._broken_off += len(letters) == 1
+            raise RejectedError(f"the letter's template: {error}") from None
+        if "error" in told:
+            raise RejectedError(f"the letter's template: {clean_reason(told['error'], *_words(letters))}")
+        if not pdf:
             raise RejectedError("the letter has no pages")
+        ends = [*(page - 1 for page in told["begins"][1:]), *told["ends"]]
+        self._places = [Pages(begin, end - begin + 1) for begin, end in zip(told["begins"], ends, strict=True)]
+        if any(pages.number > MOST_PAGES for pages in self._places):
+            raise RejectedError(f"the letter's template: it makes more than {MOST_PAGES} pages")
+        if len(pdf) > LARGEST * len(letters):
+            raise RejectedError(f"the letter's template: it makes more than {LARGEST // 1024**2} MB")
         return pdf
 
     def places(self) -> list[Pages]:
         """Say where each letter of the last PDF stands in it."""
-        begins = [place["page"] for place in self._told("<letter>")]
-        ends = [*(page - 1 for page in begins[1:]), *self._told("<end>")]
-        return [Pages(begin, end - begin + 1) for begin, end in zip(begins, ends, strict=True)]
+        return self._places
 
-    def _forget(self) -> None:
-        """Set empty sheets until Typst, which remembers its last documents, remembers nothing of ours."""
-        for _ in range(_KEPT):
-            self._compiler.compile(format="pdf", sys_inputs={"letters": "[]", "sheet": self._sheet})
 
-    def _told(self, label: str) -> list[Any]:
-        told: list[Any] = json.loads(self._compiler.query(label, field="value"))
-        return told
+class BrokenOffError(Exception):
+    """The typesetter did not come to the end of a job; the text says why."""
+
+
+class Typesetter:
+    """Typst at work in a process of its own (`typesetter.py`), which is begun anew after each job that broke it."""
+
+    def __init__(self, room: Path) -> None:
+        self._room = room
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def set(self, inputs: Mapping[str, str], moment: int, seconds: int) -> tuple[dict[str, Any], bytes]:
+        """Give what a job says of itself, and the PDF. It may take so many seconds of the processor's time.
+
+        Raises BrokenOffError where it takes more than that, or too much memory; TemporaryError where this machine is
+        so busy that it does not get them.
+        """
+        if self._process is None:
+            self._begin()
+        job = json.dumps({"inputs": inputs, "moment": moment, "seconds": seconds})
+        try:
+            self._jobs.send_bytes(job.encode())
+            if not self._jobs.poll(seconds * PATIENCE):
+                self.close()
+                raise TemporaryError("this machine is too busy to set the letter")
+            return json.loads(self._jobs.recv_bytes()), self._jobs.recv_bytes()
+        except (EOFError, OSError):
+            ended = self.close()
+        if ended in (-signal.SIGTERM, -signal.SIGINT):
+            raise TemporaryError("the typesetter was told to stop")
+        if ended == -signal.SIGXCPU:
+            raise BrokenOffError(f"it takes more than {seconds} seconds of the processor's time")
+        raise BrokenOffError(f"it breaks Typst, or takes more than {MEMORY // 1024**2} MB of memory")
+
+    def close(self) -> int | None:
+        """End the process; give how it ended."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        self._jobs.close()
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(LONGEST_GOODBYE)
+        process.kill()
+        return process.wait(LONGEST_GOODBYE)
+
+    def _begin(self) -> None:
+        ours, its = socket.socketpair()
+        with its:
+            self._jobs = Connection(ours.detach())
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", PROGRAM, str(its.fileno()), self._room, str(MEMORY)],
+                pass_fds=[its.fileno()],
+                env={name: os.environ[name] for name in _LOADING if name in os.environ} | _NO_NETWORK,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        try:
+            is_ready = self._jobs.poll(LONGEST_START) and bool(self._jobs.recv_bytes())
+        except (EOFError, OSError):
+            is_ready = False
+        if not is_ready:
+            self.close()
+            raise TemporaryError("the typesetter does not start: see whether `import typst` works here")
 
 
 def _words(letters: Sequence[Letter]) -> set[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,12 +15,13 @@ from pydantic import ValidationError
 from pypdf import PdfReader
 
 from hub.contracts import EmailRecipient, Message, Place
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, RejectedError
 from hub.lake import REJECTED
 from hub.testing.destinations import DestinationSuite, closed_port
 from hub.testing.sources import Landing
 from plugins.destinations.print import Print
 from plugins.destinations.print.config import PrintConfig
+from plugins.destinations.print.letters import BrokenOffError, Typesetter
 from tests.plugins.destinations.letters import ANNA, LUC, letter, make, rows_of, text_of
 
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
@@ -282,6 +284,40 @@ def test_a_template_that_fails_for_one_letter_does_not_keep_the_others(tmp_path:
     results = make(tmp_path, files=files).send([letter(1), needy, letter(3)])
     assert [result.status for result in results] == ["accepted", "rejected", "accepted"]
     assert results[1].reason == 'the letter\'s template: dictionary does not contain key "nickname"'
+
+
+@pytest.mark.parametrize("files", ["letter", "batch"])
+def test_a_template_that_takes_too_much_or_reaches_out_is_stopped_and_the_others_go(tmp_path: Path, files: str) -> None:
+    hostile = {
+        "#range(2000000000).len()": "it breaks Typst, or takes more than 2048 MB of memory",
+        "#for i in range(300) [#pagebreak()]": "it makes more than 200 pages",
+        "#while true {}": "condition is always true",
+        '#import ("@pre" + "view/cetz:0.3.1")': "failed to download package",
+        '#read("/etc/passwd")': "file not found",
+    }
+    messages = [letter(number, source=source) for number, source in enumerate(hostile, 2)]
+    results = make(tmp_path, files=files).send([letter(1), *messages, letter(9)])
+    assert [result.status for result in results] == ["accepted", *["rejected"] * len(hostile), "accepted"]
+    for result, reason in zip(results[1:-1], hostile.values(), strict=True):
+        assert result.reason.startswith(f"the letter's template: {reason}")
+    with pytest.raises(RejectedError, match="breaks Typst"):
+        make(tmp_path).preview(messages[0])
+
+
+def test_a_template_that_breaks_letter_after_letter_leaves_the_others_to_the_next_attempt(tmp_path: Path) -> None:
+    endless = [letter(number, source="#range(2000000000).len()") for number in range(5)]
+    assert [result.status for result in make(tmp_path).send(endless)] == ["rejected"] * 3 + ["later"] * 2
+
+
+def test_a_template_without_an_end_is_stopped_and_the_next_letter_is_set(tmp_path: Path) -> None:
+    (tmp_path / "frame.typ").write_text(
+        "#eval(sys.inputs.source)#metadata((page: 1))<letter>#metadata(1)<end>", "utf-8"
+    )
+    with closing(Typesetter(tmp_path)) as typesetter:
+        rounds = "for i in range(9000) {for j in range(9000) {for k in range(9000) {}}}"
+        with pytest.raises(BrokenOffError, match="more than 1 seconds of the processor's time"):
+            typesetter.set({"source": rounds}, 0, seconds=1)
+        assert typesetter.set({"source": "[Dag]"}, 0, seconds=60)[1].startswith(b"%PDF")
 
 
 def test_letters_whose_manifest_lies_there_in_one_form_already_are_unknown(tmp_path: Path) -> None:

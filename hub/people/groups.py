@@ -28,7 +28,7 @@ def grouping_problems(project: Project, scope: Scope) -> Iterator[Problem]:
         if name not in names:
             near = comes_with("trait", name) or comes_with("segment", name) or suggest(name, names)
             message = f"there is no segment, trait or column of person '{name}'.{near}"
-        elif name in scope.names and scope.names[name].type not in ("text", "boolean"):
+        elif name in scope.names and scope.names[name].type not in ("text", "boolean", "null"):  # null: a wrong trait
             message = f"'{name}' is of the type {scope.names[name].type}: group by a text, or by a segment"
         else:
             continue

@@ -33,6 +33,8 @@ WHERE schemaname = :store AND n_mod_since_analyze > 50 + n_live_tup / 10 ORDER B
 class PostgreSQLTransaction(Transaction):
     """Work on PostgreSQL: the lake's Parquet is copied into temporary tables first."""
 
+    TEMPORARY = "pg_temp."
+
     def arrow(self, statement: sa.Select[Any] | sa.CompoundSelect[Any], batch: int = 50_000) -> pa.RecordBatchReader:
         """Stream a result through a server-side cursor."""
         import pyarrow as pa
@@ -92,7 +94,7 @@ class PostgreSQLTransaction(Transaction):
         self._held.add(name)
         dialect = self.connection.dialect
         listed = ", ".join(f'"{column.name}" {column.type.compile(dialect=dialect)}' for column in columns)
-        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS pg_temp."{name}"'))
+        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS {self.TEMPORARY}"{name}"'))
         self.connection.execute(sa.text(f'CREATE TEMPORARY TABLE "{name}" ({listed})'))
 
     def _copy(self, name: str, columns: Sequence[sa.ColumnClause[Any]], batches: Any) -> None:

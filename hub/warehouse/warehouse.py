@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateSchema, CreateTable
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 class Transaction(ABC):
     """One unit of work: all of it becomes visible, or nothing."""
+
+    TEMPORARY: ClassVar[str] = ""
+    """What goes before the name of a temporary table where a view may have the same: a table of the project's own."""
 
     def __init__(self, connection: sa.Connection, schema: Schema) -> None:
         self.connection = connection
@@ -116,7 +119,7 @@ class Transaction(ABC):
     def let_go(self, *held: sa.TableClause) -> None:
         """Drop temporary tables that are needed no longer, before the transaction ends."""
         for table in held:
-            self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{table.name}"'))
+            self.connection.execute(sa.text(f'DROP TABLE IF EXISTS {self.TEMPORARY}"{table.name}"'))
 
     def let_go_all(self) -> None:
         """Drop every temporary table of this transaction: they would outlive it, and take memory."""
@@ -183,7 +186,7 @@ class Transaction(ABC):
 
     def _renew(self, name: str, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
         """Make a temporary table in place of an earlier one of its name; return how many rows it has."""
-        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS "{name}"'))
+        self.connection.execute(sa.text(f'DROP TABLE IF EXISTS {self.TEMPORARY}"{name}"'))
         return self._create_as(f'TEMPORARY TABLE "{name}"', query)
 
     def _analyze(self, name: str) -> None:  # noqa: B027 (most engines keep statistics themselves)

@@ -37,7 +37,7 @@ START = datetime(2026, 3, 20, 9, tzinfo=UTC)
 """A week before the clock goes forward, and the shortest month is just over."""
 
 VISIT = Table(
-    "store_visit",
+    "visit",  # as a temporary table of resolve is called too
     "custom",
     "A visit to a shop.",
     (Column("at", "timestamp"), Column("page", "text"), Column("product_key", "text", references="product")),
@@ -74,7 +74,7 @@ product:
   key: id
   updated_at: timestamp(changed)
   columns: {category: category}
-store_visit:
+visit:
   from: visits
   key: id
   guest: {email: email(email)}
@@ -104,8 +104,8 @@ TRAITS: Mapping[str, Mapping[str, Any]] = {
     "paid_lines": {"of": "order_line", "count": True, "where": "sales_order.status = 'paid'"},
     "last_loaded": {"of": "sales_order", "maximum": "load_id"},
     "changed_last": {"of": "sales_order", "maximum": "source_time"},
-    "visits": {"of": "store_visit", "count": True, "within": "3 days"},
-    "saw": {"of": "store_visit", "last": "product.category"},
+    "visits": {"of": "visit", "count": True, "within": "3 days"},
+    "saw": {"of": "visit", "last": "product.category"},
     "addresses": {"of": "identifier", "count": True},
     "days_quiet": {"is": "days_since(last_order_at)"},
     "place": {"rank": "spent_1m", "among": "recent > 0"},
@@ -316,7 +316,7 @@ def test_only_those_whom_the_day_touches_are_computed_again(world: World) -> Non
     world.run(1)
     assert world.looked_at("sales_order") == {person["web:3"]}
     assert world.looked_at("order_line") == {person["web:4"]}
-    assert world.looked_at("store_visit") == set()
+    assert world.looked_at("visit") == set()
     world.order("o1", 2, -20)  # changes hands: its line follows
     world.run(1)
     assert world.looked_at("sales_order") == world.looked_at("order_line") == {person["web:1"], person["web:2"]}

@@ -8,7 +8,7 @@ same second counts as new.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -39,6 +39,11 @@ def mark(row: Any) -> str:
     return hashlib.blake2b(repr(row).encode(), digest_size=8).hexdigest()
 
 
+def read_after(state: Mapping[str, Any]) -> datetime | None:
+    """Give the moment from which on a run has to read, by what a `LookBack` keeps in `state`; None: all there is."""
+    return datetime.fromisoformat(state["after"]) if "after" in state else None
+
+
 class LookBack:
     """Where to go on in a system that shows a row later than the time with which it stamps it.
 
@@ -63,7 +68,7 @@ class LookBack:
     @property
     def after(self) -> datetime | None:
         """From this moment on everything has to be read; None: all there is."""
-        return datetime.fromisoformat(self._state["after"]) if "after" in self._state else None
+        return read_after(self._state)
 
     def fresh(self, rows: Iterable[_Row], written: Callable[[_Row], datetime | None]) -> Sequence[_Row]:
         """Give the rows that did not come with the run before; rows without a time are always given."""

@@ -26,7 +26,7 @@ from hub.consent_texts import pin_texts
 from hub.contracts import Destination, Lookup, Source
 from hub.errors import ConfigurationError, HubError, suggest
 from hub.lake import Lake
-from hub.ledger import Ledger, open_ledger
+from hub.ledger import Ledger, is_there, open_ledger
 from hub.privacy import Stores, go_on, replay
 from hub.project import Connection, Project
 from hub.project.sync import Sync
@@ -43,7 +43,7 @@ from hub.stages.measure import measure
 from hub.stages.resolve import resolve
 from hub.stages.segment import segment
 from hub.warehouse import Warehouse, open_warehouse
-from hub.warehouse.state import fingerprint
+from hub.warehouse.state import fingerprint, seen
 
 Stage = Literal["land", "map", "look_up", "resolve", "feedback", "enrich", "segment", "decide", "activate", "measure"]
 
@@ -147,7 +147,7 @@ def workspace(project: Project) -> Iterator[Workspace]:
     Who was erased before a backup was brought back is erased again first, and so is who was about to be when a run
     was killed.
 
-    Raises TemporaryError when another run has them.
+    Raises TemporaryError when another run has them, and ConfigurationError where the ledger of earlier runs is gone.
     """
     project.state.mkdir(parents=True, exist_ok=True)
     lake = Lake(project.lake, project.lake_copies)
@@ -156,6 +156,7 @@ def workspace(project: Project) -> Iterator[Workspace]:
     warehouse = open_warehouse(project.hub.engine, project.schema, project.state, readable, memory)
     try:
         with warehouse.claim():
+            _not_without_ledger(warehouse, project)
             ledger = open_ledger(project.hub.ledger, project.state)
             try:
                 stores = Stores(project, lake, warehouse, ledger)
@@ -167,6 +168,18 @@ def workspace(project: Project) -> Iterator[Workspace]:
     finally:
         warehouse.close()
         lake.close()
+
+
+def _not_without_ledger(warehouse: Warehouse, project: Project) -> None:
+    """Refuse to go on with a new ledger beside a warehouse that has seen runs: nobody would be suppressed any more."""
+    if is_there(project.hub.ledger, project.state):
+        return
+    with warehouse.begin() as transaction:
+        if seen(transaction, "map") is not None:
+            raise ConfigurationError(
+                "the ledger is gone, and the warehouse has seen runs: who unsubscribed and what was sent stood in it. "
+                "Bring it back from the backup, with the warehouse of the same moment; or, to begin anew, remove both"
+            )
 
 
 def syncs_of(project: Project, names: Sequence[str]) -> list[Sync]:

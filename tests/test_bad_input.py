@@ -344,6 +344,19 @@ def test_a_file_of_the_hub_that_is_damaged_is_told_with_what_to_do(
     assert remedy in done.stderr
 
 
+def test_without_the_ledger_of_earlier_runs_nothing_goes_on(corner: Corner) -> None:
+    corner.run()
+    for file in (corner.folder / ".hub").glob("ledger.sqlite*"):
+        file.unlink()
+    done = corner.hub("run")
+    assert done.exit_code == 2
+    assert "the ledger is gone, and the warehouse has seen runs" in done.stderr
+    assert "Bring it back from the backup" in done.stderr
+    for file in (corner.folder / ".hub").glob("warehouse.duckdb*"):
+        file.unlink()
+    assert corner.run()["ok"]
+
+
 # Values that are wrong: their rows are set aside with the reason
 
 

@@ -13,7 +13,7 @@ from hub.ledger.erased import Erased
 from hub.ledger.erasures import Erasure, Mark, Task, TaskState, mark_of, name_of
 from hub.ledger.forget import forget, scrub
 from hub.ledger.inbox import Inbox, Push, sealed_again, sealed_push
-from hub.ledger.ledger import Ledger, open_ledger, reading_ledger
+from hub.ledger.ledger import Ledger, is_there, open_ledger, reading_ledger
 from hub.ledger.outbox import Attempt, Outbox, Queued, Settlement
 from hub.ledger.reactions import Reaction, Reactions
 from hub.ledger.statements import EVERY_CHANNEL, Statement, digest
@@ -56,6 +56,7 @@ __all__ = [
     "digest",
     "forget",
     "hashed",
+    "is_there",
     "mark_of",
     "name_of",
     "open_ledger",

@@ -114,6 +114,12 @@ def open_ledger(url: str, state: Path) -> Ledger:
     return Ledger(engine)
 
 
+def is_there(url: str, state: Path) -> bool:
+    """Say whether a project has its ledger already. Raises TemporaryError when the server does not answer."""
+    with reading_ledger(url, state) as ledger:
+        return ledger is not None
+
+
 @contextmanager
 def reading_ledger(url: str, state: Path) -> Iterator[Ledger | None]:
     """Open the ledger of a project to look at it, beside a run that writes; None where there is none yet.

@@ -101,7 +101,7 @@ def test_a_coupon_that_is_none_keeps_no_other(shop: Shop, fields: dict[str, Any]
 def test_a_busy_shop_and_a_key_that_is_no_customer_are_told_apart(shop: Shop) -> None:
     (made,) = write(shop, "upsert", Row("42", TEN))
     shop.throttled = 1
-    busy, wrong = write(shop, "upsert", Row("42", TEN, made.remote_id), Row("anna@example.nl", TEN))
-    assert (busy.status, wrong.status) == ("later", "rejected")
+    wrong, busy = write(shop, "upsert", Row("anna@example.nl", TEN), Row("42", TEN, made.remote_id))
+    assert (wrong.status, busy.status) == ("rejected", "later")
     assert busy.retry_after is not None
     assert "anna" not in wrong.reason

@@ -91,7 +91,6 @@ def test_both_forms_of_the_export_tell_the_same(write: Any, tmp_path: Path) -> N
 
 
 def test_a_folder_without_files_is_told(tmp_path: Path) -> None:
-    (tmp_path / "export").mkdir()
     (tmp_path / "hub.yaml").write_text("name: shop\nconnections:\n  stats: {plugin: ga4, path: ./export/*}\n")
     stats = load_project(tmp_path).connections["stats"].open()
     assert stats.check().message == "./export/*: there is no folder export; mend `path`"

@@ -47,6 +47,8 @@ LONGEST_GOODBYE = 10
 
 _LOADING = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 """What the typesetter gets of our environment: where its program is found, and no secret."""
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""What is only reserved counts as memory too: on a machine with many cores that would be more than letters need."""
 _NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
 """Typst would load packages from the network: it is sent to a port at which nobody answers."""
 
@@ -198,7 +200,7 @@ class Typesetter:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", PROGRAM, str(its.fileno()), self._room, str(MEMORY)],
                 pass_fds=[its.fileno()],
-                env={name: os.environ[name] for name in _LOADING if name in os.environ} | _NO_NETWORK,
+                env={name: os.environ[name] for name in _LOADING if name in os.environ} | _FEW_ARENAS | _NO_NETWORK,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

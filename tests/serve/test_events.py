@@ -317,12 +317,16 @@ def test_no_log_line_tells_who_did_what(client: httpx.Client) -> None:
 # where it ends
 
 
+def ledger_key(ledger: Ledger) -> str:
+    """Write into hub.yaml where the ledger is: a run has to read the one that the server writes."""
+    address = ledger.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    return "" if ledger.engine.dialect.name == "sqlite" else f"ledger: {address}\n"
+
+
 def test_visits_before_a_login_are_in_the_file_of_who_logged_in_and_anonymous_ones_in_nobodys(
     serving: Serving, ledger: Ledger, tmp_path: Path
 ) -> None:
-    address = ledger.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
-    own = "" if ledger.engine.dialect.name == "sqlite" else f"ledger: {address}\n"
-    made = eventful(tmp_path, HUB_YAML + own)
+    made = eventful(tmp_path, HUB_YAML + ledger_key(ledger))
     client = serving(made, clock=lambda: NOW)
     from_browser(client, "page", **viewed(**AGREED), **{"messageId": "before"})
     from_browser(
@@ -354,9 +358,7 @@ def known_people(warehouse: Warehouse) -> list[tuple[str, str, int]]:
 def test_two_user_ids_that_a_server_calls_one_are_one_person_and_what_either_refused_stays_refused(
     serving: Serving, ledger: Ledger, tmp_path: Path
 ) -> None:
-    address = ledger.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
-    own = "" if ledger.engine.dialect.name == "sqlite" else f"ledger: {address}\n"
-    made = eventful(tmp_path, HUB_YAML + own)
+    made = eventful(tmp_path, HUB_YAML + ledger_key(ledger))
     client = serving(made, clock=lambda: NOW)
     known = {"u1": "anna@work.example", "u2": "anna@home.example", "u9": "piet@home.example"}
     calls = [
